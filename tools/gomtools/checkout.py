@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where things are in the checkout, and where what is made from it goes."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build"
+LOGS = BUILD / "log"
+GUEST_SCRIPTS = ROOT / "tools" / "guest"
+# What a module build needs of the checkout.
+MODULE_SOURCES = ["Kbuild", "gomalloc", "kunit", "tools/bench", "tools/gen_sizeclasses.c"]
+SOURCE_SUFFIXES = {".c", ".h", ".S", ".sh", ""}

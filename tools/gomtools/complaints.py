@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What in a guest's kernel log fails the run, whatever the guest's script returned.
+
+The module's own reports of misuse are plain warnings that start with `gomalloc: `; they
+match nothing here.
+"""
+
+import re
+
+PATTERNS = [
+    r"Kernel panic",
+    r"\bBUG: ",
+    r"kernel BUG at",
+    r"\bOops\b",
+    r"general protection fault",
+    r"\bWARNING: ",
+    r"\bINFO: (possible|task .* blocked|rcu|inconsistent|trying to register|suspicious)",
+    r"possible (recursive locking|circular locking|irq lock inversion)",
+    r"inconsistent lock state",
+    r"\[ BUG: ",
+    r"suspicious RCU usage",
+    r"held lock freed",
+    r"UBSAN: ",
+    r"KASAN: ",
+    r"KFENCE: ",
+    r"ODEBUG: ",
+    r"new suspected memory leaks",
+    r"unreferenced object",
+    r"sleeping function called from invalid context",
+    r"scheduling while atomic",
+    r"using (smp_processor_id|__this_cpu_\w+)\(\) in preemptible",
+    r"detected stalls? on CPU",
+    r"self-detected stall",
+    r"soft lockup",
+    r"hard LOCKUP",
+    r"refcount_t: ",
+    r"(list_add|list_del) corruption",
+    r"segfault at",
+    r"Call Trace:",
+]
+COMPLAINT = re.compile("|".join(PATTERNS))
+# Said on every boot by kernels we do not change, and no fault of a module.
+HARMLESS = re.compile(r"Spectre V2 : WARNING|RETBleed: WARNING|WARNING: Spectre|MDS: WARNING")
+
+
+def find(log):
+    """The log lines that are complaints, in order."""
+    return [line for line in log.splitlines()
+            if COMPLAINT.search(line) and not HARMLESS.search(line)]

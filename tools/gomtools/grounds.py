@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The grounds: every kind of machine the module is tested and measured on.
+
+A ground knows its kernel and the command line that boots it; how a run is watched and
+judged is the same for all (guest.py).  GROUNDS is the list; `find` turns a name from the
+command line into a Ground.
+"""
+
+import os
+import shutil
+
+from . import kvm, sources, stock
+from .ui import Failure
+from .umlkernel import UmlKernel
+
+UML_BASE = ["uml.config"]
+UML_SMP = ["uml.config", "smp.config"]
+UML_DEBUG = ["uml.config", "smp.config", "debug.config"]
+
+
+class Uml:
+    """User-mode Linux: a kernel as a plain process, on the machine's real CPUs."""
+
+    unit = "cycles"
+
+    def __init__(self, name, source, fragments, cpus=1, memory=768):
+        self.name = name
+        self.source = source
+        self.fragments = fragments
+        self.cpus = cpus
+        self.memory = memory
+        self.modules = name
+
+    @property
+    def kernel(self):
+        return UmlKernel(self.name, self.source(), self.fragments)
+
+    def describe(self):
+        return f"{self.name}: UML {self.kernel.version}, {self.cpus} CPU{'s' * (self.cpus > 1)}"
+
+    def command(self, initrd, output, scratch, append):
+        smp = [f"ncpus={self.cpus}", "seccomp=on"] if self.cpus > 1 else []
+        return [str(self.kernel.image), f"mem={self.memory}M", *smp, f"initrd={initrd}",
+                "console=ttyS0", "con=null", "con0=null", "ssl=null", "ssl0=null,fd:2",
+                f"ssl1=null,fd:{output}", f"uml_dir={scratch}", "ignore_loglevel",
+                "panic=-1", *append.split()]
+
+
+class Stock:
+    """Debian's own kernel image under QEMU: emulated, or by KVM where that works."""
+
+    def __init__(self, name, image, headers, cpus=1, memory=1024, counted=False):
+        self.name = name
+        self.find_image = image
+        self.modules = headers
+        self.cpus = cpus
+        self.memory = memory
+        self.counted = counted
+
+    @property
+    def unit(self):
+        return "instructions" if self.counted else "cycles"
+
+    @property
+    def kernel(self):
+        return self.find_image()
+
+    @property
+    def accelerator(self):
+        return "kvm" if not self.counted and kvm.works(stock.series_6_1().image) else "tcg"
+
+    def describe(self):
+        how = "QEMU, counting instructions" if self.counted else f"QEMU ({self.accelerator})"
+        return f"{self.name}: Linux {self.kernel.version} in {how}, {self.cpus} CPU{'s' * (self.cpus > 1)}"
+
+    def command(self, initrd, output, scratch, append):
+        if not shutil.which("qemu-system-x86_64"):
+            raise Failure("qemu-system-x86_64 is not installed: run tools/setup.sh, or install qemu-system-x86.")
+        speed = ["-icount", "shift=0"] if self.counted else []
+        accelerator = self.accelerator
+        return ["qemu-system-x86_64", "-accel", accelerator, *speed,
+                "-cpu", "host" if accelerator == "kvm" else "max",
+                "-smp", str(self.cpus), "-m", str(self.memory), "-nodefaults", "-display", "none",
+                "-no-reboot", "-kernel", str(self.kernel.image), "-initrd", str(initrd),
+                "-serial", "file:/dev/fd/2",
+                "-chardev", f"file,id=output,path=/dev/fd/{output}", "-serial", "chardev:output",
+                "-append", f"console=ttyS0 ignore_loglevel panic=-1 {append}"]
+
+
+GROUNDS = {
+    "uml": lambda: Uml("uml", sources.newest, UML_SMP, cpus=2),
+    "uml-6.1": lambda: Uml("uml-6.1", lambda: sources.series("6.1"), UML_BASE),
+    "uml-debug": lambda: Uml("uml-debug", sources.newest, UML_DEBUG, cpus=2, memory=1024),
+    "stock-6.1": lambda: Stock("stock-6.1", stock.series_6_1, "headers-6.1"),
+    "stock-newest": lambda: Stock("stock-newest", stock.newest, "headers-newest"),
+}
+
+
+def find(name, cpus=None, memory=None, counted=False):
+    if name not in GROUNDS:
+        raise Failure(f"There is no ground '{name}'; the grounds are {', '.join(GROUNDS)}.")
+    ground = GROUNDS[name]()
+    if counted and not isinstance(ground, Stock):
+        raise Failure(f"{name} cannot be counted: only the stock grounds can.")
+    if counted and cpus not in (None, 1):
+        raise Failure("A counted ground has one CPU.")
+    if cpus:
+        ground.cpus = check_cpus(ground, cpus)
+    if memory:
+        ground.memory = memory
+    if counted:
+        ground.counted = True
+    return ground
+
+
+def check_cpus(ground, cpus):
+    most = 8 if isinstance(ground, Stock) else 4 if "smp.config" in ground.fragments else 1
+    if not 1 <= cpus <= most:
+        raise Failure(f"{ground.name} runs on 1 to {most} CPUs, not {cpus}.")
+    return cpus

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Header sets: what modules for Debian's own kernels are built against.
+
+The header packages are unpacked, not installed, into the chroot of the release they come
+from, whose compiler they need: their makefiles name absolute paths, which are right there.
+"""
+
+from . import cache, chroot, packages, stock
+from .ui import Failure
+
+
+class Headers:
+    """The headers that go with one stock kernel."""
+
+    def __init__(self, name, kernel):
+        self.name = name
+        self.kernel = kernel
+        self.version = kernel.version
+        self.release = packages.release_of(kernel.suite)
+
+    def install(self):
+        """Unpack the packages into the chroot, once."""
+        root = chroot.of_release(self.release)
+
+        def unpack(_):
+            for name, version in self.wanted():
+                packages.extract(packages.download(name, version), root)
+        cache.entry(f"headers/{self.kernel.release}_{self.kernel.package_version}", unpack)
+
+    def wanted(self):
+        release, version = self.kernel.release, self.kernel.package_version
+        kbuild = f"linux-kbuild-{release}"
+        if kbuild not in packages.index():
+            kbuild = "linux-kbuild-" + release.partition("-")[0].removesuffix(".0")
+        for name in (f"linux-headers-{release}-amd64", f"linux-headers-{release}-common", kbuild):
+            if name not in packages.index():
+                raise Failure(f"Debian's package lists hold no {name}, which Linux {self.version}'s headers need.")
+            yield name, version
+
+    def make(self, directory, *arguments):
+        """The command that builds the module in `directory` against these headers."""
+        self.install()
+        # Type information (BTF) would need pahole, and helps no test.
+        return chroot.command(self.release, directory, [
+            "make", "-C", f"/usr/src/linux-headers-{self.kernel.release}-amd64", "M=/mnt",
+            "CONFIG_DEBUG_INFO_BTF_MODULES=", *arguments])
+
+
+SETS = {
+    "headers-6.1": lambda: Headers("headers-6.1", stock.of_series("6.1")),
+    "headers-6.12": lambda: Headers("headers-6.12", stock.of_series("6.12")),
+    "headers-newest": lambda: Headers("headers-newest", stock.newest()),
+}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest's root file system: a cpio archive (format "newc") that the kernel unpacks
+into memory.  The same on every ground: busybox, /init, the script and the modules.
+"""
+
+import shutil
+import stat
+from pathlib import Path
+
+from .ui import Failure
+
+INIT = Path(__file__).resolve().parent.parent / "guest" / "init"
+CONSOLE = (5, 1)
+
+
+class Archive:
+    """A cpio archive in the making."""
+
+    def __init__(self):
+        self.data = bytearray()
+        self.count = 0
+
+    def add(self, name, mode, content=b"", device=(0, 0)):
+        self.count += 1
+        fields = [self.count, mode, 0, 0, 1, 0, len(content), 0, 0, *device, len(name) + 1, 0]
+        self.data += b"070701" + b"".join(b"%08X" % field for field in fields)
+        self.data += name.encode() + b"\0"
+        self.pad()
+        self.data += content
+        self.pad()
+
+    def pad(self):
+        self.data += bytes(-len(self.data) % 4)
+
+    def directory(self, name):
+        self.add(name, stat.S_IFDIR | 0o755)
+
+    def file(self, name, content, mode=0o644):
+        self.add(name, stat.S_IFREG | mode, content)
+
+    def finished(self):
+        self.add("TRAILER!!!", 0)
+        return bytes(self.data)
+
+
+def build(script, modules):
+    """The archive's bytes: `script` is the text of a shell script, `modules` are paths."""
+    busybox = shutil.which("busybox")
+    if not busybox:
+        raise Failure("busybox is not installed: run tools/setup.sh, or install busybox-static.")
+    archive = Archive()
+    for name in ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp", "modules"):
+        archive.directory(name)
+    archive.add("dev/console", stat.S_IFCHR | 0o600, device=CONSOLE)
+    archive.file("bin/busybox", Path(busybox).read_bytes(), 0o755)
+    archive.file("init", INIT.read_bytes(), 0o755)
+    archive.file("script", script.encode(), 0o755)
+    for module in modules:
+        archive.file(f"modules/{Path(module).name}", Path(module).read_bytes())
+    return archive.finished()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Building the modules for a ground or against a header set.
+
+Each target has its own copy of the sources in build/mod/TARGET/, so that kernels do not
+share object files.  Only files that changed are copied: a second build takes seconds.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from . import cache, checkout, headers, grounds, process
+from .ui import Failure, step
+
+WARNING = re.compile(r"\b(warning|WARNING|error):")
+# What the kernel's own build says about itself on every out-of-tree build.
+HARMLESS = re.compile(r"the compiler differs from the one used|Symbol info of vmlinux is missing|"
+                      r"Skipping BTF generation")
+
+
+class UmlTarget:
+    """Modules for a UML ground: built natively, against the kernel's build directory."""
+
+    def __init__(self, ground):
+        self.name = ground.name
+        self.kernel = ground.kernel
+        self.version = self.kernel.version
+
+    def make(self, directory, *arguments):
+        return ["make", "-C", str(self.kernel.path), "ARCH=um", f"M={directory}", *arguments]
+
+
+def target(name):
+    """What modules for the ground or header set `name` are built with."""
+    if name in headers.SETS:
+        return headers.SETS[name]()
+    ground = grounds.find(name)
+    return UmlTarget(ground) if ground.modules == name else target(ground.modules)
+
+
+def source_files(source):
+    """The module's source files below the directory `source`, as relative paths."""
+    for part in checkout.MODULE_SOURCES:
+        path = source / part
+        found = path.rglob("*") if path.is_dir() else [path]
+        for file in found:
+            if file.is_file() and file.suffix in checkout.SOURCE_SUFFIXES and not file.name.startswith("."):
+                yield file.relative_to(source)
+
+
+def copy(source, directory):
+    """Make `directory` hold the sources as they are now, touching only what changed."""
+    wanted = set(source_files(source))
+    for file in wanted:
+        old, new = directory / file, source / file
+        if not old.exists() or old.read_bytes() != new.read_bytes():
+            old.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(new, old)
+    for file in set(source_files(directory)) - wanted:
+        generated = file.name.endswith((".mod.c", "_table.h")) or not file.suffix
+        if not generated:
+            (directory / file).unlink()
+
+
+def warnings(log):
+    return [line for line in log.splitlines() if WARNING.search(line) and not HARMLESS.search(line)]
+
+
+def build(name, source=checkout.ROOT, arguments=()):
+    """Build the modules for `name`; return ({module: path}, warnings)."""
+    if not (source / "Kbuild").exists():
+        raise Failure(f"There is nothing to build: {source / 'Kbuild'} does not exist.")
+    chosen = target(name)
+    directory = checkout.BUILD / "mod" / name
+    directory.mkdir(parents=True, exist_ok=True)
+    with cache.locked(f"mod{str(directory).replace('/', '_')}"):
+        copy(source, directory)
+        log = checkout.LOGS / f"build-{name}.log"
+        command = chosen.make(directory, "W=1", f"-j{os.cpu_count()}", *arguments, "modules")
+        step(f"building the modules for {name}: Linux {chosen.version}")
+        process.run(command, log, f"Building the modules for {name}")
+    modules = {path.name: path for path in sorted(directory.rglob("*.ko"))}
+    return modules, warnings(log.read_text(errors="replace"))

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Running other programs: quietly, with their output kept in a log for when they fail."""
+
+import subprocess
+from pathlib import Path
+
+from .ui import Failure
+
+TAIL_LINES = 25
+
+
+def tail(text, lines=TAIL_LINES):
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def run(command, log, what, **options):
+    """Run `command` with its output in the file `log`; a failure shows the log's end."""
+    log = Path(log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, **options)
+    if done.returncode:
+        raise Failure(f"{what} failed (exit {done.returncode}); the end of {log}:\n"
+                      f"{tail(log.read_text(errors='replace'))}")
+
+
+def lines(command, **options):
+    """The output lines of a command that has to work."""
+    done = subprocess.run(command, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, **options)
+    if done.returncode:
+        raise Failure(f"{' '.join(command[:2])} failed: {tail(done.stderr, 3)}")
+    return done.stdout.splitlines()

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Debian's own kernels: the image to boot, and the headers that go with it.
+
+A recent kernel's image sits in linux-binary-RELEASE (the very newest, not yet signed, in
+linux-binary-unsigned-RELEASE), an older one's in linux-image-RELEASE.
+"""
+
+from . import cache, packages
+from .ui import Failure
+
+IMAGE = r"linux-(?:image|binary|binary-unsigned)-(?P<release>(?P<series>\d+\.\d+)\.[\w.+]+(?:-\d+)?)-amd64"
+
+
+class StockKernel:
+    """One of Debian's kernels: `release` is its uname -r without the flavour."""
+
+    def __init__(self, package, release, version, suite):
+        self.package = package
+        self.release = release
+        self.package_version = version
+        self.version = version.partition("-")[0]
+        self.suite = suite
+
+    @property
+    def image(self):
+        def unpack(path):
+            packages.extract(packages.download(self.package, self.package_version), path)
+        tree = cache.entry(f"images/{self.package}_{self.package_version}", unpack)
+        return next(tree.glob("**/vmlinuz*"))
+
+
+def candidates(series):
+    """The kernels of a series (None: of any), newest first, one package each."""
+    found = {}
+    for match, version, suite in packages.matching(IMAGE):
+        release = match["release"]
+        if series in (None, match["series"]) and f"linux-headers-{release}-amd64" in packages.index():
+            found.setdefault((tuple(packages.version_key(version)), release), []).append((match[0], version, suite))
+    for (_, release), choices in found.items():
+        # "binary" before "binary-unsigned" before "image", which is empty where the others exist.
+        name, version, suite = min(choices, key=lambda choice: ("linux-image" in choice[0], len(choice[0])))
+        yield StockKernel(name, release, version, suite)
+
+
+def first(kernels, wanted):
+    kernel = next(iter(kernels), None)
+    if not kernel:
+        raise Failure(f"Debian's package lists hold no kernel image of {wanted}: check the package "
+                      "source in /etc/apt, then run the command again.")
+    return kernel
+
+
+def of_series(series):
+    return first(candidates(series), series)
+
+
+def series_6_1():
+    return of_series("6.1")
+
+
+def newest():
+    return first(candidates(None), "any version")
