@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Batch: 10,000 objects allocated, then freed in the order in which they came
+ * (fifo), in reverse (lifo) or at random.  Allocating and freeing are timed
+ * apart.  The live set is larger than any per-CPU cache, so that refills and
+ * flushes are in the figures.
+ *
+ * The array of pointers is put into the order of freeing between the two
+ * timings: all orders are freed by the same loop.  As in pair.c, the objects
+ * are not touched, on any side.
+ */
+#include <linux/prandom.h>
+
+#include "allocators.h"
+#include "bench.h"
+#include "clock.h"
+
+#define BATCH_LIVE		10000
+
+enum order { ORDER_FIFO, ORDER_LIFO, ORDER_RANDOM };
+
+struct batch {
+	enum order order;
+	void **live;
+};
+
+static void shuffle(void **live, unsigned int nr)
+{
+	struct rnd_state rnd;
+	unsigned int i;
+
+	prandom_seed_state(&rnd, 1);	/* the same order in every round */
+	for (i = nr - 1; i > 0; i--)
+		swap(live[i], live[prandom_u32_state(&rnd) % (i + 1)]);
+}
+
+static void put_in_order(const struct batch *batch, unsigned int nr)
+{
+	unsigned int i;
+
+	switch (batch->order) {
+	case ORDER_FIFO:
+		break;
+	case ORDER_LIFO:
+		for (i = 0; i < nr / 2; i++)
+			swap(batch->live[i], batch->live[nr - 1 - i]);
+		break;
+	case ORDER_RANDOM:
+		shuffle(batch->live, nr);
+		break;
+	}
+}
+
+static __always_inline int batch_loop(enum bench_allocator allocator, struct bench_shot *shot)
+{
+	const struct batch *batch = shot->data;
+	const unsigned int nr = shot->ops;
+	void **live = batch->live;
+	size_t size = shot->size;
+	unsigned int i, got;
+	u64 start;
+
+	OPTIMIZER_HIDE_VAR(size);
+	start = bench_cycles();
+	for (got = 0; got < nr; got++) {
+		live[got] = bench_malloc(allocator, size, GFP_KERNEL);
+		if (unlikely(!live[got]))
+			break;
+	}
+	shot->cycles[0] = bench_cycles() - start;
+
+	put_in_order(batch, got);
+
+	start = bench_cycles();
+	for (i = 0; i < got; i++)
+		bench_free(allocator, live[i]);
+	shot->cycles[1] = bench_cycles() - start;
+	return got == nr ? 0 : -ENOMEM;
+}
+
+BENCH_DEFINE_SHOTS(batch);
+
+/* Memory held at the peak, for the two that hold any. */
+static int measure_held(struct bench_contest *contest, const struct batch *batch)
+{
+	int allocator, err = 0;
+
+	for (allocator = 0; allocator < BENCH_NR_REAL && !err; allocator++)
+		err = bench_held_measure(allocator, batch->live, contest->ops, contest->size,
+					 NULL, &contest->held[allocator]);
+	contest->has_held = true;
+	return err;
+}
+
+static int run_batch(const struct bench_workload *workload, unsigned int size)
+{
+	struct batch batch = { .order = workload->arg };
+	struct bench_contest contest = {
+		.name = workload->name,
+		.size = size,
+		.ops = bench_live_fit(BATCH_LIVE, size),
+		.split = true,
+		.shots = batch_shots,
+		.data = &batch,
+	};
+	int err;
+
+	if (contest.ops < BATCH_LIVE)
+		pr_notice("%s %u: %u objects live, memory allows no more\n",
+			  workload->name, size, contest.ops);
+	batch.live = bench_live_alloc(contest.ops);
+	if (!batch.live)
+		return -ENOMEM;
+	err = measure_held(&contest, &batch);
+	if (!err)
+		err = bench_contest_run(&contest);
+	bench_live_free(batch.live);
+	return err;
+}
+
+static const unsigned int batch_sizes[] = {
+	8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 0
+};
+
+const struct bench_workload bench_batch_workloads[] = {
+	{ .name = "batch-fifo", .sizes = batch_sizes, .arg = ORDER_FIFO, .run = run_batch },
+	{ .name = "batch-lifo", .sizes = batch_sizes, .arg = ORDER_LIFO, .run = run_batch },
+	{ .name = "batch-random", .sizes = batch_sizes, .arg = ORDER_RANDOM, .run = run_batch },
+	{ }
+};

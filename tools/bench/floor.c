@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The floor: the least that two calls of a per-CPU allocator can cost.
+ *
+ * One pops a pointer from an array of this CPU, one pushes it back, with
+ * preemption off and nothing else: no size, no class, no check for empty or
+ * full, no statistics.  The array is taken round, so that any number may be
+ * popped in a row; what comes out is never touched, and stands for nothing.
+ *
+ * Both functions live apart from their callers so that each operation is a
+ * real call with the arguments of a real allocator, as kmalloc() and kfree()
+ * are.
+ */
+#include <linux/cpumask.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+
+#include "floor.h"
+
+#define FLOOR_SLOTS	64	/* a power of two; static per-CPU data is scarce */
+
+struct floor_stack {
+	unsigned int top;
+	const void *slot[FLOOR_SLOTS];
+};
+
+static DEFINE_PER_CPU(struct floor_stack, floor_stack);
+
+noinline void *bench_floor_pop(size_t size, gfp_t gfp)
+{
+	struct floor_stack *stack;
+	const void *p;
+
+	preempt_disable();
+	stack = this_cpu_ptr(&floor_stack);
+	p = stack->slot[--stack->top % FLOOR_SLOTS];
+	preempt_enable();
+	return (void *)p;
+}
+
+noinline void bench_floor_push(const void *p)
+{
+	struct floor_stack *stack;
+
+	preempt_disable();
+	stack = this_cpu_ptr(&floor_stack);
+	stack->slot[stack->top++ % FLOOR_SLOTS] = p;
+	preempt_enable();
+}
+
+void bench_floor_init(void)
+{
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		struct floor_stack *stack = per_cpu_ptr(&floor_stack, cpu);
+
+		for (i = 0; i < FLOOR_SLOTS; i++)
+			stack->slot[i] = stack;
+	}
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Held: how many bytes of memory stand behind each live object.
+ *
+ * Both allocators are measured the same way, from outside: pages free in the
+ * whole system before the live set and at its peak.  Free means in the buddy
+ * allocator or in a per-CPU page list in front of it; both are read exactly,
+ * so that the only noise is what other tasks allocate meanwhile.
+ *
+ * Before each measurement both allocators give back what they can.  What they
+ * keep regardless (SLUB a few partial slabs per cache, gomalloc its persistent
+ * metadata) is used by the live set without being seen here: a first run after
+ * loading shows metadata, later ones show growth only.
+ */
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/nodemask.h>
+#include <linux/prandom.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/vmalloc.h>
+#include <linux/vmstat.h>
+
+#include "allocators.h"
+#include "bench.h"
+
+/* Large sets are for exactness, smaller ones keep small objects quick. */
+#define HELD_LIVE_BYTES		SZ_16M
+#define HELD_MAX_OBJECTS	SZ_512K
+
+/* How much of free memory a live set may take. */
+#define MEMORY_SHARE		4
+
+static long free_in_zone(struct zone *zone)
+{
+	long pages = zone_page_state_snapshot(zone, NR_FREE_PAGES);
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		pages += READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
+	return pages;
+}
+
+static long free_pages_now(void)
+{
+	long pages = 0;
+	int node, i;
+
+	for_each_online_node(node) {
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			struct zone *zone = &NODE_DATA(node)->node_zones[i];
+
+			if (populated_zone(zone))
+				pages += free_in_zone(zone);
+		}
+	}
+	return pages;
+}
+
+/**
+ * bench_live_fit - how many objects a live set can have on this machine
+ * @nr: wanted
+ * @size: of each
+ *
+ * Return: @nr, or fewer.
+ */
+unsigned int bench_live_fit(unsigned int nr, unsigned int size)
+{
+	const u64 bytes = (u64)free_pages_now() * (PAGE_SIZE / MEMORY_SHARE);
+
+	return clamp_t(u64, div_u64(bytes, size + sizeof(void *)), 1, nr);
+}
+
+/* From vmalloc, beside both allocators, and complete before anything is read. */
+void **bench_live_alloc(unsigned int nr)
+{
+	return vzalloc(array_size(nr, sizeof(void *)));
+}
+
+void bench_live_free(void **live)
+{
+	vfree(live);
+}
+
+static __always_inline unsigned int fill_loop(enum bench_allocator allocator, void **live,
+					      unsigned int nr, unsigned int size,
+					      const u16 *sizes)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		live[i] = bench_malloc(allocator, sizes ? sizes[i] : size, GFP_KERNEL);
+		if (!live[i] || signal_pending(current))
+			return i + !!live[i];
+		cond_resched();
+	}
+	return nr;
+}
+
+static unsigned int fill(enum bench_allocator allocator, void **live, unsigned int nr,
+			 unsigned int size, const u16 *sizes)
+{
+	if (allocator == BENCH_SLUB)
+		return fill_loop(BENCH_SLUB, live, nr, size, sizes);
+	return fill_loop(BENCH_GOMALLOC, live, nr, size, sizes);
+}
+
+static void drain(enum bench_allocator allocator, void **live, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (allocator == BENCH_SLUB)
+			kfree(live[i]);
+		else
+			gom_free(live[i]);
+		cond_resched();
+	}
+}
+
+/**
+ * bench_held_measure - memory held per live object
+ * @allocator: whose
+ * @live: room for @nr pointers
+ * @nr: objects
+ * @size: of each, if @sizes is NULL
+ * @sizes: of each, or NULL
+ * @tenths: set to tenths of bytes of system memory per object
+ *
+ * Return: 0, -ENOMEM, or -EINTR.
+ */
+int bench_held_measure(enum bench_allocator allocator, void **live, unsigned int nr,
+		       unsigned int size, const u16 *sizes, u32 *tenths)
+{
+	unsigned int got;
+	long before, taken;
+
+	gom_release_memory();
+	before = free_pages_now();
+	got = fill(allocator, live, nr, size, sizes);
+	taken = max(before - free_pages_now(), 0L);
+	drain(allocator, live, got);
+	gom_release_memory();
+	if (got < nr)
+		return signal_pending(current) ? -EINTR : -ENOMEM;
+	*tenths = div_u64((u64)taken * PAGE_SIZE * 10 + nr / 2, nr);
+	return 0;
+}
+
+static int add_row(const struct bench_workload *workload, void **live, unsigned int nr,
+		   unsigned int size, const u16 *sizes)
+{
+	struct bench_figures figures;
+	int allocator, err;
+
+	bench_figures_init(&figures);
+	for (allocator = 0; allocator < BENCH_NR_REAL; allocator++) {
+		err = bench_held_measure(allocator, live, nr, size, sizes,
+					 &figures.held[allocator]);
+		if (err)
+			return err;
+	}
+	return bench_results_add(workload->name, "", size, &figures);
+}
+
+static int run_held(const struct bench_workload *workload, unsigned int size)
+{
+	const unsigned int wanted = clamp_t(unsigned int, HELD_LIVE_BYTES / size,
+					    1, HELD_MAX_OBJECTS);
+	const unsigned int nr = bench_live_fit(wanted, size);
+	void **live = bench_live_alloc(nr);
+	int err;
+
+	if (!live)
+		return -ENOMEM;
+	err = add_row(workload, live, nr, size, NULL);
+	bench_live_free(live);
+	return err;
+}
+
+/* Sizes from 1 to @workload->arg, each equally likely. */
+static int run_held_mixed(const struct bench_workload *workload, unsigned int unused)
+{
+	const unsigned int max_size = workload->arg;
+	const unsigned int nr = bench_live_fit(HELD_LIVE_BYTES / (max_size / 2), max_size);
+	void **live = bench_live_alloc(nr);
+	u16 *sizes = vmalloc(array_size(nr, sizeof(*sizes)));
+	struct rnd_state rnd;
+	unsigned int i;
+	int err = -ENOMEM;
+
+	if (live && sizes) {
+		prandom_seed_state(&rnd, 2);
+		for (i = 0; i < nr; i++)
+			sizes[i] = 1 + prandom_u32_state(&rnd) % max_size;
+		err = add_row(workload, live, nr, 0, sizes);
+	}
+	vfree(sizes);
+	bench_live_free(live);
+	return err;
+}
+
+static const unsigned int held_sizes[] = {
+	8, 16, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192,
+	16384, 32768, 40000, 65536, 0
+};
+
+/* Millions of objects: too long for an emulator, where they'd show the same. */
+const struct bench_workload bench_held_workloads[] = {
+	{ .name = "held", .sizes = held_sizes, .not_counted = true, .run = run_held },
+	{ .name = "held-mixed", .arg = 4096, .not_counted = true, .run = run_held_mixed },
+	{ }
+};

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * gomalloc_bench: the same loops over SLUB, over gomalloc and over a floor.
+ *
+ *   insmod gomalloc_bench.ko [workload=pair,batch] [size=64,128] [rounds=15]
+ *                            [iters=N] [seconds=5]
+ *   cat /sys/kernel/debug/gomalloc_bench/results
+ *
+ * Everything runs while the module is loaded: insmod comes back when the
+ * results are there, and fails when something could not be run.  This file
+ * walks the workloads; bench.h tells what stands where.
+ */
+#include <linux/module.h>
+
+#include "bench.h"
+#include "clock.h"
+#include "floor.h"
+
+static int run_workload(const struct bench_workload *workload)
+{
+	const unsigned int *size;
+	unsigned int i;
+	int err = 0;
+
+	if (!workload->sizes)
+		return workload->run(workload, 0);
+	for (i = 0; i < bench_plan.nr_sizes && !err; i++)
+		err = workload->run(workload, bench_plan.sizes[i]);
+	if (bench_plan.nr_sizes)
+		return err;
+	for (size = workload->sizes; *size && !err; size++)
+		err = workload->run(workload, *size);
+	return err;
+}
+
+static int run_plan(void)
+{
+	const struct bench_workload *workload;
+	unsigned int i;
+	int err;
+
+	for (i = 0; (workload = bench_plan_workload(i)); i++) {
+		if (!bench_plan_wants(workload))
+			continue;
+		err = run_workload(workload);
+		if (err) {
+			pr_err("%s failed: error %d\n", workload->name, err);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int __init gomalloc_bench_init(void)
+{
+	int err;
+
+	err = bench_plan_read();
+	if (err)
+		return err;
+	bench_clock_init();
+	bench_floor_init();
+	pr_info("figures are %s per operation (SLUB, gomalloc, floor), least of %u rounds\n",
+		bench_clock_unit(), bench_plan.rounds);
+	err = run_plan();
+	if (err) {
+		bench_results_free();
+		return err;
+	}
+	bench_results_show();
+	return 0;
+}
+module_init(gomalloc_bench_init);
+
+static void __exit gomalloc_bench_exit(void)
+{
+	bench_results_free();
+}
+module_exit(gomalloc_bench_exit);
+
+MODULE_DESCRIPTION("Benchmark of gomalloc against SLUB");
+MODULE_LICENSE("GPL");

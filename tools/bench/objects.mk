@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0
+# What gomalloc_bench.ko is made of; the top-level Kbuild includes this.
+gomalloc_bench-y := $(addprefix tools/bench/, \
+	main.o plan.o clock.o contest.o results.o floor.o crew.o \
+	pair.o const.o batch.o mixed.o fresh.o bulk.o remote.o parallel.o held.o \
+	smoke.o smoke_object.o)

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The loops and sizes of pair.c, for those who run them under other conditions. */
+#ifndef GOMALLOC_BENCH_PAIR_H
+#define GOMALLOC_BENCH_PAIR_H
+
+#include "bench.h"
+
+extern const unsigned int bench_pair_sizes[];
+
+bench_shot_fn bench_pair_shot(enum bench_allocator allocator);
+
+#endif /* GOMALLOC_BENCH_PAIR_H */

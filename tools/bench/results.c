@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The rows of results, and the window on them:
+ * /sys/kernel/debug/gomalloc_bench/results, one row per line, for programs.
+ * Each row goes to the kernel log as well when it is measured, for people.
+ */
+#include <linux/cpumask.h>
+#include <linux/debugfs.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/utsname.h>
+
+#include "bench.h"
+#include "clock.h"
+
+struct bench_row {
+	struct list_head list;
+	unsigned int size;
+	struct bench_figures figures;
+	char name[32];
+};
+
+static LIST_HEAD(rows);
+static struct dentry *results_dir;
+
+/* Long enough for a u32 of tenths, its point and its end. */
+#define TENTHS_LEN	16
+
+static const char *tenths(char text[TENTHS_LEN], u32 value)
+{
+	if (value == BENCH_NONE)
+		strscpy(text, "-", TENTHS_LEN);
+	else
+		snprintf(text, TENTHS_LEN, "%u.%u", value / 10, value % 10);
+	return text;
+}
+
+void bench_figures_init(struct bench_figures *figures)
+{
+	memset(figures, 0xff, sizeof(*figures));	/* BENCH_NONE throughout */
+}
+
+static void log_row(const struct bench_row *row)
+{
+	char cost[BENCH_NR_ALLOCATORS][TENTHS_LEN];
+	char held[BENCH_NR_REAL][TENTHS_LEN];
+	int i;
+
+	for (i = 0; i < BENCH_NR_ALLOCATORS; i++)
+		tenths(cost[i], row->figures.min[i]);
+	for (i = 0; i < BENCH_NR_REAL; i++)
+		tenths(held[i], row->figures.held[i]);
+	pr_info("%-18s %6u: %s %s %s; bytes held %s %s\n", row->name, row->size,
+		cost[BENCH_SLUB], cost[BENCH_GOMALLOC], cost[BENCH_FLOOR],
+		held[BENCH_SLUB], held[BENCH_GOMALLOC]);
+}
+
+/**
+ * bench_results_add - keep a row
+ * @name: of the workload
+ * @part: of the workload, "" for the whole
+ * @size: of the objects, 0 if not of one size
+ * @figures: BENCH_NONE where one does not apply
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int bench_results_add(const char *name, const char *part, unsigned int size,
+		      const struct bench_figures *figures)
+{
+	struct bench_row *row = kmalloc(sizeof(*row), GFP_KERNEL);
+
+	if (!row)
+		return -ENOMEM;
+	snprintf(row->name, sizeof(row->name), "%s%s", name, part);
+	row->size = size;
+	row->figures = *figures;
+	list_add_tail(&row->list, &rows);
+	log_row(row);
+	return 0;
+}
+
+static void show_row(struct seq_file *m, const struct bench_row *row)
+{
+	char text[TENTHS_LEN];
+	int i;
+
+	seq_printf(m, "%s ", row->name);
+	if (row->size)
+		seq_printf(m, "%u", row->size);
+	else
+		seq_putc(m, '-');
+	for (i = 0; i < BENCH_NR_ALLOCATORS; i++) {
+		seq_printf(m, " %s", tenths(text, row->figures.min[i]));
+		seq_printf(m, " %s", tenths(text, row->figures.med[i]));
+	}
+	for (i = 0; i < BENCH_NR_REAL; i++)
+		seq_printf(m, " %s", tenths(text, row->figures.held[i]));
+	seq_putc(m, '\n');
+}
+
+static int results_show(struct seq_file *m, void *unused)
+{
+	const struct bench_row *row;
+
+	seq_printf(m, "# unit %s cpus %u kernel %s\n", bench_clock_unit(),
+		   num_online_cpus(), init_utsname()->release);
+	seq_puts(m, "# workload size slub_min slub_med gomalloc_min gomalloc_med floor_min floor_med held_slub held_gomalloc\n");
+	list_for_each_entry(row, &rows, list)
+		show_row(m, row);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(results);
+
+/* Only once all is measured: from then on the rows do not change. */
+void bench_results_show(void)
+{
+	results_dir = debugfs_create_dir("gomalloc_bench", NULL);
+	debugfs_create_file("results", 0400, results_dir, NULL, &results_fops);
+}
+
+void bench_results_free(void)
+{
+	struct bench_row *row, *next;
+
+	debugfs_remove_recursive(results_dir);
+	list_for_each_entry_safe(row, next, &rows, list)
+		kfree(row);
+}
