@@ -24,8 +24,8 @@
 #include "allocators.h"
 #include "bench.h"
 
-/* Large sets are for exactness, smaller ones keep small objects quick. */
-#define HELD_LIVE_BYTES		SZ_16M
+/* Large sets are for exactness, a limit on their number keeps small objects quick. */
+#define HELD_LIVE_BYTES		SZ_64M
 #define HELD_MAX_OBJECTS	SZ_512K
 
 /* How much of free memory a live set may take. */

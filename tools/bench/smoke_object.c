@@ -128,18 +128,27 @@ static size_t promised_alignment(size_t size)
 	return 8;
 }
 
-static void check_new(const struct smoke_object *object, size_t usable, bool zeroed)
+static void check_alignment(const struct smoke_object *object)
+{
+	if (!IS_ALIGNED((unsigned long)object->p, promised_alignment(object->size)) &&
+	    count_error())
+		pr_err("smoke: %u bytes at %p: not aligned\n", object->size, object->p);
+}
+
+static void check_usable(const struct smoke_object *object, size_t usable)
 {
 	if (usable < object->size && count_error())
 		pr_err("smoke: %u bytes at %p: only %zu usable\n",
 		       object->size, object->p, usable);
-	if (!IS_ALIGNED((unsigned long)object->p, promised_alignment(object->size)) &&
-	    count_error())
-		pr_err("smoke: %u bytes at %p: not aligned\n", object->size, object->p);
-	if (zeroed && memchr_inv(object->p, 0, usable) && count_error())
+}
+
+static void check_zeroed(const struct smoke_object *object, size_t usable)
+{
+	const void *bad = memchr_inv(object->p, 0, usable);
+
+	if (bad && count_error())
 		pr_err("smoke: %u bytes at %p: zeroed, but byte %td is not zero\n",
-		       object->size, object->p,
-		       (char *)memchr_inv(object->p, 0, usable) - (char *)object->p);
+		       object->size, object->p, bad - object->p);
 }
 
 static void begin(struct smoke_hand *hand, struct smoke_object *object, void *p, u32 size,
@@ -151,7 +160,10 @@ static void begin(struct smoke_hand *hand, struct smoke_object *object, void *p,
 	object->size = size;
 	object->cpu = raw_smp_processor_id();
 	object->resized = false;
-	check_new(object, usable, zeroed);
+	check_alignment(object);
+	check_usable(object, usable);
+	if (zeroed)
+		check_zeroed(object, usable);
 	/* Usable means that all of it can be used. */
 	object->filled = one_in(hand, 2) ? size : max_t(u32, usable, size);
 	object->seed = prandom_u32_state(&hand->rnd);
@@ -224,11 +236,16 @@ void smoke_object_resize(struct smoke_hand *hand, struct smoke_object *object)
 		smoke_object_check(object);	/* must be as it was */
 		return;
 	}
-	object->p = p;
 	object->size = size;
 	object->resized = true;
+	/* What stays in place keeps the alignment of its former size. */
+	if (p != object->p) {
+		object->p = p;
+		object->cpu = raw_smp_processor_id();
+		check_alignment(object);
+	}
+	check_usable(object, gom_size(p));
 	check_first(object, min(object->filled, size));
-	check_new(object, gom_size(p), false);
 	object->filled = size;
 	fill(object);
 	hand->counts.reallocs++;
