@@ -7,9 +7,11 @@
  * few repetitions say as much as many, and many would take minutes: contest.c
  * asks here which of the two it is dealing with.
  */
+#include <asm/processor.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/processor.h>
 
 #include "clock.h"
 

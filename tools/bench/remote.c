@@ -11,6 +11,7 @@
  * There is no floor: its array belongs to one CPU.
  */
 #include <linux/cpumask.h>
+#include <linux/processor.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 

@@ -9,4 +9,4 @@ LOGS = BUILD / "log"
 GUEST_SCRIPTS = ROOT / "tools" / "guest"
 # What a module build needs of the checkout.
 MODULE_SOURCES = ["Kbuild", "gomalloc", "kunit", "tools/bench", "tools/gen_sizeclasses.c"]
-SOURCE_SUFFIXES = {".c", ".h", ".S", ".sh", ""}
+BUILT_ENDINGS = (".o", ".ko", ".mod", ".mod.c", ".symvers", ".order", "_table.h")

@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import checkout, grounds, guest, modules
+from . import checkout, grounds, guest, kunit as kunit_suites, modules, smoke as smoke_test
 from .ui import Failure, paint
 
 
@@ -26,6 +26,21 @@ def boot(options):
         print(paint("FAILED: ", "red") + result.verdict(), file=sys.stderr)
         return result.status or 1
     return 0
+
+
+def kunit(options):
+    """Run the KUnit suites on one ground."""
+    return shown(kunit_suites.run(grounds.find(options.ground), options.filter, options.source))
+
+
+def smoke(options):
+    """Run the smoke test on one ground, with two CPUs where it can have them."""
+    return shown(smoke_test.run(grounds.find(options.ground, cpus=2), options.source))
+
+
+def shown(outcome):
+    outcome.show()
+    return 1 if outcome.failed else 0
 
 
 def parser():

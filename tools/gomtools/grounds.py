@@ -6,10 +6,10 @@ judged is the same for all (guest.py).  GROUNDS is the list; `find` turns a name
 command line into a Ground.
 """
 
-import os
+import functools
 import shutil
 
-from . import kvm, sources, stock
+from . import bootprobe, sources, stock
 from .ui import Failure
 from .umlkernel import UmlKernel
 
@@ -31,7 +31,7 @@ class Uml:
         self.memory = memory
         self.modules = name
 
-    @property
+    @functools.cached_property
     def kernel(self):
         return UmlKernel(self.name, self.source(), self.fragments)
 
@@ -61,13 +61,13 @@ class Stock:
     def unit(self):
         return "instructions" if self.counted else "cycles"
 
-    @property
+    @functools.cached_property
     def kernel(self):
         return self.find_image()
 
     @property
     def accelerator(self):
-        return "kvm" if not self.counted and kvm.works(stock.series_6_1().image) else "tcg"
+        return "kvm" if not self.counted and bootprobe.kvm_works(self.kernel.image) else "tcg"
 
     def describe(self):
         how = "QEMU, counting instructions" if self.counted else f"QEMU ({self.accelerator})"

@@ -121,6 +121,7 @@ def run(ground, script, modules=(), timeout=120, append="", log_path=None, on_li
     """Boot `ground` with `modules` in /modules, run `script` there, return the Result."""
     log_path = Path(log_path)
     log_path.parent.mkdir(parents=True, exist_ok=True)
+    assert ground.kernel.image.exists()
     step(f"booting {ground.describe()}")
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gomalloc-") as scratch:

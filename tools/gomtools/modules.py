@@ -8,7 +8,6 @@ share object files.  Only files that changed are copied: a second build takes se
 import os
 import re
 import shutil
-from pathlib import Path
 
 from . import cache, checkout, headers, grounds, process
 from .ui import Failure, step
@@ -34,18 +33,23 @@ class UmlTarget:
 def target(name):
     """What modules for the ground or header set `name` are built with."""
     if name in headers.SETS:
-        return headers.SETS[name]()
+        return headers.find(name)
     ground = grounds.find(name)
     return UmlTarget(ground) if ground.modules == name else target(ground.modules)
 
 
+def is_source(file):
+    """Whether a file is written by hand, and not made by a build (as .gitignore has it)."""
+    made = file.name.startswith(".") or file.name.endswith(checkout.BUILT_ENDINGS)
+    return file.is_file() and not made and (file.suffix or file.name == "Kbuild")
+
+
 def source_files(source):
-    """The module's source files below the directory `source`, as relative paths."""
+    """The modules' source files below the directory `source`, as relative paths."""
     for part in checkout.MODULE_SOURCES:
         path = source / part
-        found = path.rglob("*") if path.is_dir() else [path]
-        for file in found:
-            if file.is_file() and file.suffix in checkout.SOURCE_SUFFIXES and not file.name.startswith("."):
+        for file in path.rglob("*") if path.is_dir() else [path]:
+            if is_source(file):
                 yield file.relative_to(source)
 
 
@@ -58,27 +62,36 @@ def copy(source, directory):
             old.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(new, old)
     for file in set(source_files(directory)) - wanted:
-        generated = file.name.endswith((".mod.c", "_table.h")) or not file.suffix
-        if not generated:
-            (directory / file).unlink()
+        (directory / file).unlink()
 
 
 def warnings(log):
     return [line for line in log.splitlines() if WARNING.search(line) and not HARMLESS.search(line)]
 
 
-def build(name, source=checkout.ROOT, arguments=()):
-    """Build the modules for `name`; return ({module: path}, warnings)."""
+def build_log(name, source, arguments):
+    """Build for `name` and return (the directory, what make printed)."""
     if not (source / "Kbuild").exists():
         raise Failure(f"There is nothing to build: {source / 'Kbuild'} does not exist.")
     chosen = target(name)
     directory = checkout.BUILD / "mod" / name
     directory.mkdir(parents=True, exist_ok=True)
-    with cache.locked(f"mod{str(directory).replace('/', '_')}"):
+    with cache.locked(f"mod{directory}"):
         copy(source, directory)
         log = checkout.LOGS / f"build-{name}.log"
-        command = chosen.make(directory, "W=1", f"-j{os.cpu_count()}", *arguments, "modules")
         step(f"building the modules for {name}: Linux {chosen.version}")
-        process.run(command, log, f"Building the modules for {name}")
-    modules = {path.name: path for path in sorted(directory.rglob("*.ko"))}
-    return modules, warnings(log.read_text(errors="replace"))
+        process.run(chosen.make(directory, "W=1", f"-j{os.cpu_count()}", *arguments, "modules"), log,
+                    f"Building the modules for {name}")
+        return directory, log.read_text(errors="replace")
+
+
+def build(name, source=checkout.ROOT):
+    """Build the modules for `name`; return ({file name: path}, warnings)."""
+    directory, log = build_log(name, source, [])
+    built = {path.name: path for path in sorted(directory.rglob("*.ko"))}
+    return built, warnings(log)
+
+
+def analyse(name, source=checkout.ROOT):
+    """What sparse says about every source file in a build for `name`."""
+    return build_log(name, source, ["C=2", "CHECK=sparse"])[1]

@@ -5,7 +5,9 @@ A recent kernel's image sits in linux-binary-RELEASE (the very newest, not yet s
 linux-binary-unsigned-RELEASE), an older one's in linux-image-RELEASE.
 """
 
-from . import cache, packages
+import functools
+
+from . import bootprobe, cache, packages
 from .ui import Failure
 
 IMAGE = r"linux-(?:image|binary|binary-unsigned)-(?P<release>(?P<series>\d+\.\d+)\.[\w.+]+(?:-\d+)?)-amd64"
@@ -58,5 +60,8 @@ def series_6_1():
     return of_series("6.1")
 
 
+@functools.lru_cache(maxsize=None)
 def newest():
-    return first(candidates(None), "any version")
+    """The newest kernel of any series that starts under QEMU."""
+    return first((kernel for kernel in candidates(None) if bootprobe.image_boots(
+        kernel.package, kernel.package_version, kernel.image)), "any version")

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# gomalloc: what people want to do, one verb each.  `make help` lists them.
+# How the module is built stands in Kbuild; what is done in guests, in tools/.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+GOM := tools/setup.sh && python3 tools/gom
+
+# Only what was given on the command line is passed on.
+GROUND ?=
+FILTER ?=
+WORKLOAD ?=
+SIZE ?=
+SCRIPT ?=
+
+.PHONY: all check bench bench-here style kunit smoke boot clean distclean-cache help
+
+all:
+	@test -d $(KDIR) || { echo "error: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=." >&2; exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+check:
+	@$(GOM) check
+
+bench:
+	@$(GOM) bench $(addprefix --ground ,$(GROUND)) $(addprefix --workload ,$(WORKLOAD)) $(addprefix --size ,$(SIZE))
+
+bench-here:
+	@python3 tools/gom bench-here $(addprefix --workload ,$(WORKLOAD)) $(addprefix --size ,$(SIZE))
+
+style:
+	@$(GOM) style
+
+kunit:
+	@$(GOM) kunit $(or $(GROUND),uml) $(if $(FILTER),--filter '$(FILTER)')
+
+smoke:
+	@$(GOM) smoke $(or $(GROUND),stock-newest)
+
+boot:
+	@$(if $(SCRIPT),,echo "error: which script shall the guest run? Give SCRIPT=file." >&2; exit 1;) \
+	$(GOM) boot $(or $(GROUND),uml) --build --script '$(SCRIPT)'
+
+clean:
+	rm -rf build
+	@if [ -d $(KDIR) ]; then $(MAKE) -s -C $(KDIR) M=$(CURDIR) clean; fi
+
+distclean-cache: clean
+	@$(GOM) drop-cache
+
+help:
+	@echo "make                 build the modules for the running kernel (KDIR=... for another)"
+	@echo "make check           build and test on every ground; ends with N passed, N failed, N skipped"
+	@echo "make bench           measure against SLUB on every ground; writes build/bench/results.json"
+	@echo "                     GROUND=uml|stock-6.1|stock-newest WORKLOAD=pair,batch SIZE=64,128"
+	@echo "make bench-here      the same on this machine (root; loads gomalloc.ko if it is not loaded)"
+	@echo "make kunit           KUnit on one ground: GROUND=uml|uml-6.1|uml-debug FILTER='suite.case'"
+	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|..."
+	@echo "make boot            boot a ground with the modules and a script: GROUND=... SCRIPT=file"
+	@echo "make style           checkpatch.pl, sparse and kernel-doc, as the newest kernel has them"
+	@echo "make clean           remove what was built here"
+	@echo "make distclean-cache also remove the cache: kernels, packages, compilers"
+	@echo
+	@echo "Grounds and cache are explained in Documentation/, and by tools/gom --help."

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between kernel versions, all of them: the rest of the code reads
+ * as if written for the newest kernel.  Oldest supported: 6.1.
+ */
+#ifndef GOM_COMPAT_H
+#define GOM_COMPAT_H
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/version.h>
+#include <linux/workqueue.h>
+
+/* 6.8 gave the largest order a name; before 6.4 MAX_ORDER was one above it. */
+#ifndef MAX_PAGE_ORDER
+# if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#  define MAX_PAGE_ORDER	MAX_ORDER
+# else
+#  define MAX_PAGE_ORDER	(MAX_ORDER - 1)
+# endif
+#endif
+
+/* 6.2 dropped __GFP_ATOMIC. */
+#ifdef __GFP_ATOMIC
+# define GOM_GFP_ATOMIC		__GFP_ATOMIC
+#else
+# define GOM_GFP_ATOMIC		0
+#endif
+
+/* 6.17 wants a per-CPU workqueue to say that it is one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+# define GOM_WQ_PERCPU		WQ_PERCPU
+#else
+# define GOM_WQ_PERCPU		0
+#endif
+
+/* Symbols for gomalloc_kunit alone; 6.13 made the namespace a string. */
+#if !IS_ENABLED(CONFIG_KUNIT)
+# define GOM_EXPORT_FOR_TEST(sym)
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+# define GOM_EXPORT_FOR_TEST(sym)	EXPORT_SYMBOL_NS_GPL(sym, "GOMALLOC_TEST")
+# define GOM_IMPORT_FOR_TEST()		MODULE_IMPORT_NS("GOMALLOC_TEST")
+#else
+# define GOM_EXPORT_FOR_TEST(sym)	EXPORT_SYMBOL_NS_GPL(sym, GOMALLOC_TEST)
+# define GOM_IMPORT_FOR_TEST()		MODULE_IMPORT_NS(GOMALLOC_TEST)
+#endif
+
+/* 6.7 made shrinkers dynamic: one allocation instead of a static structure. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *name)
+{
+	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
+}
+
+/* Cannot fail later than shrinker_alloc() in newer kernels; here it may. */
+static inline int gom_shrinker_register(struct shrinker *shrinker)
+{
+	return register_shrinker(shrinker, "gomalloc");
+}
+
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#else
+static inline int gom_shrinker_register(struct shrinker *shrinker)
+{
+	shrinker_register(shrinker);
+	return 0;
+}
+#endif
+
+#endif /* GOM_COMPAT_H */

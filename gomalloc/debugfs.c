@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The window: what the allocator did, under /sys/kernel/debug/gomalloc/, for
+ * root alone.  Documentation/debugfs.rst says what each column means.
+ *
+ * Files with a fixed set of lines are shown in one go; those with a line for
+ * each class and CPU are seq_files that go through them one by one, so that a
+ * large machine does not need one large buffer.
+ */
+#include <linux/cpumask.h>
+#include <linux/debugfs.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "debugfs.h"
+#include "fault.h"
+#include "large.h"
+#include "mcache.h"
+#include "mcentral.h"
+#include "mheap.h"
+#include "persistent.h"
+#include "report.h"
+#include "stats.h"
+
+static struct dentry *root;
+
+/* === memstats === */
+
+static void show_value(struct seq_file *m, const char *name, u64 value)
+{
+	seq_printf(m, "%s %llu\n", name, value);
+}
+
+static u64 persistent_bytes(void)
+{
+	struct gom_persistent_info info;
+	u64 bytes = 0;
+	int cpu;
+
+	for (cpu = -2; cpu < (int)nr_cpu_ids; cpu++) {
+		if (cpu >= 0 && !cpu_possible(cpu))
+			continue;
+		gom_persistent_info(cpu, &info);
+		bytes += info.bytes;
+	}
+	return bytes;
+}
+
+static int memstats_show(struct seq_file *m, void *v)
+{
+	struct gom_large_figures large;
+	struct gom_memstats ms;
+	char name[32];
+	int i;
+
+	gom_memstats_read(&ms);
+	gom_large_read(&large);
+	show_value(m, "alloc", ms.alloc);
+	show_value(m, "sys", ms.sys);
+	show_value(m, "mallocs", ms.mallocs);
+	show_value(m, "frees", ms.frees);
+	show_value(m, "heap_alloc", ms.alloc);
+	show_value(m, "heap_sys", ms.heap_sys);
+	show_value(m, "heap_idle", ms.heap_idle);
+	show_value(m, "heap_inuse", ms.heap_inuse);
+	show_value(m, "heap_released", ms.heap_released);
+	show_value(m, "heap_objects", ms.mallocs - ms.frees);
+	show_value(m, "large_mallocs", large.mallocs);
+	show_value(m, "large_frees", large.frees);
+	show_value(m, "large_inuse", (u64)large.pages << PAGE_SHIFT);
+	show_value(m, "mspan_inuse", ms.mspan_inuse);
+	show_value(m, "mspan_sys", ms.stat[GOM_MSPAN_SYS]);
+	show_value(m, "mcache_inuse", ms.mcache_inuse);
+	show_value(m, "mcache_sys", ms.stat[GOM_MCACHE_SYS]);
+	show_value(m, "pagemap_sys", ms.stat[GOM_PAGEMAP_SYS]);
+	show_value(m, "other_sys", ms.stat[GOM_OTHER_SYS]);
+	show_value(m, "persistent", persistent_bytes());
+	for (i = 0; i < GOM_NR_MISUSES; i++) {
+		snprintf(name, sizeof(name), "misuse_%s", gom_misuse_names[i]);
+		show_value(m, name, gom_misuse_count(i));
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(memstats);
+
+/* === sizeclasses: a header, then a line for each class === */
+
+static void *class_start(struct seq_file *m, loff_t *pos)
+{
+	return *pos < GOM_NR_CLASSES ? (void *)(unsigned long)(*pos + 1) : NULL;
+}
+
+static void *class_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return class_start(m, pos);
+}
+
+static void line_stop(struct seq_file *m, void *v)
+{
+}
+
+static int class_show(struct seq_file *m, void *v)
+{
+	unsigned int class = (unsigned long)v - 1;
+	const struct gom_class *cl = &gom_classes[class];
+	size_t span = (size_t)cl->npages << PAGE_SHIFT;
+	struct gom_class_figures fig;
+
+	if (!class) {
+		seq_puts(m, "class  size pages objects waste%       live    mallocs      frees  cached   depot   spans       held\n");
+		return 0;
+	}
+	gom_class_read(class, &fig);
+	seq_printf(m, "%5u %5u %5u %7u %3zu.%02zu %10llu %10llu %10llu %7llu %7llu %7lu %10zu\n",
+		   class, cl->size, cl->npages, cl->nelems,
+		   (span - cl->nelems * cl->size) * 100 / span,
+		   (span - cl->nelems * cl->size) * 10000 / span % 100,
+		   fig.mallocs - fig.frees, fig.mallocs, fig.frees, fig.cached, fig.depot,
+		   fig.spans, fig.spans * span);
+	return 0;
+}
+
+static const struct seq_operations sizeclasses_sops = {
+	.start = class_start, .next = class_next, .stop = line_stop, .show = class_show,
+};
+DEFINE_SEQ_ATTRIBUTE(sizeclasses);
+
+/* === mcache: a header, then for each CPU its sum and each class it uses === */
+
+static void *cpu_at(loff_t *pos)
+{
+	/* Position 0 is the header, n + 1 the CPU n. */
+	if (*pos > 0)
+		*pos = cpumask_next(*pos - 2, cpu_possible_mask) + 1;
+	return *pos <= nr_cpu_ids ? (void *)(unsigned long)(*pos + 1) : NULL;
+}
+
+static void *cpu_start(struct seq_file *m, loff_t *pos)
+{
+	return cpu_at(pos);
+}
+
+static void *cpu_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return cpu_at(pos);
+}
+
+static void show_mcache_line(struct seq_file *m, int cpu, const char *class,
+			     const struct gom_mcache_figures *f, u64 bytes)
+{
+	/* Every magazine brought in answers one call that missed. */
+	u64 hits = f->mallocs - min(f->refills, f->mallocs);
+
+	seq_printf(m, "%3d %5s %12llu %12llu %12llu %8llu %8llu %6u %7u %9llu\n", cpu, class,
+		   f->mallocs, f->frees, hits, f->refills, f->flushes, f->limit, f->held, bytes);
+}
+
+static int cpu_show(struct seq_file *m, void *v)
+{
+	struct gom_mcache_figures f, sum = { };
+	int cpu = (int)(unsigned long)v - 2;
+	char name[8];
+	unsigned int i;
+	u64 bytes = 0;
+
+	if (cpu < 0) {
+		seq_puts(m, "cpu  size      mallocs        frees         hits  refills  flushes  limit objects     bytes\n");
+		return 0;
+	}
+	for (i = 1; i < GOM_NR_CLASSES; i++) {
+		gom_mcache_read(cpu, i, &f);
+		if (!f.mallocs && !f.frees && !f.held)
+			continue;
+		snprintf(name, sizeof(name), "%u", gom_classes[i].size);
+		show_mcache_line(m, cpu, name, &f, (u64)f.held * gom_classes[i].size);
+		sum.mallocs += f.mallocs;
+		sum.frees += f.frees;
+		sum.refills += f.refills;
+		sum.flushes += f.flushes;
+		sum.held += f.held;
+		bytes += (u64)f.held * gom_classes[i].size;
+	}
+	show_mcache_line(m, cpu, "all", &sum, bytes);
+	return 0;
+}
+
+static const struct seq_operations mcache_sops = {
+	.start = cpu_start, .next = cpu_next, .stop = line_stop, .show = cpu_show,
+};
+DEFINE_SEQ_ATTRIBUTE(mcache);
+
+/* === mheap === */
+
+static void show_bins(struct seq_file *m, struct gom_mheap *h)
+{
+	unsigned long flags, bin, runs;
+	struct gom_span *r;
+
+	for (bin = 1; bin < GOM_HEAP_BINS; bin++) {
+		runs = 0;
+		spin_lock_irqsave(&h->lock, flags);
+		list_for_each_entry(r, &h->bin[bin], list)
+			runs++;
+		spin_unlock_irqrestore(&h->lock, flags);
+		if (runs)
+			seq_printf(m, "%5lu%s pages: %lu runs\n", bin,
+				   bin == GOM_HEAP_BINS - 1 ? "+" : " ", runs);
+	}
+}
+
+static int mheap_show(struct seq_file *m, void *v)
+{
+	struct gom_mheap *h;
+	int nid;
+
+	for_each_gom_node(nid) {
+		h = gom_mheaps[nid];
+		seq_printf(m, "node %d\n  held %lu pages, idle %lu pages\n", nid,
+			   READ_ONCE(h->sys_pages), READ_ONCE(h->idle_pages));
+		seq_printf(m, "  grown %llu pages in %llu steps, given back %llu pages\n",
+			   READ_ONCE(h->grown_pages), READ_ONCE(h->grows),
+			   READ_ONCE(h->released_pages));
+		seq_puts(m, "  idle runs by length:\n");
+		show_bins(m, h);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(mheap);
+
+/* === persistent === */
+
+static int persistent_show(struct seq_file *m, void *v)
+{
+	struct gom_persistent_info info;
+	char name[16];
+	int cpu;
+
+	seq_puts(m, "   cpu chunks      bytes       used     wasted\n");
+	for (cpu = -2; cpu < (int)nr_cpu_ids; cpu++) {
+		if (cpu >= 0 && !cpu_possible(cpu))
+			continue;
+		snprintf(name, sizeof(name), "%d", cpu);
+		gom_persistent_info(cpu, &info);
+		seq_printf(m, "%6s %6llu %10llu %10llu %10llu\n",
+			   cpu == -2 ? "direct" : cpu == -1 ? "global" : name,
+			   info.chunks, info.bytes, info.used, info.wasted);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(persistent);
+
+/* === control: reading says what may be written === */
+
+static int control_show(struct seq_file *m, void *v)
+{
+	seq_puts(m, "flush    empty the per-CPU caches and the depots into the heap\n"
+		    "release  flush, then give idle pages back to the system\n");
+	return 0;
+}
+
+static int control_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, control_show, NULL);
+}
+
+static ssize_t control_write(struct file *file, const char __user *ubuf, size_t len, loff_t *pos)
+{
+	char word[16] = "";
+
+	if (len >= sizeof(word))
+		return -EINVAL;
+	if (copy_from_user(word, ubuf, len))
+		return -EFAULT;
+	if (sysfs_streq(word, "flush")) {
+		gom_mcache_flush_all();
+		gom_mcentral_drain();
+	} else if (sysfs_streq(word, "release")) {
+		gom_release_memory();
+	} else {
+		return -EINVAL;
+	}
+	return len;
+}
+
+static const struct file_operations control_fops = {
+	.owner = THIS_MODULE,
+	.open = control_open,
+	.read = seq_read,
+	.write = control_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+/* A kernel without debugfs goes without: nothing here is needed to allocate. */
+void gom_debugfs_init(void)
+{
+	root = debugfs_create_dir("gomalloc", NULL);
+	debugfs_create_file("memstats", 0400, root, NULL, &memstats_fops);
+	debugfs_create_file("sizeclasses", 0400, root, NULL, &sizeclasses_fops);
+	debugfs_create_file("mcache", 0400, root, NULL, &mcache_fops);
+	debugfs_create_file("mheap", 0400, root, NULL, &mheap_fops);
+	debugfs_create_file("persistent", 0400, root, NULL, &persistent_fops);
+	debugfs_create_file("control", 0600, root, NULL, &control_fops);
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+	fault_create_debugfs_attr("fail_gomalloc", root, &gom_fault);
+#endif
+}
+
+void gom_debugfs_exit(void)
+{
+	debugfs_remove(root);
+}

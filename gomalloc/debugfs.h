@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The window: files under /sys/kernel/debug/gomalloc/. */
+#ifndef GOM_DEBUGFS_H
+#define GOM_DEBUGFS_H
+
+void gom_debugfs_init(void);
+void gom_debugfs_exit(void);
+
+#endif /* GOM_DEBUGFS_H */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * gomalloc: the Go runtime's memory allocator as a kernel module.
+ *
+ * This is the whole interface: what another module includes to allocate from
+ * gomalloc.  It follows linux/slab.h wherever the two overlap, so that a
+ * kernel developer has only the names to learn.  The kernel-doc of each
+ * function stands at its definition (gomalloc/malloc.c and its neighbours),
+ * and Documentation/interface.rst puts it together.
+ */
+#ifndef GOMALLOC_H
+#define GOMALLOC_H
+
+#include <linux/compiler.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/numa.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>		/* ZERO_SIZE_PTR */
+#include <linux/types.h>
+
+#include "sizeclass_table.h"	/* GOM_MAX_SMALL_SIZE, GOM_CONST_CLASS() */
+
+#if __has_include(<linux/cleanup.h>)
+#include <linux/cleanup.h>
+#endif
+
+/*
+ * Memory obtained from the system is booked under exactly one of these names,
+ * the ones of Go's MStats, and shown under it in debugfs.  The persistent
+ * allocator moves bytes from GOM_OTHER_SYS to the name its caller gives.
+ */
+enum gom_stat {
+	GOM_OTHER_SYS,		/* persistent memory nobody has claimed yet */
+	GOM_MSPAN_SYS,		/* span records */
+	GOM_MCACHE_SYS,		/* magazines and per-CPU caches */
+	GOM_PAGEMAP_SYS,	/* page-map directory and descriptors */
+	GOM_NR_STATS,
+};
+
+/*
+ * A size class is named to the out-of-line fast paths by the byte offset of
+ * its slot in the per-CPU cache: the caller's compiler does the multiplication.
+ */
+#define GOM_SLOT_SHIFT		5
+#define GOM_CONST_SLOT(size)	(GOM_CONST_CLASS(size) << GOM_SLOT_SHIFT)
+
+#define __gom_is_const_small(size)					\
+	(__builtin_constant_p(size) && (size) && (size) <= GOM_MAX_SMALL_SIZE)
+
+void *__gom_malloc_slot(unsigned int slot, gfp_t gfp) __malloc;
+void *__gom_malloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
+void __gom_free_slot(const void *p, unsigned int slot);
+void __gom_free_sized(const void *p, size_t size);
+void __gom_free_rcu(struct rcu_head *head);
+
+void *gom_malloc_node(size_t size, gfp_t gfp, int node) __malloc __alloc_size(1);
+void *gom_malloc_array(size_t n, size_t size, gfp_t gfp) __malloc __alloc_size(1, 2);
+void * __must_check gom_realloc(const void *p, size_t new_size, gfp_t gfp) __alloc_size(2);
+size_t gom_size(const void *p);
+void gom_free(const void *p);
+void gom_free_sensitive(const void *p);
+bool __must_check gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p);
+void gom_free_bulk(size_t nr, void **p);
+unsigned long gom_release_memory(void);
+void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __malloc __alloc_size(1);
+
+/**
+ * gom_malloc - allocate memory
+ * @size: bytes wanted; 0 gives ZERO_SIZE_PTR
+ * @gfp: as for kmalloc(): GFP_KERNEL, GFP_ATOMIC, GFP_NOWAIT, __GFP_ZERO, ...
+ *
+ * Up to 32 KiB the size is rounded up to one of 67 size classes; above, to
+ * whole pages.  The address is aligned to at least 8 bytes and, for a @size
+ * that is a power of two, to @size.  A constant
+ * @size finds its class at compile time.
+ *
+ * Context: any but NMI.  May sleep if @gfp allows it.
+ * Return: the memory, its contents undefined without __GFP_ZERO, or NULL.
+ */
+static __always_inline __malloc __alloc_size(1)
+void *gom_malloc(size_t size, gfp_t gfp)
+{
+	if (__gom_is_const_small(size))
+		return __gom_malloc_slot(GOM_CONST_SLOT(size), gfp);
+	return __gom_malloc(size, gfp);
+}
+
+/**
+ * gom_zalloc - allocate zeroed memory
+ * @size: bytes wanted
+ * @gfp: as for gom_malloc()
+ *
+ * All of gom_size() of the result is zero, not only @size.
+ *
+ * Context: as gom_malloc().
+ * Return: the memory, or NULL.
+ */
+static __always_inline __malloc __alloc_size(1)
+void *gom_zalloc(size_t size, gfp_t gfp)
+{
+	return gom_malloc(size, gfp | __GFP_ZERO);
+}
+
+/**
+ * gom_free_sized - free memory whose size the caller knows
+ * @p: what an allocation of @size bytes returned; NULL is fine
+ * @size: bytes, as asked for when @p was allocated
+ *
+ * Saves the lookup of @p and with it every check that gom_free() makes on it;
+ * with the module parameter debug=1 both are done and a wrong @size reported.
+ * Not for memory allocated with GFP_DMA, nor for what gom_realloc() returned
+ * unless @size is that of the last call.
+ *
+ * Context: any but NMI.
+ */
+static __always_inline void gom_free_sized(const void *p, size_t size)
+{
+	if (__gom_is_const_small(size))
+		__gom_free_slot(p, GOM_CONST_SLOT(size));
+	else
+		__gom_free_sized(p, size);
+}
+
+/**
+ * gom_free_rcu - free an object after a grace period
+ * @ptr: the object, from any gomalloc allocation
+ * @field: name of the struct rcu_head inside it
+ *
+ * Context: any in which call_rcu() may be called.
+ */
+#define gom_free_rcu(ptr, field)					\
+do {									\
+	typeof(ptr) __gom_ptr = (ptr);					\
+									\
+	if (__gom_ptr)							\
+		__gom_free_rcu(&__gom_ptr->field);			\
+} while (0)
+
+#ifdef DEFINE_FREE
+/* void *p __free(gom_free) = gom_malloc(...): freed when p leaves its scope. */
+DEFINE_FREE(gom_free, void *, if (!IS_ERR_OR_NULL(_T)) gom_free(_T))
+#endif
+
+#endif /* GOMALLOC_H */

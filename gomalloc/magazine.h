@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Magazines: arrays of pointers to free objects of one class, in which objects
+ * travel between the per-CPU caches and mcentral (Bonwick and Adams 2001).
+ *
+ * Object slots are used as a stack that grows upwards.  Below the first one
+ * lies a NULL, so that the fast path that takes the top one notices an empty
+ * magazine by what it took.
+ */
+#ifndef GOM_MAGAZINE_H
+#define GOM_MAGAZINE_H
+
+#include <linux/minmax.h>
+#include <linux/types.h>
+
+/**
+ * struct gom_magazine - a stack of free objects
+ * @next: while in mcentral's depot
+ * @nr: objects held; not kept up to date while loaded in a cache
+ * @class: of the objects
+ * @bottom: NULL, always
+ * @obj: the objects, as many as the class's mag_size allows
+ */
+struct gom_magazine {
+	struct gom_magazine *next;
+	unsigned short nr;
+	unsigned short class;
+	void *bottom;
+	void *obj[];
+};
+
+/*
+ * Objects in a magazine: no more than 64 KiB of memory, at least two, and such
+ * that magazine and header are a power of two.
+ */
+#define GOM_MAGAZINE_SIZE(object_size)					\
+	((object_size) <= 512 ? 125 : (object_size) <= 1024 ? 61 :	\
+	 (object_size) <= 2048 ? 29 : (object_size) <= 4096 ? 13 :	\
+	 (object_size) <= 12288 ? 5 : 2)
+
+struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp);
+void gom_magazine_delete(struct gom_magazine *mag);
+unsigned long gom_magazine_bytes(void);
+void gom_magazine_init(void);
+
+#endif /* GOM_MAGAZINE_H */

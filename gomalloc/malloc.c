@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * malloc: the interface, and the path of an allocation and of a free.
+ *
+ * Allocating a small object goes up a hierarchy (Go: malloc.go):
+ *
+ *   1. Round the size up to a size class and take an object from the magazine
+ *	of this CPU's mcache.  No lock, no atomic operation.
+ *   2. If it is empty, get a full one from mcentral (mcache.c, mcentral.c).
+ *   3. If mcentral has none, fill it from spans with free objects.
+ *   4. If there is none, get a run of pages from the heap and cut it (mheap.c).
+ *   5. If the heap has none, get a megabyte from the page allocator.
+ *
+ * Freeing goes down: the page map tells the class of the address and, in the
+ * same word, where in its span it lies, which is all it takes to see whether an
+ * object begins there; it is put into the magazine.  A full magazine goes to
+ * mcentral's depot, from there into spans, an empty span to the heap, and idle
+ * runs of the heap back to the system under memory pressure (shrinker.c).
+ *
+ * Large objects, above 32 KiB, skip 1 to 3.
+ *
+ * Whatever does not go straight through, a mode that needs every call's
+ * attention included, falls into the slow paths, which look again at everything.
+ */
+#include <linux/kmemleak.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+
+#include "compat.h"
+#include "gomalloc.h"
+#include "large.h"
+#include "mcache.h"
+#include "mcentral.h"
+#include "mheap.h"
+#include "report.h"
+
+/* Flags that matter to where memory comes from; the rest is ours to heed. */
+#define PAGE_GFP	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS |	\
+			 __GFP_NOWARN | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |	\
+			 __GFP_NORETRY | __GFP_MEMALLOC | __GFP_NOMEMALLOC |	\
+			 __GFP_HARDWALL | __GFP_THISNODE | GOM_GFP_ATOMIC)
+
+/* Flags with which an object cannot be handed out as it comes. */
+#define ZONE_GFP	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)
+#define SPECIAL_GFP	(__GFP_ZERO | ZONE_GFP)
+
+/* Every object has to be told to kmemleak: no call is a fast one. */
+#define EVERY_CALL_HOOKED	IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)
+
+/* === Allocating === */
+
+/* What may be wrong with @gfp costs nothing to ask when nobody listens. */
+static __always_inline void check_context(gfp_t gfp)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
+		might_alloc(gfp);
+}
+
+static __always_inline void *take(unsigned int slot)
+{
+	struct gom_mcache *c = gom_mcache_enter();
+	void *p;
+
+	if (unlikely(!c))
+		return NULL;
+	p = gom_slot_pop(gom_mcache_slot(c, slot));
+	gom_mcache_leave(c);
+	return p;
+}
+
+/* Memory for a zone, from pages of its own; what is no zone of ours is refused. */
+static void *alloc_zone(size_t size, gfp_t gfp, int nid, unsigned long caller)
+{
+	gfp_t zone = gfp & ZONE_GFP;
+
+	if (zone & ~__GFP_DMA) {
+		gom_report(GOM_BAD_GFP, caller, "allocation with gfp %pGg: no highmem or DMA32 here",
+			   &gfp);
+		zone &= __GFP_DMA;
+	}
+	gfp &= PAGE_GFP | __GFP_ZERO;
+	if (!zone)
+		return gom_malloc_node(size, gfp, nid);
+	return gom_large_alloc(size, gfp | zone, nid, caller);
+}
+
+/* The last touch to a small object on its way out. */
+static void *prepare(void *p, unsigned int class, gfp_t gfp)
+{
+	size_t size = gom_classes[class].size;
+
+	if (want_init_on_alloc(gfp))
+		memset(p, 0, size);
+	kmemleak_alloc(p, size, 1, gfp);
+	return p;
+}
+
+static noinline void *prepare_special(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
+{
+	unsigned int class = slot >> GOM_SLOT_SHIFT;
+
+	if (unlikely(gfp & ZONE_GFP)) {
+		gom_mcache_free_slow(class, p, caller);
+		return alloc_zone(gom_classes[class].size, gfp, NUMA_NO_NODE, caller);
+	}
+	return prepare(p, class, gfp);
+}
+
+static noinline void *alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller)
+{
+	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	void *p;
+
+	if (!size)
+		return ZERO_SIZE_PTR;
+	might_alloc(gfp);
+	if (gfp & ZONE_GFP)
+		return alloc_zone(size, gfp, NUMA_NO_NODE, caller);
+	if (!class) {
+		p = gom_large_alloc(size, gfp & (PAGE_GFP | __GFP_ZERO), numa_mem_id(), caller);
+		kmemleak_alloc(p, size, 1, gfp);
+		return p;
+	}
+	p = gom_mcache_alloc_slow(class, gfp & PAGE_GFP);
+	return p ? prepare(p, class, gfp) : NULL;
+}
+
+static __always_inline void *finish(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
+{
+	if (EVERY_CALL_HOOKED || want_init_on_alloc(gfp) || unlikely(gfp & SPECIAL_GFP))
+		return prepare_special(p, slot, gfp, caller);
+	return p;
+}
+
+/* gom_malloc() of a size known when the caller was compiled. */
+void *__gom_malloc_slot(unsigned int slot, gfp_t gfp)
+{
+	void *p;
+
+	check_context(gfp);
+	p = take(slot);
+	if (likely(p))
+		return finish(p, slot, gfp, _RET_IP_);
+	return alloc_slow(gom_classes[slot >> GOM_SLOT_SHIFT].size, slot, gfp, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(__gom_malloc_slot);
+
+/* gom_malloc() of any size. */
+void *__gom_malloc(size_t size, gfp_t gfp)
+{
+	unsigned int slot = gom_size_to_slot(size);
+	void *p;
+
+	check_context(gfp);
+	p = take(slot);
+	if (likely(p))
+		return finish(p, slot, gfp, _RET_IP_);
+	return alloc_slow(size, slot, gfp, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(__gom_malloc);
+
+/**
+ * gom_malloc_node - allocate memory of a NUMA node
+ * @size: bytes wanted
+ * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node will do
+ * @node: the node, or NUMA_NO_NODE for any
+ *
+ * Context: any but NMI.  May sleep if @gfp allows it.
+ * Return: the memory, or NULL.
+ */
+void *gom_malloc_node(size_t size, gfp_t gfp, int node)
+{
+	unsigned int slot = gom_size_to_slot(size);
+	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	void *p;
+
+	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size)
+		return __gom_malloc(size, gfp);
+	might_alloc(gfp);
+	if (gfp & ZONE_GFP)
+		return alloc_zone(size, gfp, node, _RET_IP_);
+	if (!class) {
+		p = gom_large_alloc(size, gfp & (PAGE_GFP | __GFP_ZERO), node, _RET_IP_);
+		kmemleak_alloc(p, size, 1, gfp);
+		return p;
+	}
+	p = gom_mcentral_alloc(class, node, gfp & PAGE_GFP);
+	return p ? prepare(p, class, gfp) : NULL;
+}
+EXPORT_SYMBOL_GPL(gom_malloc_node);
+
+/**
+ * gom_malloc_array - allocate memory for an array
+ * @n: elements
+ * @size: bytes of one
+ * @gfp: as for gom_malloc()
+ *
+ * Context: any but NMI.  May sleep if @gfp allows it.
+ * Return: the memory; NULL if there is none or @n * @size overflows, which is
+ * reported unless @gfp has __GFP_NOWARN.
+ */
+void *gom_malloc_array(size_t n, size_t size, gfp_t gfp)
+{
+	size_t bytes;
+
+	if (likely(!check_mul_overflow(n, size, &bytes)))
+		return __gom_malloc(bytes, gfp);
+	if (!(gfp & __GFP_NOWARN))
+		gom_report(GOM_BAD_SIZE, _RET_IP_, "allocation of %zu times %zu bytes overflows",
+			   n, size);
+	return NULL;
+}
+EXPORT_SYMBOL_GPL(gom_malloc_array);
+
+/* === Freeing === */
+
+static noinline void free_slow(const void *p, unsigned long caller)
+{
+	u32 entry = gom_pagemap_entry(p);
+	unsigned int slot = gom_entry_slot(entry);
+	u32 off = gom_entry_offset(entry, p);
+
+	if (ZERO_OR_NULL_PTR(p))
+		return;
+	if (!slot) {
+		gom_report(GOM_BAD_FREE_FOREIGN, caller, "free of %p, which is not gomalloc's", p);
+	} else if (slot == GOM_SLOT_IDLE) {
+		gom_report(GOM_BAD_FREE_TWICE, caller, "free of %p, in pages that are free already",
+			   p);
+	} else if (slot == GOM_SLOT_LARGE ? off : !gom_class_begins(&gom_classes[slot], off)) {
+		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", p);
+	} else {
+		kmemleak_free(p);
+		if (want_init_on_free())
+			memset((void *)p, 0, gom_size(p));
+		if (slot == GOM_SLOT_LARGE)
+			gom_large_free(p, caller);
+		else
+			gom_mcache_free_slow(slot, p, caller);
+	}
+}
+
+/*
+ * Put @p into this CPU's cache if an object of the class in @entry begins there.
+ * A page that is not ours, or not cut into objects, has a slot with limit 0.
+ */
+static __always_inline bool put_checked(const void *p, u32 entry)
+{
+	struct gom_mcache *c = gom_mcache_enter();
+	struct gom_slot *s;
+	bool done;
+
+	if (unlikely(!c))
+		return false;
+	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
+	done = gom_entry_offset(entry, p) * s->recip < s->limit && gom_slot_push(s, p);
+	gom_mcache_leave(c);
+	return done;
+}
+
+/**
+ * gom_free - free memory
+ * @p: what any allocation here returned; NULL and ZERO_SIZE_PTR are fine
+ *
+ * A pointer that is not gomalloc's, one into an object's middle, and a second
+ * free where it can be seen are reported and have no other effect.
+ *
+ * Context: any but NMI.  Needs no memory.
+ */
+void gom_free(const void *p)
+{
+	if (!EVERY_CALL_HOOKED && !want_init_on_free() &&
+	    likely(put_checked(p, gom_pagemap_entry(p))))
+		return;
+	free_slow(p, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(gom_free);
+
+/*
+ * A sized free that did not go straight through.  Sizes are compared here, and
+ * so in debug mode always, because there nothing goes straight through.
+ */
+static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned long caller)
+{
+	unsigned int is = gom_entry_slot(gom_pagemap_entry(p));
+	unsigned int said = slot ? slot >> GOM_SLOT_SHIFT : GOM_SLOT_LARGE;
+
+	if (!ZERO_OR_NULL_PTR(p) && is && is != GOM_SLOT_IDLE && is != said &&
+	    is != GOM_SLOT_LARGE)
+		gom_report(GOM_BAD_FREE_SIZE, caller,
+			   "sized free of %p as class %u, which is of class %u", p, said, is);
+	free_slow(p, caller);
+}
+
+static __always_inline void free_sized(const void *p, unsigned int slot, unsigned long caller)
+{
+	struct gom_mcache *c;
+	bool done;
+
+	if (likely(p) && !EVERY_CALL_HOOKED && !want_init_on_free()) {
+		c = gom_mcache_enter();
+		if (likely(c)) {
+			done = gom_slot_push(gom_mcache_slot(c, slot), p);
+			gom_mcache_leave(c);
+			if (likely(done))
+				return;
+		}
+	}
+	free_sized_slow(p, slot, caller);
+}
+
+/* gom_free_sized() of a size known when the caller was compiled. */
+void __gom_free_slot(const void *p, unsigned int slot)
+{
+	free_sized(p, slot, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(__gom_free_slot);
+
+/* gom_free_sized() of any size. */
+void __gom_free_sized(const void *p, size_t size)
+{
+	free_sized(p, gom_size_to_slot(size), _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(__gom_free_sized);
+
+/**
+ * gom_free_sensitive - clear memory, then free it
+ * @p: what any allocation here returned; NULL and ZERO_SIZE_PTR are fine
+ *
+ * Context: any but NMI.
+ */
+void gom_free_sensitive(const void *p)
+{
+	size_t size = gom_size(p);
+
+	if (size)
+		memzero_explicit((void *)p, size);
+	free_slow(p, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(gom_free_sensitive);
+
+/* === Questions about an object === */
+
+/* The object that @p points into, and its usable size; NULL if there is none. */
+static void *object_at(const void *p, size_t *size)
+{
+	u32 entry = gom_pagemap_entry(p);
+	unsigned int slot = gom_entry_slot(entry);
+	u32 off = gom_entry_offset(entry, p), i;
+	const struct gom_class *cl;
+	struct gom_span *s;
+
+	if (!slot || slot == GOM_SLOT_IDLE)
+		return NULL;
+	if (slot == GOM_SLOT_LARGE) {
+		s = gom_pagemap_span(p);
+		*size = (size_t)s->npages << PAGE_SHIFT;
+		return (void *)p - off;
+	}
+	cl = &gom_classes[slot];
+	i = gom_class_index(cl, off);
+	if (i >= cl->nelems)
+		return NULL;
+	*size = cl->size;
+	return (void *)p - off + i * cl->size;
+}
+
+/**
+ * gom_size - usable bytes of an object
+ * @p: what any allocation here returned
+ *
+ * Context: any but NMI.
+ * Return: the bytes; 0 for NULL and ZERO_SIZE_PTR, and, with a report, for what
+ * is not the beginning of an object.
+ */
+size_t gom_size(const void *p)
+{
+	size_t size;
+
+	if (ZERO_OR_NULL_PTR(p))
+		return 0;
+	if (object_at(p, &size) == p)
+		return size;
+	gom_report(GOM_BAD_POINTER, _RET_IP_, "size of %p, where no object begins", p);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(gom_size);
+
+/* === Changing the size === */
+
+static bool is_large(const void *p)
+{
+	return gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_LARGE;
+}
+
+static void *resize_in_place(const void *p, size_t new_size, gfp_t gfp)
+{
+	size_t size;
+
+	if (is_large(p))
+		gom_large_shrink(p, new_size, gfp & PAGE_GFP);
+	size = gom_size(p);
+	/* The bytes beyond are zero if they are asked for later. */
+	if (want_init_on_alloc(gfp))
+		memset((void *)p + new_size, 0, size - new_size);
+	return (void *)p;
+}
+
+/**
+ * gom_realloc - change the size of an object
+ * @p: the object; NULL and ZERO_SIZE_PTR allocate
+ * @new_size: bytes wanted; 0 frees
+ * @gfp: as for gom_malloc(); with __GFP_ZERO bytes that are new are zero, if
+ *	the object was zeroed when it was allocated and each time it was resized
+ *
+ * The contents up to the smaller of both sizes stay.  If @new_size fits into
+ * gom_size() the object stays where it is, and pages of a large object that are
+ * not needed any more go back.
+ *
+ * Context: any but NMI.  May sleep if @gfp allows it.
+ * Return: the object; NULL if there is no memory, and then @p is as it was.
+ */
+void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
+{
+	size_t old;
+	void *q;
+
+	if (ZERO_OR_NULL_PTR(p))
+		return __gom_malloc(new_size, gfp);
+	old = gom_size(p);
+	if (!old)
+		return NULL;
+	if (!new_size) {
+		gom_free(p);
+		return ZERO_SIZE_PTR;
+	}
+	if (new_size <= old)
+		return resize_in_place(p, new_size, gfp);
+	q = __gom_malloc(new_size, gfp);
+	if (q) {
+		memcpy(q, p, old);
+		gom_free(p);
+	}
+	return q;
+}
+EXPORT_SYMBOL_GPL(gom_realloc);
+
+/* === Many at a time === */
+
+/* Up to @nr objects of what this CPU has loaded. */
+static size_t take_bulk(unsigned int slot, size_t nr, void **objs)
+{
+	struct gom_mcache *c = gom_mcache_enter();
+	size_t i = 0;
+
+	if (!c)
+		return 0;
+	while (i < nr) {
+		objs[i] = gom_slot_pop(gom_mcache_slot(c, slot));
+		if (!objs[i])
+			break;
+		i++;
+	}
+	gom_mcache_leave(c);
+	return i;
+}
+
+/**
+ * gom_malloc_bulk - allocate many objects, all or none
+ * @size: bytes of each
+ * @gfp: as for gom_malloc()
+ * @nr: how many
+ * @p: where to put them
+ *
+ * Context: any but NMI.  May sleep if @gfp allows it.
+ * Return: whether all could be had; if not, none is, and @p is undefined.
+ */
+bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
+{
+	unsigned int slot = gom_size_to_slot(size);
+	size_t i = 0, n, j;
+
+	check_context(gfp);
+	while (i < nr) {
+		n = unlikely(gfp & ZONE_GFP) ? 0 : take_bulk(slot, nr - i, p + i);
+		for (j = i; j < i + n; j++)
+			p[j] = finish(p[j], slot, gfp, _RET_IP_);
+		i += n;
+		if (i == nr)
+			break;
+		p[i] = alloc_slow(size, slot, gfp, _RET_IP_);
+		if (!p[i]) {
+			gom_free_bulk(i, p);
+			return false;
+		}
+		i++;
+	}
+	return true;
+}
+EXPORT_SYMBOL_GPL(gom_malloc_bulk);
+
+/* Objects that go straight through, from the first on; returns how many. */
+static size_t put_bulk(size_t nr, void **p)
+{
+	struct gom_mcache *c = gom_mcache_enter();
+	struct gom_slot *s;
+	size_t i;
+	u32 entry;
+
+	if (!c)
+		return 0;
+	for (i = 0; i < nr; i++) {
+		entry = gom_pagemap_entry(p[i]);
+		s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
+		if (gom_entry_offset(entry, p[i]) * s->recip >= s->limit ||
+		    !gom_slot_push(s, p[i]))
+			break;
+	}
+	gom_mcache_leave(c);
+	return i;
+}
+
+/**
+ * gom_free_bulk - free many objects
+ * @nr: how many
+ * @p: the objects, of any sizes; each is checked as by gom_free()
+ *
+ * Context: any but NMI.
+ */
+void gom_free_bulk(size_t nr, void **p)
+{
+	size_t i = 0;
+
+	while (i < nr) {
+		if (!EVERY_CALL_HOOKED && !want_init_on_free())
+			i += put_bulk(nr - i, p + i);
+		if (i < nr)
+			free_slow(p[i++], _RET_IP_);
+	}
+}
+EXPORT_SYMBOL_GPL(gom_free_bulk);
+
+/* === After a grace period === */
+
+static void free_rcu_callback(struct rcu_head *head)
+{
+	size_t size;
+
+	gom_free(object_at(head, &size));
+}
+
+/* gom_free_rcu(): @head lies somewhere in the object, which the page map finds. */
+void __gom_free_rcu(struct rcu_head *head)
+{
+	size_t size;
+
+	if (object_at(head, &size))
+		call_rcu(head, free_rcu_callback);
+	else
+		gom_report(GOM_BAD_FREE_FOREIGN, _RET_IP_,
+			   "free after a grace period of %p, which is not gomalloc's", head);
+}
+EXPORT_SYMBOL_GPL(__gom_free_rcu);
+
+/* === Giving memory back === */
+
+/**
+ * gom_release_memory - give all memory back that no object needs
+ *
+ * Empties the caches of all CPUs and the depots, and returns all free page runs
+ * to the page allocator.  Allocation goes on meanwhile.
+ *
+ * Context: task, may sleep.
+ * Return: pages given back.
+ */
+unsigned long gom_release_memory(void)
+{
+	gom_mcache_flush_all();
+	gom_mcentral_drain();
+	return gom_mheap_release(ULONG_MAX);
+}
+EXPORT_SYMBOL_GPL(gom_release_memory);

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mcache: the slow paths of the per-CPU caches (the fast ones are in mcache.h,
+ * with the rules of who may be in here).
+ *
+ * Each class has up to two magazines: the loaded one that the fast paths use
+ * and a spare.  When the loaded one is empty (full) and the spare is not, they
+ * change places; otherwise one is exchanged with mcentral (Bonwick and Adams
+ * 2001).  Locks and the page allocator are met only after leaving the cache:
+ * what was taken out belongs to this task, and when it comes back, to whatever
+ * CPU it then runs on, it looks again.
+ *
+ * How many objects a magazine may hold starts small and doubles with each trip
+ * to mcentral.  The sum over all classes of what they may hold is bounded by
+ * mcache_kb; a class that would exceed it takes the room from others, clockwise.
+ */
+#include <linux/cpuhotplug.h>
+#include <linux/topology.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "mcache.h"
+#include "mcentral.h"
+#include "persistent.h"
+#include "report.h"
+#include "stats.h"
+
+unsigned int gom_mcache_kb = 1024;
+
+#define FIRST_BYTES	2048U	/* a class starts with this much in a magazine */
+#define FIRST_MAX	8U	/* or with so many objects */
+#define EVICT_MAX	8U	/* classes to take room from at a time */
+
+DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
+
+/* A slot without a magazine points here: empty to a pop, full to a push. */
+static void *no_magazine[1];
+
+static struct workqueue_struct *flush_wq;
+static DEFINE_PER_CPU(struct work_struct, flush_works);
+static int cpuhp_state;
+
+/* As gom_mcache_enter(), to do more than pop or push: readers will look again. */
+static struct gom_mcache *enter(void)
+{
+	struct gom_mcache *c = gom_mcache_enter();
+
+	if (c)
+		raw_write_seqcount_begin(&c->seq);
+	return c;
+}
+
+static void leave(struct gom_mcache *c)
+{
+	raw_write_seqcount_end(&c->seq);
+	gom_mcache_leave(c);
+}
+
+/* === Magazines in and out; inside the cache === */
+
+static unsigned int loaded_nr(const struct gom_mcache *c, unsigned int class)
+{
+	const struct gom_magazine *mag = c->class[class].mag;
+
+	return mag ? READ_ONCE(c->slot[class].top) - &mag->bottom : 0;
+}
+
+static void load(struct gom_mcache *c, unsigned int class, struct gom_magazine *mag)
+{
+	struct gom_slot *s = &c->slot[class];
+	struct gom_mcache_class *k = &c->class[class];
+	unsigned int limit = max_t(unsigned int, k->limit, mag->nr);
+
+	k->mag = mag;
+	s->top = &mag->bottom + mag->nr;
+	s->end = &mag->bottom + max(limit, 1U);
+}
+
+/* The loaded magazine leaves its slot; NULL if there was none. */
+static struct gom_magazine *unload(struct gom_mcache *c, unsigned int class)
+{
+	struct gom_slot *s = &c->slot[class];
+	struct gom_mcache_class *k = &c->class[class];
+	struct gom_magazine *mag = k->mag;
+
+	if (!mag)
+		return NULL;
+	mag->nr = loaded_nr(c, class);
+	k->mag = NULL;
+	s->top = no_magazine;
+	s->end = no_magazine;
+	return mag;
+}
+
+static void swap_spare(struct gom_mcache *c, unsigned int class)
+{
+	struct gom_mcache_class *k = &c->class[class];
+	struct gom_magazine *spare = k->spare;
+
+	k->spare = unload(c, class);
+	load(c, class, spare);
+}
+
+/* Account for a magazine of @nr objects that came (or, negative, left). */
+static void account(struct gom_mcache_class *k, int nr)
+{
+	k->in += nr;
+	if (nr > 0)
+		k->refills++;
+	else if (nr < 0)
+		k->flushes++;
+}
+
+/* Take both magazines of @class out, on to @list; its room is free again. */
+static void evict(struct gom_mcache *c, unsigned int class, struct gom_magazine **list)
+{
+	struct gom_mcache_class *k = &c->class[class];
+	struct gom_magazine *mags[2] = { unload(c, class), k->spare };
+	unsigned int i;
+
+	k->spare = NULL;
+	for (i = 0; i < ARRAY_SIZE(mags); i++) {
+		if (!mags[i])
+			continue;
+		account(k, -(int)mags[i]->nr);
+		mags[i]->next = *list;
+		*list = mags[i];
+	}
+	c->bytes -= 2UL * k->limit * gom_classes[class].size;
+	k->limit = 0;
+}
+
+/* Evicted magazines go to mcentral.  Outside the cache. */
+static void keep_all(struct gom_magazine *list)
+{
+	struct gom_magazine *mag;
+
+	while ((mag = list)) {
+		list = mag->next;
+		gom_mcentral_keep(mag);
+	}
+}
+
+/* === How much a class may hold; inside the cache === */
+
+static unsigned int next_limit(const struct gom_mcache *c, unsigned int class)
+{
+	const struct gom_class *cl = &gom_classes[class];
+	unsigned int limit = c->class[class].limit;
+
+	if (!limit)
+		limit = clamp(FIRST_BYTES / cl->size, 1U, FIRST_MAX);
+	else
+		limit *= 2;
+	return min_t(unsigned int, limit, cl->mag_size);
+}
+
+static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
+		      struct gom_magazine **evicted)
+{
+	size_t most = (size_t)gom_mcache_kb << 10;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < GOM_NR_CLASSES && n < EVICT_MAX && c->bytes + more > most; i++) {
+		c->clock = c->clock + 1 < GOM_NR_CLASSES ? c->clock + 1 : 1;
+		if (c->clock == class || !c->class[c->clock].limit)
+			continue;
+		evict(c, c->clock, evicted);
+		n++;
+	}
+	return c->bytes + more <= most;
+}
+
+/* Let the magazines of @class hold more, if there is room for it. */
+static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
+				struct gom_magazine **evicted)
+{
+	struct gom_mcache_class *k = &c->class[class];
+	unsigned int limit = next_limit(c, class);
+	size_t more = 2UL * (limit - k->limit) * gom_classes[class].size;
+
+	if (more && make_room(c, class, more, evicted)) {
+		c->bytes += more;
+		k->limit = limit;
+		if (k->mag)
+			c->slot[class].end = &k->mag->bottom +
+				max(limit, loaded_nr(c, class));
+	}
+	return k->limit;
+}
+
+/* === Allocation === */
+
+/* From what the cache has; inside it. */
+static void *pop_any(struct gom_mcache *c, unsigned int class)
+{
+	struct gom_mcache_class *k = &c->class[class];
+	void *p = gom_slot_pop(&c->slot[class]);
+
+	if (!p && k->spare && k->spare->nr) {
+		swap_spare(c, class);
+		p = gom_slot_pop(&c->slot[class]);
+	}
+	return p;
+}
+
+/*
+ * Bring a magazine with objects into the cache of the CPU we are on now, which
+ * may have got one meanwhile.  @taken objects have been taken from it already.
+ */
+static void install(struct gom_magazine *mag, unsigned int taken)
+{
+	unsigned int class = mag->class;
+	struct gom_mcache_class *k;
+	struct gom_magazine *out = NULL;
+	struct gom_mcache *c;
+
+	/* It let us in before, and does so again: see mcache.h. */
+	c = enter();
+	if (WARN_ON_ONCE(!c)) {
+		gom_mcentral_keep(mag);
+		return;
+	}
+	k = &c->class[class];
+	account(k, mag->nr + taken);
+	c->slot[class].mallocs += taken;
+	if (!loaded_nr(c, class)) {
+		out = unload(c, class);
+		load(c, class, mag);
+		if (out && !k->spare)
+			swap(k->spare, out);
+	} else if (!k->spare) {
+		k->spare = mag;
+	} else {
+		account(k, -(int)mag->nr);
+		out = mag;
+	}
+	leave(c);
+	if (out)
+		gom_mcentral_keep(out);
+}
+
+/**
+ * gom_mcache_alloc_slow - allocate an object that the fast path could not
+ * @class: of the object
+ * @gfp: how to get memory
+ *
+ * Context: any but NMI; may sleep if @gfp allows it.
+ * Return: the object, not zeroed; NULL if there is no memory.
+ */
+void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp)
+{
+	struct gom_magazine *mag, *evicted = NULL;
+	struct gom_mcache *c = enter();
+	unsigned int limit;
+	void *p;
+
+	if (!c)
+		return gom_mcentral_alloc(class, numa_mem_id(), gfp);
+	p = pop_any(c, class);
+	if (p) {
+		leave(c);
+		return p;
+	}
+	mag = unload(c, class);
+	limit = raise_limit(c, class, &evicted);
+	leave(c);
+	keep_all(evicted);
+
+	if (!mag && limit)
+		mag = gom_magazine_new(class, gfp | __GFP_NOWARN);
+	if (!mag)
+		return gom_mcentral_alloc(class, numa_mem_id(), gfp);
+	mag = gom_mcentral_refill(mag, max(limit, 1U), numa_mem_id(), gfp);
+	if (!mag)
+		return NULL;
+	p = mag->obj[--mag->nr];
+	install(mag, 1);
+	return p;
+}
+
+/* === Freeing === */
+
+/* Into what the cache has; inside it. */
+static bool push_any(struct gom_mcache *c, unsigned int class, const void *p,
+		     struct gom_magazine **evicted)
+{
+	struct gom_mcache_class *k = &c->class[class];
+	struct gom_slot *s = &c->slot[class];
+
+	if (gom_slot_push(s, p))
+		return true;
+	if (k->spare && !k->spare->nr) {
+		swap_spare(c, class);
+	} else if (k->mag) {
+		raise_limit(c, class, evicted);
+		if (s->top == s->end)
+			return false;
+	}
+	return gom_slot_push(s, p);
+}
+
+/* @empty is loaded in place of a full magazine, unless somebody did it already. */
+static void push_after(struct gom_magazine *empty, const void *p, unsigned long caller)
+{
+	struct gom_magazine *evicted = NULL;
+	unsigned int class = empty->class;
+	struct gom_mcache *c = enter();
+	bool done = false;
+
+	if (!WARN_ON_ONCE(!c)) {
+		if (!c->class[class].mag) {
+			load(c, class, empty);
+			empty = NULL;
+		}
+		done = push_any(c, class, p, &evicted);
+		leave(c);
+	}
+	keep_all(evicted);
+	if (empty)
+		gom_mcentral_keep(empty);
+	if (!done)
+		gom_mcentral_free(class, p, caller);
+}
+
+/* Make a place for a magazine; returns a full one that had to leave, or NULL. */
+static struct gom_magazine *retire(struct gom_mcache *c, unsigned int class)
+{
+	struct gom_mcache_class *k = &c->class[class];
+	struct gom_magazine *out = k->spare;
+
+	k->spare = unload(c, class);
+	if (out)
+		account(k, -(int)out->nr);
+	return out;
+}
+
+/**
+ * gom_mcache_free_slow - free an object that the fast path could not
+ * @class: of the object
+ * @p: beginning of an object of that class
+ * @caller: who frees it, for the report if it is free already
+ *
+ * Context: any but NMI.  Needs no memory, though it uses some if there is.
+ */
+void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller)
+{
+	struct gom_magazine *mag, *evicted = NULL;
+	struct gom_mcache *c = enter();
+	unsigned int limit;
+
+	if (!c) {
+		gom_mcentral_free(class, p, caller);
+		return;
+	}
+	if (*c->slot[class].top == p) {
+		leave(c);
+		gom_report(GOM_BAD_FREE_TWICE, caller, "object %p was freed twice", p);
+		return;
+	}
+	if (push_any(c, class, p, &evicted)) {
+		leave(c);
+		keep_all(evicted);
+		return;
+	}
+	mag = retire(c, class);
+	limit = c->class[class].limit ?: raise_limit(c, class, &evicted);
+	leave(c);
+	keep_all(evicted);
+
+	if (mag)
+		mag = gom_mcentral_exchange(mag);
+	else if (limit)
+		mag = gom_magazine_new(class, GFP_NOWAIT | __GFP_NOWARN);
+	if (mag)
+		push_after(mag, p, caller);
+	else
+		gom_mcentral_free(class, p, caller);
+}
+
+/* === Flushing === */
+
+/* Empty the cache of the CPU we are on. */
+static void flush_this_cpu(struct work_struct *work)
+{
+	struct gom_magazine *evicted;
+	struct gom_mcache *c;
+	unsigned int class;
+
+	for (class = 1; class < GOM_NR_CLASSES; class++) {
+		c = enter();
+		if (!c)		/* debug=1: nothing is cached */
+			return;
+		evicted = NULL;
+		evict(c, class, &evicted);
+		leave(c);
+		keep_all(evicted);
+	}
+}
+
+/* Empty the cache of a CPU on which nothing runs any more. */
+static int flush_dead_cpu(unsigned int cpu)
+{
+	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
+	struct gom_magazine *evicted = NULL;
+	unsigned int class;
+
+	for (class = 1; class < GOM_NR_CLASSES; class++)
+		evict(c, class, &evicted);
+	keep_all(evicted);
+	return 0;
+}
+
+/**
+ * gom_mcache_flush_all - empty the caches of all CPUs
+ *
+ * Their objects go to mcentral.  CPUs go on allocating meanwhile.
+ *
+ * Context: task, may sleep.
+ */
+void gom_mcache_flush_all(void)
+{
+	int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		queue_work_on(cpu, flush_wq, per_cpu_ptr(&flush_works, cpu));
+	for_each_online_cpu(cpu)
+		flush_work(per_cpu_ptr(&flush_works, cpu));
+	cpus_read_unlock();
+}
+
+/* === Figures === */
+
+/* Figures of one class of the possible CPU @cpu, exact if that CPU is idle. */
+void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig)
+{
+	const struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
+	const struct gom_mcache_class *k = &c->class[class];
+	const struct gom_magazine *spare;
+	unsigned int seq;
+	s64 in;
+
+	do {
+		seq = raw_read_seqcount_begin(&c->seq);
+		fig->mallocs = READ_ONCE(c->slot[class].mallocs);
+		fig->held = loaded_nr(c, class);
+		spare = READ_ONCE(k->spare);
+		fig->held += spare ? READ_ONCE(spare->nr) : 0;
+		in = READ_ONCE(k->in);
+		fig->limit = READ_ONCE(k->limit);
+		fig->refills = READ_ONCE(k->refills);
+		fig->flushes = READ_ONCE(k->flushes);
+	} while (read_seqcount_retry(&c->seq, seq));
+	fig->frees = fig->mallocs + fig->held - in;
+}
+
+/* Bytes that the magazines of @cpu may come to hold; at most mcache_kb. */
+size_t gom_mcache_bytes(int cpu)
+{
+	return READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->bytes);
+}
+
+/* === Beginning and end === */
+
+static int init_cpu(int cpu, bool debug)
+{
+	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
+	unsigned int i;
+
+	c->class = gom_persistent_alloc_gfp(GOM_NR_CLASSES * sizeof(*c->class), SMP_CACHE_BYTES,
+					    GOM_MCACHE_SYS, GFP_KERNEL);
+	if (!c->class)
+		return -ENOMEM;
+	seqcount_init(&c->seq);
+	for (i = 0; i < GOM_NR_SLOTS; i++) {
+		c->slot[i].top = no_magazine;
+		c->slot[i].end = no_magazine;
+		if (i && i < GOM_NR_CLASSES) {
+			c->slot[i].recip = gom_classes[i].recip;
+			c->slot[i].limit = gom_classes[i].limit;
+		}
+	}
+	INIT_WORK(per_cpu_ptr(&flush_works, cpu), flush_this_cpu);
+	c->mallocing = debug ? GOM_MALLOCING_DEBUG : 0;
+	return 0;
+}
+
+/* @debug: let every call take the slow path, which then goes by mcentral. */
+int gom_mcache_init(bool debug)
+{
+	int cpu, err;
+
+	for_each_possible_cpu(cpu) {
+		err = init_cpu(cpu, debug);
+		if (err)
+			return err;
+	}
+	flush_wq = alloc_workqueue("gomalloc", WQ_MEM_RECLAIM | GOM_WQ_PERCPU, 0);
+	if (!flush_wq)
+		return -ENOMEM;
+	/* The "prepare" stage goes down last, when the CPU is dead. */
+	cpuhp_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "gomalloc:dead",
+						NULL, flush_dead_cpu);
+	if (cpuhp_state < 0) {
+		destroy_workqueue(flush_wq);
+		return cpuhp_state;
+	}
+	return 0;
+}
+
+/* The module is going; nobody allocates.  All objects go to mcentral. */
+void gom_mcache_exit(void)
+{
+	int cpu;
+
+	cpuhp_remove_state_nocalls(cpuhp_state);
+	destroy_workqueue(flush_wq);
+	for_each_possible_cpu(cpu)
+		flush_dead_cpu(cpu);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * mcache: per-CPU caches of free objects, used without a lock (Go: MCache, one
+ * for each P; a CPU is our P).
+ *
+ * Who may be in here, and why it is right
+ * ---------------------------------------
+ * A cache is used only by code that runs on its CPU with preemption off, and
+ * that found @mallocing clear and set it.  So at any time one context is inside:
+ *
+ *   task, softirq	preemption is off for the few instructions inside, so the
+ *			CPU cannot change and no other task or softirq thread
+ *			comes in; on PREEMPT_RT that is all, nothing here sleeps.
+ *   hardirq, and a	may arrive between any two instructions.  It runs to its
+ *   softirq on its	end before the interrupted code goes on.  If that code is
+ *   way out of one	inside, @mallocing is set, and the interrupt goes to mcentral
+ *			directly, which is always free to be locked: nobody takes
+ *			a lock while inside.  If it arrives between the test of
+ *			@mallocing and its setting, it leaves the cache consistent and
+ *			@mallocing clear, and nothing was read before the test.
+ *   CPU going offline	its cache is emptied when it is dead, by the CPU that
+ *			takes it down; tasks have moved to other CPUs by then.
+ *   another CPU	only reads figures (gom_mcache_read).
+ *
+ * Bits of @mallocing other than GOM_MALLOCING stay set while a mode needs every call to
+ * take the slow path; the fast path's one test covers them all.
+ */
+#ifndef GOM_MCACHE_H
+#define GOM_MCACHE_H
+
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/seqlock.h>
+
+#include "magazine.h"
+#include "pagemap.h"
+#include "sizeclass.h"
+
+/**
+ * struct gom_slot - one class in one CPU's cache: all that the fast paths use
+ * @top: the object on top of the loaded magazine, or its bottom, which is NULL
+ * @end: @top when the magazine is full
+ * @mallocs: objects taken from here since load
+ * @recip: of the class, for gom_class_begins()
+ * @limit: of the class; 0 in a slot that holds no objects, so nothing passes
+ */
+struct gom_slot {
+	void **top;
+	void **end;
+	u64 mallocs;
+	u32 recip;
+	u32 limit;
+} __aligned(GOM_SLOT_BYTES);
+
+#define GOM_MALLOCING	0x01	/* somebody is inside */
+#define GOM_MALLOCING_DEBUG	0x02	/* debug=1: every object goes by mcentral */
+
+/**
+ * struct gom_mcache_class - the rest of one class in one CPU's cache
+ * @mag: the loaded magazine; NULL before the first use and after a flush
+ * @spare: a second one, so that a run of calls around the boundary of a
+ *	magazine does not go to mcentral each time
+ * @limit: objects a magazine may hold now; 0 until the class is used
+ * @in: objects brought in by magazines, less those that left in one
+ * @refills: times that a magazine of objects was brought in
+ * @flushes: times that one was taken out
+ */
+struct gom_mcache_class {
+	struct gom_magazine *mag;
+	struct gom_magazine *spare;
+	unsigned int limit;
+	s64 in;
+	u64 refills;
+	u64 flushes;
+};
+
+/**
+ * struct gom_mcache - the cache of one CPU
+ * @mallocing: see above
+ * @clock: the class to look at first when room is needed
+ * @seq: odd while magazines change hands: for readers on other CPUs
+ * @bytes: of memory the magazines may come to hold; at most mcache_kb
+ * @slot: what the fast paths use
+ * @class: the rest
+ */
+struct gom_mcache {
+	u8 mallocing;
+	u8 clock;
+	seqcount_t seq;
+	size_t bytes;
+	struct gom_mcache_class *class;
+	struct gom_slot slot[GOM_NR_SLOTS];
+};
+
+DECLARE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
+
+extern unsigned int gom_mcache_kb;
+
+/* Preemption is off and stays off until gom_mcache_leave(). */
+static __always_inline struct gom_mcache *gom_mcache_enter(void)
+{
+	struct gom_mcache *c;
+
+	preempt_disable();
+	c = this_cpu_ptr(&gom_mcache);
+	if (unlikely(READ_ONCE(c->mallocing))) {
+		preempt_enable();
+		return NULL;
+	}
+	WRITE_ONCE(c->mallocing, GOM_MALLOCING);
+	barrier();
+	return c;
+}
+
+static __always_inline void gom_mcache_leave(struct gom_mcache *c)
+{
+	barrier();
+	WRITE_ONCE(c->mallocing, 0);
+	preempt_enable();
+}
+
+static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c, u32 slot)
+{
+	return (void *)c->slot + slot;
+}
+
+/* The object on top, or NULL. */
+static __always_inline void *gom_slot_pop(struct gom_slot *s)
+{
+	void **top = s->top;
+	void *p = *top;
+
+	if (likely(p)) {
+		s->top = top - 1;
+		s->mallocs++;
+	}
+	return p;
+}
+
+/* False if the magazine is full, or @p is what was freed last. */
+static __always_inline bool gom_slot_push(struct gom_slot *s, const void *p)
+{
+	void **top = s->top;
+
+	if (unlikely(top == s->end || *top == p))
+		return false;
+	top[1] = (void *)p;
+	s->top = top + 1;
+	return true;
+}
+
+/**
+ * struct gom_mcache_figures - what one CPU's cache did with one class
+ * @mallocs: objects taken from it
+ * @frees: objects put into it
+ * @held: objects in it now
+ * @limit: objects a magazine may hold
+ * @refills: magazines brought in
+ * @flushes: magazines taken out
+ */
+struct gom_mcache_figures {
+	u64 mallocs;
+	u64 frees;
+	u64 refills;
+	u64 flushes;
+	unsigned int held;
+	unsigned int limit;
+};
+
+int gom_mcache_init(bool debug);
+void gom_mcache_exit(void);
+void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp);
+void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
+void gom_mcache_flush_all(void);
+void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig);
+size_t gom_mcache_bytes(int cpu);
+
+#endif /* GOM_MCACHE_H */

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mcentral: magazines in, magazines out; objects to their spans and back.
+ *
+ * A cache that has run empty gets a full magazine of the depot for its empty
+ * one, or has its own filled from spans; a cache that has run full gets an
+ * empty one for it, or has it emptied into the spans.  A span whose last object
+ * came back goes back to the heap, except one that the class keeps so as not to
+ * return and ask for a span all the time.
+ *
+ * Context: any but NMI.  The lock is taken with interrupts off, because an
+ * interrupt that hits a CPU inside its cache comes here directly, and with the
+ * cache released, so that it may sleep under PREEMPT_RT.  It is held for one
+ * magazine of objects at most.  Memory is taken and given without it.
+ *
+ * On a machine of several nodes an object belongs to the mcentral of its own
+ * node; only magazines with local objects alone enter the depot.
+ */
+#include <linux/mm.h>
+#include <linux/topology.h>
+
+#include "compat.h"
+#include "mcentral.h"
+#include "mheap.h"
+#include "persistent.h"
+#include "report.h"
+
+#define DEPOT_BYTES	(256U << 10)	/* of objects, per class and node */
+#define DEPOT_MIN	2U
+#define DEPOT_MAX	16U
+#define DRAIN_SCAN	64U		/* spans looked at with the lock held */
+
+struct gom_mcentral **gom_mcentrals __read_mostly;
+
+static int init_node(int nid)
+{
+	struct gom_mcentral *c;
+	const struct gom_class *cl;
+	unsigned int i;
+
+	c = gom_persistent_alloc_gfp(GOM_NR_CLASSES * sizeof(*c), SMP_CACHE_BYTES,
+				     GOM_OTHER_SYS, GFP_KERNEL);
+	if (!c)
+		return -ENOMEM;
+	for (i = 1; i < GOM_NR_CLASSES; i++) {
+		cl = &gom_classes[i];
+		spin_lock_init(&c[i].lock);
+		INIT_LIST_HEAD(&c[i].spans);
+		c[i].max_full = clamp(DEPOT_BYTES / (cl->mag_size * cl->size),
+				      DEPOT_MIN, DEPOT_MAX);
+	}
+	gom_mcentrals[nid] = c;
+	return 0;
+}
+
+int gom_mcentral_init(void)
+{
+	int nid, err;
+
+	gom_mcentrals = gom_persistent_alloc_gfp(nr_node_ids * sizeof(*gom_mcentrals), 0,
+						 GOM_OTHER_SYS, GFP_KERNEL);
+	if (!gom_mcentrals)
+		return -ENOMEM;
+	for_each_gom_node(nid) {
+		err = init_node(nid);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static struct gom_mcentral *central_of(unsigned int class, int nid)
+{
+	return &gom_mcentrals[gom_known_node(nid)][class];
+}
+
+/* === Magazines, under the lock === */
+
+static struct gom_magazine *pop_mag(struct gom_magazine **list, unsigned int *nr)
+{
+	struct gom_magazine *mag = *list;
+
+	if (mag) {
+		*list = mag->next;
+		mag->next = NULL;
+		--*nr;
+	}
+	return mag;
+}
+
+static bool push_mag(struct gom_mcentral *c, struct gom_magazine **list, unsigned int *nr,
+		     struct gom_magazine *mag)
+{
+	if (*nr >= c->max_full)
+		return false;
+	mag->next = *list;
+	*list = mag;
+	++*nr;
+	return true;
+}
+
+/* === Objects and spans === */
+
+/* What came out of putting objects back, dealt with when the lock is dropped. */
+struct put_result {
+	struct list_head empty_spans;
+	const void *twice;
+};
+
+static void put_object(struct gom_mcentral *c, unsigned int class, const void *p,
+		       struct put_result *res)
+{
+	struct gom_span *s = gom_pagemap_span(p);
+
+	lockdep_assert_held(&c->lock);
+	if (unlikely(!s || s->state != GOM_SPAN_SMALL || s->class != class ||
+		     !gom_span_put(s, p))) {
+		c->double_frees++;
+		res->twice = p;
+		return;
+	}
+	if (s->nfree == gom_classes[class].nelems &&
+	    !list_empty(&c->spans) && (s->nfree == 1 || !list_is_singular(&c->spans))) {
+		s->state = GOM_SPAN_BUSY;
+		list_move(&s->list, &res->empty_spans);
+		c->nr_spans--;
+	} else if (s->nfree == 1) {
+		list_add_tail(&s->list, &c->spans);
+	}
+}
+
+static void finish_put(struct put_result *res, unsigned long caller)
+{
+	struct gom_span *s, *next;
+
+	if (unlikely(res->twice))
+		gom_report(GOM_BAD_FREE_TWICE, caller,
+			   "object %p was freed twice", res->twice);
+	list_for_each_entry_safe(s, next, &res->empty_spans, list) {
+		list_del_init(&s->list);
+		gom_mheap_free(s);
+	}
+}
+
+/* Put all objects of @mag back into their spans. */
+static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
+{
+	unsigned int class = mag->class;
+	struct put_result res = { .empty_spans = LIST_HEAD_INIT(res.empty_spans) };
+	struct gom_mcentral *c;
+	unsigned long flags;
+	int nid;
+
+	while (mag->nr) {
+		nid = gom_pagemap_nid(mag->obj[mag->nr - 1]);
+		c = central_of(class, nid);
+		spin_lock_irqsave(&c->lock, flags);
+		do {
+			put_object(c, class, mag->obj[--mag->nr], &res);
+		} while (mag->nr && (nr_node_ids == 1 ||
+				     gom_pagemap_nid(mag->obj[mag->nr - 1]) == nid));
+		spin_unlock_irqrestore(&c->lock, flags);
+	}
+	finish_put(&res, caller);
+}
+
+static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigned int n)
+{
+	unsigned int taken = 0;
+	struct gom_span *s;
+
+	lockdep_assert_held(&c->lock);
+	while (taken < n && !list_empty(&c->spans)) {
+		s = list_first_entry(&c->spans, struct gom_span, list);
+		taken += gom_span_take(s, objs + taken, n - taken);
+		if (!s->nfree)
+			list_del_init(&s->list);
+	}
+	return taken;
+}
+
+/* Add a span of new objects to the mcentral of the node it is from: look there. */
+static struct gom_mcentral *add_span(unsigned int class, int nid, gfp_t gfp)
+{
+	struct gom_span *s = gom_span_alloc_class(class, nid, gfp);
+	struct gom_mcentral *c;
+	unsigned long flags;
+
+	if (!s)
+		return NULL;
+	c = central_of(class, s->nid);
+	spin_lock_irqsave(&c->lock, flags);
+	list_add(&s->list, &c->spans);
+	c->nr_spans++;
+	spin_unlock_irqrestore(&c->lock, flags);
+	return c;
+}
+
+/* === For the caches === */
+
+static bool all_local(const struct gom_magazine *mag, int nid)
+{
+	unsigned int i;
+
+	if (nr_node_ids == 1)
+		return true;
+	for (i = 0; i < mag->nr; i++)
+		if (gom_pagemap_nid(mag->obj[i]) != nid)
+			return false;
+	return true;
+}
+
+/**
+ * gom_mcentral_refill - get objects for a cache
+ * @mag: the cache's empty magazine; not the caller's any more
+ * @want: how many objects to take from spans; the depot's magazines come as they are
+ * @nid: preferred node
+ * @gfp: how to get memory
+ *
+ * Return: a magazine with objects; NULL if there is no memory.
+ */
+struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int want,
+					 int nid, gfp_t gfp)
+{
+	unsigned int class = mag->class;
+	struct gom_mcentral *c = central_of(class, nid);
+	struct gom_magazine *full;
+	unsigned long flags;
+
+	do {
+		spin_lock_irqsave(&c->lock, flags);
+		full = pop_mag(&c->full, &c->nr_full);
+		if (full) {
+			c->depot_hits++;
+			if (push_mag(c, &c->empty, &c->nr_empty, mag))
+				mag = NULL;
+		} else {
+			mag->nr = take_from_spans(c, mag->obj, want);
+			c->carves += mag->nr != 0;
+		}
+		spin_unlock_irqrestore(&c->lock, flags);
+		if (full) {
+			if (mag)
+				gom_magazine_delete(mag);
+			return full;
+		}
+		if (mag->nr)
+			return mag;
+		c = add_span(class, nid, gfp);
+	} while (c);
+	gom_magazine_delete(mag);
+	return NULL;
+}
+
+/**
+ * gom_mcentral_keep - take a magazine back from a cache
+ * @mag: the magazine, with or without objects; not the caller's any more
+ */
+void gom_mcentral_keep(struct gom_magazine *mag)
+{
+	int nid = numa_mem_id();
+	struct gom_mcentral *c = central_of(mag->class, nid);
+	bool local = all_local(mag, nid);
+	unsigned long flags;
+	bool kept = false;
+
+	if (mag->nr && local) {
+		spin_lock_irqsave(&c->lock, flags);
+		kept = push_mag(c, &c->full, &c->nr_full, mag);
+		spin_unlock_irqrestore(&c->lock, flags);
+	}
+	if (!kept) {
+		empty_magazine(mag, _RET_IP_);
+		gom_magazine_delete(mag);
+	}
+}
+
+/**
+ * gom_mcentral_exchange - get an empty magazine for a full one
+ * @mag: the full one; not the caller's any more
+ *
+ * Needs no memory: if there is none, the same magazine comes back emptied.
+ *
+ * Return: an empty magazine.
+ */
+struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
+{
+	int nid = numa_mem_id();
+	struct gom_mcentral *c = central_of(mag->class, nid);
+	struct gom_magazine *empty = NULL;
+	unsigned long flags;
+
+	if (all_local(mag, nid) && READ_ONCE(c->nr_full) < c->max_full) {
+		if (!READ_ONCE(c->empty))
+			empty = gom_magazine_new(mag->class, GFP_NOWAIT | __GFP_NOWARN);
+		spin_lock_irqsave(&c->lock, flags);
+		if (!empty)
+			empty = pop_mag(&c->empty, &c->nr_empty);
+		if (empty && push_mag(c, &c->full, &c->nr_full, mag))
+			mag = NULL;
+		spin_unlock_irqrestore(&c->lock, flags);
+	}
+	if (mag)
+		empty_magazine(mag, _RET_IP_);
+	if (mag && empty)
+		gom_magazine_delete(mag);
+	return empty ?: mag;
+}
+
+/* === Past the caches === */
+
+static void *take_one(struct gom_mcentral *c)
+{
+	struct gom_magazine *mag;
+	void *p = NULL;
+
+	lockdep_assert_held(&c->lock);
+	if (!take_from_spans(c, &p, 1) && c->full) {
+		mag = c->full;
+		p = mag->obj[--mag->nr];
+		if (!mag->nr) {
+			pop_mag(&c->full, &c->nr_full);
+			mag->next = c->empty;
+			c->empty = mag;
+			c->nr_empty++;
+		}
+	}
+	if (p)
+		c->mallocs++;
+	return p;
+}
+
+/**
+ * gom_mcentral_alloc - allocate one object without a cache
+ * @class: of the object
+ * @nid: preferred node
+ * @gfp: how to get memory
+ *
+ * For an interrupt that hit its CPU inside the cache, for another node's
+ * memory, and for debug mode.
+ *
+ * Return: the object, not zeroed; NULL if there is no memory.
+ */
+void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
+{
+	struct gom_mcentral *c = central_of(class, nid);
+	unsigned long flags;
+	void *p;
+
+	do {
+		spin_lock_irqsave(&c->lock, flags);
+		p = take_one(c);
+		spin_unlock_irqrestore(&c->lock, flags);
+		if (p)
+			return p;
+		c = add_span(class, nid, gfp);
+	} while (c);
+	return NULL;
+}
+
+/**
+ * gom_mcentral_free - free one object without a cache
+ * @class: of the object
+ * @p: beginning of an object of that class
+ * @caller: who frees it, for the report if it is free already
+ */
+void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
+{
+	struct put_result res = { .empty_spans = LIST_HEAD_INIT(res.empty_spans) };
+	struct gom_mcentral *c = central_of(class, gom_pagemap_nid(p));
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	put_object(c, class, p, &res);
+	if (!res.twice)
+		c->frees++;
+	spin_unlock_irqrestore(&c->lock, flags);
+	finish_put(&res, caller);
+}
+
+/* === Draining === */
+
+static struct gom_magazine *take_depot(struct gom_mcentral *c, struct gom_magazine **empty)
+{
+	struct gom_magazine *full;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	full = c->full;
+	c->full = NULL;
+	c->nr_full = 0;
+	*empty = c->empty;
+	c->empty = NULL;
+	c->nr_empty = 0;
+	spin_unlock_irqrestore(&c->lock, flags);
+	return full;
+}
+
+/*
+ * Spans without an object in use are near the head of the list, if there are
+ * any: put_object() keeps one only when it is alone, and add_span() adds there.
+ */
+static void drop_empty_spans(struct gom_mcentral *c, unsigned int class)
+{
+	struct put_result res = { .empty_spans = LIST_HEAD_INIT(res.empty_spans) };
+	struct gom_span *s, *next;
+	unsigned int scan = DRAIN_SCAN;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	list_for_each_entry_safe(s, next, &c->spans, list) {
+		if (!scan--)
+			break;
+		if (s->nfree != gom_classes[class].nelems)
+			continue;
+		s->state = GOM_SPAN_BUSY;
+		list_move(&s->list, &res.empty_spans);
+		c->nr_spans--;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+	finish_put(&res, 0);
+}
+
+static void drain_class(struct gom_mcentral *c, unsigned int class)
+{
+	struct gom_magazine *mag, *full, *empty;
+
+	full = take_depot(c, &empty);
+	while ((mag = full)) {
+		full = mag->next;
+		empty_magazine(mag, _RET_IP_);
+		gom_magazine_delete(mag);
+	}
+	while ((mag = empty)) {
+		empty = mag->next;
+		gom_magazine_delete(mag);
+	}
+	drop_empty_spans(c, class);
+}
+
+/* Empty all depots, and give the spans without an object to the heap. */
+void gom_mcentral_drain(void)
+{
+	unsigned int class;
+	int nid;
+
+	for_each_gom_node(nid)
+		for (class = 1; class < GOM_NR_CLASSES; class++)
+			drain_class(&gom_mcentrals[nid][class], class);
+}

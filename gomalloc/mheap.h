@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The heap: for each NUMA node, the runs of pages we hold (Go: MHeap). */
+#ifndef GOM_MHEAP_H
+#define GOM_MHEAP_H
+
+#include <linux/list.h>
+#include <linux/nodemask.h>
+#include <linux/spinlock.h>
+
+#include "pagemap.h"
+#include "span.h"
+
+#define GOM_HEAP_GROW_SHIFT	20	/* Go's HeapAllocChunk: 1 MiB */
+#define GOM_HEAP_BINS		(GOM_REGION_PAGES + 1)
+
+/**
+ * struct gom_mheap - the pages of one node
+ * @lock: protects all below, the states of free runs, and the span records in
+ *	the page map; taken with no other lock held, and holding it none is taken
+ * @nid: the node
+ * @bin: free runs by length in pages; the last bin holds all longer ones
+ * @nonempty: a bit for each bin
+ * @sys_pages: pages held, in use and idle
+ * @idle_pages: pages in free runs
+ * @grown_pages: pages taken from the page allocator since load
+ * @released_pages: pages given back to it since load
+ * @grows: times that pages were taken
+ */
+struct gom_mheap {
+	spinlock_t lock;
+	int nid;
+	DECLARE_BITMAP(nonempty, GOM_HEAP_BINS);
+	struct list_head bin[GOM_HEAP_BINS];
+	unsigned long sys_pages;
+	unsigned long idle_pages;
+	u64 grown_pages;
+	u64 released_pages;
+	u64 grows;
+};
+
+extern struct gom_mheap **gom_mheaps;	/* by node; NULL if offline at load */
+
+#define for_each_gom_node(nid)						\
+	for ((nid) = 0; (nid) < nr_node_ids; (nid)++)			\
+		if (gom_mheaps[nid])
+
+/* @nid, or a node that we have, for a node that came after us. */
+static inline int gom_known_node(int nid)
+{
+	if (likely(nid >= 0 && nid < nr_node_ids && gom_mheaps[nid]))
+		return nid;
+	return first_online_node;
+}
+
+int gom_mheap_init(void);
+bool gom_mheap_alloc(struct gom_span *s, unsigned int npages, unsigned int align,
+		     int nid, gfp_t gfp);
+bool gom_mheap_alloc_direct(struct gom_span *s, unsigned int npages, int nid, gfp_t gfp);
+void gom_mheap_free(struct gom_span *s);
+bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp);
+unsigned long gom_mheap_idle_pages(void);
+unsigned long gom_mheap_release(unsigned long nr_pages);
+void gom_mheap_exit(void);
+
+#endif /* GOM_MHEAP_H */

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module: parameters, and the order in which things begin and end.
+ *
+ * Whoever uses gomalloc holds this module, so when it goes no call is under way
+ * and none will come; objects may still be in use, and are reported.
+ */
+#define pr_fmt(fmt) "gomalloc: " fmt
+
+#include <linux/init.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+
+#include "compat.h"
+#include "debugfs.h"
+#include "magazine.h"
+#include "mcache.h"
+#include "mcentral.h"
+#include "mheap.h"
+#include "pagemap.h"
+#include "persistent.h"
+#include "shrinker.h"
+#include "span.h"
+#include "stats.h"
+
+static bool debug;
+module_param(debug, bool, 0400);
+MODULE_PARM_DESC(debug, "bypass the per-CPU caches so that every second free is seen, and check sized frees (default: off)");
+
+module_param_named(mcache_kb, gom_mcache_kb, uint, 0400);
+MODULE_PARM_DESC(mcache_kb, "most memory that one CPU's cache may hold, in KiB, 0 to 65536 (default: 1024)");
+#define MCACHE_KB_MAX	65536U
+
+module_param_named(persistent_chunk_kb, gom_persistent_chunk_kb, uint, 0400);
+MODULE_PARM_DESC(persistent_chunk_kb, "chunk from which metadata is cut, in KiB, 64 to 4096 (default: 256)");
+#define CHUNK_KB_MIN	64U
+#define CHUNK_KB_MAX	4096U
+
+static bool check_range(const char *name, unsigned int value, unsigned int min, unsigned int max)
+{
+	if (value >= min && value <= max)
+		return true;
+	pr_err("%s=%u is out of range: %u to %u\n", name, value, min, max);
+	return false;
+}
+
+static bool valid_parameters(void)
+{
+	return check_range("mcache_kb", gom_mcache_kb, 0, MCACHE_KB_MAX) &&
+	       check_range("persistent_chunk_kb", gom_persistent_chunk_kb,
+			CHUNK_KB_MIN, CHUNK_KB_MAX);
+}
+
+static int __init gom_init(void)
+{
+	int err;
+
+	if (!valid_parameters())
+		return -EINVAL;
+	err = gom_pagemap_init();
+	if (err)
+		goto no_pagemap;
+	gom_span_init();
+	gom_magazine_init();
+	err = gom_mheap_init();
+	if (err)
+		goto no_mheap;
+	err = gom_mcentral_init();
+	if (err)
+		goto no_mheap;
+	err = gom_mcache_init(debug);
+	if (err)
+		goto no_mheap;
+	err = gom_shrinker_init();
+	if (err)
+		goto no_shrinker;
+	gom_debugfs_init();
+	pr_info("loaded: %u size classes up to %u bytes%s\n", GOM_NR_CLASSES - 1,
+		GOM_MAX_SMALL_SIZE, debug ? ", debug" : "");
+	return 0;
+
+no_shrinker:
+	gom_mcache_exit();
+no_mheap:
+	gom_pagemap_exit();
+no_pagemap:
+	gom_persistent_free_all();
+	pr_err("cannot load: no memory (%d)\n", err);
+	return err;
+}
+
+static void __exit gom_exit(void)
+{
+	gom_debugfs_exit();
+	rcu_barrier();		/* gom_free_rcu() still to be done */
+	gom_shrinker_exit();
+	gom_mcache_exit();
+	gom_mcentral_drain();
+	gom_stats_report_live();
+	gom_mheap_exit();
+	gom_pagemap_exit();
+	gom_persistent_free_all();
+	pr_info("unloaded\n");
+}
+
+module_init(gom_init);
+module_exit(gom_exit);
+
+MODULE_DESCRIPTION("The Go runtime's memory allocator for the kernel");
+MODULE_AUTHOR("The gomalloc authors");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The page map: from an address to what the page there is to us
+ * (Go: h.spans[], MHeap_LookupMaybe).
+ *
+ * The kernel's linear mapping is divided into regions of 1 MiB.  A directory
+ * has a descriptor for each; regions in which we own nothing share one that is
+ * all zero, so a lookup needs no test for its absence.  A descriptor holds for
+ * each page one word and, for the first page of a span, its record:
+ *
+ *	bits above PAGE_SHIFT	the page's offset in its span, in bytes
+ *	bits below PAGE_SHIFT	its slot (sizeclass.h); 0 if it is not ours
+ *
+ * so that word and address together give the offset of any byte in its span.
+ *
+ * Words are written by whoever owns the span, with no reader around who has a
+ * right to a pointer into it, and read without a lock.  A reader that was
+ * handed a wrong pointer may see anything here, and touches only this map.
+ */
+#ifndef GOM_PAGEMAP_H
+#define GOM_PAGEMAP_H
+
+#include <linux/mm.h>
+
+#include "span.h"
+
+#define GOM_REGION_SHIFT	20
+#define GOM_REGION_PAGES	(1U << (GOM_REGION_SHIFT - PAGE_SHIFT))
+#define GOM_ENTRY_SLOT_MASK	((u32)(PAGE_SIZE - 1))
+
+/**
+ * struct gom_region - descriptor of 1 MiB of the linear mapping
+ * @entry: a word for each page, see above
+ * @span: record of the span that begins, or of the free run that begins or
+ *	ends, at each page; under the heap's lock
+ * @next: the descriptor made before this one
+ * @base: first address
+ * @nid: the node all of our pages here are accounted to
+ */
+struct gom_region {
+	u32 entry[GOM_REGION_PAGES];
+	struct gom_span *span[GOM_REGION_PAGES];
+	struct gom_region *next;
+	unsigned long base;
+	int nid;
+};
+
+/* What a lookup needs, on one cache line. */
+struct gom_pagemap {
+	unsigned long base;		/* first address covered */
+	unsigned long regions;		/* regions in the directory */
+	struct gom_region **directory;
+};
+
+extern struct gom_pagemap gom_pagemap;
+
+/* The word of the page at @p: 0 if it is not ours, wherever @p points. */
+static __always_inline u32 gom_pagemap_entry(const void *p)
+{
+	unsigned long off = (unsigned long)p - gom_pagemap.base;
+	const struct gom_region *r;
+
+	if (unlikely(off >> GOM_REGION_SHIFT >= gom_pagemap.regions))
+		return 0;
+	r = READ_ONCE(gom_pagemap.directory[off >> GOM_REGION_SHIFT]);
+	return READ_ONCE(r->entry[(off >> PAGE_SHIFT) % GOM_REGION_PAGES]);
+}
+
+static inline unsigned int gom_entry_slot(u32 entry)
+{
+	return (entry & GOM_ENTRY_SLOT_MASK) >> GOM_SLOT_SHIFT;
+}
+
+/* The offset of @p in its span, in bytes: page bits of one, byte bits of other. */
+static __always_inline u32 gom_entry_offset(u32 entry, const void *p)
+{
+	return entry ^ ((entry ^ (u32)(unsigned long)p) & GOM_ENTRY_SLOT_MASK);
+}
+
+int gom_pagemap_init(void);
+void gom_pagemap_exit(void);
+int gom_pagemap_cover(const void *start, unsigned int npages, int nid, gfp_t gfp);
+void gom_pagemap_mark(const struct gom_span *s, u32 slot);
+void gom_pagemap_unmark(const void *start, unsigned int npages);
+void gom_pagemap_set_span(const void *page, struct gom_span *s);
+struct gom_span *gom_pagemap_span_at(const void *page, int nid);
+struct gom_span *gom_pagemap_span(const void *p);
+int gom_pagemap_nid(const void *p);
+struct gom_region *gom_pagemap_regions(void);
+
+#endif /* GOM_PAGEMAP_H */

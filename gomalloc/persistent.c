@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The persistent allocator (Go: persistentalloc, 2013 and 2015).
+ *
+ * Each CPU bumps a pointer through a chunk of its own, 256 KiB by default.
+ * There is no free; the chunks go back when the module does.  Requests of
+ * 64 KiB and more come straight from the page allocator.
+ *
+ * Who may touch what
+ * ------------------
+ * A CPU's bump is used by that CPU alone, with preemption off and @busy set.
+ * An interrupt that finds @busy set came in the middle of an operation of the
+ * same CPU; it uses the global bump, which a raw spinlock with interrupts off
+ * protects.  Neither is held while a chunk is taken from the page allocator,
+ * so that this may sleep when the caller may, and PREEMPT_RT is content.
+ * The list of chunks only grows and is read only when nobody allocates.
+ */
+#include <linux/llist.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+
+#include "compat.h"
+#include "persistent.h"
+#include "report.h"
+#include "stats.h"
+
+unsigned int gom_persistent_chunk_kb = 256;
+
+/* At the head of each chunk; a direct block's record is a block by itself. */
+struct chunk {
+	struct llist_node node;
+	void *base;
+	size_t bytes;
+};
+
+/* One bump allocator: [pos, end) is free. */
+struct bump {
+	char *pos;
+	char *end;
+	struct gom_persistent_info info;
+	u8 busy;
+};
+
+static DEFINE_PER_CPU(struct bump, cpu_bump);
+static DEFINE_RAW_SPINLOCK(global_lock);	/* protects global_bump */
+static struct bump global_bump;
+static atomic64_t direct_chunks, direct_bytes;
+static LLIST_HEAD(all_chunks);
+
+static void *bump_take(struct bump *b, size_t size, size_t align)
+{
+	char *p = PTR_ALIGN(b->pos, align);
+
+	if (!b->pos || p > b->end || size > b->end - p)
+		return NULL;
+	b->info.used += size;
+	b->info.wasted += p - b->pos;
+	b->pos = p + size;
+	return p;
+}
+
+/* Give up what is left of the old chunk and go on in a new one. */
+static void bump_refill(struct bump *b, struct chunk *chunk)
+{
+	b->info.wasted += b->end - b->pos;
+	b->info.chunks++;
+	b->info.bytes += chunk->bytes;
+	b->info.used += sizeof(*chunk);
+	b->pos = (char *)(chunk + 1);
+	b->end = (char *)chunk + chunk->bytes;
+}
+
+/*
+ * Take from this CPU's bump, after moving it on to @chunk if one is given.
+ * False if an interrupt hit the CPU in here: then nothing was done.
+ */
+static bool take_local(size_t size, size_t align, struct chunk *chunk, void **p)
+{
+	bool mine;
+	struct bump *b;
+
+	preempt_disable();
+	b = this_cpu_ptr(&cpu_bump);
+	mine = !b->busy;
+	if (mine) {
+		WRITE_ONCE(b->busy, 1);
+		barrier();
+		if (chunk)
+			bump_refill(b, chunk);
+		*p = bump_take(b, size, align);
+		barrier();
+		WRITE_ONCE(b->busy, 0);
+	}
+	preempt_enable();
+	return mine;
+}
+
+static void *take_global(size_t size, size_t align, struct chunk *chunk)
+{
+	unsigned long flags;
+	void *p;
+
+	raw_spin_lock_irqsave(&global_lock, flags);
+	if (chunk)
+		bump_refill(&global_bump, chunk);
+	p = bump_take(&global_bump, size, align);
+	raw_spin_unlock_irqrestore(&global_lock, flags);
+	return p;
+}
+
+/* A zeroed chunk with room for @need bytes: the full size, or what there is. */
+static struct chunk *new_chunk(size_t need, gfp_t gfp)
+{
+	size_t bytes = (size_t)gom_persistent_chunk_kb << 10;
+	struct chunk *chunk;
+	gfp_t try = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN;
+
+	need = PAGE_ALIGN(need + sizeof(*chunk));
+	bytes = max(PAGE_ALIGN(bytes), need);
+	for (;;) {
+		bool last = bytes == need;
+
+		chunk = alloc_pages_exact(bytes, (last ? gfp : try) | __GFP_ZERO);
+		if (chunk || last)
+			break;
+		bytes = max(PAGE_ALIGN(bytes / 2), need);
+	}
+	if (!chunk)
+		return NULL;
+	chunk->base = chunk;
+	chunk->bytes = bytes;
+	llist_add(&chunk->node, &all_chunks);
+	gom_stat_add(GOM_OTHER_SYS, bytes);
+	return chunk;
+}
+
+static void *alloc_bumped(size_t size, size_t align, gfp_t gfp)
+{
+	struct chunk *chunk = NULL;
+	void *p = NULL;
+
+	for (;;) {
+		if (!take_local(size, align, chunk, &p))
+			p = take_global(size, align, chunk);
+		if (p)
+			return p;
+		chunk = new_chunk(size + align, gfp);
+		if (!chunk)
+			return NULL;
+	}
+}
+
+static void *alloc_direct(size_t size, gfp_t gfp)
+{
+	struct chunk *record = alloc_bumped(sizeof(*record), sizeof(void *), gfp);
+	void *p;
+
+	if (!record)
+		return NULL;
+	size = PAGE_ALIGN(size);
+	p = alloc_pages_exact(size, gfp | __GFP_ZERO);
+	if (!p)
+		return NULL;
+	record->base = p;
+	record->bytes = size;
+	llist_add(&record->node, &all_chunks);
+	atomic64_inc(&direct_chunks);
+	atomic64_add(size, &direct_bytes);
+	gom_stat_add(GOM_OTHER_SYS, size);
+	return p;
+}
+
+/* Go throws here; a kernel's caller gets one line and NULL. */
+static bool valid_request(size_t size, size_t align, enum gom_stat stat, unsigned long caller)
+{
+	if (!size || (unsigned int)stat >= GOM_NR_STATS)
+		gom_report(GOM_BAD_PERSISTENT, caller, "persistent allocation of size %zu for statistic %u",
+			   size, stat);
+	else if (align && !is_power_of_2(align))
+		gom_report(GOM_BAD_PERSISTENT, caller, "persistent allocation: alignment %zu is not a power of two",
+			   align);
+	else if (align > PAGE_SIZE)
+		gom_report(GOM_BAD_PERSISTENT, caller, "persistent allocation: alignment %zu is above a page",
+			   align);
+	else
+		return true;
+	return false;
+}
+
+static void *persistent_alloc(size_t size, size_t align, enum gom_stat stat, gfp_t gfp,
+			      unsigned long caller)
+{
+	void *p;
+
+	if (!valid_request(size, align, stat, caller))
+		return NULL;
+	if (size >= GOM_PERSISTENT_MAX_BLOCK)
+		p = alloc_direct(size, gfp);
+	else
+		p = alloc_bumped(size, align ?: GOM_PERSISTENT_ALIGN, gfp);
+	if (p && stat != GOM_OTHER_SYS) {
+		gom_stat_add(stat, size);
+		gom_stat_sub(GOM_OTHER_SYS, size);
+	}
+	return p;
+}
+
+/* As gom_persistent_alloc(), for callers that may or may not sleep. */
+void *gom_persistent_alloc_gfp(size_t size, size_t align, enum gom_stat stat, gfp_t gfp)
+{
+	return persistent_alloc(size, align, stat, gfp, _RET_IP_);
+}
+
+/**
+ * gom_persistent_alloc - allocate memory that lives as long as gomalloc
+ * @size: bytes; 0 is refused
+ * @align: alignment in bytes, a power of two up to a page; 0 means 8
+ * @stat: the name under which the bytes are booked in debugfs
+ *
+ * For small metadata that is never freed; there is no way to free it.  The
+ * rules are those of Go's persistentalloc (2013, per CPU since 2015).
+ *
+ * Context: any but NMI.  Never sleeps.
+ * Return: zeroed memory, or NULL if there is none or the request was refused.
+ */
+void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat)
+{
+	return persistent_alloc(size, align, stat, GFP_NOWAIT | __GFP_NOWARN, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(gom_persistent_alloc);
+
+/*
+ * Figures of the possible CPU @cpu, of the global bump for -1, of the direct
+ * blocks for -2.  Not exact while somebody allocates.
+ */
+void gom_persistent_info(int cpu, struct gom_persistent_info *info)
+{
+	if (cpu == -2)
+		*info = (struct gom_persistent_info) {
+			.chunks = atomic64_read(&direct_chunks),
+			.bytes = atomic64_read(&direct_bytes),
+			.used = atomic64_read(&direct_bytes),
+		};
+	else if (cpu == -1)
+		*info = global_bump.info;
+	else
+		*info = per_cpu(cpu_bump, cpu).info;
+}
+
+/* The last act of the module: nothing that lived here may be touched after. */
+void gom_persistent_free_all(void)
+{
+	struct llist_node *node = llist_del_all(&all_chunks);
+	struct chunk *chunk, *next, *inside = NULL;
+
+	/* Records of direct blocks lie inside chunks: the blocks go first. */
+	llist_for_each_entry_safe(chunk, next, node, node) {
+		if (chunk->base != chunk) {
+			free_pages_exact(chunk->base, chunk->bytes);
+		} else {
+			chunk->node.next = inside ? &inside->node : NULL;
+			inside = chunk;
+		}
+	}
+	node = inside ? &inside->node : NULL;
+	llist_for_each_entry_safe(chunk, next, node, node)
+		free_pages_exact(chunk, chunk->bytes);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The persistent allocator: small blocks cut off chunks, never freed before
+ * the module goes.  All of gomalloc's own metadata lives on it.
+ */
+#ifndef GOM_PERSISTENT_H
+#define GOM_PERSISTENT_H
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+#include "gomalloc.h"
+
+#define GOM_PERSISTENT_MAX_BLOCK	(64 << 10)	/* bytes; Go's maxBlock */
+#define GOM_PERSISTENT_ALIGN		8		/* if the caller says 0 */
+
+extern unsigned int gom_persistent_chunk_kb;
+
+/**
+ * struct gom_persistent_info - what the chunks of one CPU, or all, hold
+ * @chunks: chunks and direct blocks taken
+ * @bytes: their bytes
+ * @used: bytes handed out
+ * @wasted: bytes lost to alignment and at the ends of chunks given up
+ */
+struct gom_persistent_info {
+	u64 chunks;
+	u64 bytes;
+	u64 used;
+	u64 wasted;
+};
+
+void *gom_persistent_alloc_gfp(size_t size, size_t align, enum gom_stat stat, gfp_t gfp);
+void gom_persistent_info(int cpu, struct gom_persistent_info *info);
+void gom_persistent_free_all(void);
+
+#endif /* GOM_PERSISTENT_H */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The words for what callers do wrong: one line per place, then only a count. */
+#ifndef GOM_REPORT_H
+#define GOM_REPORT_H
+
+#include <linux/compiler_attributes.h>
+#include <linux/types.h>
+
+/* Kinds of misuse; debugfs memstats counts each as misuse_<name>. */
+enum gom_misuse {
+	GOM_BAD_FREE_FOREIGN,
+	GOM_BAD_FREE_MIDDLE,
+	GOM_BAD_FREE_TWICE,
+	GOM_BAD_FREE_SIZE,
+	GOM_BAD_POINTER,
+	GOM_BAD_SIZE,
+	GOM_BAD_GFP,
+	GOM_BAD_PERSISTENT,
+	GOM_NR_MISUSES,
+};
+
+extern const char * const gom_misuse_names[GOM_NR_MISUSES];
+
+__printf(3, 4) __cold
+void gom_report(enum gom_misuse kind, unsigned long caller, const char *fmt, ...);
+unsigned long gom_misuse_count(enum gom_misuse kind);
+void gom_report_forget(void);
+
+#endif /* GOM_REPORT_H */

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Size classes: the tables, computed by the compiler from the list of sizes
+ * that tools/gen_sizeclasses.c chose.
+ *
+ * A span is a whole number of kernel pages, so with pages above 8 KiB a span
+ * may be longer than the list says and hold more objects; the object sizes
+ * are the same everywhere.
+ */
+#include <linux/build_bug.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+
+#include "compat.h"
+#include "magazine.h"
+#include "sizeclass.h"
+
+#define NPAGES(span)		DIV_ROUND_UP(span, PAGE_SIZE)
+#define NELEMS(size, span)	(NPAGES(span) * PAGE_SIZE / (size))
+#define IS_POW2(size)		(((size) & ((size) - 1)) == 0)
+
+/*
+ * Divisibility by multiplication.  With recip = (2^32 + e) / size, where
+ * 0 <= e < size, an offset of q * size + r gives modulo 2^32
+ *
+ *	(q * size + r) * recip = q * e + r * recip
+ *
+ * as long as (q + 1) * e < recip.  For r = 0 that is q * e, at most
+ * (nelems - 1) * e for an object of the span; for r > 0 it is at least recip.
+ * One comparison tells both a pointer into an object's middle and one into the
+ * unused end of the span from the beginning of an object.
+ */
+#define RECIP(size)		(((1ULL << 32) + (size) - 1) / (size))
+#define EXCESS(size)		(RECIP(size) * (size) - (1ULL << 32))
+#define LIMIT(size, span)	((NELEMS(size, span) - 1) * EXCESS(size) + 1)
+
+#define CLASS_FACTS(i, _size, span)					\
+	[i] = {								\
+		.size = (_size),					\
+		.recip = RECIP(_size),					\
+		.limit = LIMIT(_size, span),				\
+		.nelems = NELEMS(_size, span),				\
+		.npages = NPAGES(span),					\
+		.align = IS_POW2(_size) ? DIV_ROUND_UP(_size, PAGE_SIZE) : 1, \
+		.mag_size = GOM_MAGAZINE_SIZE(_size),			\
+	},
+
+const struct gom_class gom_classes[GOM_NR_CLASSES] = {
+	GOM_FOR_EACH_CLASS(CLASS_FACTS)
+};
+GOM_EXPORT_FOR_TEST(gom_classes);
+
+#define CHECK(i, size, span)						\
+	static_assert((NELEMS(size, span) + 1) * EXCESS(size) < RECIP(size)); \
+	static_assert(NELEMS(size, span) >= 1 && NELEMS(size, span) <= U16_MAX); \
+	static_assert((size) % 8 == 0);
+
+GOM_FOR_EACH_CLASS(CHECK)
+
+#define ENTRY(class)	(class) << GOM_SLOT_SHIFT,
+
+const u16 gom_slot_by_8[] = { GOM_SIZE_TO_CLASS8(ENTRY) };
+const u16 gom_slot_by_128[] = { GOM_SIZE_TO_CLASS128(ENTRY) };
+GOM_EXPORT_FOR_TEST(gom_slot_by_8);
+GOM_EXPORT_FOR_TEST(gom_slot_by_128);

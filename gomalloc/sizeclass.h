@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Size classes: from a size in bytes to a class, and the facts of each class.
+ * The sizes themselves are chosen by tools/gen_sizeclasses.c.
+ */
+#ifndef GOM_SIZECLASS_H
+#define GOM_SIZECLASS_H
+
+#include <linux/math.h>
+#include <linux/types.h>
+
+#include "gomalloc.h"
+
+/*
+ * Every page of ours is marked in the page map with a slot: the byte offset of
+ * a struct gom_slot in the per-CPU cache.  Slots 1 to 66 are the size classes;
+ * slot 0 stands for "not ours", and the two after the classes never hold an
+ * object, so that the fast paths send whatever carries them to the slow path.
+ */
+enum gom_slot_index {
+	GOM_SLOT_LARGE = GOM_NR_CLASSES,	/* a large object's page */
+	GOM_SLOT_IDLE,				/* a page of a free run */
+	GOM_NR_SLOTS,
+};
+
+#define GOM_SLOT_BYTES		(1U << GOM_SLOT_SHIFT)
+#define GOM_SLOT_OF(index)	((u32)(index) << GOM_SLOT_SHIFT)
+
+/* Two tables, as in Go: steps of 8 bytes up to 1024, of 128 bytes above. */
+#define GOM_SMALL_STEP_MAX	1024
+#define GOM_SMALL_STEP_SHIFT	3
+#define GOM_LARGE_STEP_SHIFT	7
+
+/**
+ * struct gom_class - what never changes about a size class
+ * @size: bytes per object
+ * @recip: 2^32 / @size rounded up; see gom_class_index()
+ * @limit: @recip times an object's offset in its span, modulo 2^32, is below
+ *	this, and for any other offset it is not
+ * @nelems: objects in a span
+ * @npages: pages in a span
+ * @align: pages a span's first page is aligned to
+ * @mag_size: objects a magazine has room for
+ */
+struct gom_class {
+	u32 size;
+	u32 recip;
+	u32 limit;
+	u16 nelems;
+	u16 npages;
+	u16 align;
+	u16 mag_size;
+};
+
+extern const struct gom_class gom_classes[GOM_NR_CLASSES];
+extern const u16 gom_slot_by_8[(GOM_SMALL_STEP_MAX >> GOM_SMALL_STEP_SHIFT) + 1];
+extern const u16 gom_slot_by_128[((GOM_MAX_SMALL_SIZE - GOM_SMALL_STEP_MAX) >>
+				  GOM_LARGE_STEP_SHIFT) + 1];
+
+/* The slot of @size: 0, which holds nothing, for 0 and for what is not small. */
+static __always_inline unsigned int gom_size_to_slot(size_t size)
+{
+	if (likely(size <= GOM_SMALL_STEP_MAX))
+		return gom_slot_by_8[(size + (1 << GOM_SMALL_STEP_SHIFT) - 1) >>
+				     GOM_SMALL_STEP_SHIFT];
+	if (size <= GOM_MAX_SMALL_SIZE)
+		return gom_slot_by_128[(size - GOM_SMALL_STEP_MAX +
+					(1 << GOM_LARGE_STEP_SHIFT) - 1) >>
+				       GOM_LARGE_STEP_SHIFT];
+	return 0;
+}
+
+/*
+ * The index of the object that holds byte @off of a span: @off / @size by a
+ * multiplication (Granlund and Montgomery 1994, Lemire 2019), exact for every
+ * offset inside a span; sizeclass.c asserts it when it is compiled.
+ */
+static inline unsigned int gom_class_index(const struct gom_class *cl, u32 off)
+{
+	return ((u64)off * cl->recip) >> 32;
+}
+
+/* Does an object begin at byte @off of a span? */
+static inline bool gom_class_begins(const struct gom_class *cl, u32 off)
+{
+	return off * cl->recip < cl->limit;
+}
+
+#endif /* GOM_SIZECLASS_H */

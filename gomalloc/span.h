@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Spans: runs of pages.  A span is cut into objects of one class, is one large
+ * object, or is a free run of the heap; its record says which.
+ */
+#ifndef GOM_SPAN_H
+#define GOM_SPAN_H
+
+#include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "sizeclass.h"
+
+enum gom_span_state {
+	GOM_SPAN_IDLE,		/* a free run, in a bin of its heap */
+	GOM_SPAN_BUSY,		/* being set up or taken down, owned by one task */
+	GOM_SPAN_SMALL,		/* cut into objects of a class, owned by its mcentral */
+	GOM_SPAN_LARGE,		/* one object of whole pages */
+};
+
+/**
+ * struct gom_span - the record of a run of pages
+ * @list: in a bin of the heap (IDLE) or in mcentral's list (SMALL, if nfree)
+ * @base: first byte
+ * @npages: pages
+ * @nid: node of the pages, and of the heap and mcentral that own them
+ * @state: enum gom_span_state; changed under the lock of the owner
+ * @class: of the objects, if SMALL
+ * @zeroed: the pages are known to hold zeroes (IDLE and BUSY)
+ * @direct: not from the heap: goes straight back to the page allocator
+ * @words: words of @free there is room for
+ * @nfree: objects free in the span itself, not counting those in magazines
+ * @free: one bit per object, set if it is free in the span
+ *
+ * Records come from fixalloc and stay records for ever.
+ */
+struct gom_span {
+	struct list_head list;
+	void *base;
+	unsigned int npages;
+	int nid;
+	u8 state;
+	u8 class;
+	u8 zeroed : 1;
+	u8 direct : 1;
+	u16 words;
+	u16 nfree;
+	unsigned long free[];
+};
+
+static inline void *gom_span_end(const struct gom_span *s)
+{
+	return s->base + ((size_t)s->npages << PAGE_SHIFT);
+}
+
+int gom_span_init(void);
+struct gom_span *gom_span_new(unsigned int nbits, gfp_t gfp);
+void gom_span_delete(struct gom_span *s);
+unsigned long gom_span_records(void);
+
+struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp);
+unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n);
+bool gom_span_put(struct gom_span *s, const void *p);
+
+#endif /* GOM_SPAN_H */

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Statistics.
+ *
+ * Nothing is counted on the fast paths but the objects taken from a slot; all
+ * else is counted where magazines, spans and pages move, or derived: a cache
+ * that was given n objects, gave m out and now holds h got h - n + m back.
+ * Sums are made when somebody reads, and are exact if nobody allocates meanwhile.
+ */
+#define pr_fmt(fmt) "gomalloc: " fmt
+
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+
+#include "compat.h"
+#include "large.h"
+#include "mcache.h"
+#include "mcentral.h"
+#include "mheap.h"
+#include "stats.h"
+
+static atomic_long_t booked[GOM_NR_STATS];
+
+/* Book @bytes under @stat. */
+void gom_stat_add(enum gom_stat stat, size_t bytes)
+{
+	atomic_long_add(bytes, &booked[stat]);
+}
+
+void gom_stat_sub(enum gom_stat stat, size_t bytes)
+{
+	atomic_long_sub(bytes, &booked[stat]);
+}
+
+static void add_central(struct gom_mcentral *c, struct gom_class_figures *fig)
+{
+	const struct gom_magazine *mag;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	fig->mallocs += c->mallocs;
+	fig->frees += c->frees;
+	fig->spans += c->nr_spans;
+	for (mag = c->full; mag; mag = mag->next)
+		fig->depot += mag->nr;
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+/* Figures of one class. */
+void gom_class_read(unsigned int class, struct gom_class_figures *fig)
+{
+	struct gom_mcache_figures cpu_fig;
+	int i;
+
+	*fig = (struct gom_class_figures) { };
+	for_each_possible_cpu(i) {
+		gom_mcache_read(i, class, &cpu_fig);
+		fig->mallocs += cpu_fig.mallocs;
+		fig->frees += cpu_fig.frees;
+		fig->cached += cpu_fig.held;
+		fig->refills += cpu_fig.refills;
+		fig->flushes += cpu_fig.flushes;
+	}
+	for_each_gom_node(i)
+		add_central(&gom_mcentrals[i][class], fig);
+}
+
+static void add_heaps(struct gom_memstats *m)
+{
+	const struct gom_mheap *h;
+	int nid;
+
+	for_each_gom_node(nid) {
+		h = gom_mheaps[nid];
+		m->heap_sys += (u64)READ_ONCE(h->sys_pages) << PAGE_SHIFT;
+		m->heap_idle += (u64)READ_ONCE(h->idle_pages) << PAGE_SHIFT;
+		m->heap_released += READ_ONCE(h->released_pages) << PAGE_SHIFT;
+	}
+	m->heap_inuse = m->heap_sys - m->heap_idle;
+}
+
+/* Everything. */
+void gom_memstats_read(struct gom_memstats *m)
+{
+	struct gom_large_figures large;
+	struct gom_class_figures fig;
+	unsigned int i;
+
+	*m = (struct gom_memstats) { };
+	for (i = 1; i < GOM_NR_CLASSES; i++) {
+		gom_class_read(i, &fig);
+		m->mallocs += fig.mallocs;
+		m->frees += fig.frees;
+		m->alloc += (fig.mallocs - fig.frees) * gom_classes[i].size;
+	}
+	gom_large_read(&large);
+	m->mallocs += large.mallocs;
+	m->frees += large.frees;
+	m->alloc += (u64)large.pages << PAGE_SHIFT;
+	add_heaps(m);
+	m->sys = m->heap_sys;
+	for (i = 0; i < GOM_NR_STATS; i++) {
+		m->stat[i] = atomic_long_read(&booked[i]);
+		m->sys += m->stat[i];
+	}
+	m->mspan_inuse = gom_span_records();
+	m->mcache_inuse = gom_magazine_bytes();
+}
+
+static void report_class(unsigned int class)
+{
+	struct gom_class_figures fig;
+	u64 live;
+
+	gom_class_read(class, &fig);
+	live = fig.mallocs - fig.frees;
+	if (live)
+		pr_warn("  %5u bytes: %8llu objects, %10llu bytes\n", gom_classes[class].size,
+			live, live * gom_classes[class].size);
+}
+
+/* Say which objects are still in use when the module goes; returns how many. */
+u64 gom_stats_report_live(void)
+{
+	struct gom_large_figures large;
+	struct gom_memstats m;
+	unsigned int i;
+	u64 live;
+
+	gom_memstats_read(&m);
+	live = m.mallocs - m.frees;
+	if (!live)
+		return 0;
+	pr_warn("%llu objects are still in use, %llu bytes; their memory is taken back:\n",
+		live, m.alloc);
+	for (i = 1; i < GOM_NR_CLASSES; i++)
+		report_class(i);
+	gom_large_read(&large);
+	if (large.mallocs != large.frees)
+		pr_warn("  %11s: %8llu objects, %10llu bytes\n", "large",
+			large.mallocs - large.frees, (u64)large.pages << PAGE_SHIFT);
+	return live;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Statistics: where bytes are booked, and sums over CPUs and nodes. */
+#ifndef GOM_STATS_H
+#define GOM_STATS_H
+
+#include <linux/types.h>
+
+#include "gomalloc.h"
+
+/**
+ * struct gom_class_figures - one size class, summed over CPUs and nodes
+ * @mallocs: objects allocated since load
+ * @frees: objects freed since load
+ * @cached: free objects in per-CPU caches
+ * @depot: free objects in mcentral's magazines
+ * @refills: magazines brought into caches
+ * @flushes: magazines taken out of caches
+ * @spans: spans there are
+ */
+struct gom_class_figures {
+	u64 mallocs;
+	u64 frees;
+	u64 cached;
+	u64 depot;
+	u64 refills;
+	u64 flushes;
+	unsigned long spans;
+};
+
+/**
+ * struct gom_memstats - everything, in bytes and objects; names as in Go
+ * @alloc: bytes of live objects, rounded up to their classes and pages
+ * @mallocs: objects allocated since load
+ * @frees: objects freed since load
+ * @sys: bytes taken from the system, all that follow with _sys
+ * @heap_sys: bytes of pages in heaps
+ * @heap_idle: of these, in free runs
+ * @heap_inuse: of these, in spans
+ * @heap_released: bytes of pages given back since load
+ * @mspan_inuse: bytes of span records in use
+ * @mcache_inuse: bytes of magazines in use
+ * @stat: bytes by enum gom_stat
+ */
+struct gom_memstats {
+	u64 alloc;
+	u64 mallocs;
+	u64 frees;
+	u64 sys;
+	u64 heap_sys;
+	u64 heap_idle;
+	u64 heap_inuse;
+	u64 heap_released;
+	u64 mspan_inuse;
+	u64 mcache_inuse;
+	u64 stat[GOM_NR_STATS];
+};
+
+void gom_stat_add(enum gom_stat stat, size_t bytes);
+void gom_stat_sub(enum gom_stat stat, size_t bytes);
+void gom_class_read(unsigned int class, struct gom_class_figures *fig);
+void gom_memstats_read(struct gom_memstats *m);
+u64 gom_stats_report_live(void);
+
+#endif /* GOM_STATS_H */

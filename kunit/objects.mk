@@ -1,0 +1,1 @@
+gomalloc_kunit-y :=

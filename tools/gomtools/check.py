@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check`: every test there is, and one last line that adds them up.
+
+Kernels and compilers are made ready first, one after the other, since each uses all
+cores.  The checks then run two at a time; each shows its result in one piece when done.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from . import checkout, grounds, headers, kunit, modules, selftest, smoke, style
+from .tally import failed, last_line, passed
+from .ui import Failure
+
+KUNIT_GROUNDS = ["uml", "uml-6.1", "uml-debug"]
+SMOKE_GROUNDS = ["stock-6.1", "stock-newest"]
+SMOKE_CPUS = 2
+AT_ONCE = 2
+
+
+def builds(name):
+    """One check: the modules build against this header set, without a warning."""
+    title = f"build against {name}"
+    chosen = headers.find(name)
+    _, warned = modules.build(name)
+    title = f"build with W=1 against {name} (Linux {chosen.version}, Debian {chosen.release}'s compiler)"
+    return failed(title, "\n".join(warned)) if warned else passed(title)
+
+
+def checks():
+    """Every check as (title, function), the long ones first."""
+    for name in reversed(KUNIT_GROUNDS):
+        yield f"KUnit on {name}", lambda name=name: kunit.run(grounds.find(name))
+    for name in headers.SETS:
+        yield f"build against {name}", lambda name=name: builds(name)
+    for name in SMOKE_GROUNDS:
+        yield f"smoke on {name}", lambda name=name: smoke.run(grounds.find(name, cpus=SMOKE_CPUS))
+    yield from style.checks()
+    yield "the tools' own tests", selftest.run
+
+
+def prepare():
+    """Make every kernel, image and compiler that the checks need."""
+    for name in KUNIT_GROUNDS + SMOKE_GROUNDS:
+        grounds.find(name).kernel.image.exists()
+    for name in headers.SETS:
+        headers.find(name).install()
+
+
+def guarded(title, function):
+    """Run one check and show its outcome; what keeps it from running is a failure of it."""
+    start = time.monotonic()
+    try:
+        outcome = function()
+    except Failure as failure:
+        outcome = failed(title, str(failure))
+    outcome.seconds = time.monotonic() - start
+    outcome.show()
+    return outcome
+
+
+def run():
+    prepare()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        running = [pool.submit(guarded, title, function) for title, function in checks()]
+        outcomes = [each.result() for each in running]
+    broken = [outcome.title for outcome in outcomes if outcome.failed]
+    if broken:
+        print("failed: " + "; ".join(broken))
+    print(last_line(outcomes))
+    return 1 if broken else 0

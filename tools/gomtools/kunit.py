@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The KUnit suites on one ground, read by the kernel's own kunit.py parser."""
+
+import re
+import subprocess
+import sys
+
+from . import checkout, grounds, guest, modules, process, sources
+from .tally import Outcome
+from .ui import Failure
+
+SCRIPT = checkout.GUEST_SCRIPTS / "kunit.sh"
+START = "gomalloc: KUnit starts"
+SUMMARY = re.compile(r"Testing complete\. Ran \d+ tests:(.*)")
+TIMEOUT = {"uml-debug": 900}
+DEFAULT_TIMEOUT = 300
+
+
+def ktap(log):
+    """The KTAP in a kernel log: what the kunit module printed, under one header.
+
+    A 6.1 kernel prints no header of the whole run when tests come in a module; a newer
+    one does."""
+    lines = log.partition(START)[2].splitlines()[1:]
+    text = [re.sub(r"^(<\d+>)?\[ *\d+\.\d+\] ?", "", line) for line in lines]
+    if any(re.fullmatch(r"KTAP version 1", line) for line in text):
+        return "\n".join(text)
+    suites = sum(bool(re.match(r"(not )?ok \d+ ", line)) for line in text)
+    return "\n".join(["KTAP version 1", f"1..{suites}", *text])
+
+
+def parse(text):
+    """Let the kernel's parser show the results; return its display and its counts."""
+    parser = sources.newest().path / "tools/testing/kunit/kunit.py"
+    done = subprocess.run([sys.executable, str(parser), "parse"], input=text, text=True,
+                          capture_output=True)
+    summary = SUMMARY.search(done.stdout)
+    if not summary:
+        raise Failure(f"kunit.py could not read the results: {process.tail(done.stdout + done.stderr, 5)}")
+    counts = {word: int(number) for word, number in re.findall(r"(\w+): (\d+)", summary[1])}
+    return done.stdout, counts
+
+
+def run(ground, filter_glob="", source=checkout.ROOT):
+    """Run the suites (those that match `filter_glob`) on a ground; return the Outcome."""
+    built, warned = modules.build(ground.modules, source)
+    if "gomalloc_kunit.ko" not in built:
+        raise Failure(f"No gomalloc_kunit.ko was built for {ground.name}: its kernel has no KUnit "
+                      "(the UML grounds have it), or kunit/ is empty.")
+    append = f"kunit.filter_glob={filter_glob}" if filter_glob else ""
+    result = guest.run(ground, SCRIPT.read_text(), built.values(),
+                       TIMEOUT.get(ground.name, DEFAULT_TIMEOUT), append,
+                       checkout.LOGS / f"kunit-{ground.name}.log")
+    outcome = Outcome(f"KUnit on {ground.describe()}", seconds=result.seconds)
+    if START in result.log:
+        outcome.text, counts = parse(ktap(result.log))
+        outcome.passed = counts.get("passed", 0)
+        outcome.skipped = counts.get("skipped", 0)
+        outcome.failed = sum(counts.get(word, 0) for word in ("failed", "crashed", "errors"))
+    if not result.passed:
+        outcome.failed += 1
+        outcome.text += "\n" + result.verdict()
+    elif warned:
+        outcome.failed += 1
+        outcome.text += "\n" + "\n".join(warned)
+    return outcome

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+# Run the KUnit suites: they run while the module loads, and report to the kernel
+# log.  Where the kernel has kmemleak, everything must be given back afterwards.
+
+leaks=/sys/kernel/debug/kmemleak
+if [ -e $leaks ]; then
+	echo scan > $leaks
+	echo clear > $leaks
+fi
+
+insmod gomalloc.ko || exit
+echo "gomalloc: KUnit starts" > /dev/kmsg
+insmod gomalloc_kunit.ko || exit
+echo "gomalloc: KUnit ended" > /dev/kmsg
+rmmod gomalloc_kunit || exit
+rmmod gomalloc || exit
+
+if [ -e $leaks ]; then
+	sleep 6		# kmemleak reports no object younger than five seconds
+	echo scan > $leaks
+	if [ -n "$(cat $leaks)" ]; then
+		echo "kmemleak found:"
+		cat $leaks
+		exit 1
+	fi
+fi
