@@ -2,11 +2,12 @@
 """The command line: one subcommand per verb, each calling the file of its own name."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
-from . import checkout, grounds, guest, kunit as kunit_suites, modules, smoke as smoke_test
-from .ui import Failure, paint
+from . import bench, cache, check, checkout, grounds, guest, kunit, modules, smoke, style
+from .ui import Failure, paint, step
 
 
 def boot(options):
@@ -18,7 +19,7 @@ def boot(options):
         if not module.exists():
             raise Failure(f"There is no module file {module}.")
     if options.build:
-        built, _ = modules.build(ground.modules, Path(options.source).resolve())
+        built, _ = modules.build(ground.modules)
         carried += built.values()
     result = guest.run(ground, script, carried, options.timeout, options.append,
                        checkout.LOGS / f"boot-{ground.name}.log", on_line=lambda line: print(line, flush=True))
@@ -28,24 +29,28 @@ def boot(options):
     return 0
 
 
-def kunit(options):
-    """Run the KUnit suites on one ground."""
-    return shown(kunit_suites.run(grounds.find(options.ground), options.filter, options.source))
-
-
-def smoke(options):
-    """Run the smoke test on one ground, with two CPUs where it can have them."""
-    return shown(smoke_test.run(grounds.find(options.ground, cpus=2), options.source))
-
-
 def shown(outcome):
     outcome.show()
     return 1 if outcome.failed else 0
 
 
-def parser():
-    top = argparse.ArgumentParser(prog="tools/gom", description=__doc__)
-    verbs = top.add_subparsers(dest="verb", required=True)
+def build(options):
+    """Build the modules for a ground or header set."""
+    built, warned = modules.build(options.target)
+    for path in built.values():
+        print(path.relative_to(checkout.ROOT))
+    for line in warned:
+        print(paint(line, "red"), file=sys.stderr)
+    return 1 if warned else 0
+
+
+def drop_cache(_):
+    step(f"removing {cache.root()}")
+    shutil.rmtree(cache.root(), ignore_errors=True)
+    return 0
+
+
+def add_boot(verbs):
     verb = verbs.add_parser("boot", help="boot a ground with modules and a guest script")
     verb.set_defaults(run=boot)
     verb.add_argument("ground", help=", ".join(grounds.GROUNDS))
@@ -54,12 +59,46 @@ def parser():
     what.add_argument("-c", "--command", help="the guest's shell script itself")
     verb.add_argument("--module", action="append", default=[], help="a module file to put in /modules")
     verb.add_argument("--build", action="store_true", help="build the checkout's modules for this ground first")
-    verb.add_argument("--source", default=checkout.ROOT, help="build the modules of this directory instead")
     verb.add_argument("--timeout", type=int, default=120, help="seconds until a hung guest is ended")
     verb.add_argument("--cpus", type=int)
     verb.add_argument("--memory", type=int, help="MiB")
     verb.add_argument("--append", default="", help="more kernel command line")
     verb.add_argument("--counted", action="store_true", help="count instructions (stock grounds)")
+
+
+def add_bench(verbs, name, what, run):
+    verb = verbs.add_parser(name, help=what)
+    verb.set_defaults(run=run)
+    verb.add_argument("--workload", default="", help="only these, separated by commas")
+    verb.add_argument("--size", default="", help="only these sizes, separated by commas")
+    return verb
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="tools/gom", description="gomalloc's tools: kernels, guests, tests, benchmark.")
+    verbs = top.add_subparsers(metavar="verb", required=True)
+    add_boot(verbs)
+    verb = verbs.add_parser("build", help="build the modules for a ground or header set")
+    verb.set_defaults(run=build)
+    verb.add_argument("target")
+    verb = verbs.add_parser("check", help="every test, on every ground")
+    verb.set_defaults(run=lambda options: check.run())
+    verb = verbs.add_parser("kunit", help="the KUnit suites on one ground")
+    verb.set_defaults(run=lambda options: shown(kunit.run(grounds.find(options.ground), options.filter)))
+    verb.add_argument("ground")
+    verb.add_argument("--filter", default="", help="glob of suite or suite.case")
+    verb = verbs.add_parser("smoke", help="the SMP smoke test on one ground")
+    verb.set_defaults(run=lambda options: shown(smoke.run(grounds.find(options.ground, cpus=check.SMOKE_CPUS))))
+    verb.add_argument("ground")
+    verb = verbs.add_parser("style", help="checkpatch, kernel-doc, sparse")
+    verb.set_defaults(run=lambda options: style.run())
+    verb = add_bench(verbs, "bench", "the comparison with SLUB, in guests",
+                     lambda options: bench.run(options.ground or list(bench.PLAN), options.workload, options.size))
+    verb.add_argument("--ground", action="append", help=", ".join(bench.PLAN))
+    add_bench(verbs, "bench-here", "the comparison with SLUB, on this machine",
+              lambda options: bench.run_here(options.workload, options.size))
+    verb = verbs.add_parser("drop-cache", help="remove the cache")
+    verb.set_defaults(run=drop_cache)
     return top
 
 

@@ -21,8 +21,6 @@ UML_DEBUG = ["uml.config", "smp.config", "debug.config"]
 class Uml:
     """User-mode Linux: a kernel as a plain process, on the machine's real CPUs."""
 
-    unit = "cycles"
-
     def __init__(self, name, source, fragments, cpus=1, memory=768):
         self.name = name
         self.source = source
@@ -34,6 +32,10 @@ class Uml:
     @functools.cached_property
     def kernel(self):
         return UmlKernel(self.name, self.source(), self.fragments)
+
+    @property
+    def machine(self):
+        return "user-mode Linux at -O2, native"
 
     def describe(self):
         return f"{self.name}: UML {self.kernel.version}, {self.cpus} CPU{'s' * (self.cpus > 1)}"
@@ -57,10 +59,6 @@ class Stock:
         self.memory = memory
         self.counted = counted
 
-    @property
-    def unit(self):
-        return "instructions" if self.counted else "cycles"
-
     @functools.cached_property
     def kernel(self):
         return self.find_image()
@@ -68,6 +66,12 @@ class Stock:
     @property
     def accelerator(self):
         return "kvm" if not self.counted and bootprobe.kvm_works(self.kernel.image) else "tcg"
+
+    @property
+    def machine(self):
+        if self.counted:
+            return "QEMU -icount shift=0 -cpu max (presents itself as an AMD part)"
+        return f"QEMU with {self.accelerator}"
 
     def describe(self):
         how = "QEMU, counting instructions" if self.counted else f"QEMU ({self.accelerator})"
@@ -104,9 +108,9 @@ def find(name, cpus=None, memory=None, counted=False):
         raise Failure(f"{name} cannot be counted: only the stock grounds can.")
     if counted and cpus not in (None, 1):
         raise Failure("A counted ground has one CPU.")
-    if cpus:
+    if cpus is not None:
         ground.cpus = check_cpus(ground, cpus)
-    if memory:
+    if memory is not None:
         ground.memory = memory
     if counted:
         ground.counted = True

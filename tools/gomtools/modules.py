@@ -8,6 +8,7 @@ share object files.  Only files that changed are copied: a second build takes se
 import os
 import re
 import shutil
+from pathlib import Path
 
 from . import cache, checkout, headers, grounds, process
 from .ui import Failure, step
@@ -88,8 +89,8 @@ def build_log(name, source, arguments):
 def build(name, source=checkout.ROOT):
     """Build the modules for `name`; return ({file name: path}, warnings)."""
     directory, log = build_log(name, source, [])
-    built = {path.name: path for path in sorted(directory.rglob("*.ko"))}
-    return built, warnings(log)
+    names = [f"{Path(line).stem}.ko" for line in (directory / "modules.order").read_text().split()]
+    return {name: directory / name for name in names}, warnings(log)
 
 
 def analyse(name, source=checkout.ROOT):

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The benchmark's results as a table for people, one per ground."""
+
+from .ui import paint
+
+COLUMNS = [("workload", 18, "workload"), ("size", 7, "size"), ("slub", 9, "SLUB"), ("gomalloc", 9, "gomalloc"),
+           ("floor", 8, "floor"), ("ratio", 7, "ratio"), ("slub_median", 9, "SLUB"),
+           ("gomalloc_median", 9, "gomalloc"), ("ratio_median", 7, "ratio"),
+           ("held_slub", 9, "SLUB"), ("held_gomalloc", 9, "gomalloc")]
+GROUPS = (f"{'':26}{'----------- minimum -----------':>36}{'------- median -------':>28}"
+          f"{'-- bytes held --':>20}")
+
+
+def cell(value, width):
+    if value is None:
+        return f"{'-':>{width}}"
+    if isinstance(value, str):
+        return f"{value:<{width}}"
+    return f"{value:>{width}}" if isinstance(value, int) else f"{value:>{width}.1f}"
+
+
+def ratio_cell(value, width):
+    if value is None:
+        return cell(value, width)
+    return paint(f"{value:>{width}.2f}", "green" if value >= 1 else "red")
+
+
+def line(row):
+    return " ".join((ratio_cell if name.startswith("ratio") else cell)(row[name], width)
+                    for name, width, _ in COLUMNS)
+
+
+def show(ground):
+    """Print the table of one ground of results.json."""
+    what = {"cycles": "cycles per operation", "instructions": "instructions per operation"}
+    cpus = f"{ground['cpus']} CPU{'s' * (ground['cpus'] > 1)}"
+    print(paint(f"{ground['name']}: Linux {ground['kernel']}, {ground['machine']}, {cpus}, "
+                f"{what.get(ground['unit'], ground['unit'])}", "bold"))
+    print(f"kernel command line: {ground['cmdline']}")
+    print(GROUPS)
+    print(" ".join(f"{title:{'<' if name == 'workload' else '>'}{width}}" for name, width, title in COLUMNS))
+    for row in ground["rows"]:
+        print(line(row))
+    print(flush=True)
