@@ -43,6 +43,7 @@ struct bench_workload {
 	const char *name;
 	const unsigned int *sizes;	/* default, ends with 0; NULL: no size */
 	unsigned int arg;		/* what distinguishes it from its siblings */
+	unsigned int min_cpus;		/* left out with fewer online */
 	bool only_by_name;		/* not in the default set */
 	bool not_counted;		/* nor there when instructions are counted */
 	int (*run)(const struct bench_workload *workload, unsigned int size);

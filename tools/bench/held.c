@@ -7,10 +7,10 @@
  * allocator or in a per-CPU page list in front of it; both are read exactly,
  * so that the only noise is what other tasks allocate meanwhile.
  *
- * Before each measurement both allocators give back what they can.  What they
- * keep regardless (SLUB a few partial slabs per cache, gomalloc its persistent
- * metadata) is used by the live set without being seen here: a first run after
- * loading shows metadata, later ones show growth only.
+ * Before each measurement both allocators give back all that lies idle in them.
+ * What remains (the free objects in slabs and spans that others use, gomalloc's
+ * persistent metadata) is used by the live set without being seen here: a first
+ * run after loading shows metadata grow, later ones find it there.
  */
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -55,6 +55,24 @@ static long free_pages_now(void)
 		}
 	}
 	return pages;
+}
+
+/*
+ * The one place where idle memory goes back.  Without it the empty slabs and
+ * the sheaves of SLUB, and the idle heap of gomalloc, would be filled first,
+ * and an object seem to take less than its own size.
+ */
+static void give_idle_memory_back(void)
+{
+	int type, i;
+
+	gom_release_memory();
+	for (type = 0; type < NR_KMALLOC_TYPES; type++) {
+		for (i = 0; i <= KMALLOC_SHIFT_HIGH; i++) {
+			if (kmalloc_caches[type][i])
+				kmem_cache_shrink(kmalloc_caches[type][i]);
+		}
+	}
 }
 
 /**
@@ -135,12 +153,12 @@ int bench_held_measure(enum bench_allocator allocator, void **live, unsigned int
 	unsigned int got;
 	long before, taken;
 
-	gom_release_memory();
+	give_idle_memory_back();
 	before = free_pages_now();
 	got = fill(allocator, live, nr, size, sizes);
 	taken = max(before - free_pages_now(), 0L);
 	drain(allocator, live, got);
-	gom_release_memory();
+	give_idle_memory_back();
 	if (got < nr)
 		return signal_pending(current) ? -EINTR : -ENOMEM;
 	*tenths = div_u64((u64)taken * PAGE_SIZE * 10 + nr / 2, nr);

@@ -10,6 +10,7 @@
  * results are there, and fails when something could not be run.  This file
  * walks the workloads; bench.h tells what stands where.
  */
+#include <linux/cpumask.h>
 #include <linux/module.h>
 
 #include "bench.h"
@@ -22,6 +23,11 @@ static int run_workload(const struct bench_workload *workload)
 	unsigned int i;
 	int err = 0;
 
+	if (num_online_cpus() < workload->min_cpus) {
+		pr_notice("%s: left out, needs %u CPUs online\n",
+			  workload->name, workload->min_cpus);
+		return 0;
+	}
 	if (!workload->sizes)
 		return workload->run(workload, 0);
 	for (i = 0; i < bench_plan.nr_sizes && !err; i++)

@@ -64,10 +64,6 @@ static const bench_shot_fn parallel_shots[BENCH_NR_ALLOCATORS] = {
 
 static int run_parallel(const struct bench_workload *workload, unsigned int size)
 {
-	if (num_online_cpus() < 2) {
-		pr_notice("%s %u: left out, needs two CPUs\n", workload->name, size);
-		return 0;
-	}
 	return bench_contest_run(&(struct bench_contest) {
 		.name = workload->name,
 		.size = size,
@@ -78,6 +74,7 @@ static int run_parallel(const struct bench_workload *workload, unsigned int size
 static const unsigned int parallel_sizes[] = { 8, 64, 256, 1024, 4096, 0 };
 
 const struct bench_workload bench_parallel_workloads[] = {
-	{ .name = "parallel", .sizes = parallel_sizes, .run = run_parallel },
+	{ .name = "parallel", .sizes = parallel_sizes, .run = run_parallel,
+	  .min_cpus = 2 },
 	{ }
 };

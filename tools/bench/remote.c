@@ -10,7 +10,6 @@
  *
  * There is no floor: its array belongs to one CPU.
  */
-#include <linux/cpumask.h>
 #include <linux/processor.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
@@ -123,7 +122,7 @@ static __always_inline int consume(enum bench_allocator allocator, struct remote
 	return 0;
 }
 
-/* One CPU may have gone since run_remote() looked. */
+/* One CPU may have gone since main.c looked. */
 static bool crew_complete(const struct bench_crew *crew)
 {
 	return crew->size == NR_RANKS;
@@ -183,10 +182,6 @@ static int run_remote(const struct bench_workload *workload, unsigned int size)
 	struct remote *remote;
 	int err;
 
-	if (num_online_cpus() < NR_RANKS) {
-		pr_notice("%s %u: left out, needs two CPUs\n", workload->name, size);
-		return 0;
-	}
 	remote = vzalloc(sizeof(*remote));
 	if (!remote)
 		return -ENOMEM;
@@ -199,6 +194,7 @@ static int run_remote(const struct bench_workload *workload, unsigned int size)
 static const unsigned int remote_sizes[] = { 8, 64, 256, 1024, 4096, 0 };
 
 const struct bench_workload bench_remote_workloads[] = {
-	{ .name = "remote", .sizes = remote_sizes, .run = run_remote },
+	{ .name = "remote", .sizes = remote_sizes, .run = run_remote,
+	  .min_cpus = NR_RANKS },
 	{ }
 };

@@ -25,15 +25,24 @@ struct bench_row {
 static LIST_HEAD(rows);
 static struct dentry *results_dir;
 
-/* Long enough for a u32 of tenths, its point and its end. */
-#define TENTHS_LEN	16
+/* Long enough for a u32, the point of tenths and an end. */
+#define NUMBER_LEN	16
 
-static const char *tenths(char text[TENTHS_LEN], u32 value)
+static const char *tenths(char text[NUMBER_LEN], u32 value)
 {
 	if (value == BENCH_NONE)
-		strscpy(text, "-", TENTHS_LEN);
+		strscpy(text, "-", NUMBER_LEN);
 	else
-		snprintf(text, TENTHS_LEN, "%u.%u", value / 10, value % 10);
+		snprintf(text, NUMBER_LEN, "%u.%u", value / 10, value % 10);
+	return text;
+}
+
+static const char *size_text(char text[NUMBER_LEN], unsigned int size)
+{
+	if (size)
+		snprintf(text, NUMBER_LEN, "%u", size);
+	else
+		strscpy(text, "-", NUMBER_LEN);
 	return text;
 }
 
@@ -44,15 +53,16 @@ void bench_figures_init(struct bench_figures *figures)
 
 static void log_row(const struct bench_row *row)
 {
-	char cost[BENCH_NR_ALLOCATORS][TENTHS_LEN];
-	char held[BENCH_NR_REAL][TENTHS_LEN];
+	char cost[BENCH_NR_ALLOCATORS][NUMBER_LEN];
+	char held[BENCH_NR_REAL][NUMBER_LEN];
+	char size[NUMBER_LEN];
 	int i;
 
 	for (i = 0; i < BENCH_NR_ALLOCATORS; i++)
 		tenths(cost[i], row->figures.min[i]);
 	for (i = 0; i < BENCH_NR_REAL; i++)
 		tenths(held[i], row->figures.held[i]);
-	pr_info("%-18s %6u: %s %s %s; bytes held %s %s\n", row->name, row->size,
+	pr_info("%-18s %6s: %s %s %s; bytes held %s %s\n", row->name, size_text(size, row->size),
 		cost[BENCH_SLUB], cost[BENCH_GOMALLOC], cost[BENCH_FLOOR],
 		held[BENCH_SLUB], held[BENCH_GOMALLOC]);
 }
@@ -83,14 +93,10 @@ int bench_results_add(const char *name, const char *part, unsigned int size,
 
 static void show_row(struct seq_file *m, const struct bench_row *row)
 {
-	char text[TENTHS_LEN];
+	char text[NUMBER_LEN];
 	int i;
 
-	seq_printf(m, "%s ", row->name);
-	if (row->size)
-		seq_printf(m, "%u", row->size);
-	else
-		seq_putc(m, '-');
+	seq_printf(m, "%s %s", row->name, size_text(text, row->size));
 	for (i = 0; i < BENCH_NR_ALLOCATORS; i++) {
 		seq_printf(m, " %s", tenths(text, row->figures.min[i]));
 		seq_printf(m, " %s", tenths(text, row->figures.med[i]));
