@@ -3,30 +3,45 @@
 #ifndef GOM_FIXALLOC_H
 #define GOM_FIXALLOC_H
 
-#include <linux/spinlock.h>
-
 #include "gomalloc.h"
 
 /**
  * struct gom_fixalloc - a supply of records of one size
- * @lock: protects @free, @inuse and @blocks; innermost
- * @free: records that were freed, linked through their first word
+ * @free: records to be had, linked through their first word
  * @size: bytes per record, a multiple of a pointer's size
  * @stat: where the records' bytes are booked
  * @inuse: records handed out
- * @blocks: blocks taken from the persistent allocator
+ *
+ * Protected by a lock of its owner, who needs one anyway when he needs records.
  */
 struct gom_fixalloc {
-	spinlock_t lock;
 	void *free;
 	unsigned int size;
 	enum gom_stat stat;
 	unsigned long inuse;
-	unsigned long blocks;
 };
 
 void gom_fixalloc_init(struct gom_fixalloc *f, unsigned int size, enum gom_stat stat);
-void *gom_fixalloc_alloc(struct gom_fixalloc *f, gfp_t gfp);
-void gom_fixalloc_free(struct gom_fixalloc *f, void *record);
+void *gom_fixalloc_block(const struct gom_fixalloc *f, gfp_t gfp);
+void gom_fixalloc_carve(struct gom_fixalloc *f, void *block);
+
+/* A record, its contents undefined; NULL if a block is needed first. */
+static inline void *gom_fixalloc_take(struct gom_fixalloc *f)
+{
+	void *record = f->free;
+
+	if (record) {
+		f->free = *(void **)record;
+		f->inuse++;
+	}
+	return record;
+}
+
+static inline void gom_fixalloc_give(struct gom_fixalloc *f, void *record)
+{
+	*(void **)record = f->free;
+	f->free = record;
+	f->inuse--;
+}
 
 #endif /* GOM_FIXALLOC_H */

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Magazines: where they come from.  One supply for each size, a power of two. */
+/*
+ * Magazines: where they come from.  One supply for each size, a power of two.
+ * Most change hands in mcentral's depots, so one lock for all is not crowded.
+ *
+ * Context: any but NMI, no lock held; the lock is innermost and held for a few
+ * instructions, or to cut up one block.
+ */
 #include <linux/log2.h>
+#include <linux/overflow.h>
+#include <linux/spinlock.h>
 
 #include "fixalloc.h"
 #include "magazine.h"
@@ -10,6 +18,7 @@
 #define MAX_BYTES	(128U * sizeof(void *))
 #define NR_SUPPLIES	(const_ilog2(MAX_BYTES / MIN_BYTES) + 1)
 
+static DEFINE_SPINLOCK(lock);	/* protects supplies */
 static struct gom_fixalloc supplies[NR_SUPPLIES];
 
 void gom_magazine_init(void)
@@ -27,23 +36,47 @@ static struct gom_fixalloc *supply_of(unsigned int class)
 	return &supplies[bytes <= MIN_BYTES ? 0 : order_base_2(DIV_ROUND_UP(bytes, MIN_BYTES))];
 }
 
+static void *take(struct gom_fixalloc *f, void *block)
+{
+	unsigned long flags;
+	void *record;
+
+	spin_lock_irqsave(&lock, flags);
+	if (block)
+		gom_fixalloc_carve(f, block);
+	record = gom_fixalloc_take(f);
+	spin_unlock_irqrestore(&lock, flags);
+	return record;
+}
+
 /* An empty magazine; NULL if there is no memory. */
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 {
-	struct gom_magazine *mag = gom_fixalloc_alloc(supply_of(class), gfp);
+	struct gom_fixalloc *f = supply_of(class);
+	struct gom_magazine *mag = take(f, NULL);
+	void *block;
 
-	if (mag) {
-		mag->next = NULL;
-		mag->nr = 0;
-		mag->class = class;
-		mag->bottom = NULL;
+	if (!mag) {
+		block = gom_fixalloc_block(f, gfp);
+		if (!block)
+			return NULL;
+		mag = take(f, block);
 	}
+	mag->next = NULL;
+	mag->nr = 0;
+	mag->class = class;
+	mag->bottom = NULL;
 	return mag;
 }
 
 void gom_magazine_delete(struct gom_magazine *mag)
 {
-	gom_fixalloc_free(supply_of(mag->class), mag);
+	struct gom_fixalloc *f = supply_of(mag->class);
+	unsigned long flags;
+
+	spin_lock_irqsave(&lock, flags);
+	gom_fixalloc_give(f, mag);
+	spin_unlock_irqrestore(&lock, flags);
 }
 
 /* Bytes of magazines in use. */

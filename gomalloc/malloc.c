@@ -48,9 +48,6 @@
 #define ZONE_GFP	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)
 #define SPECIAL_GFP	(__GFP_ZERO | ZONE_GFP)
 
-/* Every object has to be told to kmemleak: no call is a fast one. */
-#define EVERY_CALL_HOOKED	IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)
-
 /* === Allocating === */
 
 /* What may be wrong with @gfp costs nothing to ask when nobody listens. */
@@ -60,14 +57,22 @@ static __always_inline void check_context(gfp_t gfp)
 		might_alloc(gfp);
 }
 
-static __always_inline void *take(unsigned int slot)
+/*
+ * The fast paths below leave the cache in each branch, not after: the compiler
+ * then need not ask again afterwards which branch it was.
+ */
+static __always_inline void *take(unsigned long slot)
 {
-	struct gom_mcache *c = gom_mcache_enter();
+	struct gom_mcache *c;
 	void *p;
 
-	if (unlikely(!c))
+	if (unlikely(!gom_mcache_enter(&c)))
 		return NULL;
 	p = gom_slot_pop(gom_mcache_slot(c, slot));
+	if (unlikely(!p)) {
+		gom_mcache_leave(c);
+		return NULL;
+	}
 	gom_mcache_leave(c);
 	return p;
 }
@@ -131,7 +136,7 @@ static noinline void *alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsi
 
 static __always_inline void *finish(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
-	if (EVERY_CALL_HOOKED || want_init_on_alloc(gfp) || unlikely(gfp & SPECIAL_GFP))
+	if (want_init_on_alloc(gfp) || unlikely(gfp & SPECIAL_GFP))
 		return prepare_special(p, slot, gfp, caller);
 	return p;
 }
@@ -250,16 +255,18 @@ static noinline void free_slow(const void *p, unsigned long caller)
  */
 static __always_inline bool put_checked(const void *p, u32 entry)
 {
-	struct gom_mcache *c = gom_mcache_enter();
+	struct gom_mcache *c;
 	struct gom_slot *s;
-	bool done;
 
-	if (unlikely(!c))
+	if (unlikely(!gom_mcache_enter(&c)))
 		return false;
 	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
-	done = gom_entry_offset(entry, p) * s->recip < s->limit && gom_slot_push(s, p);
+	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->limit || !gom_slot_push(s, p))) {
+		gom_mcache_leave(c);
+		return false;
+	}
 	gom_mcache_leave(c);
-	return done;
+	return true;
 }
 
 /**
@@ -273,8 +280,7 @@ static __always_inline bool put_checked(const void *p, u32 entry)
  */
 void gom_free(const void *p)
 {
-	if (!EVERY_CALL_HOOKED && !want_init_on_free() &&
-	    likely(put_checked(p, gom_pagemap_entry(p))))
+	if (likely(put_checked(p, gom_pagemap_entry(p))))
 		return;
 	free_slow(p, _RET_IP_);
 }
@@ -296,20 +302,25 @@ static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned 
 	free_slow(p, caller);
 }
 
-static __always_inline void free_sized(const void *p, unsigned int slot, unsigned long caller)
+/* Put @p, of which the caller says that it is an object of @slot, into the cache. */
+static __always_inline bool put_unchecked(const void *p, unsigned long slot)
 {
 	struct gom_mcache *c;
-	bool done;
 
-	if (likely(p) && !EVERY_CALL_HOOKED && !want_init_on_free()) {
-		c = gom_mcache_enter();
-		if (likely(c)) {
-			done = gom_slot_push(gom_mcache_slot(c, slot), p);
-			gom_mcache_leave(c);
-			if (likely(done))
-				return;
-		}
+	if (unlikely(!gom_mcache_enter(&c)))
+		return false;
+	if (unlikely(!gom_slot_push(gom_mcache_slot(c, slot), p))) {
+		gom_mcache_leave(c);
+		return false;
 	}
+	gom_mcache_leave(c);
+	return true;
+}
+
+static __always_inline void free_sized(const void *p, unsigned int slot, unsigned long caller)
+{
+	if (likely(p) && likely(put_unchecked(p, slot)))
+		return;
 	free_sized_slow(p, slot, caller);
 }
 
@@ -454,10 +465,10 @@ EXPORT_SYMBOL_GPL(gom_realloc);
 /* Up to @nr objects of what this CPU has loaded. */
 static size_t take_bulk(unsigned int slot, size_t nr, void **objs)
 {
-	struct gom_mcache *c = gom_mcache_enter();
+	struct gom_mcache *c;
 	size_t i = 0;
 
-	if (!c)
+	if (!gom_mcache_enter(&c))
 		return 0;
 	while (i < nr) {
 		objs[i] = gom_slot_pop(gom_mcache_slot(c, slot));
@@ -506,12 +517,12 @@ EXPORT_SYMBOL_GPL(gom_malloc_bulk);
 /* Objects that go straight through, from the first on; returns how many. */
 static size_t put_bulk(size_t nr, void **p)
 {
-	struct gom_mcache *c = gom_mcache_enter();
+	struct gom_mcache *c;
 	struct gom_slot *s;
 	size_t i;
 	u32 entry;
 
-	if (!c)
+	if (!gom_mcache_enter(&c))
 		return 0;
 	for (i = 0; i < nr; i++) {
 		entry = gom_pagemap_entry(p[i]);
@@ -536,8 +547,7 @@ void gom_free_bulk(size_t nr, void **p)
 	size_t i = 0;
 
 	while (i < nr) {
-		if (!EVERY_CALL_HOOKED && !want_init_on_free())
-			i += put_bulk(nr - i, p + i);
+		i += put_bulk(nr - i, p + i);
 		if (i < nr)
 			free_slow(p[i++], _RET_IP_);
 	}

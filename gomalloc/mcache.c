@@ -14,7 +14,9 @@
  * to mcentral.  The sum over all classes of what they may hold is bounded by
  * mcache_kb; a class that would exceed it takes the room from others, clockwise.
  */
+#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/mm.h>
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 
@@ -40,20 +42,32 @@ static struct workqueue_struct *flush_wq;
 static DEFINE_PER_CPU(struct work_struct, flush_works);
 static int cpuhp_state;
 
-/* As gom_mcache_enter(), to do more than pop or push: readers will look again. */
+/*
+ * As gom_mcache_enter(), for the slow paths: a mode that only wants calls to
+ * come this way does not keep them out, and readers will look again.
+ */
 static struct gom_mcache *enter(void)
 {
-	struct gom_mcache *c = gom_mcache_enter();
+	struct gom_mcache *c;
 
-	if (c)
-		raw_write_seqcount_begin(&c->seq);
+	preempt_disable();
+	c = this_cpu_ptr(&gom_mcache);
+	if (c->mallocing & (GOM_MALLOCING | GOM_MALLOCING_DEBUG)) {
+		preempt_enable();
+		return NULL;
+	}
+	c->mallocing |= GOM_MALLOCING;
+	barrier();
+	raw_write_seqcount_begin(&c->seq);
 	return c;
 }
 
 static void leave(struct gom_mcache *c)
 {
 	raw_write_seqcount_end(&c->seq);
-	gom_mcache_leave(c);
+	barrier();
+	c->mallocing &= ~GOM_MALLOCING;
+	preempt_enable();
 }
 
 /* === Magazines in and out; inside the cache === */
@@ -463,7 +477,7 @@ size_t gom_mcache_bytes(int cpu)
 
 /* === Beginning and end === */
 
-static int init_cpu(int cpu, bool debug)
+static int init_cpu(int cpu, u8 mode)
 {
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	unsigned int i;
@@ -482,17 +496,21 @@ static int init_cpu(int cpu, bool debug)
 		}
 	}
 	INIT_WORK(per_cpu_ptr(&flush_works, cpu), flush_this_cpu);
-	c->mallocing = debug ? GOM_MALLOCING_DEBUG : 0;
+	c->mallocing = mode;
 	return 0;
 }
 
 /* @debug: let every call take the slow path, which then goes by mcentral. */
 int gom_mcache_init(bool debug)
 {
+	u8 mode = debug ? GOM_MALLOCING_DEBUG : 0;
 	int cpu, err;
 
+	/* Each object must be told to kmemleak, each freed one may have to be cleared. */
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || want_init_on_free())
+		mode |= GOM_MALLOCING_HOOKED;
 	for_each_possible_cpu(cpu) {
-		err = init_cpu(cpu, debug);
+		err = init_cpu(cpu, mode);
 		if (err)
 			return err;
 	}

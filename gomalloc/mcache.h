@@ -22,8 +22,8 @@
  *			takes it down; tasks have moved to other CPUs by then.
  *   another CPU	only reads figures (gom_mcache_read).
  *
- * Bits of @mallocing other than GOM_MALLOCING stay set while a mode needs every call to
- * take the slow path; the fast path's one test covers them all.
+ * Bits of @mallocing other than GOM_MALLOCING stay set while a mode needs every
+ * call to take the slow path; the fast path's one test covers them all.
  */
 #ifndef GOM_MCACHE_H
 #define GOM_MCACHE_H
@@ -52,8 +52,9 @@ struct gom_slot {
 	u32 limit;
 } __aligned(GOM_SLOT_BYTES);
 
-#define GOM_MALLOCING	0x01	/* somebody is inside */
-#define GOM_MALLOCING_DEBUG	0x02	/* debug=1: every object goes by mcentral */
+#define GOM_MALLOCING		0x01	/* somebody is inside */
+#define GOM_MALLOCING_HOOKED	0x02	/* there is more to a call than moving an object */
+#define GOM_MALLOCING_DEBUG	0x04	/* debug=1: every object goes by mcentral */
 
 /**
  * struct gom_mcache_class - the rest of one class in one CPU's cache
@@ -96,30 +97,36 @@ DECLARE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
 
 extern unsigned int gom_mcache_kb;
 
-/* Preemption is off and stays off until gom_mcache_leave(). */
-static __always_inline struct gom_mcache *gom_mcache_enter(void)
+/*
+ * Enter the cache of this CPU; if it is let in, preemption stays off until
+ * gom_mcache_leave().  The test need not be volatile: preempt_disable() keeps
+ * the compiler from making it earlier, and barrier() what follows from coming
+ * before the flag is set.
+ */
+static __always_inline bool gom_mcache_enter(struct gom_mcache **cache)
 {
 	struct gom_mcache *c;
 
 	preempt_disable();
 	c = this_cpu_ptr(&gom_mcache);
-	if (unlikely(READ_ONCE(c->mallocing))) {
+	if (unlikely(c->mallocing)) {
 		preempt_enable();
-		return NULL;
+		return false;
 	}
-	WRITE_ONCE(c->mallocing, GOM_MALLOCING);
+	c->mallocing = GOM_MALLOCING;
 	barrier();
-	return c;
+	*cache = c;
+	return true;
 }
 
 static __always_inline void gom_mcache_leave(struct gom_mcache *c)
 {
 	barrier();
-	WRITE_ONCE(c->mallocing, 0);
+	c->mallocing = 0;
 	preempt_enable();
 }
 
-static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c, u32 slot)
+static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c, unsigned long slot)
 {
 	return (void *)c->slot + slot;
 }

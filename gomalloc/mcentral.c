@@ -101,42 +101,63 @@ static bool push_mag(struct gom_mcentral *c, struct gom_magazine **list, unsigne
 
 /* === Objects and spans === */
 
-/* What came out of putting objects back, dealt with when the lock is dropped. */
-struct put_result {
+/**
+ * struct put - objects going back into their spans
+ * @span: where the last one went, as the next is often its neighbour
+ * @empty_spans: spans that have none in use any more, for when the lock is dropped
+ * @twice: an object that was free already, for when the lock is dropped
+ */
+struct put {
+	struct gom_span *span;
 	struct list_head empty_spans;
 	const void *twice;
 };
 
-static void put_object(struct gom_mcentral *c, unsigned int class, const void *p,
-		       struct put_result *res)
+#define PUT_INIT(put)	{ .empty_spans = LIST_HEAD_INIT((put).empty_spans) }
+
+/* The span of @class that the object at @p belongs to; NULL if there is none. */
+static struct gom_span *find_span(struct put *put, unsigned int class, const void *p)
 {
-	struct gom_span *s = gom_pagemap_span(p);
+	struct gom_span *s = put->span;
+
+	if (s && p >= s->base && p < gom_span_end(s))
+		return s;
+	s = gom_pagemap_span(p);
+	if (unlikely(!s || s->state != GOM_SPAN_SMALL || s->class != class))
+		return NULL;
+	put->span = s;
+	return s;
+}
+
+static void put_object(struct gom_mcentral *c, unsigned int class, const void *p, struct put *put)
+{
+	struct gom_span *s = find_span(put, class, p);
 
 	lockdep_assert_held(&c->lock);
-	if (unlikely(!s || s->state != GOM_SPAN_SMALL || s->class != class ||
-		     !gom_span_put(s, p))) {
+	if (unlikely(!s || !gom_span_put(s, p))) {
 		c->double_frees++;
-		res->twice = p;
+		put->twice = p;
 		return;
 	}
-	if (s->nfree == gom_classes[class].nelems &&
-	    !list_empty(&c->spans) && (s->nfree == 1 || !list_is_singular(&c->spans))) {
+	if (s->nfree == gom_classes[class].nelems && !list_empty(&c->spans) &&
+	    (s->nfree == 1 || !list_is_singular(&c->spans))) {
 		s->state = GOM_SPAN_BUSY;
-		list_move(&s->list, &res->empty_spans);
-		c->nr_spans--;
+		list_move(&s->list, &put->empty_spans);
+		atomic_long_dec(&c->nr_spans);
+		put->span = NULL;
 	} else if (s->nfree == 1) {
 		list_add_tail(&s->list, &c->spans);
 	}
 }
 
-static void finish_put(struct put_result *res, unsigned long caller)
+static void finish_put(struct put *put, unsigned long caller)
 {
 	struct gom_span *s, *next;
 
-	if (unlikely(res->twice))
+	if (unlikely(put->twice))
 		gom_report(GOM_BAD_FREE_TWICE, caller,
-			   "object %p was freed twice", res->twice);
-	list_for_each_entry_safe(s, next, &res->empty_spans, list) {
+			   "object %p was freed twice", put->twice);
+	list_for_each_entry_safe(s, next, &put->empty_spans, list) {
 		list_del_init(&s->list);
 		gom_mheap_free(s);
 	}
@@ -146,7 +167,7 @@ static void finish_put(struct put_result *res, unsigned long caller)
 static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
 {
 	unsigned int class = mag->class;
-	struct put_result res = { .empty_spans = LIST_HEAD_INIT(res.empty_spans) };
+	struct put put = PUT_INIT(put);
 	struct gom_mcentral *c;
 	unsigned long flags;
 	int nid;
@@ -154,14 +175,15 @@ static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
 	while (mag->nr) {
 		nid = gom_pagemap_nid(mag->obj[mag->nr - 1]);
 		c = central_of(class, nid);
+		put.span = NULL;
 		spin_lock_irqsave(&c->lock, flags);
 		do {
-			put_object(c, class, mag->obj[--mag->nr], &res);
+			put_object(c, class, mag->obj[--mag->nr], &put);
 		} while (mag->nr && (nr_node_ids == 1 ||
 				     gom_pagemap_nid(mag->obj[mag->nr - 1]) == nid));
 		spin_unlock_irqrestore(&c->lock, flags);
 	}
-	finish_put(&res, caller);
+	finish_put(&put, caller);
 }
 
 static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigned int n)
@@ -179,21 +201,28 @@ static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigne
 	return taken;
 }
 
-/* Add a span of new objects to the mcentral of the node it is from: look there. */
-static struct gom_mcentral *add_span(unsigned int class, int nid, gfp_t gfp)
+/*
+ * Make a span and take up to @n objects from it; the rest is for others to find
+ * in the mcentral of the node it is from.  Returns how many, 0 if no memory.
+ */
+static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, void **objs,
+				       unsigned int n)
 {
 	struct gom_span *s = gom_span_alloc_class(class, nid, gfp);
 	struct gom_mcentral *c;
 	unsigned long flags;
 
 	if (!s)
-		return NULL;
+		return 0;
 	c = central_of(class, s->nid);
-	spin_lock_irqsave(&c->lock, flags);
-	list_add(&s->list, &c->spans);
-	c->nr_spans++;
-	spin_unlock_irqrestore(&c->lock, flags);
-	return c;
+	atomic_long_inc(&c->nr_spans);
+	n = gom_span_take(s, objs, n);
+	if (s->nfree) {
+		spin_lock_irqsave(&c->lock, flags);
+		list_add(&s->list, &c->spans);
+		spin_unlock_irqrestore(&c->lock, flags);
+	}
+	return n;
 }
 
 /* === For the caches === */
@@ -224,32 +253,30 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 {
 	unsigned int class = mag->class;
 	struct gom_mcentral *c = central_of(class, nid);
-	struct gom_magazine *full;
+	struct gom_magazine *full = NULL;
 	unsigned long flags;
 
-	do {
+	/* Looking without the lock: who misses something just makes a span. */
+	if (READ_ONCE(c->full) || !list_empty_careful(&c->spans)) {
 		spin_lock_irqsave(&c->lock, flags);
 		full = pop_mag(&c->full, &c->nr_full);
-		if (full) {
+		if (!full) {
+			mag->nr = take_from_spans(c, mag->obj, want);
+			c->carves += mag->nr != 0;
+		} else {
 			c->depot_hits++;
 			if (push_mag(c, &c->empty, &c->nr_empty, mag))
 				mag = NULL;
-		} else {
-			mag->nr = take_from_spans(c, mag->obj, want);
-			c->carves += mag->nr != 0;
 		}
 		spin_unlock_irqrestore(&c->lock, flags);
-		if (full) {
-			if (mag)
-				gom_magazine_delete(mag);
-			return full;
-		}
-		if (mag->nr)
-			return mag;
-		c = add_span(class, nid, gfp);
-	} while (c);
-	gom_magazine_delete(mag);
-	return NULL;
+	}
+	if (!full && !mag->nr)
+		mag->nr = take_from_new_span(class, nid, gfp, mag->obj, want);
+	if (!full && mag->nr)
+		return mag;
+	if (mag)
+		gom_magazine_delete(mag);
+	return full;
 }
 
 /**
@@ -347,15 +374,17 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 	unsigned long flags;
 	void *p;
 
-	do {
-		spin_lock_irqsave(&c->lock, flags);
-		p = take_one(c);
-		spin_unlock_irqrestore(&c->lock, flags);
-		if (p)
-			return p;
-		c = add_span(class, nid, gfp);
-	} while (c);
-	return NULL;
+	spin_lock_irqsave(&c->lock, flags);
+	p = take_one(c);
+	spin_unlock_irqrestore(&c->lock, flags);
+	if (p)
+		return p;
+	if (!take_from_new_span(class, nid, gfp, &p, 1))
+		return NULL;
+	spin_lock_irqsave(&c->lock, flags);
+	c->mallocs++;
+	spin_unlock_irqrestore(&c->lock, flags);
+	return p;
 }
 
 /**
@@ -366,16 +395,16 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
  */
 void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
 {
-	struct put_result res = { .empty_spans = LIST_HEAD_INIT(res.empty_spans) };
+	struct put put = PUT_INIT(put);
 	struct gom_mcentral *c = central_of(class, gom_pagemap_nid(p));
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
-	put_object(c, class, p, &res);
-	if (!res.twice)
+	put_object(c, class, p, &put);
+	if (!put.twice)
 		c->frees++;
 	spin_unlock_irqrestore(&c->lock, flags);
-	finish_put(&res, caller);
+	finish_put(&put, caller);
 }
 
 /* === Draining === */
@@ -402,7 +431,7 @@ static struct gom_magazine *take_depot(struct gom_mcentral *c, struct gom_magazi
  */
 static void drop_empty_spans(struct gom_mcentral *c, unsigned int class)
 {
-	struct put_result res = { .empty_spans = LIST_HEAD_INIT(res.empty_spans) };
+	struct put put = PUT_INIT(put);
 	struct gom_span *s, *next;
 	unsigned int scan = DRAIN_SCAN;
 	unsigned long flags;
@@ -414,11 +443,11 @@ static void drop_empty_spans(struct gom_mcentral *c, unsigned int class)
 		if (s->nfree != gom_classes[class].nelems)
 			continue;
 		s->state = GOM_SPAN_BUSY;
-		list_move(&s->list, &res.empty_spans);
-		c->nr_spans--;
+		list_move(&s->list, &put.empty_spans);
+		atomic_long_dec(&c->nr_spans);
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
-	finish_put(&res, 0);
+	finish_put(&put, 0);
 }
 
 static void drain_class(struct gom_mcentral *c, unsigned int class)

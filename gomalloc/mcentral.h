@@ -7,6 +7,7 @@
 #ifndef GOM_MCENTRAL_H
 #define GOM_MCENTRAL_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 
@@ -23,7 +24,7 @@
  * @max_full: how many it may hold; above, objects go back to their spans
  * @empty: depot of magazines without
  * @nr_empty: how many, bounded by @max_full too
- * @nr_spans: spans there are, those without a free object included
+ * @nr_spans: spans there are, those without a free object included; no lock
  * @mallocs: objects allocated past the caches
  * @frees: objects freed past the caches
  * @double_frees: objects that came back twice; counted out of @frees
@@ -38,7 +39,7 @@ struct gom_mcentral {
 	unsigned int max_full;
 	struct gom_magazine *empty;
 	unsigned int nr_empty;
-	unsigned long nr_spans;
+	atomic_long_t nr_spans;
 	u64 mallocs;
 	u64 frees;
 	u64 double_frees;

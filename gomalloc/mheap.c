@@ -33,6 +33,7 @@ static int init_node(int nid)
 		return -ENOMEM;
 	spin_lock_init(&h->lock);
 	h->nid = nid;
+	gom_span_supplies_init(h->records);
 	for (i = 0; i < GOM_HEAP_BINS; i++)
 		INIT_LIST_HEAD(&h->bin[i]);
 	gom_mheaps[nid] = h;
@@ -119,86 +120,161 @@ static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsig
 
 /*
  * Cut [@s->base, @s->npages) out of the free run @r.  What is left on one side
- * keeps the record; if something is left on both, *@spare becomes the second.
- * Returns @r if nothing is left for it to describe.
+ * keeps the record; if something is left on both, @spare becomes the second.
  */
-static struct gom_span *cut_run(struct gom_mheap *h, struct gom_span *r,
-				const struct gom_span *s, struct gom_span **spare)
+static void cut_run(struct gom_mheap *h, struct gom_span *r, const struct gom_span *s,
+		    struct gom_span *spare)
 {
 	size_t head = s->base - r->base;
 	size_t tail = gom_span_end(r) - gom_span_end(s);
 
 	remove_run(h, r);
 	if (head && tail) {
-		(*spare)->base = gom_span_end(s);
-		(*spare)->npages = tail >> PAGE_SHIFT;
-		(*spare)->nid = r->nid;
-		(*spare)->zeroed = r->zeroed;
-		insert_run(h, *spare);
-		*spare = NULL;
+		spare->base = gom_span_end(s);
+		spare->npages = tail >> PAGE_SHIFT;
+		spare->nid = r->nid;
+		spare->zeroed = r->zeroed;
+		insert_run(h, spare);
+	} else if (spare) {
+		gom_span_give_record(h->records, spare);
 	}
-	if (!head && !tail)
-		return r;
+	if (!head && !tail) {
+		gom_span_give_record(h->records, r);
+		return;
+	}
 	if (!head)
 		r->base = gom_span_end(s);
 	r->npages = (head ?: tail) >> PAGE_SHIFT;
 	insert_run(h, r);
-	return NULL;
-}
-
-static bool take_run(struct gom_mheap *h, struct gom_span *s, unsigned int npages,
-		     unsigned int align, struct gom_span **spare)
-{
-	struct gom_span *r, *unused = NULL;
-	unsigned long flags;
-
-	spin_lock_irqsave(&h->lock, flags);
-	r = best_fit(h, npages, align);
-	if (r) {
-		s->base = fit(r, npages, align);
-		s->npages = npages;
-		s->nid = h->nid;
-		s->zeroed = r->zeroed;
-		unused = cut_run(h, r, s, spare);
-		gom_pagemap_set_span(s->base, s);
-	}
-	spin_unlock_irqrestore(&h->lock, flags);
-	if (unused)
-		gom_span_delete(unused);
-	return r;
 }
 
 /* Insert the run @s after merging it with its neighbours. */
 static void give_run(struct gom_mheap *h, struct gom_span *s)
 {
-	struct gom_span *left, *right;
-	unsigned long flags;
+	struct gom_span *n;
 
-	spin_lock_irqsave(&h->lock, flags);
 	gom_pagemap_set_span(s->base, NULL);
-	left = gom_pagemap_span_at(s->base - PAGE_SIZE, h->nid);
-	if (left && left->state == GOM_SPAN_IDLE && gom_span_end(left) == s->base) {
-		remove_run(h, left);
-		s->base = left->base;
-		s->npages += left->npages;
-		s->zeroed &= left->zeroed;
-	} else {
-		left = NULL;
+	n = gom_pagemap_span_at(s->base - PAGE_SIZE, h->nid);
+	if (n && n->state == GOM_SPAN_IDLE && gom_span_end(n) == s->base) {
+		remove_run(h, n);
+		s->base = n->base;
+		s->npages += n->npages;
+		s->zeroed &= n->zeroed;
+		gom_span_give_record(h->records, n);
 	}
-	right = gom_pagemap_span_at(gom_span_end(s), h->nid);
-	if (right && right->state == GOM_SPAN_IDLE) {
-		remove_run(h, right);
-		s->npages += right->npages;
-		s->zeroed &= right->zeroed;
-	} else {
-		right = NULL;
+	n = gom_pagemap_span_at(gom_span_end(s), h->nid);
+	if (n && n->state == GOM_SPAN_IDLE) {
+		remove_run(h, n);
+		s->npages += n->npages;
+		s->zeroed &= n->zeroed;
+		gom_span_give_record(h->records, n);
 	}
 	insert_run(h, s);
+}
+
+/* === Asking for a run === */
+
+/**
+ * struct request - what gom_mheap_alloc() was asked for, and what it is short of
+ * @class: of the objects, 0 for a large one
+ * @npages: pages
+ * @align: alignment of the first, in pages
+ * @supply: of records, to be fed before the request can be met; else NULL and
+ *	it is pages that are missing
+ */
+struct request {
+	unsigned int class;
+	unsigned int npages;
+	unsigned int align;
+	struct gom_fixalloc *supply;
+};
+
+/* Take the records for @req: cutting an aligned piece out may need a second one. */
+static bool take_records(struct gom_mheap *h, struct request *req, struct gom_span **s,
+			 struct gom_span **spare)
+{
+	req->supply = gom_span_supply(h->records,
+				      req->class ? gom_classes[req->class].nelems : 0);
+	*s = gom_span_take_record(req->supply);
+	if (!*s)
+		return false;
+	*spare = NULL;
+	if (req->align == 1)
+		return true;
+	*spare = gom_span_take_record(&h->records[0]);
+	if (*spare)
+		return true;
+	gom_span_give_record(h->records, *s);
+	req->supply = &h->records[0];
+	return false;
+}
+
+static struct gom_span *take_span(struct gom_mheap *h, struct request *req)
+{
+	struct gom_span *r, *s, *spare;
+
+	lockdep_assert_held(&h->lock);
+	r = best_fit(h, req->npages, req->align);
+	if (!r) {
+		req->supply = NULL;
+		return NULL;
+	}
+	if (!take_records(h, req, &s, &spare))
+		return NULL;
+	s->base = fit(r, req->npages, req->align);
+	s->npages = req->npages;
+	s->nid = h->nid;
+	s->class = req->class;
+	s->zeroed = r->zeroed;
+	cut_run(h, r, s, spare);
+	gom_pagemap_set_span(s->base, s);
+	if (!req->class) {
+		h->large_mallocs++;
+		h->large_pages += s->npages;
+	}
+	return s;
+}
+
+/* Feed a supply of records; false if there is no memory. */
+static bool feed(struct gom_mheap *h, struct gom_fixalloc *supply, gfp_t gfp)
+{
+	void *block = gom_fixalloc_block(supply, gfp);
+	unsigned long flags;
+
+	if (!block)
+		return false;
+	spin_lock_irqsave(&h->lock, flags);
+	gom_fixalloc_carve(supply, block);
 	spin_unlock_irqrestore(&h->lock, flags);
-	if (left)
-		gom_span_delete(left);
-	if (right)
-		gom_span_delete(right);
+	return true;
+}
+
+/* Meet @req from the pages @h has; NULL if it is short of pages or memory. */
+static struct gom_span *take_from(struct gom_mheap *h, struct request *req, gfp_t gfp)
+{
+	struct gom_span *s;
+	unsigned long flags;
+
+	do {
+		spin_lock_irqsave(&h->lock, flags);
+		s = take_span(h, req);
+		spin_unlock_irqrestore(&h->lock, flags);
+	} while (!s && req->supply && feed(h, req->supply, gfp));
+	return s;
+}
+
+/* A record by itself, for a run that is not cut out of another. */
+static struct gom_span *new_record(struct gom_mheap *h, gfp_t gfp)
+{
+	struct gom_span *s;
+	unsigned long flags;
+
+	do {
+		spin_lock_irqsave(&h->lock, flags);
+		s = gom_span_take_record(&h->records[0]);
+		spin_unlock_irqrestore(&h->lock, flags);
+	} while (!s && feed(h, &h->records[0], gfp));
+	return s;
 }
 
 /* === Pages from and to the system === */
@@ -227,109 +303,112 @@ static struct page *get_block(unsigned int min_order, unsigned int *order, int n
 }
 
 /*
+ * Make @npages at @page, of whatever node, known to the page map and describe
+ * them in a record of the heap they belong to; NULL if there is no memory.
+ */
+static struct gom_span *adopt_pages(struct page *page, unsigned int npages, gfp_t gfp)
+{
+	void *start = page_address(page);
+	struct gom_span *s;
+	int nid;
+
+	if (gom_pagemap_cover(start, npages, gom_known_node(page_to_nid(page)), gfp))
+		return NULL;
+	nid = gom_pagemap_nid(start);
+	s = new_record(gom_mheaps[nid], gfp);
+	if (!s)
+		return NULL;
+	s->base = start;
+	s->npages = npages;
+	s->nid = nid;
+	return s;
+}
+
+static void account_grown(struct gom_mheap *h, unsigned int npages)
+{
+	lockdep_assert_held(&h->lock);
+	h->sys_pages += npages;
+	h->grown_pages += npages;
+	h->grows++;
+}
+
+/*
  * Add at least @npages in one run to a heap, if possible that of @nid.
  * Returns the node whose heap it was, or a negative error.
  */
 static int grow(unsigned int npages, int nid, gfp_t gfp)
 {
-	struct gom_span *s = gom_span_new(0, gfp);
 	unsigned int order;
 	struct gom_mheap *h;
+	struct gom_span *s;
 	struct page *page;
 	unsigned long flags;
 
-	if (!s)
-		return -ENOMEM;
 	page = get_block(get_order((size_t)npages << PAGE_SHIFT), &order, nid, gfp);
 	if (!page)
-		goto no_page;
-	s->base = page_address(page);
-	s->npages = 1U << order;
+		return -ENOMEM;
+	s = adopt_pages(page, 1U << order, gfp);
+	if (!s) {
+		free_pages_singly(page_address(page), 1U << order);
+		return -ENOMEM;
+	}
 	s->zeroed = want_init_on_alloc(0);
-	if (gom_pagemap_cover(s->base, s->npages, gom_known_node(page_to_nid(page)), gfp))
-		goto no_region;
-	s->nid = gom_pagemap_nid(s->base);
-	h = gom_mheaps[s->nid];
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
-
+	h = gom_mheaps[s->nid];
 	spin_lock_irqsave(&h->lock, flags);
-	h->sys_pages += 1U << order;
-	h->grown_pages += 1U << order;
-	h->grows++;
-	spin_unlock_irqrestore(&h->lock, flags);
+	account_grown(h, 1U << order);
 	give_run(h, s);
+	spin_unlock_irqrestore(&h->lock, flags);
 	return h->nid;
-
-no_region:
-	free_pages_singly(s->base, s->npages);
-no_page:
-	gom_span_delete(s);
-	return -ENOMEM;
 }
 
 /* === The interface === */
 
-static bool take_anywhere(struct gom_span *s, unsigned int npages, unsigned int align,
-			  int nid, gfp_t gfp, struct gom_span **spare)
-{
-	int other;
-
-	nid = gom_known_node(nid);
-	if (take_run(gom_mheaps[nid], s, npages, align, spare))
-		return true;
-	for (;;) {
-		other = grow(npages, nid, gfp);
-		if (other < 0)
-			break;
-		if (take_run(gom_mheaps[other], s, npages, align, spare))
-			return true;
-	}
-	if (gfp & __GFP_THISNODE)
-		return false;
-	for_each_gom_node(other) {
-		if (other != nid && take_run(gom_mheaps[other], s, npages, align, spare))
-			return true;
-	}
-	return false;
-}
-
 /**
- * gom_mheap_alloc - give a span its pages
- * @s: a new record; on success its @base, @npages, @nid and @zeroed are set
+ * gom_mheap_alloc - a run of pages with a record
+ * @class: size class the pages are for: the record has room for its objects; 0
+ *	if they are for a large object
  * @npages: pages wanted
  * @align: what the first page is to be aligned to, in pages; a power of two,
  *	not above @npages rounded up to one
  * @nid: preferred node
  * @gfp: how to get memory
  *
- * The words of the page map are the caller's to write.
+ * The words of the page map, the record's bitmap and its state are the caller's
+ * to write.
  *
  * Context: any but NMI, no lock held; may sleep if @gfp allows it.
- * Return: whether there was memory.
+ * Return: the span, BUSY; NULL if there is no memory.
  */
-bool gom_mheap_alloc(struct gom_span *s, unsigned int npages, unsigned int align,
-		     int nid, gfp_t gfp)
+struct gom_span *gom_mheap_alloc(unsigned int class, unsigned int npages,
+				 unsigned int align, int nid, gfp_t gfp)
 {
-	struct gom_span *spare = NULL;
-	bool done;
+	struct request req = { .class = class, .npages = npages, .align = align };
+	struct gom_span *s;
+	int other;
 
 	if (gom_should_fail((size_t)npages << PAGE_SHIFT, gfp))
-		return false;
-	/* Cutting an aligned piece out of a run can leave something on both sides. */
-	if (align > 1) {
-		spare = gom_span_new(0, gfp);
-		if (!spare)
-			return false;
+		return NULL;
+	nid = gom_known_node(nid);
+	other = nid;
+	do {
+		s = take_from(gom_mheaps[other], &req, gfp);
+		if (s)
+			return s;
+		other = grow(npages, nid, gfp);
+	} while (other >= 0);
+	if (gfp & __GFP_THISNODE)
+		return NULL;
+	for_each_gom_node(other) {
+		s = other == nid ? NULL : take_from(gom_mheaps[other], &req, gfp);
+		if (s)
+			return s;
 	}
-	done = take_anywhere(s, npages, align, nid, gfp, &spare);
-	if (spare)
-		gom_span_delete(spare);
-	return done;
+	return NULL;
 }
 
 /**
- * gom_mheap_alloc_direct - give a span pages that never join the heap
- * @s: a new record
+ * gom_mheap_alloc_direct - pages that never join the heap, for a large object
  * @npages: pages wanted
  * @nid: preferred node
  * @gfp: how to get memory, its zone included
@@ -337,35 +416,34 @@ bool gom_mheap_alloc(struct gom_span *s, unsigned int npages, unsigned int align
  * For memory with an address that other users of the heap do not need.
  *
  * Context: as gom_mheap_alloc().
- * Return: whether there was memory.
+ * Return: the span, BUSY; NULL if there is no memory.
  */
-bool gom_mheap_alloc_direct(struct gom_span *s, unsigned int npages, int nid, gfp_t gfp)
+struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 {
 	unsigned int order = get_order((size_t)npages << PAGE_SHIFT);
 	struct page *page = alloc_pages_node(nid, gfp, order);
 	struct gom_mheap *h;
+	struct gom_span *s;
 	unsigned long flags;
 
 	if (!page)
-		return false;
+		return NULL;
 	split_page(page, order);
-	s->base = page_address(page);
-	s->npages = npages;
-	s->direct = 1;
-	free_pages_singly(gom_span_end(s), (1U << order) - npages);
-	if (gom_pagemap_cover(s->base, npages, gom_known_node(page_to_nid(page)), gfp)) {
-		free_pages_singly(s->base, npages);
-		return false;
+	s = adopt_pages(page, npages, gfp & ~__GFP_DMA);
+	if (!s) {
+		free_pages_singly(page_address(page), 1U << order);
+		return NULL;
 	}
-	s->nid = gom_pagemap_nid(s->base);
+	free_pages_singly(gom_span_end(s), (1U << order) - npages);
+	s->direct = 1;
 	h = gom_mheaps[s->nid];
 	spin_lock_irqsave(&h->lock, flags);
-	h->sys_pages += npages;
-	h->grown_pages += npages;
-	h->grows++;
+	account_grown(h, npages);
 	gom_pagemap_set_span(s->base, s);
+	h->large_mallocs++;
+	h->large_pages += npages;
 	spin_unlock_irqrestore(&h->lock, flags);
-	return true;
+	return s;
 }
 
 /* Pages leave for the page allocator; the caller took them out of all lists. */
@@ -383,7 +461,7 @@ static void return_pages(struct gom_mheap *h, void *start, unsigned int npages)
 
 /**
  * gom_mheap_free - take a span's pages back, and its record
- * @s: the span, BUSY, on no list, owned by the caller
+ * @s: the span, BUSY, on no list, owned by the caller, not a direct one
  *
  * Context: any but NMI, no lock held.  Needs no memory.
  */
@@ -392,22 +470,64 @@ void gom_mheap_free(struct gom_span *s)
 	struct gom_mheap *h = gom_mheaps[s->nid];
 	unsigned long flags;
 
+	s->zeroed = 0;
+	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
+	spin_lock_irqsave(&h->lock, flags);
+	give_run(h, s);
+	spin_unlock_irqrestore(&h->lock, flags);
+}
+
+/* Take the LARGE span @s out of use; true if its pages stay in the heap. */
+static bool retire_large(struct gom_mheap *h, struct gom_span *s)
+{
+	s->state = GOM_SPAN_BUSY;
+	h->large_frees++;
+	h->large_pages -= s->npages;
 	if (s->direct) {
-		spin_lock_irqsave(&h->lock, flags);
 		gom_pagemap_set_span(s->base, NULL);
-		spin_unlock_irqrestore(&h->lock, flags);
-		return_pages(h, s->base, s->npages);
-		gom_span_delete(s);
-		return;
+		return false;
 	}
 	s->zeroed = 0;
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	give_run(h, s);
+	return true;
 }
 
 /**
- * gom_mheap_trim - shorten a span in place
- * @s: a LARGE span, owned by the caller
+ * gom_mheap_free_large - free the large object that begins at @p
+ * @p: an address in a page that the page map calls large
+ *
+ * Of two who free the same object one finds it freed: the state of its span
+ * changes under the lock.
+ *
+ * Context: any but NMI, no lock held.  Needs no memory.
+ * Return: false if there is no such object.
+ */
+bool gom_mheap_free_large(const void *p)
+{
+	struct gom_mheap *h = gom_mheaps[gom_known_node(gom_pagemap_nid(p))];
+	bool found, kept = false;
+	struct gom_span *s;
+	unsigned long flags;
+
+	spin_lock_irqsave(&h->lock, flags);
+	s = gom_pagemap_span(p);
+	found = s && s->state == GOM_SPAN_LARGE && s->base == p;
+	if (found)
+		kept = retire_large(h, s);
+	spin_unlock_irqrestore(&h->lock, flags);
+	if (!found || kept)
+		return found;
+	return_pages(h, s->base, s->npages);
+	spin_lock_irqsave(&h->lock, flags);
+	gom_span_give_record(h->records, s);
+	spin_unlock_irqrestore(&h->lock, flags);
+	return true;
+}
+
+/**
+ * gom_mheap_trim - shorten a large object in place
+ * @s: its span, owned by the caller
  * @npages: pages to keep, at least one and fewer than it has
  * @gfp: how to get memory for a record
  *
@@ -416,19 +536,39 @@ void gom_mheap_free(struct gom_span *s)
  */
 bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp)
 {
+	struct gom_mheap *h = gom_mheaps[s->nid];
 	struct gom_span *tail;
+	unsigned long flags;
 
 	if (s->direct)
 		return false;
-	tail = gom_span_new(0, gfp);
+	tail = new_record(h, gfp);
 	if (!tail)
 		return false;
 	tail->base = s->base + ((size_t)npages << PAGE_SHIFT);
 	tail->npages = s->npages - npages;
 	tail->nid = s->nid;
+	spin_lock_irqsave(&h->lock, flags);
+	h->large_pages -= tail->npages;
 	s->npages = npages;
-	gom_mheap_free(tail);
+	gom_pagemap_mark(tail, GOM_SLOT_OF(GOM_SLOT_IDLE));
+	give_run(h, tail);
+	spin_unlock_irqrestore(&h->lock, flags);
 	return true;
+}
+
+/* Bytes of span records in use. */
+unsigned long gom_mheap_record_bytes(void)
+{
+	unsigned long bytes = 0;
+	unsigned int i;
+	int nid;
+
+	for_each_gom_node(nid)
+		for (i = 0; i < GOM_SPAN_SUPPLIES; i++)
+			bytes += READ_ONCE(gom_mheaps[nid]->records[i].inuse) *
+				 gom_mheaps[nid]->records[i].size;
+	return bytes;
 }
 
 /* Pages in free runs, on all nodes. */
@@ -448,7 +588,7 @@ unsigned long gom_mheap_idle_pages(void)
  */
 static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **start)
 {
-	struct gom_span *r = NULL;
+	struct gom_span *r;
 	unsigned long flags, bin;
 	unsigned int npages = 0;
 
@@ -460,14 +600,12 @@ static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **
 		npages = min(r->npages, want);
 		r->npages -= npages;
 		*start = gom_span_end(r);
-		if (r->npages) {
+		if (r->npages)
 			insert_run(h, r);
-			r = NULL;
-		}
+		else
+			gom_span_give_record(h->records, r);
 	}
 	spin_unlock_irqrestore(&h->lock, flags);
-	if (r)
-		gom_span_delete(r);
 	return npages;
 }
 

@@ -25,6 +25,10 @@
  * @grown_pages: pages taken from the page allocator since load
  * @released_pages: pages given back to it since load
  * @grows: times that pages were taken
+ * @large_mallocs: large objects allocated since load
+ * @large_frees: large objects freed since load
+ * @large_pages: pages of large objects now
+ * @records: supplies of span records
  */
 struct gom_mheap {
 	spinlock_t lock;
@@ -36,6 +40,10 @@ struct gom_mheap {
 	u64 grown_pages;
 	u64 released_pages;
 	u64 grows;
+	u64 large_mallocs;
+	u64 large_frees;
+	unsigned long large_pages;
+	struct gom_fixalloc records[GOM_SPAN_SUPPLIES];
 };
 
 extern struct gom_mheap **gom_mheaps;	/* by node; NULL if offline at load */
@@ -53,11 +61,13 @@ static inline int gom_known_node(int nid)
 }
 
 int gom_mheap_init(void);
-bool gom_mheap_alloc(struct gom_span *s, unsigned int npages, unsigned int align,
-		     int nid, gfp_t gfp);
-bool gom_mheap_alloc_direct(struct gom_span *s, unsigned int npages, int nid, gfp_t gfp);
+struct gom_span *gom_mheap_alloc(unsigned int class, unsigned int npages,
+				 unsigned int align, int nid, gfp_t gfp);
+struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp);
 void gom_mheap_free(struct gom_span *s);
+bool gom_mheap_free_large(const void *p);
 bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp);
+unsigned long gom_mheap_record_bytes(void);
 unsigned long gom_mheap_idle_pages(void);
 unsigned long gom_mheap_release(unsigned long nr_pages);
 void gom_mheap_exit(void);

@@ -21,7 +21,6 @@
 #include "pagemap.h"
 #include "persistent.h"
 #include "shrinker.h"
-#include "span.h"
 #include "stats.h"
 
 static bool debug;
@@ -61,7 +60,6 @@ static int __init gom_init(void)
 	err = gom_pagemap_init();
 	if (err)
 		goto no_pagemap;
-	gom_span_init();
 	gom_magazine_init();
 	err = gom_mheap_init();
 	if (err)

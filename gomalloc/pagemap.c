@@ -3,8 +3,8 @@
  * The page map: setting it up, extending it, writing it.
  *
  * Descriptors are made as the heap grows and live as long as the module.  Two
- * CPUs that grow into the same region race to install one; the loser's record
- * goes back to its supply.
+ * CPUs that grow into the same region race to install one; the loser's is lost,
+ * which takes two blocks under a megabyte that are neighbours, and happens once.
  */
 #include <linux/atomic.h>
 #include <linux/mmzone.h>
@@ -12,15 +12,14 @@
 #include <linux/pfn.h>
 
 #include "compat.h"
-#include "fixalloc.h"
 #include "pagemap.h"
+#include "persistent.h"
 #include "stats.h"
 
 struct gom_pagemap gom_pagemap __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_pagemap);
 
 static struct gom_region nothing_here;		/* shared by the regions without us */
-static struct gom_fixalloc region_supply;
 static struct gom_region *all_regions;		/* linked by @next; only grows */
 
 /* The first address above the linear mapping of all memory there is now. */
@@ -51,7 +50,6 @@ int gom_pagemap_init(void)
 	gom_pagemap.regions = n;
 	nothing_here.nid = NUMA_NO_NODE;
 	gom_stat_add(GOM_PAGEMAP_SYS, PAGE_ALIGN(n * sizeof(*gom_pagemap.directory)));
-	gom_fixalloc_init(&region_supply, sizeof(struct gom_region), GOM_PAGEMAP_SYS);
 	return 0;
 }
 
@@ -83,17 +81,14 @@ static int add_region(const void *p, int nid, gfp_t gfp)
 	/* Memory that was plugged in after us: the directory does not reach it. */
 	if (off >> GOM_REGION_SHIFT >= gom_pagemap.regions)
 		return -ERANGE;
-	r = gom_fixalloc_alloc(&region_supply, gfp);
+	r = gom_persistent_alloc_gfp(sizeof(*r), SMP_CACHE_BYTES, GOM_PAGEMAP_SYS, gfp);
 	if (!r)
 		return -ENOMEM;
-	memset(r, 0, sizeof(*r));
 	r->base = round_down((unsigned long)p, 1UL << GOM_REGION_SHIFT);
 	r->nid = nid;
 	where = &gom_pagemap.directory[off >> GOM_REGION_SHIFT];
-	if (cmpxchg(where, &nothing_here, r) != &nothing_here) {
-		gom_fixalloc_free(&region_supply, r);
+	if (cmpxchg(where, &nothing_here, r) != &nothing_here)
 		return 0;
-	}
 	do {
 		r->next = READ_ONCE(all_regions);
 	} while (cmpxchg(&all_regions, r->next, r) != r->next);

@@ -54,16 +54,20 @@ struct gom_pagemap {
 
 extern struct gom_pagemap gom_pagemap;
 
-/* The word of the page at @p: 0 if it is not ours, wherever @p points. */
+/*
+ * The word of the page at @p: 0 if it is not ours, wherever @p points.  The
+ * directory is read plainly, though it may change while it is: which region
+ * our page is in was written before anybody had a pointer to the page.
+ */
 static __always_inline u32 gom_pagemap_entry(const void *p)
 {
 	unsigned long off = (unsigned long)p - gom_pagemap.base;
-	const struct gom_region *r;
+	unsigned long region = off >> GOM_REGION_SHIFT;
 
-	if (unlikely(off >> GOM_REGION_SHIFT >= gom_pagemap.regions))
+	if (unlikely(region >= gom_pagemap.regions))
 		return 0;
-	r = READ_ONCE(gom_pagemap.directory[off >> GOM_REGION_SHIFT]);
-	return READ_ONCE(r->entry[(off >> PAGE_SHIFT) % GOM_REGION_PAGES]);
+	return READ_ONCE(gom_pagemap.directory[region]->entry[(off >> PAGE_SHIFT) %
+							      GOM_REGION_PAGES]);
 }
 
 static inline unsigned int gom_entry_slot(u32 entry)

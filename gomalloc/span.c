@@ -18,63 +18,48 @@
 #include "pagemap.h"
 #include "span.h"
 
-/*
- * A record comes with 0, 1, 2, 4, ... words of bitmap: a supply for each.  The
- * most objects are in a span of the smallest class.
- */
-#define MAX_WORDS	(BITS_TO_LONGS(DIV_ROUND_UP(8192, PAGE_SIZE) * PAGE_SIZE / 8))
-#define NR_SUPPLIES	(const_ilog2(MAX_WORDS) + 2)
+/* === Records: under the lock of the heap that owns the supplies === */
 
-static struct gom_fixalloc supplies[NR_SUPPLIES];
-
-static unsigned int supply_of(unsigned int words)
-{
-	return words ? order_base_2(words) + 1 : 0;
-}
-
-int gom_span_init(void)
+void gom_span_supplies_init(struct gom_fixalloc *supplies)
 {
 	unsigned int i, words;
 
-	for (i = 0; i < NR_SUPPLIES; i++) {
+	for (i = 0; i < GOM_SPAN_SUPPLIES; i++) {
 		words = i ? 1U << (i - 1) : 0;
-		gom_fixalloc_init(&supplies[i], struct_size((struct gom_span *)NULL, free, words),
+		gom_fixalloc_init(&supplies[i],
+				  struct_size((struct gom_span *)NULL, free, words),
 				  GOM_MSPAN_SYS);
 	}
-	return 0;
 }
 
-/* A BUSY record with room for @nbits objects; NULL if there is no memory. */
-struct gom_span *gom_span_new(unsigned int nbits, gfp_t gfp)
+/* Where to take a record with room for @nbits objects. */
+struct gom_fixalloc *gom_span_supply(struct gom_fixalloc *supplies, unsigned int nbits)
 {
-	unsigned int words = BITS_TO_LONGS(nbits);
-	unsigned int i = supply_of(words);
-	struct gom_span *s = gom_fixalloc_alloc(&supplies[i], gfp);
+	return &supplies[nbits ? order_base_2(BITS_TO_LONGS(nbits)) + 1 : 0];
+}
+
+/* A BUSY record; NULL if the supply needs a block first. */
+struct gom_span *gom_span_take_record(struct gom_fixalloc *supply)
+{
+	struct gom_span *s = gom_fixalloc_take(supply);
+	unsigned int words;
 
 	if (!s)
 		return NULL;
 	memset(s, 0, sizeof(*s));
 	INIT_LIST_HEAD(&s->list);
 	s->state = GOM_SPAN_BUSY;
-	s->words = i ? 1U << (i - 1) : 0;
+	words = (supply->size - sizeof(*s)) / sizeof(long);
+	s->supply = words ? ilog2(words) + 1 : 0;
 	return s;
 }
 
-void gom_span_delete(struct gom_span *s)
+void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s)
 {
-	gom_fixalloc_free(&supplies[supply_of(s->words)], s);
+	gom_fixalloc_give(&supplies[s->supply], s);
 }
 
-/* Bytes of records in use. */
-unsigned long gom_span_records(void)
-{
-	unsigned long bytes = 0;
-	unsigned int i;
-
-	for (i = 0; i < NR_SUPPLIES; i++)
-		bytes += READ_ONCE(supplies[i].inuse) * supplies[i].size;
-	return bytes;
-}
+/* === Objects === */
 
 /**
  * gom_span_alloc_class - a span of pages cut into objects
@@ -88,18 +73,12 @@ unsigned long gom_span_records(void)
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 {
 	const struct gom_class *cl = &gom_classes[class];
-	struct gom_span *s = gom_span_new(cl->nelems, gfp);
+	struct gom_span *s = gom_mheap_alloc(class, cl->npages, cl->align, nid, gfp);
 
 	if (!s)
 		return NULL;
-	if (!gom_mheap_alloc(s, cl->npages, cl->align, nid, gfp)) {
-		gom_span_delete(s);
-		return NULL;
-	}
-	s->class = class;
 	s->nfree = cl->nelems;
-	bitmap_zero(s->free, s->words * BITS_PER_LONG);
-	bitmap_set(s->free, 0, cl->nelems);
+	bitmap_fill(s->free, cl->nelems);
 	gom_pagemap_mark(s, GOM_SLOT_OF(class));
 	s->state = GOM_SPAN_SMALL;
 	return s;
@@ -107,7 +86,8 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 
 /*
  * Take up to @n free objects out of @s into @objs, in the order of their
- * addresses; returns how many.  Under the lock of the owning mcentral.
+ * addresses; returns how many.  Under the lock of the owning mcentral, or
+ * before it has the span.
  */
 unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 {

@@ -8,8 +8,10 @@
 
 #include <linux/bits.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/types.h>
 
+#include "fixalloc.h"
 #include "sizeclass.h"
 
 enum gom_span_state {
@@ -27,9 +29,9 @@ enum gom_span_state {
  * @nid: node of the pages, and of the heap and mcentral that own them
  * @state: enum gom_span_state; changed under the lock of the owner
  * @class: of the objects, if SMALL
+ * @supply: which supply of its heap the record is from
  * @zeroed: the pages are known to hold zeroes (IDLE and BUSY)
  * @direct: not from the heap: goes straight back to the page allocator
- * @words: words of @free there is room for
  * @nfree: objects free in the span itself, not counting those in magazines
  * @free: one bit per object, set if it is free in the span
  *
@@ -42,9 +44,9 @@ struct gom_span {
 	int nid;
 	u8 state;
 	u8 class;
+	u8 supply;
 	u8 zeroed : 1;
 	u8 direct : 1;
-	u16 words;
 	u16 nfree;
 	unsigned long free[];
 };
@@ -54,10 +56,18 @@ static inline void *gom_span_end(const struct gom_span *s)
 	return s->base + ((size_t)s->npages << PAGE_SHIFT);
 }
 
-int gom_span_init(void);
-struct gom_span *gom_span_new(unsigned int nbits, gfp_t gfp);
-void gom_span_delete(struct gom_span *s);
-unsigned long gom_span_records(void);
+/*
+ * Records come with 0, 1, 2, 4, ... words of bitmap, from a supply for each,
+ * and a heap has all of them.  The most objects are in a span of the smallest
+ * class.
+ */
+#define GOM_SPAN_MAX_WORDS	BITS_TO_LONGS(DIV_ROUND_UP(8192, PAGE_SIZE) * PAGE_SIZE / 8)
+#define GOM_SPAN_SUPPLIES	(const_ilog2(GOM_SPAN_MAX_WORDS) + 2)
+
+void gom_span_supplies_init(struct gom_fixalloc *supplies);
+struct gom_fixalloc *gom_span_supply(struct gom_fixalloc *supplies, unsigned int nbits);
+struct gom_span *gom_span_take_record(struct gom_fixalloc *supply);
+void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s);
 
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp);
 unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n);

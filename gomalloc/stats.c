@@ -39,10 +39,10 @@ static void add_central(struct gom_mcentral *c, struct gom_class_figures *fig)
 	const struct gom_magazine *mag;
 	unsigned long flags;
 
+	fig->spans += atomic_long_read(&c->nr_spans);
 	spin_lock_irqsave(&c->lock, flags);
 	fig->mallocs += c->mallocs;
 	fig->frees += c->frees;
-	fig->spans += c->nr_spans;
 	for (mag = c->full; mag; mag = mag->next)
 		fig->depot += mag->nr;
 	spin_unlock_irqrestore(&c->lock, flags);
@@ -105,7 +105,7 @@ void gom_memstats_read(struct gom_memstats *m)
 		m->stat[i] = atomic_long_read(&booked[i]);
 		m->sys += m->stat[i];
 	}
-	m->mspan_inuse = gom_span_records();
+	m->mspan_inuse = gom_mheap_record_bytes();
 	m->mcache_inuse = gom_magazine_bytes();
 }
 

@@ -9,8 +9,8 @@
  * with as many objects as the next one.
  *
  * One step is ours: a span that would hold only a few objects is doubled
- * until it holds GOM_MIN_OBJECTS or has reached GOM_MAX_DOUBLED bytes, because
- * each span costs a trip to the heap.  Doubling cannot raise the share wasted.
+ * until it holds MIN_OBJECTS or has reached MAX_DOUBLED bytes, because each span
+ * costs a trip to the heap.  Doubling cannot raise the share wasted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define HEAP_PAGE	8192u
 #define MAX_SMALL	32768u
 #define MAX_CLASSES	67u	/* class 0 is unused */
-#define MIN_OBJECTS	16u
+#define MIN_OBJECTS	32u
 #define MAX_DOUBLED	32768u
 
 static unsigned int class_size[MAX_CLASSES + 1], class_span[MAX_CLASSES + 1];
