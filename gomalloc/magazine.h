@@ -36,7 +36,7 @@ struct gom_magazine {
 #define GOM_MAGAZINE_SIZE(object_size)					\
 	((object_size) <= 512 ? 125 : (object_size) <= 1024 ? 61 :	\
 	 (object_size) <= 2048 ? 29 : (object_size) <= 4096 ? 13 :	\
-	 (object_size) <= 12288 ? 5 : 2)
+	 (object_size) <= 12288 ? 5 : (object_size) <= 16384 ? 4 : 2)
 
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp);
 void gom_magazine_delete(struct gom_magazine *mag);

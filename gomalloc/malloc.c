@@ -466,16 +466,23 @@ EXPORT_SYMBOL_GPL(gom_realloc);
 static size_t take_bulk(unsigned int slot, size_t nr, void **objs)
 {
 	struct gom_mcache *c;
-	size_t i = 0;
+	struct gom_slot *s;
+	void **top, *p;
+	size_t i;
 
 	if (!gom_mcache_enter(&c))
 		return 0;
-	while (i < nr) {
-		objs[i] = gom_slot_pop(gom_mcache_slot(c, slot));
-		if (!objs[i])
+	s = gom_mcache_slot(c, slot);
+	top = s->top;
+	for (i = 0; i < nr; i++) {
+		p = *top;
+		if (!p)
 			break;
-		i++;
+		top--;
+		objs[i] = p;
 	}
+	s->top = top;
+	s->mallocs += i;
 	gom_mcache_leave(c);
 	return i;
 }
@@ -498,8 +505,9 @@ bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
 	check_context(gfp);
 	while (i < nr) {
 		n = unlikely(gfp & ZONE_GFP) ? 0 : take_bulk(slot, nr - i, p + i);
-		for (j = i; j < i + n; j++)
-			p[j] = finish(p[j], slot, gfp, _RET_IP_);
+		if (want_init_on_alloc(gfp))
+			for (j = i; j < i + n; j++)
+				memset(p[j], 0, gom_classes[slot >> GOM_SLOT_SHIFT].size);
 		i += n;
 		if (i == nr)
 			break;
@@ -514,23 +522,45 @@ bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
 }
 EXPORT_SYMBOL_GPL(gom_malloc_bulk);
 
-/* Objects that go straight through, from the first on; returns how many. */
+/*
+ * Push the objects at @p that are of @slot, up to the first that is not or that
+ * does not go straight through; *@entry is the word of the first one's page,
+ * and becomes that of the one that stopped it.
+ */
+static __always_inline size_t put_run(struct gom_slot *s, size_t nr, void **p, u32 *entry)
+{
+	u32 e = *entry, slot = e & GOM_ENTRY_SLOT_MASK;
+	const u32 recip = s->recip, limit = s->limit;
+	void **top = s->top, **end = s->end;
+	size_t i = 0;
+
+	do {
+		if (gom_entry_offset(e, p[i]) * recip >= limit || top == end || *top == p[i])
+			break;
+		*++top = p[i];
+		if (++i == nr)
+			break;
+		e = gom_pagemap_entry(p[i]);
+	} while ((e & GOM_ENTRY_SLOT_MASK) == slot);
+	s->top = top;
+	*entry = e;
+	return i;
+}
+
+/* Put what goes straight through, from the first on; returns how many. */
 static size_t put_bulk(size_t nr, void **p)
 {
+	u32 entry = gom_pagemap_entry(p[0]);
 	struct gom_mcache *c;
-	struct gom_slot *s;
-	size_t i;
-	u32 entry;
+	size_t i = 0, n;
 
 	if (!gom_mcache_enter(&c))
 		return 0;
-	for (i = 0; i < nr; i++) {
-		entry = gom_pagemap_entry(p[i]);
-		s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
-		if (gom_entry_offset(entry, p[i]) * s->recip >= s->limit ||
-		    !gom_slot_push(s, p[i]))
-			break;
-	}
+	do {
+		n = put_run(gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK), nr - i, p + i,
+			    &entry);
+		i += n;
+	} while (n && i < nr);
 	gom_mcache_leave(c);
 	return i;
 }

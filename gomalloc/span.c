@@ -78,7 +78,8 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	if (!s)
 		return NULL;
 	s->nfree = cl->nelems;
-	bitmap_fill(s->free, cl->nelems);
+	bitmap_zero(s->free, cl->nelems);
+	bitmap_set(s->free, 0, cl->nelems);
 	gom_pagemap_mark(s, GOM_SLOT_OF(class));
 	s->state = GOM_SPAN_SMALL;
 	return s;
