@@ -135,8 +135,6 @@ static void cut_run(struct gom_mheap *h, struct gom_span *r, const struct gom_sp
 		spare->nid = r->nid;
 		spare->zeroed = r->zeroed;
 		insert_run(h, spare);
-	} else if (spare) {
-		gom_span_give_record(h->records, spare);
 	}
 	if (!head && !tail) {
 		gom_span_give_record(h->records, r);
@@ -189,40 +187,37 @@ struct request {
 	struct gom_fixalloc *supply;
 };
 
-/* Take the records for @req: cutting an aligned piece out may need a second one. */
-static bool take_records(struct gom_mheap *h, struct request *req, struct gom_span **s,
-			 struct gom_span **spare)
+/* A record from @supply; if it has none, that is what @req is short of. */
+static struct gom_span *take_record(struct request *req, struct gom_fixalloc *supply)
 {
-	req->supply = gom_span_supply(h->records,
-				      req->class ? gom_classes[req->class].nelems : 0);
-	*s = gom_span_take_record(req->supply);
-	if (!*s)
-		return false;
-	*spare = NULL;
-	if (req->align == 1)
-		return true;
-	*spare = gom_span_take_record(&h->records[0]);
-	if (*spare)
-		return true;
-	gom_span_give_record(h->records, *s);
-	req->supply = &h->records[0];
-	return false;
+	struct gom_span *s = gom_span_take_record(supply);
+
+	req->supply = s ? NULL : supply;
+	return s;
 }
 
 static struct gom_span *take_span(struct gom_mheap *h, struct request *req)
 {
-	struct gom_span *r, *s, *spare;
+	unsigned int nbits = req->class ? gom_classes[req->class].nelems : 0;
+	struct gom_span *r, *s, *spare = NULL;
 
 	lockdep_assert_held(&h->lock);
+	req->supply = NULL;
 	r = best_fit(h, req->npages, req->align);
-	if (!r) {
-		req->supply = NULL;
+	if (!r)
 		return NULL;
-	}
-	if (!take_records(h, req, &s, &spare))
+	s = take_record(req, gom_span_supply(h->records, nbits));
+	if (!s)
 		return NULL;
 	s->base = fit(r, req->npages, req->align);
 	s->npages = req->npages;
+	if (s->base != r->base && gom_span_end(s) != gom_span_end(r)) {
+		spare = take_record(req, &h->records[0]);
+		if (!spare) {
+			gom_span_give_record(h->records, s);
+			return NULL;
+		}
+	}
 	s->nid = h->nid;
 	s->class = req->class;
 	s->zeroed = r->zeroed;

@@ -7,6 +7,7 @@
  * which takes two blocks under a megabyte that are neighbours, and happens once.
  */
 #include <linux/atomic.h>
+#include <linux/minmax.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/pfn.h>
@@ -122,12 +123,20 @@ int gom_pagemap_cover(const void *start, unsigned int npages, int nid, gfp_t gfp
 	return 0;
 }
 
+/* Region by region: a span of many pages crosses few of them. */
 static void write_entries(const void *start, unsigned int npages, u32 slot, u32 step)
 {
-	u32 off = 0;
+	u32 word = slot, *entry;
+	unsigned int n;
 
-	for (; npages--; start += PAGE_SIZE, off += step)
-		WRITE_ONCE(region_of(start)->entry[page_of(start)], off | slot);
+	while (npages) {
+		entry = &region_of(start)->entry[page_of(start)];
+		n = min(npages, GOM_REGION_PAGES - page_of(start));
+		npages -= n;
+		start += (size_t)n << PAGE_SHIFT;
+		for (; n--; word += step)
+			WRITE_ONCE(*entry++, word);
+	}
 }
 
 /* Write the words of all pages of @s.  By the owner of the span. */

@@ -46,9 +46,12 @@ struct gom_span *gom_span_take_record(struct gom_fixalloc *supply)
 
 	if (!s)
 		return NULL;
-	memset(s, 0, sizeof(*s));
 	INIT_LIST_HEAD(&s->list);
 	s->state = GOM_SPAN_BUSY;
+	s->class = 0;
+	s->zeroed = 0;
+	s->direct = 0;
+	s->nfree = 0;
 	words = (supply->size - sizeof(*s)) / sizeof(long);
 	s->supply = words ? ilog2(words) + 1 : 0;
 	return s;
