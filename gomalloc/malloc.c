@@ -77,20 +77,26 @@ static __always_inline void *take(unsigned long slot)
 	return p;
 }
 
+/* Whole pages; @gfp may name the DMA zone. */
+static void *alloc_large(size_t size, gfp_t gfp, int nid, unsigned long caller)
+{
+	void *p = gom_large_alloc(size, gfp & (PAGE_GFP | __GFP_ZERO | __GFP_DMA), nid, caller);
+
+	kmemleak_alloc(p, PAGE_ALIGN(size), 1, gfp);
+	return p;
+}
+
 /* Memory for a zone, from pages of its own; what is no zone of ours is refused. */
 static void *alloc_zone(size_t size, gfp_t gfp, int nid, unsigned long caller)
 {
-	gfp_t zone = gfp & ZONE_GFP;
-
-	if (zone & ~__GFP_DMA) {
+	if (gfp & ZONE_GFP & ~__GFP_DMA) {
 		gom_report(GOM_BAD_GFP, caller, "allocation with gfp %pGg: no highmem or DMA32 here",
 			   &gfp);
-		zone &= __GFP_DMA;
+		gfp &= ~ZONE_GFP | __GFP_DMA;
 	}
-	gfp &= PAGE_GFP | __GFP_ZERO;
-	if (!zone)
-		return gom_malloc_node(size, gfp, nid);
-	return gom_large_alloc(size, gfp | zone, nid, caller);
+	if (gfp & __GFP_DMA)
+		return alloc_large(size, gfp, nid, caller);
+	return gom_malloc_node(size, gfp, nid);
 }
 
 /* The last touch to a small object on its way out. */
@@ -125,11 +131,8 @@ static noinline void *alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsi
 	might_alloc(gfp);
 	if (gfp & ZONE_GFP)
 		return alloc_zone(size, gfp, NUMA_NO_NODE, caller);
-	if (!class) {
-		p = gom_large_alloc(size, gfp & (PAGE_GFP | __GFP_ZERO), numa_mem_id(), caller);
-		kmemleak_alloc(p, size, 1, gfp);
-		return p;
-	}
+	if (!class)
+		return alloc_large(size, gfp, numa_mem_id(), caller);
 	p = gom_mcache_alloc_slow(class, gfp & PAGE_GFP);
 	return p ? prepare(p, class, gfp) : NULL;
 }
@@ -188,11 +191,8 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 	might_alloc(gfp);
 	if (gfp & ZONE_GFP)
 		return alloc_zone(size, gfp, node, _RET_IP_);
-	if (!class) {
-		p = gom_large_alloc(size, gfp & (PAGE_GFP | __GFP_ZERO), node, _RET_IP_);
-		kmemleak_alloc(p, size, 1, gfp);
-		return p;
-	}
+	if (!class)
+		return alloc_large(size, gfp, node, _RET_IP_);
 	p = gom_mcentral_alloc(class, node, gfp & PAGE_GFP);
 	return p ? prepare(p, class, gfp) : NULL;
 }
