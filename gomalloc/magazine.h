@@ -30,13 +30,13 @@ struct gom_magazine {
 };
 
 /*
- * Objects in a magazine: no more than 64 KiB of memory, at least two, and such
+ * Objects in a magazine: no more than 64 KiB of memory or four objects, and such
  * that magazine and header are a power of two.
  */
 #define GOM_MAGAZINE_SIZE(object_size)					\
 	((object_size) <= 512 ? 125 : (object_size) <= 1024 ? 61 :	\
 	 (object_size) <= 2048 ? 29 : (object_size) <= 4096 ? 13 :	\
-	 (object_size) <= 12288 ? 5 : (object_size) <= 16384 ? 4 : 2)
+	 (object_size) <= 12288 ? 5 : 4)
 
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp);
 void gom_magazine_delete(struct gom_magazine *mag);

@@ -225,6 +225,24 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 	return n;
 }
 
+/*
+ * Fill @mag up to @want objects.  Only for the first span, without which the
+ * caller has nothing, is it worth to wait and to complain.
+ */
+static void fill_from_new_spans(struct gom_magazine *mag, unsigned int want, int nid, gfp_t gfp)
+{
+	const gfp_t try = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN;
+	unsigned int n;
+
+	while (mag->nr < want) {
+		n = take_from_new_span(mag->class, nid, mag->nr ? try : gfp,
+				       mag->obj + mag->nr, want - mag->nr);
+		if (!n)
+			break;
+		mag->nr += n;
+	}
+}
+
 /* === For the caches === */
 
 static bool all_local(const struct gom_magazine *mag, int nid)
@@ -270,10 +288,11 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 		}
 		spin_unlock_irqrestore(&c->lock, flags);
 	}
-	if (!full && !mag->nr)
-		mag->nr = take_from_new_span(class, nid, gfp, mag->obj, want);
-	if (!full && mag->nr)
-		return mag;
+	if (!full) {
+		fill_from_new_spans(mag, want, nid, gfp);
+		if (mag->nr)
+			return mag;
+	}
 	if (mag)
 		gom_magazine_delete(mag);
 	return full;

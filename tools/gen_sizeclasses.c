@@ -19,7 +19,7 @@
 #define MAX_SMALL	32768u
 #define MAX_CLASSES	67u	/* class 0 is unused */
 #define MIN_OBJECTS	32u
-#define MAX_DOUBLED	32768u
+#define MAX_DOUBLED	65536u
 
 static unsigned int class_size[MAX_CLASSES + 1], class_span[MAX_CLASSES + 1];
 static unsigned int nr_classes = 1;
