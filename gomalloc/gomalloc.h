@@ -16,14 +16,10 @@
 #include <linux/gfp.h>
 #include <linux/numa.h>
 #include <linux/rcupdate.h>
-#include <linux/slab.h>		/* ZERO_SIZE_PTR */
+#include <linux/slab.h>		/* ZERO_SIZE_PTR, and DEFINE_FREE where there is one */
 #include <linux/types.h>
 
 #include "sizeclass_table.h"	/* GOM_MAX_SMALL_SIZE, GOM_CONST_CLASS() */
-
-#if __has_include(<linux/cleanup.h>)
-#include <linux/cleanup.h>
-#endif
 
 /*
  * Memory obtained from the system is booked under exactly one of these names,

@@ -48,9 +48,17 @@ struct gom_mheap {
 
 extern struct gom_mheap **gom_mheaps;	/* by node; NULL if offline at load */
 
+/* The node after @nid that has a heap; nr_node_ids if there is none. */
+static inline int gom_next_node(int nid)
+{
+	do {
+		nid++;
+	} while (nid < nr_node_ids && !gom_mheaps[nid]);
+	return nid;
+}
+
 #define for_each_gom_node(nid)						\
-	for ((nid) = 0; (nid) < nr_node_ids; (nid)++)			\
-		if (gom_mheaps[nid])
+	for ((nid) = gom_next_node(-1); (nid) < nr_node_ids; (nid) = gom_next_node(nid))
 
 /* @nid, or a node that we have, for a node that came after us. */
 static inline int gom_known_node(int nid)

@@ -34,9 +34,14 @@
 #define EXCESS(size)		(RECIP(size) * (size) - (1ULL << 32))
 #define LIMIT(size, span)	((NELEMS(size, span) - 1) * EXCESS(size) + 1)
 
+/* Not to be compiled for a class of which the above does not hold. */
+#define UNFIT(size, span)						\
+	((NELEMS(size, span) + 1) * EXCESS(size) >= RECIP(size) ||	\
+	 NELEMS(size, span) < 1 || NELEMS(size, span) > U16_MAX || (size) % 8)
+
 #define CLASS_FACTS(i, _size, span)					\
 	[i] = {								\
-		.size = (_size),					\
+		.size = (_size) + BUILD_BUG_ON_ZERO(UNFIT(_size, span)),					\
 		.recip = RECIP(_size),					\
 		.limit = LIMIT(_size, span),				\
 		.nelems = NELEMS(_size, span),				\
@@ -50,14 +55,7 @@ const struct gom_class gom_classes[GOM_NR_CLASSES] = {
 };
 GOM_EXPORT_FOR_TEST(gom_classes);
 
-#define CHECK(i, size, span)						\
-	static_assert((NELEMS(size, span) + 1) * EXCESS(size) < RECIP(size)); \
-	static_assert(NELEMS(size, span) >= 1 && NELEMS(size, span) <= U16_MAX); \
-	static_assert((size) % 8 == 0);
-
-GOM_FOR_EACH_CLASS(CHECK)
-
-#define ENTRY(class)	(class) << GOM_SLOT_SHIFT,
+#define ENTRY(class)	((class) << GOM_SLOT_SHIFT)
 
 const u16 gom_slot_by_8[] = { GOM_SIZE_TO_CLASS8(ENTRY) };
 const u16 gom_slot_by_128[] = { GOM_SIZE_TO_CLASS128(ENTRY) };
