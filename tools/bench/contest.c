@@ -60,7 +60,7 @@ static unsigned int ops_per_timing(u64 cycles, unsigned int ops)
  * Where instructions are counted, a whole live set per timing comes out the
  * same each time: a few rounds only have to dodge the timer tick.
  */
-#define ROUNDS_WHEN_COUNTED	5
+#define ROUNDS_WHEN_COUNTED	3
 
 static unsigned int rounds_of(const struct bench_contest *contest)
 {
