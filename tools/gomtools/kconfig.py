@@ -2,8 +2,8 @@
 """Kernel configuration fragments: tools/kernel-configs/*.config.
 
 A fragment is what scripts/kconfig would read, plus one thing: a line may end in
-`# since X.Y` or `# until X.Y`, naming the first or last kernel version that has the
-option.  Whatever else a fragment asks for has to be in the final .config, or the build
+`# since X.Y` or `# until X.Y` (and `: why`), naming the first or last kernel version that
+it is for.  Whatever else a fragment asks for has to be in the final .config, or the build
 of the kernel fails and says which option did not take effect.
 """
 
@@ -14,7 +14,7 @@ from .ui import Failure
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "kernel-configs"
 OPTION = re.compile(r"(?P<setting>CONFIG_\w+=(?:\"[^\"]*\"|\S+)|# CONFIG_\w+ is not set)"
-                    r"(?:\s+(?:#\s*)?(?P<limit>since|until) (?P<version>\d+\.\d+))?\s*")
+                    r"(?:\s+(?:#\s*)?(?P<limit>since|until) (?P<version>\d+\.\d+)(?::.*)?)?\s*")
 
 
 def applies(limit, version, series):
