@@ -3,6 +3,9 @@
 #ifndef GOM_DEBUGFS_H
 #define GOM_DEBUGFS_H
 
+struct seq_file;
+
+int gom_debugfs_memstats(struct seq_file *m);
 void gom_debugfs_init(void);
 void gom_debugfs_exit(void);
 

@@ -5,6 +5,7 @@
  * of whatever size, and its pages never join the heap.
  *
  */
+#include <linux/kmemleak.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 
@@ -74,8 +75,15 @@ bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp)
 {
 	unsigned int keep = PAGE_ALIGN(new_size) >> PAGE_SHIFT;
 	struct gom_span *s = gom_pagemap_span(p);
+	bool done;
 
-	return keep < s->npages && gom_mheap_trim(s, keep, gfp);
+	if (keep >= s->npages)
+		return false;
+	/* kmemleak_free_part() would do, but not in an interrupt. */
+	kmemleak_free(p);
+	done = gom_mheap_trim(s, keep, gfp);
+	kmemleak_alloc(p, (size_t)s->npages << PAGE_SHIFT, 1, gfp);
+	return done;
 }
 
 void gom_large_read(struct gom_large_figures *fig)
@@ -91,3 +99,4 @@ void gom_large_read(struct gom_large_figures *fig)
 		fig->pages += READ_ONCE(h->large_pages);
 	}
 }
+GOM_EXPORT_FOR_TEST(gom_large_read);

@@ -28,12 +28,14 @@
 #include "stats.h"
 
 unsigned int gom_mcache_kb = 1024;
+GOM_EXPORT_FOR_TEST(gom_mcache_kb);
 
 #define FIRST_BYTES	2048U	/* a class starts with this much in a magazine */
 #define FIRST_MAX	8U	/* or with so many objects */
 #define EVICT_MAX	8U	/* classes to take room from at a time */
 
 DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
+GOM_EXPORT_FOR_TEST(gom_mcache);
 
 /* A slot without a magazine points here: empty to a pop, full to a push. */
 static void *no_magazine[1];
@@ -468,12 +470,14 @@ void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig
 	} while (read_seqcount_retry(&c->seq, seq));
 	fig->frees = fig->mallocs + fig->held - in;
 }
+GOM_EXPORT_FOR_TEST(gom_mcache_read);
 
 /* Bytes that the magazines of @cpu may come to hold; at most mcache_kb. */
 size_t gom_mcache_bytes(int cpu)
 {
 	return READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->bytes);
 }
+GOM_EXPORT_FOR_TEST(gom_mcache_bytes);
 
 /* === Beginning and end === */
 

@@ -420,8 +420,7 @@ void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
 
 	spin_lock_irqsave(&c->lock, flags);
 	put_object(c, class, p, &put);
-	if (!put.twice)
-		c->frees++;
+	c->frees++;
 	spin_unlock_irqrestore(&c->lock, flags);
 	finish_put(&put, caller);
 }

@@ -27,7 +27,8 @@
  * @nr_spans: spans there are, those without a free object included; no lock
  * @mallocs: objects allocated past the caches
  * @frees: objects freed past the caches
- * @double_frees: objects that came back twice; counted out of @frees
+ * @double_frees: objects that came back twice: counted as freed, here or in a
+ *	cache, though they were not
  * @depot_hits: refills served by a full magazine
  * @carves: refills served from spans
  */

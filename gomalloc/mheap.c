@@ -12,7 +12,6 @@
  * go and are marked in the page map without it, and so do span records.
  */
 #include <linux/bitmap.h>
-#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -544,7 +543,6 @@ bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp)
 	tail->base = s->base + ((size_t)npages << PAGE_SHIFT);
 	tail->npages = s->npages - npages;
 	tail->nid = s->nid;
-	kmemleak_free_part(tail->base, (size_t)tail->npages << PAGE_SHIFT);
 	spin_lock_irqsave(&h->lock, flags);
 	h->large_pages -= tail->npages;
 	s->npages = npages;

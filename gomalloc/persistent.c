@@ -248,6 +248,7 @@ void gom_persistent_info(int cpu, struct gom_persistent_info *info)
 	else
 		*info = per_cpu(cpu_bump, cpu).info;
 }
+GOM_EXPORT_FOR_TEST(gom_persistent_info);
 
 /* The last act of the module: nothing that lived here may be touched after. */
 void gom_persistent_free_all(void)

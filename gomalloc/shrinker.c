@@ -17,12 +17,15 @@
 
 static struct shrinker *shrinker;
 
-static unsigned long count_idle(struct shrinker *sh, struct shrink_control *sc)
+/* Pages that could go back; the shrinker's count. */
+unsigned long gom_shrinker_count(struct shrinker *sh, struct shrink_control *sc)
 {
 	return gom_mheap_idle_pages() ?: SHRINK_EMPTY;
 }
+GOM_EXPORT_FOR_TEST(gom_shrinker_count);
 
-static unsigned long scan_idle(struct shrinker *sh, struct shrink_control *sc)
+/* Give pages back; the shrinker's scan. */
+unsigned long gom_shrinker_scan(struct shrinker *sh, struct shrink_control *sc)
 {
 	unsigned long freed;
 
@@ -32,6 +35,7 @@ static unsigned long scan_idle(struct shrinker *sh, struct shrink_control *sc)
 	sc->nr_scanned = max(freed, sc->nr_to_scan);
 	return freed ?: SHRINK_STOP;
 }
+GOM_EXPORT_FOR_TEST(gom_shrinker_scan);
 
 int gom_shrinker_init(void)
 {
@@ -40,8 +44,8 @@ int gom_shrinker_init(void)
 	shrinker = shrinker_alloc(0, "gomalloc");
 	if (!shrinker)
 		return -ENOMEM;
-	shrinker->count_objects = count_idle;
-	shrinker->scan_objects = scan_idle;
+	shrinker->count_objects = gom_shrinker_count;
+	shrinker->scan_objects = gom_shrinker_scan;
 	shrinker->seeks = DEFAULT_SEEKS;
 	err = gom_shrinker_register(shrinker);
 	if (err)

@@ -42,7 +42,7 @@ static void add_central(struct gom_mcentral *c, struct gom_class_figures *fig)
 	fig->spans += atomic_long_read(&c->nr_spans);
 	spin_lock_irqsave(&c->lock, flags);
 	fig->mallocs += c->mallocs;
-	fig->frees += c->frees;
+	fig->frees += c->frees - c->double_frees;
 	for (mag = c->full; mag; mag = mag->next)
 		fig->depot += mag->nr;
 	spin_unlock_irqrestore(&c->lock, flags);
@@ -66,6 +66,7 @@ void gom_class_read(unsigned int class, struct gom_class_figures *fig)
 	for_each_gom_node(i)
 		add_central(&gom_mcentrals[i][class], fig);
 }
+GOM_EXPORT_FOR_TEST(gom_class_read);
 
 static void add_heaps(struct gom_memstats *m)
 {
@@ -108,6 +109,7 @@ void gom_memstats_read(struct gom_memstats *m)
 	m->mspan_inuse = gom_mheap_record_bytes();
 	m->mcache_inuse = gom_magazine_bytes();
 }
+GOM_EXPORT_FOR_TEST(gom_memstats_read);
 
 static void report_class(unsigned int class)
 {

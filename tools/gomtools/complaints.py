@@ -43,7 +43,12 @@ COMPLAINT = re.compile("|".join(PATTERNS))
 HARMLESS = re.compile(r"Spectre V2 : WARNING|RETBleed: WARNING|WARNING: Spectre|MDS: WARNING")
 
 
+# What comes before is the kernel's own boot, before there is a module: newest UML with
+# lockdep, for one, complains of its own way to start the second CPU.
+FIRST_PROCESS = "Run /init as init process"
+
+
 def find(log):
-    """The log lines that are complaints, in order."""
-    return [line for line in log.splitlines()
+    """The log lines that are complaints, in order, from the first process on."""
+    return [line for line in log.partition(FIRST_PROCESS)[2].splitlines()
             if COMPLAINT.search(line) and not HARMLESS.search(line)]

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many objects at a time: all or none, also when memory runs out, whether that
+ * is injected or real.
+ */
+#include <linux/mm.h>
+
+#include "../gomalloc/compat.h"
+#include "../gomalloc/fault.h"
+#include "../gomalloc/gomalloc.h"
+#include "suites.h"
+
+#define OBJECTS	1000U
+
+static void all_are_distinct(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	u64 before = live_objects();
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(72, GFP_KERNEL, OBJECTS, p));
+	KUNIT_EXPECT_EQ(test, live_objects(), before + OBJECTS);
+	for (i = 0; i < OBJECTS; i++)
+		memset(p[i], pattern_of(p[i]), 72);
+	for (i = 0; i < OBJECTS; i++)
+		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], pattern_of(p[i]), 72));
+	gom_free_bulk(OBJECTS, p);
+}
+
+static void a_free_takes_all_sizes(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (i = 0; i < OBJECTS - 2; i++) {
+		p[i] = gom_malloc(i * 37 % 40000, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	p[OBJECTS - 2] = NULL;
+	p[OBJECTS - 1] = ZERO_SIZE_PTR;
+	gom_free_bulk(OBJECTS, p);
+}
+
+static void none_if_failure_is_injected(struct kunit *test)
+{
+#ifdef CONFIG_FAULT_INJECTION
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	struct fault_attr saved = gom_fault;
+	u64 before = live_objects();
+	bool done;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_release_memory();
+	/* Two runs of pages are granted, enough for some objects but not for all. */
+	gom_fault.probability = 100;
+	gom_fault.interval = 1;
+	gom_fault.verbose = 0;
+	atomic_set(&gom_fault.times, -1);
+	atomic_set(&gom_fault.space, 3 * 65536);
+	done = gom_malloc_bulk(4096, GFP_KERNEL | __GFP_NOWARN, OBJECTS, p);
+	gom_fault.probability = saved.probability;
+	gom_fault.interval = saved.interval;
+	gom_fault.verbose = saved.verbose;
+	atomic_set(&gom_fault.times, atomic_read(&saved.times));
+	atomic_set(&gom_fault.space, 0);
+
+	KUNIT_EXPECT_FALSE(test, done);
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(4096, GFP_KERNEL, OBJECTS, p));
+	gom_free_bulk(OBJECTS, p);
+#else
+	kunit_skip(test, "this kernel has no fault injection; see none_if_memory_runs_out");
+#endif
+}
+
+/* Ask for more than the machine has, without waiting for any. */
+static void none_if_memory_runs_out(struct kunit *test)
+{
+	size_t n = ((u64)totalram_pages() << PAGE_SHIFT) / 32768 + 64;
+	void **p = kvmalloc_array(n, sizeof(*p), GFP_KERNEL);
+	struct gom_memstats m;
+	u64 before = live_objects();
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_FALSE(test, gom_malloc_bulk(32768, GFP_NOWAIT | __GFP_NOWARN, n, p));
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	kvfree(p);
+
+	/* Everything still works, and the memory can go back. */
+	p = gom_malloc(1000, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	gom_free(p);
+	gom_release_memory();
+	gom_memstats_read(&m);
+	KUNIT_EXPECT_EQ(test, m.heap_sys, 0ULL);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(all_are_distinct),
+	KUNIT_CASE(a_free_takes_all_sizes),
+	KUNIT_CASE(none_if_failure_is_injected),
+	KUNIT_CASE(none_if_memory_runs_out),
+	{}
+};
+
+struct kunit_suite gomalloc_bulk_suite = {
+	.name = "gomalloc_bulk",
+	.init = live_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};

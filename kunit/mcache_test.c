@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The per-CPU caches: refill and flush, their bound, and that nothing stays in
+ * them on demand and when a CPU goes.
+ */
+#include <linux/completion.h>
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+
+#include "../gomalloc/compat.h"
+#include "../gomalloc/gomalloc.h"
+#include "../gomalloc/mcache.h"
+#include "suites.h"
+
+#define OBJECTS	2000U
+
+static void **new_array(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	return p;
+}
+
+static void fill(struct kunit *test, void **p, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		p[i] = gom_malloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+}
+
+static void empty(void **p)
+{
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++)
+		gom_free(p[i]);
+}
+
+static void refills_and_flushes_balance(struct kunit *test)
+{
+	unsigned int class = gom_size_to_slot(128) >> GOM_SLOT_SHIFT;
+	struct gom_class_figures before, full, after;
+	void **p = new_array(test);
+
+	gom_class_read(class, &before);
+	fill(test, p, 128);
+	gom_class_read(class, &full);
+	empty(p);
+	gom_class_read(class, &after);
+
+	KUNIT_EXPECT_EQ(test, full.mallocs - before.mallocs, (u64)OBJECTS);
+	KUNIT_EXPECT_EQ(test, full.frees, before.frees);
+	KUNIT_EXPECT_EQ(test, after.frees - before.frees, (u64)OBJECTS);
+	if (gom_mcache_kb) {
+		KUNIT_EXPECT_GT(test, full.refills, before.refills);
+		KUNIT_EXPECT_GT(test, after.flushes, full.flushes);
+		/* A magazine at a time: far fewer trips than objects. */
+		KUNIT_EXPECT_LT(test, full.refills - before.refills, (u64)OBJECTS / 8);
+	}
+}
+
+/* Use all classes heavily: they must share the room there is. */
+static void caches_are_bounded(struct kunit *test)
+{
+	u64 held = 0, most = (u64)gom_mcache_kb << 10;
+	struct gom_mcache_figures fig;
+	void **p = new_array(test);
+	unsigned int class, i, n;
+	int cpu;
+
+	for (class = GOM_NR_CLASSES - 1; class; class--) {
+		n = min(OBJECTS, SZ_1M / gom_classes[class].size);
+		for (i = 0; i < n; i++) {
+			p[i] = gom_malloc(gom_classes[class].size, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		}
+		gom_free_bulk(n, p);
+	}
+	for_each_possible_cpu(cpu) {
+		held = 0;
+		for (class = 1; class < GOM_NR_CLASSES; class++) {
+			gom_mcache_read(cpu, class, &fig);
+			held += (u64)fig.held * gom_classes[class].size;
+		}
+		KUNIT_EXPECT_LE(test, held, most);
+		KUNIT_EXPECT_LE(test, (u64)gom_mcache_bytes(cpu), most);
+	}
+}
+
+static u64 cached_in_all(void)
+{
+	struct gom_class_figures fig;
+	unsigned int class;
+	u64 n = 0;
+
+	for (class = 1; class < GOM_NR_CLASSES; class++) {
+		gom_class_read(class, &fig);
+		n += fig.cached + fig.depot;
+	}
+	return n;
+}
+
+static void releasing_empties_everything(struct kunit *test)
+{
+	void **p = new_array(test);
+	struct gom_memstats m;
+
+	fill(test, p, 320);
+	empty(p);
+	KUNIT_EXPECT_GT(test, cached_in_all(), 0ULL);
+	gom_release_memory();
+	KUNIT_EXPECT_EQ(test, cached_in_all(), 0ULL);
+	gom_memstats_read(&m);
+	KUNIT_EXPECT_EQ(test, m.heap_sys, 0ULL);
+}
+
+struct cache_user {
+	void **p;
+	struct completion done;
+};
+
+static __maybe_unused int use_cache(void *arg)
+{
+	struct cache_user *user = arg;
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++)
+		user->p[i] = gom_malloc(96, GFP_KERNEL);
+	empty(user->p);
+	complete(&user->done);
+	return 0;
+}
+
+static __maybe_unused u64 cached_on(int cpu)
+{
+	struct gom_mcache_figures fig;
+	unsigned int class;
+	u64 n = 0;
+
+	for (class = 1; class < GOM_NR_CLASSES; class++) {
+		gom_mcache_read(cpu, class, &fig);
+		n += fig.held;
+	}
+	return n;
+}
+
+static void a_cpu_that_goes_offline_leaves_nothing(struct kunit *test)
+{
+#ifdef CONFIG_HOTPLUG_CPU
+	int err, cpu = cpumask_last(cpu_online_mask);
+	struct task_struct *t;
+	struct cache_user user;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU online");
+	user.p = new_array(test);
+	init_completion(&user.done);
+	t = kthread_create(use_cache, &user, "gom_offline");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	kthread_bind(t, cpu);
+	wake_up_process(t);
+	wait_for_completion(&user.done);
+	if (gom_mcache_kb)
+		KUNIT_EXPECT_GT(test, cached_on(cpu), 0ULL);
+	err = remove_cpu(cpu);
+	if (err)
+		kunit_skip(test, "CPU %d cannot be taken offline here (%d)", cpu, err);
+	KUNIT_EXPECT_EQ(test, cached_on(cpu), 0ULL);
+	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
+#else
+	kunit_skip(test, "this kernel has no CPU hotplug");
+#endif
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(refills_and_flushes_balance),
+	KUNIT_CASE(caches_are_bounded),
+	KUNIT_CASE(releasing_empties_everything),
+	KUNIT_CASE(a_cpu_that_goes_offline_leaves_nothing),
+	{}
+};
+
+struct kunit_suite gomalloc_mcache_suite = {
+	.name = "gomalloc_mcache",
+	.init = live_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Misuse: each kind is reported in words, with the caller, once for each place,
+ * and has no other effect.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "../gomalloc/compat.h"
+#include "../gomalloc/gomalloc.h"
+#include "../gomalloc/large.h"
+#include "../gomalloc/pagemap.h"
+#include "../gomalloc/report.h"
+#include "console.h"
+#include "suites.h"
+
+static int static_data;
+
+static int misuse_init(struct kunit *test)
+{
+	int err = live_begin(test);
+
+	if (err)
+		return err;
+	gom_report_forget();
+	return console_listen();
+}
+
+static void misuse_exit(struct kunit *test)
+{
+	void *p = gom_malloc(100, GFP_KERNEL);
+
+	console_unlisten();
+	KUNIT_EXPECT_NOT_NULL_MSG(test, p, "allocation after misuse");
+	gom_free(p);
+	live_end(test);
+}
+
+/*
+ * Commit @misuse twice from one place: one line that has @words and this file's
+ * module as the caller, two counted.
+ */
+#define EXPECT_REPORT(test, kind, words, misuse)				\
+do {										\
+	unsigned long __counted = gom_misuse_count(kind);			\
+	unsigned int __i, __n = 2;						\
+										\
+	OPTIMIZER_HIDE_VAR(__n);	/* one call, not two unrolled */		\
+	console_clear();							\
+	for (__i = 0; __i < __n; __i++)						\
+		misuse;								\
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(kind) - __counted, 2UL);		\
+	KUNIT_EXPECT_EQ(test, console_lines(), 1U);				\
+	KUNIT_EXPECT_TRUE(test, console_said(words));				\
+	KUNIT_EXPECT_TRUE(test, console_said("called from "));			\
+	KUNIT_EXPECT_TRUE(test, console_said("[gomalloc_kunit]"));		\
+} while (0)
+
+static void freeing_what_is_not_ours(struct kunit *test)
+{
+	void *k = kmalloc(64, GFP_KERNEL);
+
+	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's", gom_free(k));
+	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's",
+		      gom_free(&static_data));
+	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's",
+		      gom_free((void *)0x1234));
+	kfree(k);
+}
+
+static void freeing_into_the_middle(struct kunit *test)
+{
+	char *p = gom_malloc(96, GFP_KERNEL), *big = gom_malloc(100000, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_NOT_NULL(test, big);
+	memset(p, 0x21, 96);
+	EXPECT_REPORT(test, GOM_BAD_FREE_MIDDLE, "where no object begins", gom_free(p + 1));
+	EXPECT_REPORT(test, GOM_BAD_FREE_MIDDLE, "where no object begins", gom_free(p + 48));
+	EXPECT_REPORT(test, GOM_BAD_FREE_MIDDLE, "where no object begins",
+		      gom_free(big + PAGE_SIZE));
+	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x21, 96));
+	gom_free(p);
+	gom_free(big);
+}
+
+/* Just behind the last object of a span whose end is unused. */
+static void freeing_the_unused_end_of_a_span(struct kunit *test)
+{
+	const struct gom_class *cl;
+	unsigned int class;
+	struct gom_span *s;
+	void *p;
+
+	for (class = 1; class < GOM_NR_CLASSES; class++) {
+		cl = &gom_classes[class];
+		if (cl->nelems * cl->size == cl->npages * PAGE_SIZE)
+			continue;
+		p = gom_malloc(cl->size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		s = gom_pagemap_span(p);
+		gom_report_forget();
+		EXPECT_REPORT(test, GOM_BAD_FREE_MIDDLE, "where no object begins",
+			      gom_free(s->base + cl->nelems * cl->size));
+		gom_free(p);
+	}
+}
+
+static void freeing_twice_at_once(struct kunit *test)
+{
+	void *p = gom_malloc(64, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_free(p);
+	EXPECT_REPORT(test, GOM_BAD_FREE_TWICE, "was freed twice", gom_free(p));
+}
+
+static void freeing_twice_after_a_flush(struct kunit *test)
+{
+	void *keep = gom_malloc(64, GFP_KERNEL), *p = gom_malloc(64, GFP_KERNEL);
+	unsigned long counted;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_free(p);
+	gom_release_memory();
+	/* It is in its span now; that it is there already shows when it returns. */
+	counted = gom_misuse_count(GOM_BAD_FREE_TWICE);
+	gom_free(p);
+	gom_release_memory();
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), counted + 1);
+	gom_free(keep);
+}
+
+static void freeing_what_is_in_idle_pages(struct kunit *test)
+{
+	void *p = gom_malloc(64, GFP_KERNEL), *big = gom_malloc(50000, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_NOT_NULL(test, big);
+	gom_free(big);
+	EXPECT_REPORT(test, GOM_BAD_FREE_TWICE, "in pages that are free already", gom_free(big));
+	gom_free(p);
+	gom_release_memory();
+	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's", gom_free(p));
+}
+
+static void asking_about_nothing(struct kunit *test)
+{
+	char *p = gom_malloc(64, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	EXPECT_REPORT(test, GOM_BAD_POINTER, "where no object begins",
+		      KUNIT_EXPECT_EQ(test, gom_size(p + 8), (size_t)0));
+	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's",
+		      __gom_free_rcu((struct rcu_head *)&static_data));
+	gom_free(p);
+}
+
+static void asking_for_too_much(struct kunit *test)
+{
+	size_t huge = GOM_MAX_SIZE + 1, n = SIZE_MAX / 8;
+
+	OPTIMIZER_HIDE_VAR(huge);
+	OPTIMIZER_HIDE_VAR(n);
+	EXPECT_REPORT(test, GOM_BAD_SIZE, "the most is",
+		      KUNIT_EXPECT_NULL(test, gom_malloc(huge, GFP_KERNEL)));
+	EXPECT_REPORT(test, GOM_BAD_SIZE, "overflows",
+		      KUNIT_EXPECT_NULL(test, gom_malloc_array(n, 16, GFP_KERNEL)));
+	console_clear();
+	KUNIT_EXPECT_NULL(test, gom_malloc(huge, GFP_KERNEL | __GFP_NOWARN));
+	KUNIT_EXPECT_NULL(test, gom_malloc_array(n, 16, GFP_KERNEL | __GFP_NOWARN));
+	KUNIT_EXPECT_EQ(test, console_lines(), 0U);
+}
+
+static void asking_for_a_zone_there_is_not(struct kunit *test)
+{
+	console_clear();
+	gom_free(gom_malloc(64, GFP_KERNEL | __GFP_HIGHMEM));
+	KUNIT_EXPECT_TRUE(test, console_said("no highmem or DMA32"));
+}
+
+static void asking_for_no_persistent_memory(struct kunit *test)
+{
+	size_t size = 8;
+
+	OPTIMIZER_HIDE_VAR(size);
+	EXPECT_REPORT(test, GOM_BAD_PERSISTENT, "of size 0",
+		      KUNIT_EXPECT_NULL(test, gom_persistent_alloc(size - 8, 8, GOM_OTHER_SYS)));
+	EXPECT_REPORT(test, GOM_BAD_PERSISTENT, "is not a power of two",
+		      KUNIT_EXPECT_NULL(test, gom_persistent_alloc(size, 3, GOM_OTHER_SYS)));
+	EXPECT_REPORT(test, GOM_BAD_PERSISTENT, "is above a page",
+		      KUNIT_EXPECT_NULL(test, gom_persistent_alloc(size, 2 * PAGE_SIZE,
+								   GOM_OTHER_SYS)));
+	EXPECT_REPORT(test, GOM_BAD_PERSISTENT, "for statistic 99",
+		      KUNIT_EXPECT_NULL(test, gom_persistent_alloc(size, 8, 99)));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(freeing_what_is_not_ours),
+	KUNIT_CASE(freeing_into_the_middle),
+	KUNIT_CASE(freeing_the_unused_end_of_a_span),
+	KUNIT_CASE(freeing_twice_at_once),
+	KUNIT_CASE(freeing_twice_after_a_flush),
+	KUNIT_CASE(freeing_what_is_in_idle_pages),
+	KUNIT_CASE(asking_about_nothing),
+	KUNIT_CASE(asking_for_too_much),
+	KUNIT_CASE(asking_for_a_zone_there_is_not),
+	KUNIT_CASE(asking_for_no_persistent_memory),
+	{}
+};
+
+struct kunit_suite gomalloc_misuse_suite = {
+	.name = "gomalloc_misuse",
+	.init = misuse_init,
+	.exit = misuse_exit,
+	.test_cases = cases,
+};

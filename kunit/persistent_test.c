@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The persistent allocator: alignment, zeroes, where bytes are booked, and large
+ * blocks.  What these tests take stays taken until gomalloc is unloaded.
+ */
+#include <linux/mm.h>
+
+#include "../gomalloc/compat.h"
+#include "../gomalloc/gomalloc.h"
+#include "../gomalloc/persistent.h"
+#include "suites.h"
+
+static void blocks_are_aligned_zero_and_disjoint(struct kunit *test)
+{
+	static const size_t aligns[] = { 0, 1, 2, 8, 64, 512, 4096 };
+	char *p[ARRAY_SIZE(aligns)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(aligns); i++) {
+		p[i] = gom_persistent_alloc(100 + i, aligns[i], GOM_OTHER_SYS);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p[i], aligns[i] ?: 8));
+		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], 0, 100 + i));
+		memset(p[i], i + 1, 100 + i);
+	}
+	for (i = 0; i < ARRAY_SIZE(aligns); i++)
+		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], i + 1, 100 + i));
+}
+
+static void bytes_move_to_the_statistic_that_is_named(struct kunit *test)
+{
+	struct gom_memstats a, b;
+
+	gom_memstats_read(&a);
+	KUNIT_ASSERT_NOT_NULL(test, gom_persistent_alloc(1000, 8, GOM_MCACHE_SYS));
+	gom_memstats_read(&b);
+	KUNIT_EXPECT_EQ(test, b.stat[GOM_MCACHE_SYS] - a.stat[GOM_MCACHE_SYS], 1000ULL);
+	KUNIT_EXPECT_EQ(test, (s64)(b.stat[GOM_OTHER_SYS] - a.stat[GOM_OTHER_SYS]) + 1000,
+			(s64)(b.sys - a.sys));
+}
+
+static void a_large_block_comes_from_pages(struct kunit *test)
+{
+	struct gom_persistent_info a, b;
+	void *p;
+
+	gom_persistent_info(-2, &a);
+	p = gom_persistent_alloc(GOM_PERSISTENT_MAX_BLOCK, 0, GOM_OTHER_SYS);
+	gom_persistent_info(-2, &b);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p, PAGE_SIZE));
+	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, GOM_PERSISTENT_MAX_BLOCK));
+	KUNIT_EXPECT_EQ(test, b.chunks, a.chunks + 1);
+	KUNIT_EXPECT_EQ(test, b.bytes - a.bytes, (u64)GOM_PERSISTENT_MAX_BLOCK);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(blocks_are_aligned_zero_and_disjoint),
+	KUNIT_CASE(bytes_move_to_the_statistic_that_is_named),
+	KUNIT_CASE(a_large_block_comes_from_pages),
+	{}
+};
+
+struct kunit_suite gomalloc_persistent_suite = {
+	.name = "gomalloc_persistent",
+	.test_cases = cases,
+};

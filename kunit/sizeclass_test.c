@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Size classes, recomputed.  The sizes are chosen again here, from the words of
+ * the Go runtime and by another road than the host program's, and compared; then
+ * every size and every byte offset is tried.
+ */
+#include <linux/log2.h>
+
+#include "../gomalloc/compat.h"
+#include "../gomalloc/sizeclass.h"
+#include "suites.h"
+
+#define HEAP_PAGE	8192U
+
+struct recomputed {
+	unsigned int n;
+	unsigned int size[GOM_NR_CLASSES + 1];
+	unsigned int span[GOM_NR_CLASSES + 1];
+};
+
+/* The smallest span of whole heap pages with at most an eighth left at its end. */
+static unsigned int span_for(unsigned int size)
+{
+	unsigned int pages;
+
+	for (pages = 1; (pages * HEAP_PAGE) % size * 8 > pages * HEAP_PAGE; pages++)
+		;
+	return pages * HEAP_PAGE;
+}
+
+/* Distance from @size to the next, by ranges instead of step by step. */
+static unsigned int spacing(unsigned int size)
+{
+	if (size < 16)
+		return 8;
+	if (size < 128)
+		return 16;
+	if (size < 2048)
+		return rounddown_pow_of_two(size) / 8;
+	return 256;
+}
+
+static void recompute(struct recomputed *r)
+{
+	unsigned int size, next, span;
+
+	r->n = 1;
+	for (size = 8; size <= GOM_MAX_SMALL_SIZE; size = next) {
+		next = size + spacing(size);
+		span = span_for(size);
+		/* The next size fills the same span with as many objects: skip this. */
+		if (next <= GOM_MAX_SMALL_SIZE && span_for(next) == span &&
+		    span / next == span / size)
+			continue;
+		while (span / size < 32 && span * 2 <= 65536)
+			span *= 2;
+		r->size[r->n] = size;
+		r->span[r->n] = span;
+		if (++r->n > GOM_NR_CLASSES)
+			return;
+	}
+}
+
+static void classes_are_those_of_go(struct kunit *test)
+{
+	struct recomputed *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	recompute(r);
+	KUNIT_ASSERT_EQ(test, r->n, (unsigned int)GOM_NR_CLASSES);
+	for (i = 1; i < r->n; i++) {
+		KUNIT_EXPECT_EQ_MSG(test, gom_classes[i].size, r->size[i], "class %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, (unsigned int)gom_classes[i].npages,
+				    (unsigned int)DIV_ROUND_UP(r->span[i], PAGE_SIZE),
+				    "class %u", i);
+	}
+}
+
+static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
+{
+	unsigned int size, class, expected = 1;
+
+	for (size = 1; size <= GOM_MAX_SMALL_SIZE; size++) {
+		while (gom_classes[expected].size < size)
+			expected++;
+		class = gom_size_to_slot(size) >> GOM_SLOT_SHIFT;
+		if (class != expected)
+			KUNIT_FAIL(test, "size %u: class %u, not %u", size, class, expected);
+		if (GOM_CONST_CLASS(size) != expected)
+			KUNIT_FAIL(test, "constant size %u: class %u, not %u", size,
+				   GOM_CONST_CLASS(size), expected);
+	}
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot(0), 0U);
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_MAX_SMALL_SIZE + 1), 0U);
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot(SIZE_MAX), 0U);
+}
+
+static void a_span_wastes_at_most_an_eighth(struct kunit *test)
+{
+	unsigned int i, span, used;
+
+	for (i = 1; i < GOM_NR_CLASSES; i++) {
+		span = gom_classes[i].npages * PAGE_SIZE;
+		used = gom_classes[i].nelems * gom_classes[i].size;
+		KUNIT_EXPECT_LE(test, used, span);
+		KUNIT_EXPECT_LE_MSG(test, (span - used) * 8, span, "class %u", i);
+		KUNIT_EXPECT_LT_MSG(test, span - used, gom_classes[i].size, "class %u", i);
+	}
+}
+
+static void division_is_exact_at_every_offset(struct kunit *test)
+{
+	const struct gom_class *cl;
+	unsigned int i, off, index;
+	bool begins;
+
+	for (i = 1; i < GOM_NR_CLASSES; i++) {
+		cl = &gom_classes[i];
+		for (off = 0; off < cl->npages * PAGE_SIZE; off++) {
+			index = off / cl->size;
+			begins = index < cl->nelems && off % cl->size == 0;
+			if (gom_class_begins(cl, off) != begins ||
+			    gom_class_index(cl, off) != index) {
+				KUNIT_FAIL(test, "class %u, offset %u", i, off);
+				return;
+			}
+		}
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(classes_are_those_of_go),
+	KUNIT_CASE(every_size_gets_the_smallest_class_that_fits),
+	KUNIT_CASE(a_span_wastes_at_most_an_eighth),
+	KUNIT_CASE(division_is_exact_at_every_offset),
+	{}
+};
+
+struct kunit_suite gomalloc_sizeclass_suite = {
+	.name = "gomalloc_sizeclass",
+	.test_cases = cases,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The suites of gomalloc_kunit.ko, one in each file, and what they share. */
+#ifndef GOM_KUNIT_SUITES_H
+#define GOM_KUNIT_SUITES_H
+
+#include <kunit/test.h>
+#include <linux/string.h>
+
+#include "../gomalloc/stats.h"
+
+extern struct kunit_suite gomalloc_sizeclass_suite;
+extern struct kunit_suite gomalloc_pagemap_suite;
+extern struct kunit_suite gomalloc_span_suite;
+extern struct kunit_suite gomalloc_mcache_suite;
+extern struct kunit_suite gomalloc_large_suite;
+extern struct kunit_suite gomalloc_realloc_suite;
+extern struct kunit_suite gomalloc_zero_suite;
+extern struct kunit_suite gomalloc_bulk_suite;
+extern struct kunit_suite gomalloc_misuse_suite;
+extern struct kunit_suite gomalloc_context_suite;
+extern struct kunit_suite gomalloc_shrinker_suite;
+extern struct kunit_suite gomalloc_persistent_suite;
+extern struct kunit_suite gomalloc_lifetime_suite;
+extern struct kunit_suite gomalloc_stats_suite;
+
+/* Objects allocated and not freed: nobody but the tests allocates. */
+static inline u64 live_objects(void)
+{
+	struct gom_memstats m;
+
+	gom_memstats_read(&m);
+	return m.mallocs - m.frees;
+}
+
+/* A byte that differs from one object to the next. */
+static inline u8 pattern_of(const void *p)
+{
+	return ((unsigned long)p >> 3) * 31 + ((unsigned long)p >> 12) + 1;
+}
+
+static inline bool all_bytes(const void *p, u8 byte, size_t n)
+{
+	return !memchr_inv(p, byte, n);
+}
+
+int live_begin(struct kunit *test);
+void live_end(struct kunit *test);
+
+#endif /* GOM_KUNIT_SUITES_H */
