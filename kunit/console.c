@@ -1,68 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Listening to the kernel log through its tracepoint, as the tests of KFENCE do:
- * lines of gomalloc's are counted, and the last one is kept.
+ * Listening to the kernel log as a console of its own: lines of gomalloc's are
+ * counted, and the last one is kept.  (The tracepoint that the tests of KFENCE
+ * use is not there for modules before 6.2.)
  */
-#include <linux/spinlock.h>
+#include <linux/console.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
-#include <linux/tracepoint.h>
-
-#include <trace/events/printk.h>
 
 #include "console.h"
 
-static DEFINE_SPINLOCK(lock);	/* protects what follows */
+/* Written with the console lock held, read after it was taken: all is said then. */
 static unsigned int lines;
 static char last[256];
 
-static void probe(void *ignore, const char *text, size_t len)
+static void listen(struct console *con, const char *text, unsigned int len)
 {
-	unsigned long flags;
-
 	if (!strnstr(text, "gomalloc: ", len))
 		return;
-	spin_lock_irqsave(&lock, flags);
 	lines++;
-	strscpy(last, text, min(len + 1, sizeof(last)));
-	spin_unlock_irqrestore(&lock, flags);
+	strscpy(last, text, min_t(size_t, len + 1, sizeof(last)));
 }
+
+static struct console listener = {
+	.name	= "gomkunit",
+	.write	= listen,
+	.index	= -1,
+};
 
 int console_listen(void)
 {
-	return register_trace_console(probe, NULL);
+	listener.flags = CON_ENABLED;	/* cleared when it was unregistered */
+	register_console(&listener);
+	return 0;
 }
 
-/* When this returns nobody is in the probe any more. */
 void console_unlisten(void)
 {
-	unregister_trace_console(probe, NULL);
-	tracepoint_synchronize_unregister();
+	unregister_console(&listener);
 }
 
 void console_clear(void)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&lock, flags);
+	console_lock();
+	console_unlock();	/* flushes what is still to be said */
+	console_lock();
 	lines = 0;
 	last[0] = '\0';
-	spin_unlock_irqrestore(&lock, flags);
+	console_unlock();
 }
 
 /* Lines since console_clear(). */
 unsigned int console_lines(void)
 {
+	console_lock();
+	console_unlock();
 	return READ_ONCE(lines);
 }
 
 /* Did the last line have @words in it? */
 bool console_said(const char *words)
 {
-	unsigned long flags;
 	bool said;
 
-	spin_lock_irqsave(&lock, flags);
+	console_lock();
+	console_unlock();
+	console_lock();
 	said = strstr(last, words);
-	spin_unlock_irqrestore(&lock, flags);
+	console_unlock();
 	return said;
 }

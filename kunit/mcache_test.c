@@ -68,14 +68,14 @@ static void refills_and_flushes_balance(struct kunit *test)
 /* Use all classes heavily: they must share the room there is. */
 static void caches_are_bounded(struct kunit *test)
 {
-	u64 held = 0, most = (u64)gom_mcache_kb << 10;
+	u64 held, most = (u64)gom_mcache_kb << 10;
 	struct gom_mcache_figures fig;
 	void **p = new_array(test);
 	unsigned int class, i, n;
 	int cpu;
 
 	for (class = GOM_NR_CLASSES - 1; class; class--) {
-		n = min(OBJECTS, SZ_1M / gom_classes[class].size);
+		n = min(400U, SZ_256K / gom_classes[class].size + 1);
 		for (i = 0; i < n; i++) {
 			p[i] = gom_malloc(gom_classes[class].size, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p[i]);

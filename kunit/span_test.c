@@ -25,14 +25,14 @@ static void check_object(struct kunit *test, const void *p, unsigned int class)
 	KUNIT_EXPECT_EQ(test, gom_size(p), (size_t)size);
 }
 
-/* Two spans' worth: if two objects overlapped, one would find the other's pattern. */
+/* More than a span holds: if two objects overlapped, one would find the other's pattern. */
 static void objects_of_each_class_are_disjoint(struct kunit *test)
 {
 	unsigned int class, n, i;
 	void **p;
 
 	for (class = 1; class < GOM_NR_CLASSES; class++) {
-		n = 2 * gom_classes[class].nelems + 1;
+		n = gom_classes[class].nelems + 8;
 		p = kvmalloc_array(n, sizeof(*p), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		for (i = 0; i < n; i++) {

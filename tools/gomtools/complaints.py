@@ -49,6 +49,7 @@ FIRST_PROCESS = "Run /init as init process"
 
 
 def find(log):
-    """The log lines that are complaints, in order, from the first process on."""
-    return [line for line in log.partition(FIRST_PROCESS)[2].splitlines()
+    """The log lines that are complaints, in order: from the first process on, or all
+    of them in a log of a kernel that never got so far."""
+    return [line for line in log.rpartition(FIRST_PROCESS)[2].splitlines()
             if COMPLAINT.search(line) and not HARMLESS.search(line)]

@@ -15,8 +15,8 @@ from .ui import Failure, step
 
 WARNING = re.compile(r"\b(warning|WARNING|error):")
 # What the kernel's own build says about itself on every out-of-tree build.
-HARMLESS = re.compile(r"the compiler differs from the one used|Symbol info of vmlinux is missing|"
-                      r"Skipping BTF generation")
+HARMLESS = re.compile(r"the compiler differs from the one used|pahole version differs|"
+                      r"Symbol info of vmlinux is missing|Skipping BTF generation")
 
 
 class UmlTarget:

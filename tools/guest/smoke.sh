@@ -18,6 +18,16 @@ while kill -0 $hammer 2> /dev/null; do
 done
 wait $hammer || exit
 
+# What a CPU that goes offline has cached must go back: no object is left on it.
+cpu=/sys/devices/system/cpu/cpu1
+if [ -e $cpu/online ]; then
+	echo 0 > $cpu/online || exit
+	left=$(awk '$1 == 1 && $2 == "all" { print $9 }' $files/mcache)
+	echo 1 > $cpu/online || exit
+	echo "CPU 1 went offline and left ${left:-no line of} objects cached"
+	[ "$left" = 0 ] || exit 1
+fi
+
 rmmod gomalloc_bench || exit
 rmmod gomalloc || exit
 echo "$(nproc) CPUs hammered for 5 s, $reads reads of debugfs files meanwhile"

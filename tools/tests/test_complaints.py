@@ -45,6 +45,10 @@ class Complaints(unittest.TestCase):
         for line in HARMLESS:
             self.assertEqual(complaints.find(f"[    1.000000] {line}\n"), [])
 
+    def test_what_was_said_before_the_first_process_is_the_kernels_own(self):
+        log = f"[1] WARNING: a\n[2] {complaints.FIRST_PROCESS}\n[3] WARNING: b\n"
+        self.assertEqual(complaints.find(log), ["[3] WARNING: b"])
+
 
 if __name__ == "__main__":
     unittest.main()
