@@ -636,13 +636,18 @@ void gom_mheap_exit(void)
 	struct gom_region *r;
 	struct gom_span *s;
 	unsigned int i;
+	int nid;
 
 	gom_mheap_release(ULONG_MAX);
 	for (r = gom_pagemap_regions(); r; r = r->next) {
 		for (i = 0; i < GOM_REGION_PAGES; i++) {
 			s = r->span[i];
-			if (s)
-				return_pages(gom_mheaps[s->nid], s->base, s->npages);
+			if (!s)
+				continue;
+			gom_span_forget(s);
+			return_pages(gom_mheaps[s->nid], s->base, s->npages);
 		}
 	}
+	for_each_gom_node(nid)
+		WARN_ON_ONCE(gom_mheaps[nid]->sys_pages);
 }

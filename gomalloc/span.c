@@ -8,6 +8,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/kmemleak.h>
 #include <linux/lockdep.h>
 #include <linux/log2.h>
 #include <linux/overflow.h>
@@ -125,4 +126,23 @@ bool gom_span_put(struct gom_span *s, const void *p)
 		return false;
 	s->nfree++;
 	return true;
+}
+
+/*
+ * The pages of @s go back although objects in it are in use: they are nothing
+ * that kmemleak should look at any more.
+ */
+void gom_span_forget(const struct gom_span *s)
+{
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		return;
+	if (s->state == GOM_SPAN_LARGE)
+		kmemleak_free(s->base);
+	if (s->state != GOM_SPAN_SMALL)
+		return;
+	for (i = 0; i < gom_classes[s->class].nelems; i++)
+		if (!test_bit(i, s->free))
+			kmemleak_free(s->base + i * gom_classes[s->class].size);
 }

@@ -10,10 +10,18 @@ fi
 
 insmod gomalloc.ko || exit
 echo "gomalloc: KUnit starts" > /dev/kmsg
-insmod gomalloc_kunit.ko || exit
+insmod gomalloc_kunit.ko leave=3 || exit
 echo "gomalloc: KUnit ended" > /dev/kmsg
 rmmod gomalloc_kunit || exit
 rmmod gomalloc || exit
+
+# It left objects behind: they must be reported, by class.
+for line in "4 objects are still in use" "64 bytes: *3 objects, *192 bytes" "large: *1 objects"; do
+	if ! dmesg | grep -q "gomalloc: .*$line"; then
+		echo "rmmod gomalloc did not say: $line"
+		exit 1
+	fi
+done
 
 if [ -e $leaks ]; then
 	sleep 6		# kmemleak reports no object younger than five seconds

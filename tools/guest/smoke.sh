@@ -5,6 +5,18 @@
 
 files=/sys/kernel/debug/gomalloc
 
+# A parameter out of range fails the load with a line that names it.
+for parameter in mcache_kb=70000 persistent_chunk_kb=1; do
+	if insmod gomalloc.ko $parameter 2> /dev/null; then
+		echo "gomalloc.ko was loaded with $parameter"
+		exit 1
+	fi
+	if ! dmesg | grep -q "gomalloc: $parameter is out of range"; then
+		echo "nothing was said about $parameter"
+		exit 1
+	fi
+done
+
 insmod gomalloc.ko || exit
 insmod gomalloc_bench.ko workload=smoke seconds=5 &
 hammer=$!
