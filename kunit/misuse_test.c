@@ -9,6 +9,7 @@
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/large.h"
+#include "../gomalloc/mcache.h"
 #include "../gomalloc/pagemap.h"
 #include "../gomalloc/report.h"
 #include "console.h"
@@ -144,6 +145,57 @@ static void freeing_what_is_in_idle_pages(struct kunit *test)
 	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's", gom_free(p));
 }
 
+/* What the parameter debug=1 does on all CPUs, on this one for as long as it takes. */
+static struct gom_mcache *debug_on(void)
+{
+	struct gom_mcache *c;
+
+	migrate_disable();
+	c = per_cpu_ptr(&gom_mcache, raw_smp_processor_id());
+	c->mallocing |= GOM_MALLOCING_DEBUG;
+	return c;
+}
+
+static void debug_off(struct gom_mcache *c)
+{
+	c->mallocing &= ~GOM_MALLOCING_DEBUG;
+	migrate_enable();
+}
+
+static void debug_mode_compares_sizes(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_SIZE);
+	void *p = gom_malloc(64, GFP_KERNEL);
+	struct gom_mcache *c;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	console_clear();
+	c = debug_on();
+	gom_free_sized(p, 128);
+	debug_off(c);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_SIZE), counted + 1);
+	KUNIT_EXPECT_TRUE(test, console_said("as class 9, which is of class 5"));
+}
+
+static void debug_mode_sees_every_second_free(struct kunit *test)
+{
+	void *p[3] = { gom_malloc(64, GFP_KERNEL), gom_malloc(64, GFP_KERNEL),
+		       gom_malloc(64, GFP_KERNEL) };
+	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_TWICE);
+	struct gom_mcache *c;
+
+	KUNIT_ASSERT_NOT_NULL(test, p[2]);
+	console_clear();
+	c = debug_on();
+	gom_free(p[0]);
+	gom_free(p[1]);
+	gom_free(p[0]);		/* not the last one freed, and seen all the same */
+	debug_off(c);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), counted + 1);
+	KUNIT_EXPECT_TRUE(test, console_said("was freed twice"));
+	gom_free(p[2]);
+}
+
 static void asking_about_nothing(struct kunit *test)
 {
 	char *p = gom_malloc(64, GFP_KERNEL);
@@ -202,6 +254,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(freeing_twice_at_once),
 	KUNIT_CASE(freeing_twice_after_a_flush),
 	KUNIT_CASE(freeing_what_is_in_idle_pages),
+	KUNIT_CASE(debug_mode_compares_sizes),
+	KUNIT_CASE(debug_mode_sees_every_second_free),
 	KUNIT_CASE(asking_about_nothing),
 	KUNIT_CASE(asking_for_too_much),
 	KUNIT_CASE(asking_for_a_zone_there_is_not),
