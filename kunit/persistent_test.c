@@ -37,6 +37,8 @@ static void bytes_move_to_the_statistic_that_is_named(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b.stat[GOM_MCACHE_SYS] - a.stat[GOM_MCACHE_SYS], 1000ULL);
 	KUNIT_EXPECT_EQ(test, (s64)(b.stat[GOM_OTHER_SYS] - a.stat[GOM_OTHER_SYS]) + 1000,
 			(s64)(b.sys - a.sys));
+	/* It was cut from what was there, or from a new chunk of whole pages. */
+	KUNIT_EXPECT_EQ(test, (unsigned long)(b.sys - a.sys) % PAGE_SIZE, 0UL);
 }
 
 static void a_large_block_comes_from_pages(struct kunit *test)
