@@ -107,13 +107,20 @@ static void freeing_the_unused_end_of_a_span(struct kunit *test)
 	}
 }
 
+/* With room in the magazine, so that it is the fast path that has to see it. */
 static void freeing_twice_at_once(struct kunit *test)
 {
-	void *p = gom_malloc(64, GFP_KERNEL);
+	void *p[4];
+	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, p);
-	gom_free(p);
-	EXPECT_REPORT(test, GOM_BAD_FREE_TWICE, "was freed twice", gom_free(p));
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = gom_malloc(64, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	gom_free(p[0]);
+	EXPECT_REPORT(test, GOM_BAD_FREE_TWICE, "was freed twice", gom_free(p[0]));
+	for (i = 1; i < ARRAY_SIZE(p); i++)
+		gom_free(p[i]);
 }
 
 static void freeing_twice_after_a_flush(struct kunit *test)
