@@ -14,6 +14,13 @@
 #include <linux/version.h>
 #include <linux/workqueue.h>
 
+/* 6.12 moved it. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+# include <linux/unaligned.h>
+#else
+# include <asm/unaligned.h>
+#endif
+
 /* 6.8 gave the largest order a name; before 6.4 MAX_ORDER was one above it. */
 #ifndef MAX_PAGE_ORDER
 # if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)

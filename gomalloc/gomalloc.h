@@ -41,11 +41,19 @@ enum gom_stat {
 #define GOM_SLOT_SHIFT		5
 #define GOM_CONST_SLOT(size)	(GOM_CONST_CLASS(size) << GOM_SLOT_SHIFT)
 
+/*
+ * No-scan objects up to GOM_TINY_MAX bytes are combined in blocks of
+ * GOM_TINY_BLOCK bytes (Go: TinySize).
+ */
+#define GOM_TINY_BLOCK		16
+#define GOM_TINY_MAX		6
+
 #define __gom_is_const_small(size)					\
 	(__builtin_constant_p(size) && (size) && (size) <= GOM_MAX_SMALL_SIZE)
 
 void *__gom_malloc_slot(unsigned int slot, gfp_t gfp) __malloc;
 void *__gom_malloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
+void *__gom_malloc_noscan(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void __gom_free_slot(const void *p, unsigned int slot);
 void __gom_free_sized(const void *p, size_t size);
 void __gom_free_rcu(struct rcu_head *head);
@@ -99,11 +107,34 @@ void *gom_zalloc(size_t size, gfp_t gfp)
 }
 
 /**
+ * gom_malloc_noscan - allocate memory that will hold no pointers
+ * @size: bytes wanted
+ * @gfp: as for gom_malloc()
+ *
+ * Objects of up to GOM_TINY_MAX bytes are combined: several share a block of 16
+ * bytes, aligned to the largest of 4, 2 and 1 that divides @size, and they are
+ * always zeroed.  For short strings and numbers this takes a fraction of the
+ * memory.  A larger object is as gom_malloc() gives it; from 7 bytes on
+ * combining wins nothing.  The rule is that of Go's FlagNoScan (2014).
+ *
+ * Context: any but NMI.  May sleep if @gfp allows it.
+ * Return: the memory, or NULL.
+ */
+static __always_inline __malloc __alloc_size(1)
+void *gom_malloc_noscan(size_t size, gfp_t gfp)
+{
+	if (__builtin_constant_p(size) && size > GOM_TINY_MAX)
+		return gom_malloc(size, gfp);
+	return __gom_malloc_noscan(size, gfp);
+}
+
+/**
  * gom_free_sized - free memory whose size the caller knows
  * @p: what an allocation of @size bytes returned; NULL is fine
  * @size: bytes, as asked for when @p was allocated
  *
- * Saves the lookup of @p and with it every check that gom_free() makes on it;
+ * Saves the lookup of @p and with it every check that gom_free() makes on it,
+ * except for objects so small that they may have been combined;
  * with the module parameter debug=1 both are done and a wrong @size reported.
  * Not for memory allocated with GFP_DMA, nor for what gom_realloc() returned
  * unless @size is that of the last call.
@@ -112,7 +143,9 @@ void *gom_zalloc(size_t size, gfp_t gfp)
  */
 static __always_inline void gom_free_sized(const void *p, size_t size)
 {
-	if (__gom_is_const_small(size))
+	if (__builtin_constant_p(size) && size <= GOM_TINY_MAX)
+		gom_free(p);
+	else if (__gom_is_const_small(size))
 		__gom_free_slot(p, GOM_CONST_SLOT(size));
 	else
 		__gom_free_sized(p, size);

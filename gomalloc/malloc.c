@@ -77,6 +77,20 @@ static __always_inline void *take(unsigned long slot)
 	return p;
 }
 
+/* A tiny object that did not go straight through. */
+static noinline void *tiny_slow(size_t size, gfp_t gfp)
+{
+	void *p;
+
+	might_alloc(gfp);
+	p = gom_tiny_alloc_slow(size, gfp & PAGE_GFP);
+	if (p == ERR_PTR(-EBUSY))
+		return __gom_malloc(size, gfp);
+	kmemleak_alloc(p, size, 1, gfp);
+	kmemleak_no_scan(p);
+	return p;
+}
+
 /* Whole pages; @gfp may name the DMA zone. */
 static void *alloc_large(size_t size, gfp_t gfp, int nid, unsigned long caller)
 {
@@ -171,6 +185,28 @@ void *__gom_malloc(size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(__gom_malloc);
 
+/* gom_malloc_noscan(), except of a constant size that is not combined. */
+void *__gom_malloc_noscan(size_t size, gfp_t gfp)
+{
+	struct gom_mcache *c;
+	void *p;
+
+	if (unlikely(size - 1 >= GOM_TINY_MAX) || unlikely(gfp & ZONE_GFP))
+		return __gom_malloc(size, gfp);
+	check_context(gfp);
+	if (unlikely(!gom_mcache_enter(&c)))
+		return tiny_slow(size, gfp);
+	p = gom_tiny_cut(&c->tiny.cur, size);
+	if (unlikely(!p)) {
+		gom_mcache_leave(c);
+		return tiny_slow(size, gfp);
+	}
+	c->tiny.mallocs++;
+	gom_mcache_leave(c);
+	return p;
+}
+EXPORT_SYMBOL_GPL(__gom_malloc_noscan);
+
 /**
  * gom_malloc_node - allocate memory of a NUMA node
  * @size: bytes wanted
@@ -236,6 +272,8 @@ static noinline void free_slow(const void *p, unsigned long caller)
 	} else if (slot == GOM_SLOT_IDLE) {
 		gom_report(GOM_BAD_FREE_TWICE, caller, "free of %p, in pages that are free already",
 			   p);
+	} else if (slot == GOM_CLASS_TINY) {
+		gom_tiny_free(p, caller);
 	} else if (slot == GOM_SLOT_LARGE ? off : !gom_class_begins(&gom_classes[slot], off)) {
 		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", p);
 	} else {
@@ -249,9 +287,22 @@ static noinline void free_slow(const void *p, unsigned long caller)
 	}
 }
 
+/* Free a tiny object, inside the cache, and leave it; @entry may be anything's. */
+static noinline bool put_tiny(struct gom_mcache *c, const void *p, u32 entry)
+{
+	void *block = NULL;
+	bool done = gom_entry_slot(entry) == GOM_CLASS_TINY && gom_tiny_put(c, p, entry, &block);
+
+	gom_mcache_leave(c);
+	if (unlikely(block))
+		gom_mcache_free_slow(GOM_CLASS_TINY, block, _RET_IP_);
+	return done;
+}
+
 /*
  * Put @p into this CPU's cache if an object of the class in @entry begins there.
- * A page that is not ours, or not cut into objects, has a slot with limit 0.
+ * A page that is not ours, or not cut into objects of a class, has a slot with
+ * limit 0.
  */
 static __always_inline bool put_checked(const void *p, u32 entry)
 {
@@ -261,10 +312,8 @@ static __always_inline bool put_checked(const void *p, u32 entry)
 	if (unlikely(!gom_mcache_enter(&c)))
 		return false;
 	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
-	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->limit || !gom_slot_push(s, p))) {
-		gom_mcache_leave(c);
-		return false;
-	}
+	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->limit || !gom_slot_push(s, p)))
+		return put_tiny(c, p, entry);
 	gom_mcache_leave(c);
 	return true;
 }
@@ -334,6 +383,8 @@ EXPORT_SYMBOL_GPL(__gom_free_slot);
 /* gom_free_sized() of any size. */
 void __gom_free_sized(const void *p, size_t size)
 {
+	if (unlikely(size <= GOM_TINY_MAX))	/* who knows which way it was allocated */
+		return gom_free(p);
 	free_sized(p, gom_size_to_slot(size), _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_sized);
@@ -372,6 +423,10 @@ static void *object_at(const void *p, size_t *size)
 		*size = (size_t)s->npages << PAGE_SHIFT;
 		return (void *)p - off;
 	}
+	if (slot == GOM_CLASS_TINY) {
+		*size = gom_tiny_size(p);
+		return *size ? (void *)p : NULL;
+	}
 	cl = &gom_classes[slot];
 	i = gom_class_index(cl, off);
 	if (i >= cl->nelems)
@@ -403,16 +458,16 @@ EXPORT_SYMBOL_GPL(gom_size);
 
 /* === Changing the size === */
 
-static bool is_large(const void *p)
+static bool is_of(const void *p, unsigned int slot)
 {
-	return gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_LARGE;
+	return gom_entry_slot(gom_pagemap_entry(p)) == slot;
 }
 
 static void *resize_in_place(const void *p, size_t new_size, gfp_t gfp)
 {
 	size_t size;
 
-	if (is_large(p))
+	if (is_of(p, GOM_SLOT_LARGE))
 		gom_large_shrink(p, new_size, gfp & PAGE_GFP);
 	size = gom_size(p);
 	/* The bytes beyond are zero if they are asked for later. */
@@ -451,7 +506,9 @@ void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 	}
 	if (new_size <= old)
 		return resize_in_place(p, new_size, gfp);
-	q = __gom_malloc(new_size, gfp);
+	/* A tiny object holds no pointers, however it grows. */
+	q = is_of(p, GOM_CLASS_TINY) ? gom_malloc_noscan(new_size, gfp) :
+				       __gom_malloc(new_size, gfp);
 	if (q) {
 		memcpy(q, p, old);
 		gom_free(p);

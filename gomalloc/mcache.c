@@ -44,34 +44,6 @@ static struct workqueue_struct *flush_wq;
 static DEFINE_PER_CPU(struct work_struct, flush_works);
 static int cpuhp_state;
 
-/*
- * As gom_mcache_enter(), for the slow paths: a mode that only wants calls to
- * come this way does not keep them out, and readers will look again.
- */
-static struct gom_mcache *enter(void)
-{
-	struct gom_mcache *c;
-
-	preempt_disable();
-	c = this_cpu_ptr(&gom_mcache);
-	if (c->mallocing & (GOM_MALLOCING | GOM_MALLOCING_DEBUG)) {
-		preempt_enable();
-		return NULL;
-	}
-	c->mallocing |= GOM_MALLOCING;
-	barrier();
-	raw_write_seqcount_begin(&c->seq);
-	return c;
-}
-
-static void leave(struct gom_mcache *c)
-{
-	raw_write_seqcount_end(&c->seq);
-	barrier();
-	c->mallocing &= ~GOM_MALLOCING;
-	preempt_enable();
-}
-
 /* === Magazines in and out; inside the cache === */
 
 static unsigned int loaded_nr(const struct gom_mcache *c, unsigned int class)
@@ -177,8 +149,8 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 	size_t most = (size_t)gom_mcache_kb << 10;
 	unsigned int i, n = 0;
 
-	for (i = 0; i < GOM_NR_CLASSES && n < EVICT_MAX && c->bytes + more > most; i++) {
-		c->clock = c->clock + 1 < GOM_NR_CLASSES ? c->clock + 1 : 1;
+	for (i = 0; i < GOM_NR_SPAN_CLASSES && n < EVICT_MAX && c->bytes + more > most; i++) {
+		c->clock = c->clock + 1 < GOM_NR_SPAN_CLASSES ? c->clock + 1 : 1;
 		if (c->clock == class || !c->class[c->clock].limit)
 			continue;
 		evict(c, c->clock, evicted);
@@ -232,7 +204,7 @@ static void install(struct gom_magazine *mag, unsigned int taken)
 	struct gom_mcache *c;
 
 	/* It let us in before, and does so again: see mcache.h. */
-	c = enter();
+	c = gom_mcache_enter_slow();
 	if (WARN_ON_ONCE(!c)) {
 		gom_mcentral_keep(mag);
 		return;
@@ -251,7 +223,7 @@ static void install(struct gom_magazine *mag, unsigned int taken)
 		account(k, -(int)mag->nr);
 		out = mag;
 	}
-	leave(c);
+	gom_mcache_leave_slow(c);
 	if (out)
 		gom_mcentral_keep(out);
 }
@@ -267,7 +239,7 @@ static void install(struct gom_magazine *mag, unsigned int taken)
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp)
 {
 	struct gom_magazine *mag, *evicted = NULL;
-	struct gom_mcache *c = enter();
+	struct gom_mcache *c = gom_mcache_enter_slow();
 	unsigned int limit;
 	void *p;
 
@@ -275,12 +247,12 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp)
 		return gom_mcentral_alloc(class, numa_mem_id(), gfp);
 	p = pop_any(c, class);
 	if (p) {
-		leave(c);
+		gom_mcache_leave_slow(c);
 		return p;
 	}
 	mag = unload(c, class);
 	limit = raise_limit(c, class, &evicted);
-	leave(c);
+	gom_mcache_leave_slow(c);
 	keep_all(evicted);
 
 	if (!mag && limit)
@@ -321,7 +293,7 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 {
 	struct gom_magazine *evicted = NULL;
 	unsigned int class = empty->class;
-	struct gom_mcache *c = enter();
+	struct gom_mcache *c = gom_mcache_enter_slow();
 	bool done = false;
 
 	if (!WARN_ON_ONCE(!c)) {
@@ -330,7 +302,7 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 			empty = NULL;
 		}
 		done = push_any(c, class, p, &evicted);
-		leave(c);
+		gom_mcache_leave_slow(c);
 	}
 	keep_all(evicted);
 	if (empty)
@@ -362,7 +334,7 @@ static struct gom_magazine *retire(struct gom_mcache *c, unsigned int class)
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller)
 {
 	struct gom_magazine *mag, *evicted = NULL;
-	struct gom_mcache *c = enter();
+	struct gom_mcache *c = gom_mcache_enter_slow();
 	unsigned int limit;
 
 	if (!c) {
@@ -370,18 +342,18 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 		return;
 	}
 	if (*c->slot[class].top == p) {
-		leave(c);
+		gom_mcache_leave_slow(c);
 		gom_report(GOM_BAD_FREE_TWICE, caller, "object %p was freed twice", p);
 		return;
 	}
 	if (push_any(c, class, p, &evicted)) {
-		leave(c);
+		gom_mcache_leave_slow(c);
 		keep_all(evicted);
 		return;
 	}
 	mag = retire(c, class);
 	limit = c->class[class].limit ?: raise_limit(c, class, &evicted);
-	leave(c);
+	gom_mcache_leave_slow(c);
 	keep_all(evicted);
 
 	if (mag)
@@ -396,20 +368,33 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 
 /* === Flushing === */
 
+static void free_blocks(void **blocks, unsigned int n)
+{
+	while (n--)
+		gom_mcentral_free(GOM_CLASS_TINY, blocks[n], _RET_IP_);
+}
+
 /* Empty the cache of the CPU we are on. */
 static void flush_this_cpu(struct work_struct *work)
 {
 	struct gom_magazine *evicted;
-	struct gom_mcache *c;
-	unsigned int class;
+	struct gom_mcache *c = gom_mcache_enter_slow();
+	unsigned int class, n;
+	void *blocks[2];
 
-	for (class = 1; class < GOM_NR_CLASSES; class++) {
-		c = enter();
-		if (!c)		/* debug=1: nothing is cached */
+	if (!c)		/* debug=1: nothing is cached */
+		return;
+	n = gom_tiny_close_all(c, blocks);
+	gom_mcache_leave_slow(c);
+	free_blocks(blocks, n);
+
+	for (class = 1; class < GOM_NR_SPAN_CLASSES; class++) {
+		c = gom_mcache_enter_slow();
+		if (WARN_ON_ONCE(!c))
 			return;
 		evicted = NULL;
 		evict(c, class, &evicted);
-		leave(c);
+		gom_mcache_leave_slow(c);
 		keep_all(evicted);
 	}
 }
@@ -419,9 +404,12 @@ static int flush_dead_cpu(unsigned int cpu)
 {
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	struct gom_magazine *evicted = NULL;
-	unsigned int class;
+	unsigned int class, n;
+	void *blocks[2];
 
-	for (class = 1; class < GOM_NR_CLASSES; class++)
+	n = gom_tiny_close_all(c, blocks);
+	free_blocks(blocks, n);
+	for (class = 1; class < GOM_NR_SPAN_CLASSES; class++)
 		evict(c, class, &evicted);
 	keep_all(evicted);
 	return 0;
@@ -445,6 +433,7 @@ void gom_mcache_flush_all(void)
 		flush_work(per_cpu_ptr(&flush_works, cpu));
 	cpus_read_unlock();
 }
+GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 
 /* === Figures === */
 
@@ -486,7 +475,7 @@ static int init_cpu(int cpu, u8 mode)
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	unsigned int i;
 
-	c->class = gom_persistent_alloc_gfp(GOM_NR_CLASSES * sizeof(*c->class), SMP_CACHE_BYTES,
+	c->class = gom_persistent_alloc_gfp(GOM_NR_SPAN_CLASSES * sizeof(*c->class), SMP_CACHE_BYTES,
 					    GOM_MCACHE_SYS, GFP_KERNEL);
 	if (!c->class)
 		return -ENOMEM;
@@ -500,6 +489,7 @@ static int init_cpu(int cpu, u8 mode)
 		}
 	}
 	INIT_WORK(per_cpu_ptr(&flush_works, cpu), flush_this_cpu);
+	gom_tiny_init(&c->tiny);
 	c->mallocing = mode;
 	return 0;
 }

@@ -35,6 +35,7 @@
 #include "magazine.h"
 #include "pagemap.h"
 #include "sizeclass.h"
+#include "tiny.h"
 
 /**
  * struct gom_slot - one class in one CPU's cache: all that the fast paths use
@@ -83,6 +84,7 @@ struct gom_mcache_class {
  * @bytes: of memory the magazines may come to hold; at most mcache_kb
  * @slot: what the fast paths use
  * @class: the rest
+ * @tiny: blocks of tiny objects it has open
  */
 struct gom_mcache {
 	u8 mallocing;
@@ -90,6 +92,7 @@ struct gom_mcache {
 	seqcount_t seq;
 	size_t bytes;
 	struct gom_mcache_class *class;
+	struct gom_tiny tiny;
 	struct gom_slot slot[GOM_NR_SLOTS];
 };
 
@@ -123,6 +126,34 @@ static __always_inline void gom_mcache_leave(struct gom_mcache *c)
 {
 	barrier();
 	c->mallocing = 0;
+	preempt_enable();
+}
+
+/*
+ * As above, for the slow paths: a mode that only wants calls to come this way
+ * does not keep them out, and readers will look again.
+ */
+static inline struct gom_mcache *gom_mcache_enter_slow(void)
+{
+	struct gom_mcache *c;
+
+	preempt_disable();
+	c = this_cpu_ptr(&gom_mcache);
+	if (c->mallocing & (GOM_MALLOCING | GOM_MALLOCING_DEBUG)) {
+		preempt_enable();
+		return NULL;
+	}
+	c->mallocing |= GOM_MALLOCING;
+	barrier();
+	raw_write_seqcount_begin(&c->seq);
+	return c;
+}
+
+static inline void gom_mcache_leave_slow(struct gom_mcache *c)
+{
+	raw_write_seqcount_end(&c->seq);
+	barrier();
+	c->mallocing &= ~GOM_MALLOCING;
 	preempt_enable();
 }
 

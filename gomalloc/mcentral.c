@@ -38,11 +38,11 @@ static int init_node(int nid)
 	const struct gom_class *cl;
 	unsigned int i;
 
-	c = gom_persistent_alloc_gfp(GOM_NR_CLASSES * sizeof(*c), SMP_CACHE_BYTES,
+	c = gom_persistent_alloc_gfp(GOM_NR_SPAN_CLASSES * sizeof(*c), SMP_CACHE_BYTES,
 				     GOM_OTHER_SYS, GFP_KERNEL);
 	if (!c)
 		return -ENOMEM;
-	for (i = 1; i < GOM_NR_CLASSES; i++) {
+	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++) {
 		cl = &gom_classes[i];
 		spin_lock_init(&c[i].lock);
 		INIT_LIST_HEAD(&c[i].spans);
@@ -492,6 +492,6 @@ void gom_mcentral_drain(void)
 	int nid;
 
 	for_each_gom_node(nid)
-		for (class = 1; class < GOM_NR_CLASSES; class++)
+		for (class = 1; class < GOM_NR_SPAN_CLASSES; class++)
 			drain_class(&gom_mcentrals[nid][class], class);
 }

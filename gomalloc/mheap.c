@@ -177,42 +177,41 @@ static void give_run(struct gom_mheap *h, struct gom_span *s)
  * @class: of the objects, 0 for a large one
  * @npages: pages
  * @align: alignment of the first, in pages
- * @supply: of records, to be fed before the request can be met; else NULL and
- *	it is pages that are missing
+ * @supply: of records, to be fed before the request can be met; else -1 and it
+ *	is pages that are missing
  */
 struct request {
 	unsigned int class;
 	unsigned int npages;
 	unsigned int align;
-	struct gom_fixalloc *supply;
+	int supply;
 };
 
 /* A record from @supply; if it has none, that is what @req is short of. */
-static struct gom_span *take_record(struct request *req, struct gom_fixalloc *supply)
+static struct gom_span *take_record(struct gom_mheap *h, struct request *req, int supply)
 {
-	struct gom_span *s = gom_span_take_record(supply);
+	struct gom_span *s = gom_span_take_record(h->records, supply);
 
-	req->supply = s ? NULL : supply;
+	req->supply = s ? -1 : supply;
 	return s;
 }
 
 static struct gom_span *take_span(struct gom_mheap *h, struct request *req)
 {
-	unsigned int nbits = req->class ? gom_classes[req->class].nelems : 0;
 	struct gom_span *r, *s, *spare = NULL;
 
 	lockdep_assert_held(&h->lock);
-	req->supply = NULL;
+	req->supply = -1;
 	r = best_fit(h, req->npages, req->align);
 	if (!r)
 		return NULL;
-	s = take_record(req, gom_span_supply(h->records, nbits));
+	s = take_record(h, req, gom_span_supply(req->class));
 	if (!s)
 		return NULL;
 	s->base = fit(r, req->npages, req->align);
 	s->npages = req->npages;
 	if (s->base != r->base && gom_span_end(s) != gom_span_end(r)) {
-		spare = take_record(req, &h->records[0]);
+		spare = take_record(h, req, 0);
 		if (!spare) {
 			gom_span_give_record(h->records, s);
 			return NULL;
@@ -231,8 +230,9 @@ static struct gom_span *take_span(struct gom_mheap *h, struct request *req)
 }
 
 /* Feed a supply of records; false if there is no memory. */
-static bool feed(struct gom_mheap *h, struct gom_fixalloc *supply, gfp_t gfp)
+static bool feed(struct gom_mheap *h, unsigned int nr, gfp_t gfp)
 {
+	struct gom_fixalloc *supply = &h->records[nr];
 	void *block = gom_fixalloc_block(supply, gfp);
 	unsigned long flags;
 
@@ -254,7 +254,7 @@ static struct gom_span *take_from(struct gom_mheap *h, struct request *req, gfp_
 		spin_lock_irqsave(&h->lock, flags);
 		s = take_span(h, req);
 		spin_unlock_irqrestore(&h->lock, flags);
-	} while (!s && req->supply && feed(h, req->supply, gfp));
+	} while (!s && req->supply >= 0 && feed(h, req->supply, gfp));
 	return s;
 }
 
@@ -266,9 +266,9 @@ static struct gom_span *new_record(struct gom_mheap *h, gfp_t gfp)
 
 	do {
 		spin_lock_irqsave(&h->lock, flags);
-		s = gom_span_take_record(&h->records[0]);
+		s = gom_span_take_record(h->records, 0);
 		spin_unlock_irqrestore(&h->lock, flags);
-	} while (!s && feed(h, &h->records[0], gfp));
+	} while (!s && feed(h, 0, gfp));
 	return s;
 }
 

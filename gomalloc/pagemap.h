@@ -70,6 +70,15 @@ static __always_inline u32 gom_pagemap_entry(const void *p)
 							      GOM_REGION_PAGES]);
 }
 
+/* The record of the span of which @p, a pointer into a page of ours, is byte @off. */
+static __always_inline struct gom_span *gom_pagemap_span_of(const void *p, u32 off)
+{
+	unsigned long first = (unsigned long)p - off - gom_pagemap.base;
+
+	return READ_ONCE(gom_pagemap.directory[first >> GOM_REGION_SHIFT]->
+			 span[(first >> PAGE_SHIFT) % GOM_REGION_PAGES]);
+}
+
 static inline unsigned int gom_entry_slot(u32 entry)
 {
 	return (entry & GOM_ENTRY_SLOT_MASK) >> GOM_SLOT_SHIFT;

@@ -50,10 +50,16 @@
 		.mag_size = GOM_MAGAZINE_SIZE(_size),			\
 	},
 
-const struct gom_class gom_classes[GOM_NR_CLASSES] = {
+const struct gom_class gom_classes[GOM_NR_SPAN_CLASSES] = {
 	GOM_FOR_EACH_CLASS(CLASS_FACTS)
+	CLASS_FACTS(GOM_CLASS_TINY, GOM_TINY_BLOCK, GOM_TINY_SPAN_PAGES * PAGE_SIZE)
 };
 GOM_EXPORT_FOR_TEST(gom_classes);
+
+/* What tiny blocks are cut for is what Go cuts them from. */
+static_assert(GOM_CONST_CLASS(GOM_TINY_BLOCK) == GOM_TINY_SIZE_CLASS);
+static_assert(GOM_CONST_CLASS(GOM_TINY_BLOCK + 1) != GOM_TINY_SIZE_CLASS);
+static_assert(GOM_TINY_MAX < GOM_TINY_BLOCK);
 
 #define ENTRY(class)	((class) << GOM_SLOT_SHIFT)
 

@@ -13,15 +13,28 @@
 
 /*
  * Every page of ours is marked in the page map with a slot: the byte offset of
- * a struct gom_slot in the per-CPU cache.  Slots 1 to 66 are the size classes;
- * slot 0 stands for "not ours", and the two after the classes never hold an
- * object, so that the fast paths send whatever carries them to the slow path.
+ * a struct gom_slot in the per-CPU cache.  Slots 1 to 66 are the size classes,
+ * the one after them is that of the blocks in which tiny objects are combined,
+ * cut out of spans like any class; slot 0 stands for "not ours", and the last
+ * two never hold an object.  Pages of the latter kinds and of tiny blocks do not
+ * pass the check of the fast path for frees, which sends them elsewhere.
  */
 enum gom_slot_index {
-	GOM_SLOT_LARGE = GOM_NR_CLASSES,	/* a large object's page */
+	GOM_CLASS_TINY = GOM_NR_CLASSES,	/* a block of tiny objects (tiny.c) */
+	GOM_NR_SPAN_CLASSES,			/* what spans are cut into */
+	GOM_SLOT_LARGE = GOM_NR_SPAN_CLASSES,	/* a large object's page */
 	GOM_SLOT_IDLE,				/* a page of a free run */
 	GOM_NR_SLOTS,
 };
+
+/*
+ * A tiny block is as large as the size class that Go names TinySizeClass; it has
+ * spans of its own because each needs marks (tiny.h), which ordinary objects of
+ * that size do not.
+ */
+#define GOM_TINY_SIZE_CLASS	2
+#define GOM_TINY_SPAN_PAGES	DIV_ROUND_UP(8192, PAGE_SIZE)
+#define GOM_TINY_SPAN_BLOCKS	(GOM_TINY_SPAN_PAGES * PAGE_SIZE / GOM_TINY_BLOCK)
 
 #define GOM_SLOT_BYTES		(1U << GOM_SLOT_SHIFT)
 #define GOM_SLOT_OF(index)	((u32)(index) << GOM_SLOT_SHIFT)
@@ -52,7 +65,7 @@ struct gom_class {
 	u16 mag_size;
 };
 
-extern const struct gom_class gom_classes[GOM_NR_CLASSES];
+extern const struct gom_class gom_classes[GOM_NR_SPAN_CLASSES];
 extern const u16 gom_slot_by_8[(GOM_SMALL_STEP_MAX >> GOM_SMALL_STEP_SHIFT) + 1];
 extern const u16 gom_slot_by_128[((GOM_MAX_SMALL_SIZE - GOM_SMALL_STEP_MAX) >>
 				  GOM_LARGE_STEP_SHIFT) + 1];

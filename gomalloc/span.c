@@ -18,6 +18,7 @@
 #include "mheap.h"
 #include "pagemap.h"
 #include "span.h"
+#include "tiny.h"
 
 /* === Records: under the lock of the heap that owns the supplies === */
 
@@ -25,25 +26,32 @@ void gom_span_supplies_init(struct gom_fixalloc *supplies)
 {
 	unsigned int i, words;
 
-	for (i = 0; i < GOM_SPAN_SUPPLIES; i++) {
+	for (i = 0; i < GOM_SPAN_SUPPLY_TINY; i++) {
 		words = i ? 1U << (i - 1) : 0;
 		gom_fixalloc_init(&supplies[i],
 				  struct_size((struct gom_span *)NULL, free, words),
 				  GOM_MSPAN_SYS);
 	}
+	gom_fixalloc_init(&supplies[i],
+			  struct_size((struct gom_span *)NULL, free,
+				      BITS_TO_LONGS(GOM_TINY_SPAN_BLOCKS)) +
+			  sizeof(struct gom_tiny_marks), GOM_MSPAN_SYS);
 }
 
-/* Where to take a record with room for @nbits objects. */
-struct gom_fixalloc *gom_span_supply(struct gom_fixalloc *supplies, unsigned int nbits)
+/* Which supply has records for spans of @class; 0 for what is not cut up. */
+unsigned int gom_span_supply(unsigned int class)
 {
-	return &supplies[nbits ? order_base_2(BITS_TO_LONGS(nbits)) + 1 : 0];
+	if (!class)
+		return 0;
+	if (class == GOM_CLASS_TINY)
+		return GOM_SPAN_SUPPLY_TINY;
+	return order_base_2(BITS_TO_LONGS(gom_classes[class].nelems)) + 1;
 }
 
 /* A BUSY record; NULL if the supply needs a block first. */
-struct gom_span *gom_span_take_record(struct gom_fixalloc *supply)
+struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned int supply)
 {
-	struct gom_span *s = gom_fixalloc_take(supply);
-	unsigned int words;
+	struct gom_span *s = gom_fixalloc_take(&supplies[supply]);
 
 	if (!s)
 		return NULL;
@@ -53,8 +61,7 @@ struct gom_span *gom_span_take_record(struct gom_fixalloc *supply)
 	s->zeroed = 0;
 	s->direct = 0;
 	s->nfree = 0;
-	words = (supply->size - sizeof(*s)) / sizeof(long);
-	s->supply = words ? ilog2(words) + 1 : 0;
+	s->supply = supply;
 	return s;
 }
 
@@ -84,6 +91,8 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	s->nfree = cl->nelems;
 	bitmap_zero(s->free, cl->nelems);
 	bitmap_set(s->free, 0, cl->nelems);
+	if (class == GOM_CLASS_TINY)
+		memset(gom_tiny_marks(s), 0, sizeof(struct gom_tiny_marks));
 	gom_pagemap_mark(s, GOM_SLOT_OF(class));
 	s->state = GOM_SPAN_SMALL;
 	return s;

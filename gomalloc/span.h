@@ -57,16 +57,17 @@ static inline void *gom_span_end(const struct gom_span *s)
 }
 
 /*
- * Records come with 0, 1, 2, 4, ... words of bitmap, from a supply for each,
- * and a heap has all of them.  The most objects are in a span of the smallest
- * class.
+ * Records come with 0, 1, 2, 4, ... words of bitmap, from a supply for each, and
+ * those of tiny blocks with marks behind the bitmap from one more; a heap has all
+ * of them.  The most objects are in a span of the smallest class.
  */
 #define GOM_SPAN_MAX_WORDS	BITS_TO_LONGS(DIV_ROUND_UP(8192, PAGE_SIZE) * PAGE_SIZE / 8)
-#define GOM_SPAN_SUPPLIES	(const_ilog2(GOM_SPAN_MAX_WORDS) + 2)
+#define GOM_SPAN_SUPPLY_TINY	(const_ilog2(GOM_SPAN_MAX_WORDS) + 2)
+#define GOM_SPAN_SUPPLIES	(GOM_SPAN_SUPPLY_TINY + 1)
 
 void gom_span_supplies_init(struct gom_fixalloc *supplies);
-struct gom_fixalloc *gom_span_supply(struct gom_fixalloc *supplies, unsigned int nbits);
-struct gom_span *gom_span_take_record(struct gom_fixalloc *supply);
+unsigned int gom_span_supply(unsigned int class);
+struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned int supply);
 void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s);
 
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp);

@@ -86,6 +86,7 @@ static void add_heaps(struct gom_memstats *m)
 void gom_memstats_read(struct gom_memstats *m)
 {
 	struct gom_large_figures large;
+	struct gom_tiny_figures tiny;
 	struct gom_class_figures fig;
 	unsigned int i;
 
@@ -96,6 +97,11 @@ void gom_memstats_read(struct gom_memstats *m)
 		m->frees += fig.frees;
 		m->alloc += (fig.mallocs - fig.frees) * gom_classes[i].size;
 	}
+	gom_class_read(GOM_CLASS_TINY, &fig);
+	m->alloc += (fig.mallocs - fig.frees) * GOM_TINY_BLOCK;
+	gom_tiny_read(-1, &tiny);
+	m->mallocs += tiny.mallocs;
+	m->frees += tiny.frees;
 	gom_large_read(&large);
 	m->mallocs += large.mallocs;
 	m->frees += large.frees;
@@ -127,6 +133,7 @@ static void report_class(unsigned int class)
 u64 gom_stats_report_live(void)
 {
 	struct gom_large_figures large;
+	struct gom_tiny_figures tiny;
 	struct gom_memstats m;
 	unsigned int i;
 	u64 live;
@@ -139,6 +146,9 @@ u64 gom_stats_report_live(void)
 		live, m.alloc);
 	for (i = 1; i < GOM_NR_CLASSES; i++)
 		report_class(i);
+	gom_tiny_read(-1, &tiny);
+	if (tiny.mallocs != tiny.frees)
+		pr_warn("  %11s: %8llu objects\n", "tiny", tiny.mallocs - tiny.frees);
 	gom_large_read(&large);
 	if (large.mallocs != large.frees)
 		pr_warn("  %11s: %8llu objects, %10llu bytes\n", "large",

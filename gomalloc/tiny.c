@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tiny allocator: opening and closing blocks, freeing, and an object's size.
+ * The idea, the marks and the rules are in tiny.h.
+ *
+ * Only sizes up to GOM_TINY_MAX are combined.  7 and 8 bytes have a size class
+ * that holds them with no waste or one byte of it, and from 9 bytes on no two fit
+ * a block; measured over mixed lengths it takes less memory to leave the room in
+ * a block to the small ones (Documentation/tiny.rst has the figures).
+ */
+#include <linux/kmemleak.h>
+#include <linux/mm.h>
+#include <linux/preempt.h>
+#include <linux/smp.h>
+
+#include "compat.h"
+#include "mcache.h"
+#include "pagemap.h"
+#include "report.h"
+#include "tiny.h"
+
+#define BLOCK_BITS	GENMASK(GOM_TINY_BLOCK - 1, 0)
+
+/* The bit of an object in a word of live marks cannot be in two places at once. */
+static_assert(GOM_TINY_BLOCK == 16);
+static_assert(GOM_TINY_SPAN_BLOCKS % 2 == 0);
+
+/**
+ * struct place - where the marks of an address are
+ * @live: the word with the live mark of its block
+ * @starts: the other mark
+ * @shift: where in *@live the block's bits begin
+ * @at: the address's byte in its block
+ */
+struct place {
+	atomic_t *live;
+	u16 *starts;
+	u32 shift;
+	u32 at;
+};
+
+static __always_inline void find(const void *p, u32 entry, struct place *w)
+{
+	u32 off = gom_entry_offset(entry, p), block = off / GOM_TINY_BLOCK;
+	struct gom_tiny_marks *marks = gom_tiny_marks(gom_pagemap_span_of(p, off));
+
+	w->live = &marks->live[block / 2];
+	w->starts = &marks->starts[block];
+	w->shift = block % 2 * GOM_TINY_BLOCK;
+	w->at = off % GOM_TINY_BLOCK;
+}
+
+static void *block_of(const void *p)
+{
+	return (void *)round_down((unsigned long)p, GOM_TINY_BLOCK);
+}
+
+/* Zero @n bytes, 1 to 16: two stores that may overlap. */
+static __always_inline void wipe(void *p, u32 n)
+{
+	if (n >= 8) {
+		put_unaligned((u64)0, (u64 *)p);
+		put_unaligned((u64)0, (u64 *)(p + n - 8));
+	} else if (n >= 4) {
+		put_unaligned((u32)0, (u32 *)p);
+		put_unaligned((u32)0, (u32 *)(p + n - 4));
+	} else {
+		*(u8 *)p = 0;
+		*(u8 *)(p + n / 2) = 0;
+		*(u8 *)(p + n - 1) = 0;
+	}
+}
+
+/* === Opening and closing; inside the cache === */
+
+static void forget(struct gom_tiny_open *t)
+{
+	WRITE_ONCE(t->base, NULL);
+	t->state = GOM_TINY_NONE;
+}
+
+/* At any time in between, one of the two is whole and the other has no base. */
+static void move(struct gom_tiny_open *to, struct gom_tiny_open *from)
+{
+	WRITE_ONCE(to->base, NULL);
+	barrier();
+	to->live = from->live;
+	to->starts = from->starts;
+	to->shift = from->shift;
+	to->state = from->state;
+	barrier();
+	WRITE_ONCE(to->base, from->base);
+	barrier();
+	forget(from);
+}
+
+static void swap_blocks(struct gom_tiny *t)
+{
+	move(&t->moving, &t->cur);
+	move(&t->cur, &t->other);
+	move(&t->other, &t->moving);
+}
+
+void gom_tiny_init(struct gom_tiny *t)
+{
+	forget(&t->cur);
+	forget(&t->other);
+	forget(&t->moving);
+}
+
+/* Close a block; returns it if all its objects have been freed already. */
+static void *close_block(struct gom_tiny_open *t)
+{
+	u32 starts = (u16)t->state, gone = (BLOCK_BITS & ~starts) << t->shift;
+	void *base = t->base;
+	int live;
+
+	if (!base)
+		return NULL;
+	live = atomic_fetch_andnot(gone, t->live);
+	if (((u32)live >> t->shift) & starts)
+		base = NULL;
+	else
+		WRITE_ONCE(*t->starts, 0);
+	forget(t);
+	return base;
+}
+
+/* Open @block, which nobody knows yet, with an object of @size at its beginning. */
+static void open_block(struct gom_tiny_open *t, void *block, size_t size)
+{
+	struct place w;
+
+	find(block, gom_pagemap_entry(block), &w);
+	memset(block, 0, GOM_TINY_BLOCK);
+	atomic_or(BLOCK_BITS << w.shift, w.live);
+	WRITE_ONCE(*w.starts, 1);
+	t->live = w.live;
+	t->starts = w.starts;
+	t->shift = w.shift;
+	t->state = 1 | (u32)size << 16;
+	barrier();
+	WRITE_ONCE(t->base, block);
+}
+
+/*
+ * Open @block for an object of @size.  It takes the place of the open block with
+ * less room, if that has less than the new one will have left (Go's rule); if
+ * not, it is closed again.  Returns a block that has become free, or NULL.
+ */
+static void *add_block(struct gom_tiny *t, void *block, size_t size)
+{
+	void *freed;
+
+	t->opened++;
+	open_block(&t->moving, block, size);
+	if (t->cur.state >> 16 >= t->other.state >> 16) {
+		if (size >= t->cur.state >> 16)
+			return close_block(&t->moving);
+		freed = close_block(&t->cur);
+	} else {
+		if (size >= t->other.state >> 16)
+			return close_block(&t->moving);
+		freed = close_block(&t->other);
+		move(&t->other, &t->cur);
+	}
+	move(&t->cur, &t->moving);
+	return freed;
+}
+
+/* The byte at the end of a block, which closes it. */
+static void *cut_last_byte(struct gom_tiny_open *t, size_t size)
+{
+	void *p = t->base + GOM_TINY_BLOCK - 1;
+
+	if (size != 1 || t->state >> 16 != GOM_TINY_BLOCK - 1)
+		return NULL;
+	t->state |= BIT(GOM_TINY_BLOCK - 1);
+	WRITE_ONCE(*t->starts, (u16)t->state);
+	close_block(t);		/* not free: it has this object */
+	return p;
+}
+
+/* From the open blocks; the one that served is the current one afterwards. */
+static void *cut_any(struct gom_tiny *t, size_t size)
+{
+	void *p = gom_tiny_cut(&t->cur, size) ?: cut_last_byte(&t->cur, size);
+
+	if (p)
+		return p;
+	p = gom_tiny_cut(&t->other, size) ?: cut_last_byte(&t->other, size);
+	if (p)
+		swap_blocks(t);
+	return p;
+}
+
+/**
+ * gom_tiny_close_all - close the blocks a cache has open; inside it
+ * @c: the cache
+ * @blocks: where to put those that are free now, two at most
+ *
+ * Return: how many.
+ */
+unsigned int gom_tiny_close_all(struct gom_mcache *c, void **blocks)
+{
+	unsigned int n = 0;
+
+	blocks[n] = close_block(&c->tiny.cur);
+	n += !!blocks[n];
+	blocks[n] = close_block(&c->tiny.other);
+	return n + !!blocks[n];
+}
+
+/* === Allocating === */
+
+static void give_block(void *block, unsigned long caller)
+{
+	if (block)
+		gom_mcache_free_slow(GOM_CLASS_TINY, block, caller);
+}
+
+/* Go on in a new block. */
+static void *alloc_in_new_block(size_t size, gfp_t gfp)
+{
+	void *block = gom_mcache_alloc_slow(GOM_CLASS_TINY, gfp), *freed;
+	struct gom_mcache *c;
+
+	if (!block)
+		return NULL;
+	c = gom_mcache_enter_slow();
+	if (WARN_ON_ONCE(!c)) {		/* as in mcache.c: it let us in before */
+		give_block(block, _RET_IP_);
+		return NULL;
+	}
+	freed = add_block(&c->tiny, block, size);
+	c->tiny.mallocs++;
+	gom_mcache_leave_slow(c);
+	give_block(freed, _RET_IP_);
+	return block;
+}
+
+/**
+ * gom_tiny_alloc_slow - allocate a tiny object that the fast path could not
+ * @size: bytes, 1 to GOM_TINY_MAX
+ * @gfp: how to get memory
+ *
+ * Context: any but NMI; may sleep if @gfp allows it.
+ * Return: the object, zeroed; NULL if there is no memory; ERR_PTR(-EBUSY) if this
+ * CPU's cache cannot be used, and so the object not be combined.
+ */
+void *gom_tiny_alloc_slow(size_t size, gfp_t gfp)
+{
+	struct gom_mcache *c = gom_mcache_enter_slow();
+	void *p, *block = NULL, *freed = NULL;
+
+	if (!c)
+		return ERR_PTR(-EBUSY);
+	p = cut_any(&c->tiny, size);
+	if (!p)
+		p = block = gom_slot_pop(&c->slot[GOM_CLASS_TINY]);
+	if (block)
+		freed = add_block(&c->tiny, block, size);
+	if (p)
+		c->tiny.mallocs++;
+	gom_mcache_leave_slow(c);
+	give_block(freed, _RET_IP_);
+	return p ?: alloc_in_new_block(size, gfp);
+}
+
+/* === Freeing === */
+
+/*
+ * Take back the last object of the current block, if it is @p and nobody freed
+ * it elsewhere; inside the cache.
+ */
+static __always_inline bool undo(struct gom_tiny_open *t, const void *p)
+{
+	unsigned long at = p - t->base;
+	u32 state = t->state;
+
+	if (at >= GOM_TINY_BLOCK || (u16)state >> at != 1)
+		return false;
+	if (unlikely(!((u32)atomic_read(t->live) >> t->shift & 1U << at)))
+		return false;
+	wipe((void *)p, (state >> 16) - at);
+	state = (state & (BIT(at) - 1)) | (u32)at << 16;
+	WRITE_ONCE(*t->starts, (u16)state);
+	WRITE_ONCE(t->state, state);
+	return true;
+}
+
+enum { FREED, FREED_LAST, NOT_LIVE };
+
+/* Clear the mark of a live object. */
+static __always_inline int clear_mark(const struct place *w)
+{
+	u32 bit = 1U << w->at;
+	int old, new;
+
+	if (unlikely(!(READ_ONCE(*w->starts) & bit)))
+		return NOT_LIVE;
+	bit <<= w->shift;
+	old = atomic_read(w->live);
+	do {
+		if (unlikely(!(old & bit)))
+			return NOT_LIVE;
+		new = old & ~bit;
+	} while (!atomic_try_cmpxchg(w->live, &old, new));
+	if ((u32)new >> w->shift & BLOCK_BITS)
+		return FREED;
+	WRITE_ONCE(*w->starts, 0);
+	return FREED_LAST;
+}
+
+/**
+ * gom_tiny_put - free a tiny object; inside the cache
+ * @c: the cache
+ * @p: the address
+ * @entry: the word of its page, which is one of tiny blocks
+ * @block: where to put the block if it is free now and has to be given back
+ *	outside the cache
+ *
+ * Return: false, with nothing done, if no live object begins at @p.
+ */
+bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block)
+{
+	struct place w;
+	int result;
+
+	if (likely(undo(&c->tiny.cur, p))) {
+		c->tiny.frees++;
+		c->tiny.undone++;
+		return true;
+	}
+	find(p, entry, &w);
+	result = clear_mark(&w);
+	if (unlikely(result == NOT_LIVE))
+		return false;
+	c->tiny.frees++;
+	if (result == FREED_LAST && !gom_slot_push(&c->slot[GOM_CLASS_TINY], block_of(p)))
+		*block = block_of(p);
+	return true;
+}
+
+static void report(const struct place *w, const void *p, unsigned long caller)
+{
+	u32 live = (u32)atomic_read(w->live) >> w->shift & BLOCK_BITS;
+
+	if (!live || READ_ONCE(*w->starts) & 1U << w->at)
+		gom_report(GOM_BAD_FREE_TWICE, caller, "tiny object %p was freed twice", p);
+	else
+		gom_report(GOM_BAD_FREE_MIDDLE, caller,
+			   "free of %p, where no tiny object begins or it was freed before", p);
+}
+
+/**
+ * gom_tiny_free - free a tiny object past the fast path
+ * @p: an address in a page of tiny blocks
+ * @caller: who frees it, for the report if it is not live
+ *
+ * Context: any but NMI.  Needs no memory.
+ */
+void gom_tiny_free(const void *p, unsigned long caller)
+{
+	u32 entry = gom_pagemap_entry(p);
+	size_t size = gom_tiny_size(p);
+	struct gom_mcache *c;
+	void *block = NULL;
+	struct place w;
+	bool done;
+
+	find(p, entry, &w);
+	if (!size) {
+		report(&w, p, caller);
+		return;
+	}
+	kmemleak_free(p);
+	if (want_init_on_free())
+		memset((void *)p, 0, size);
+	c = gom_mcache_enter_slow();
+	if (c) {
+		done = gom_tiny_put(c, p, entry, &block);
+		gom_mcache_leave_slow(c);
+	} else {
+		int result = clear_mark(&w);
+
+		done = result != NOT_LIVE;
+		if (done)
+			this_cpu_inc(gom_mcache.tiny.frees_outside);
+		if (result == FREED_LAST)
+			block = block_of(p);
+	}
+	if (!done)
+		report(&w, p, caller);
+	give_block(block, caller);
+}
+
+/* === Questions === */
+
+/*
+ * Read what an open block's description says of @block, 0 if it is another's:
+ * see tiny.h for who may be at it.
+ */
+static u32 state_of(const struct gom_mcache *c, const struct gom_tiny_open *t,
+		    const void *block, bool mine)
+{
+	unsigned int seq;
+	u32 state;
+
+	do {
+		seq = mine ? 0 : raw_read_seqcount_begin(&c->seq);
+		state = READ_ONCE(t->base) == block ? READ_ONCE(t->state) : 0;
+	} while (!mine && read_seqcount_retry(&c->seq, seq));
+	return state;
+}
+
+/* The state of @block on the CPU that has it open; 0 if none has. */
+static u32 find_open(const void *block)
+{
+	const struct gom_mcache *c;
+	u32 state = 0;
+	bool mine;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		c = per_cpu_ptr(&gom_mcache, cpu);
+		mine = in_interrupt() && cpu == smp_processor_id();
+		state = state_of(c, &c->tiny.moving, block, mine) ?:
+			state_of(c, &c->tiny.other, block, mine) ?:
+			state_of(c, &c->tiny.cur, block, mine);
+		if (state)
+			break;
+	}
+	return state;
+}
+
+/**
+ * gom_tiny_size - usable bytes of a tiny object
+ * @p: an address in a page of tiny blocks
+ *
+ * They reach to where the next object began, live or not, and never into it:
+ * what lies in between is nobody's, and zero.
+ *
+ * Return: the bytes; 0 if no live object begins there.
+ */
+size_t gom_tiny_size(const void *p)
+{
+	u32 live, starts, state, next;
+	struct place w;
+
+	find(p, gom_pagemap_entry(p), &w);
+	for (;;) {
+		live = (u32)atomic_read(w.live) >> w.shift & BLOCK_BITS;
+		smp_rmb();	/* no start is added to a block seen closed: close_block() */
+		starts = READ_ONCE(*w.starts);
+		if (!(starts & live & 1U << w.at))
+			return 0;
+		next = starts >> w.at >> 1;
+		if (next)
+			return 1 + __ffs(next);
+		/* Behind the last object of an open block comes what is yet to be cut. */
+		if (w.at == GOM_TINY_BLOCK - 1 || !(live & BIT(GOM_TINY_BLOCK - 1)))
+			return GOM_TINY_BLOCK - w.at;
+		state = find_open(block_of(p));
+		next = (u16)state >> w.at >> 1;
+		if (state)
+			return next ? 1 + __ffs(next) : (state >> 16) - w.at;
+		cpu_relax();	/* it was closed just now */
+	}
+}
+
+static void add_open(const struct gom_tiny_open *t, struct gom_tiny_figures *fig)
+{
+	if (READ_ONCE(t->base)) {
+		fig->open++;
+		fig->room += GOM_TINY_BLOCK - (READ_ONCE(t->state) >> 16);
+	}
+}
+
+static void add_cpu(int cpu, struct gom_tiny_figures *fig)
+{
+	const struct gom_tiny *t = &per_cpu_ptr(&gom_mcache, cpu)->tiny;
+
+	fig->mallocs += READ_ONCE(t->mallocs);
+	fig->frees += READ_ONCE(t->frees) + READ_ONCE(t->frees_outside);
+	fig->undone += READ_ONCE(t->undone);
+	fig->opened += READ_ONCE(t->opened);
+	add_open(&t->cur, fig);
+	add_open(&t->other, fig);
+}
+
+/* Figures of the possible CPU @cpu, of all for -1; exact if nobody allocates. */
+void gom_tiny_read(int cpu, struct gom_tiny_figures *fig)
+{
+	*fig = (struct gom_tiny_figures) { };
+	if (cpu >= 0)
+		return add_cpu(cpu, fig);
+	for_each_possible_cpu(cpu)
+		add_cpu(cpu, fig);
+}
+GOM_EXPORT_FOR_TEST(gom_tiny_read);

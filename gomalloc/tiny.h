@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Tiny allocator: several no-scan objects share one block of 16 bytes
+ * (Go: 2014, "Tiny allocator" in malloc.goc; 2015, in mallocgc()).
+ *
+ * Each CPU has two blocks open, from which it cuts objects off upwards: the
+ * current one, and another one that still had more room than a third.  Go has
+ * one, and may waste what is left of it whenever an object does not fit; the
+ * second takes the small ones.
+ *
+ * What is live
+ * ------------
+ * In Go a block lives as long as a pointer leads into it.  Here it lives until
+ * the last of its objects is freed, which may happen on any CPU, so each block
+ * has two marks of 16 bits in its span's record, out of reach of its users:
+ *
+ *	starts	bit i: an object began at byte i.  Written by the CPU that has the
+ *		block open, and by whoever frees the block.
+ *	live	bit i: nobody has freed an object that began at byte i.  All set
+ *		when the block is opened; a free clears its own, atomically.
+ *
+ * A CPU that closes a block clears, atomically, the bits of @live that are not
+ * in @starts.  Until then bit 15 keeps @live from becoming zero, as the object
+ * that begins at byte 15 fills the block and closes it.  Whoever brings @live to
+ * zero owns the block and gives it back to its class.  So an allocation takes no
+ * atomic operation, and a free takes one, or none if it takes the last object of
+ * a current block back on the CPU that allocated it: then the object is wiped,
+ * as all room in an open block is, and the room used again.
+ *
+ * A free where no bit of @starts is, or none of @live, is seen for what it is.
+ *
+ * Who may be in here: an open block belongs to the per-CPU cache it is open in,
+ * and is changed only inside it, by the rules of mcache.h.  The marks of @live
+ * may be changed by anybody, in any context.  Whoever wants to know an object's
+ * size may have to look into an open block's description: from another CPU under
+ * the cache's sequence count, and in an interrupt that hit its own CPU in there,
+ * whose count will not become even, without it: descriptions are moved such that
+ * each block has one that is whole at any time.
+ */
+#ifndef GOM_TINY_H
+#define GOM_TINY_H
+
+#include <linux/align.h>
+#include <linux/atomic.h>
+#include <linux/bits.h>
+
+#include "gomalloc.h"
+#include "span.h"
+
+struct gom_mcache;
+
+/**
+ * struct gom_tiny_open - a block that a CPU has open
+ * @base: the block; NULL if there is none
+ * @live: the word with its mark
+ * @starts: its other mark
+ * @shift: where in *@live its mark begins
+ * @state: for readers on other CPUs in one word, as it is written in one: the
+ *	starts, and from bit 16 on the number of bytes used; 16 if there is no block
+ */
+struct gom_tiny_open {
+	void *base;
+	atomic_t *live;
+	u16 *starts;
+	u32 shift;
+	u32 state;
+};
+
+#define GOM_TINY_NONE	((u32)GOM_TINY_BLOCK << 16)
+
+/**
+ * struct gom_tiny - the tiny allocator of one CPU
+ * @cur: the block that objects are cut from
+ * @other: the block that is looked at when they do not fit
+ * @mallocs: objects cut off
+ * @frees: objects freed on this CPU
+ * @undone: of these, the last ones of the current block, whose room was used again
+ * @opened: blocks opened
+ * @moving: a block on its way to one of the two places
+ * @frees_outside: objects freed here by an interrupt that could not come in
+ */
+struct gom_tiny {
+	struct gom_tiny_open cur;
+	u64 mallocs;
+	u64 frees;
+	u64 undone;
+	u64 opened;
+	struct gom_tiny_open other;
+	struct gom_tiny_open moving;
+	u64 frees_outside;
+};
+
+/* The marks of a span's blocks, behind the bitmap of its record; see above. */
+struct gom_tiny_marks {
+	atomic_t live[DIV_ROUND_UP(GOM_TINY_SPAN_BLOCKS, 2)];	/* two blocks in a word */
+	u16 starts[GOM_TINY_SPAN_BLOCKS];
+};
+
+static inline struct gom_tiny_marks *gom_tiny_marks(struct gom_span *s)
+{
+	return (void *)&s->free[BITS_TO_LONGS(GOM_TINY_SPAN_BLOCKS)];
+}
+
+/*
+ * Cut @size bytes off an open block, aligned to what divides @size (Go: to 8, 4,
+ * 2 or 1 bytes by the size's low bits, which is the same).  NULL if they do not
+ * fit, or begin at byte 15, which the slow path sees to.
+ */
+static __always_inline void *gom_tiny_cut(struct gom_tiny_open *t, size_t size)
+{
+	u32 state = t->state;
+	u32 at = ALIGN(state >> 16, (u32)size & -(u32)size);
+	u32 end = at + (u32)size;
+
+	if (unlikely(end > GOM_TINY_BLOCK) || unlikely(at == GOM_TINY_BLOCK - 1))
+		return NULL;
+	state = (u16)state | 1U << at | end << 16;
+	WRITE_ONCE(*t->starts, (u16)state);
+	WRITE_ONCE(t->state, state);
+	return t->base + at;
+}
+
+/**
+ * struct gom_tiny_figures - what was combined
+ * @mallocs: objects
+ * @frees: of these, freed
+ * @undone: of these, those whose room could be used again at once
+ * @opened: blocks opened
+ * @open: blocks open now
+ * @room: bytes left in them
+ */
+struct gom_tiny_figures {
+	u64 mallocs;
+	u64 frees;
+	u64 undone;
+	u64 opened;
+	unsigned int open;
+	unsigned int room;
+};
+
+bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block);
+void *gom_tiny_alloc_slow(size_t size, gfp_t gfp);
+void gom_tiny_free(const void *p, unsigned long caller);
+size_t gom_tiny_size(const void *p);
+unsigned int gom_tiny_close_all(struct gom_mcache *c, void **blocks);
+void gom_tiny_read(int cpu, struct gom_tiny_figures *fig);
+void gom_tiny_init(struct gom_tiny *t);
+
+#endif /* GOM_TINY_H */
