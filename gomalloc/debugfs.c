@@ -23,6 +23,7 @@
 #include "mheap.h"
 #include "persistent.h"
 #include "report.h"
+#include "sbrk.h"
 #include "stats.h"
 
 static struct dentry *root;
@@ -34,31 +35,20 @@ static void show_value(struct seq_file *m, const char *name, u64 value)
 	seq_printf(m, "%s %llu\n", name, value);
 }
 
-static u64 persistent_bytes(void)
-{
-	struct gom_persistent_info info;
-	u64 bytes = 0;
-	int cpu;
-
-	for (cpu = -2; cpu < (int)nr_cpu_ids; cpu++) {
-		if (cpu >= 0 && !cpu_possible(cpu))
-			continue;
-		gom_persistent_info(cpu, &info);
-		bytes += info.bytes;
-	}
-	return bytes;
-}
-
 /* The text of memstats; for the tests, whose threads have no debugfs mounted. */
 int gom_debugfs_memstats(struct seq_file *m)
 {
 	struct gom_large_figures large;
+	struct gom_tiny_figures tiny;
+	struct gom_sbrk_figures sbrk;
 	struct gom_memstats ms;
 	char name[32];
 	int i;
 
 	gom_memstats_read(&ms);
 	gom_large_read(&large);
+	gom_tiny_read(-1, &tiny);
+	gom_sbrk_read(&sbrk);
 	show_value(m, "alloc", ms.alloc);
 	show_value(m, "sys", ms.sys);
 	show_value(m, "mallocs", ms.mallocs);
@@ -72,13 +62,16 @@ int gom_debugfs_memstats(struct seq_file *m)
 	show_value(m, "large_mallocs", large.mallocs);
 	show_value(m, "large_frees", large.frees);
 	show_value(m, "large_inuse", (u64)large.pages << PAGE_SHIFT);
+	show_value(m, "tiny_mallocs", tiny.mallocs);
+	show_value(m, "tiny_frees", tiny.frees);
 	show_value(m, "mspan_inuse", ms.mspan_inuse);
-	show_value(m, "mspan_sys", ms.stat[GOM_MSPAN_SYS]);
 	show_value(m, "mcache_inuse", ms.mcache_inuse);
-	show_value(m, "mcache_sys", ms.stat[GOM_MCACHE_SYS]);
-	show_value(m, "pagemap_sys", ms.stat[GOM_PAGEMAP_SYS]);
-	show_value(m, "other_sys", ms.stat[GOM_OTHER_SYS]);
-	show_value(m, "persistent", persistent_bytes());
+	for (i = 0; i < GOM_NR_STATS; i++)
+		show_value(m, gom_stat_names[i], ms.stat[i]);
+	show_value(m, "persistent", gom_persistent_bytes());
+	show_value(m, "sbrk", gom_sbrk);
+	show_value(m, "sbrk_mallocs", sbrk.mallocs);
+	show_value(m, "sbrk_bytes", sbrk.bytes);
 	for (i = 0; i < GOM_NR_MISUSES; i++) {
 		snprintf(name, sizeof(name), "misuse_%s", gom_misuse_names[i]);
 		show_value(m, name, gom_misuse_count(i));
@@ -97,7 +90,7 @@ DEFINE_SHOW_ATTRIBUTE(memstats);
 
 static void *class_start(struct seq_file *m, loff_t *pos)
 {
-	return *pos < GOM_NR_CLASSES ? (void *)(unsigned long)(*pos + 1) : NULL;
+	return *pos < GOM_NR_SPAN_CLASSES ? (void *)(unsigned long)(*pos + 1) : NULL;
 }
 
 static void *class_next(struct seq_file *m, void *v, loff_t *pos)
@@ -122,8 +115,12 @@ static int class_show(struct seq_file *m, void *v)
 		return 0;
 	}
 	gom_class_read(class, &fig);
-	seq_printf(m, "%5u %5u %5u %7u %3zu.%02zu %10llu %10llu %10llu %7llu %7llu %7lu %10zu\n",
-		   class, cl->size, cl->npages, cl->nelems,
+	if (class == GOM_CLASS_TINY)
+		seq_puts(m, " tiny");
+	else
+		seq_printf(m, "%5u", class);
+	seq_printf(m, " %5u %5u %7u %3zu.%02zu %10llu %10llu %10llu %7llu %7llu %7lu %10zu\n",
+		   cl->size, cl->npages, cl->nelems,
 		   (span - cl->nelems * cl->size) * 100 / span,
 		   (span - cl->nelems * cl->size) * 10000 / span % 100,
 		   fig.mallocs - fig.frees, fig.mallocs, fig.frees, fig.cached, fig.depot,
@@ -179,11 +176,12 @@ static int cpu_show(struct seq_file *m, void *v)
 		seq_puts(m, "cpu  size      mallocs        frees         hits  refills  flushes  limit objects     bytes\n");
 		return 0;
 	}
-	for (i = 1; i < GOM_NR_CLASSES; i++) {
+	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++) {
 		gom_mcache_read(cpu, i, &f);
 		if (!f.mallocs && !f.frees && !f.held)
 			continue;
-		snprintf(name, sizeof(name), "%u", gom_classes[i].size);
+		snprintf(name, sizeof(name), i == GOM_CLASS_TINY ? "tiny" : "%u",
+			 gom_classes[i].size);
 		show_mcache_line(m, cpu, name, &f, (u64)f.held * gom_classes[i].size);
 		sum.mallocs += f.mallocs;
 		sum.frees += f.frees;
@@ -200,6 +198,23 @@ static const struct seq_operations mcache_sops = {
 	.start = cpu_start, .next = cpu_next, .stop = line_stop, .show = cpu_show,
 };
 DEFINE_SEQ_ATTRIBUTE(mcache);
+
+/* === tiny: a header, then a line for each CPU === */
+
+static int tiny_show(struct seq_file *m, void *v)
+{
+	struct gom_tiny_figures f;
+	int cpu;
+
+	seq_puts(m, "cpu      mallocs        frees       undone      blocks open room\n");
+	for_each_possible_cpu(cpu) {
+		gom_tiny_read(cpu, &f);
+		seq_printf(m, "%3d %12llu %12llu %12llu %11llu %4u %4u\n", cpu, f.mallocs, f.frees,
+			   f.undone, f.opened, f.open, f.room);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(tiny);
 
 /* === mheap === */
 
@@ -241,6 +256,23 @@ DEFINE_SHOW_ATTRIBUTE(mheap);
 
 /* === persistent === */
 
+static void show_askers(struct seq_file *m)
+{
+	struct gom_persistent_asker who;
+	unsigned int i;
+
+	seq_puts(m, "\nbooked as        requests      bytes asked by\n");
+	for (i = 0; gom_persistent_read_asker(i, &who); i++) {
+		if (!who.requests)
+			continue;
+		seq_printf(m, "%-14s %10llu %10llu ", gom_stat_names[who.stat], who.requests, who.bytes);
+		if (who.caller)
+			seq_printf(m, "%ps\n", (void *)who.caller);
+		else
+			seq_puts(m, "others\n");
+	}
+}
+
 static int persistent_show(struct seq_file *m, void *v)
 {
 	struct gom_persistent_info info;
@@ -257,6 +289,7 @@ static int persistent_show(struct seq_file *m, void *v)
 			   cpu == -2 ? "direct" : cpu == -1 ? "global" : name,
 			   info.chunks, info.bytes, info.used, info.wasted);
 	}
+	show_askers(m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(persistent);
@@ -310,6 +343,7 @@ void gom_debugfs_init(void)
 	debugfs_create_file("memstats", 0400, root, NULL, &memstats_fops);
 	debugfs_create_file("sizeclasses", 0400, root, NULL, &sizeclasses_fops);
 	debugfs_create_file("mcache", 0400, root, NULL, &mcache_fops);
+	debugfs_create_file("tiny", 0400, root, NULL, &tiny_fops);
 	debugfs_create_file("mheap", 0400, root, NULL, &mheap_fops);
 	debugfs_create_file("persistent", 0400, root, NULL, &persistent_fops);
 	debugfs_create_file("control", 0600, root, NULL, &control_fops);

@@ -30,7 +30,10 @@ enum gom_stat {
 	GOM_OTHER_SYS,		/* persistent memory nobody has claimed yet */
 	GOM_MSPAN_SYS,		/* span records */
 	GOM_MCACHE_SYS,		/* magazines and per-CPU caches */
+	GOM_MCENTRAL_SYS,	/* mcentrals */
+	GOM_MHEAP_SYS,		/* heaps */
 	GOM_PAGEMAP_SYS,	/* page-map directory and descriptors */
+	GOM_SBRK_SYS,		/* objects of sbrk mode */
 	GOM_NR_STATS,
 };
 

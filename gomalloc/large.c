@@ -29,6 +29,17 @@ static struct gom_span *get_span(size_t size, int nid, gfp_t gfp)
 	return gom_mheap_alloc(0, npages, natural_align(size), nid, gfp);
 }
 
+/* Is @size one that anybody may ask for?  Reports it if not, unless @gfp forbids. */
+bool gom_size_possible(size_t size, gfp_t gfp, unsigned long caller)
+{
+	if (size <= GOM_MAX_SIZE)
+		return true;
+	if (!(gfp & __GFP_NOWARN))
+		gom_report(GOM_BAD_SIZE, caller, "allocation of %zu bytes, the most is %zu",
+			   size, GOM_MAX_SIZE);
+	return false;
+}
+
 /**
  * gom_large_alloc - allocate whole pages
  * @size: bytes wanted, not 0
@@ -44,12 +55,8 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	bool zero = want_init_on_alloc(gfp);
 	struct gom_span *s;
 
-	if (size > GOM_MAX_SIZE) {
-		if (!(gfp & __GFP_NOWARN))
-			gom_report(GOM_BAD_SIZE, caller, "allocation of %zu bytes, the most is %zu",
-				   size, GOM_MAX_SIZE);
+	if (!gom_size_possible(size, gfp, caller))
 		return NULL;
-	}
 	s = get_span(size, nid, gfp & ~__GFP_ZERO);
 	if (!s)
 		return NULL;

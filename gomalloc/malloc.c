@@ -37,6 +37,7 @@
 #include "mcentral.h"
 #include "mheap.h"
 #include "report.h"
+#include "sbrk.h"
 
 /* Flags that matter to where memory comes from; the rest is ours to heed. */
 #define PAGE_GFP	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS |	\
@@ -77,20 +78,6 @@ static __always_inline void *take(unsigned long slot)
 	return p;
 }
 
-/* A tiny object that did not go straight through. */
-static noinline void *tiny_slow(size_t size, gfp_t gfp)
-{
-	void *p;
-
-	might_alloc(gfp);
-	p = gom_tiny_alloc_slow(size, gfp & PAGE_GFP);
-	if (p == ERR_PTR(-EBUSY))
-		return __gom_malloc(size, gfp);
-	kmemleak_alloc(p, size, 1, gfp);
-	kmemleak_no_scan(p);
-	return p;
-}
-
 /* Whole pages; @gfp may name the DMA zone. */
 static void *alloc_large(size_t size, gfp_t gfp, int nid, unsigned long caller)
 {
@@ -100,14 +87,41 @@ static void *alloc_large(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	return p;
 }
 
-/* Memory for a zone, from pages of its own; what is no zone of ours is refused. */
+/* @gfp without what is no zone of ours, which is reported. */
+static gfp_t check_zone(gfp_t gfp, unsigned long caller)
+{
+	if (!(gfp & ZONE_GFP & ~__GFP_DMA))
+		return gfp;
+	gom_report(GOM_BAD_GFP, caller, "allocation with gfp %pGg: no highmem or DMA32 here", &gfp);
+	return gfp & (~ZONE_GFP | __GFP_DMA);
+}
+
+static void *sbrk_alloc(size_t size, gfp_t gfp, unsigned long caller)
+{
+	gfp = check_zone(gfp, caller) & (PAGE_GFP | __GFP_DMA);
+	return gom_sbrk_alloc(size, 0, gfp, caller);
+}
+
+/* A tiny object that did not go straight through. */
+static noinline void *tiny_slow(size_t size, gfp_t gfp)
+{
+	void *p;
+
+	might_alloc(gfp);
+	if (unlikely(gom_sbrk))
+		return sbrk_alloc(size, gfp, _RET_IP_);
+	p = gom_tiny_alloc_slow(size, gfp & PAGE_GFP);
+	if (p == ERR_PTR(-EBUSY))
+		return __gom_malloc(size, gfp);
+	kmemleak_alloc(p, size, 1, gfp);
+	kmemleak_no_scan(p);
+	return p;
+}
+
+/* Memory for a zone, from pages of its own. */
 static void *alloc_zone(size_t size, gfp_t gfp, int nid, unsigned long caller)
 {
-	if (gfp & ZONE_GFP & ~__GFP_DMA) {
-		gom_report(GOM_BAD_GFP, caller, "allocation with gfp %pGg: no highmem or DMA32 here",
-			   &gfp);
-		gfp &= ~ZONE_GFP | __GFP_DMA;
-	}
+	gfp = check_zone(gfp, caller);
 	if (gfp & __GFP_DMA)
 		return alloc_large(size, gfp, nid, caller);
 	return gom_malloc_node(size, gfp, nid);
@@ -143,6 +157,8 @@ static noinline void *alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsi
 	if (!size)
 		return ZERO_SIZE_PTR;
 	might_alloc(gfp);
+	if (unlikely(gom_sbrk))
+		return sbrk_alloc(size, gfp, caller);
 	if (gfp & ZONE_GFP)
 		return alloc_zone(size, gfp, NUMA_NO_NODE, caller);
 	if (!class)
@@ -222,7 +238,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
 	void *p;
 
-	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size)
+	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_sbrk)
 		return __gom_malloc(size, gfp);
 	might_alloc(gfp);
 	if (gfp & ZONE_GFP)
@@ -265,7 +281,7 @@ static noinline void free_slow(const void *p, unsigned long caller)
 	unsigned int slot = gom_entry_slot(entry);
 	u32 off = gom_entry_offset(entry, p);
 
-	if (ZERO_OR_NULL_PTR(p))
+	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
 		return;
 	if (!slot) {
 		gom_report(GOM_BAD_FREE_FOREIGN, caller, "free of %p, which is not gomalloc's", p);
@@ -344,6 +360,8 @@ static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned 
 	unsigned int is = gom_entry_slot(gom_pagemap_entry(p));
 	unsigned int said = slot ? slot >> GOM_SLOT_SHIFT : GOM_SLOT_LARGE;
 
+	if (gom_sbrk)
+		return;
 	if (!ZERO_OR_NULL_PTR(p) && is && is != GOM_SLOT_IDLE && is != said &&
 	    is != GOM_SLOT_LARGE)
 		gom_report(GOM_BAD_FREE_SIZE, caller,
@@ -416,6 +434,10 @@ static void *object_at(const void *p, size_t *size)
 	const struct gom_class *cl;
 	struct gom_span *s;
 
+	if (unlikely(gom_sbrk)) {
+		*size = gom_sbrk_size(p);
+		return *size ? (void *)p : NULL;
+	}
 	if (!slot || slot == GOM_SLOT_IDLE)
 		return NULL;
 	if (slot == GOM_SLOT_LARGE) {
@@ -655,6 +677,8 @@ void __gom_free_rcu(struct rcu_head *head)
 {
 	size_t size;
 
+	if (gom_sbrk)
+		return;
 	if (object_at(head, &size))
 		call_rcu(head, free_rcu_callback);
 	else

@@ -494,10 +494,9 @@ static int init_cpu(int cpu, u8 mode)
 	return 0;
 }
 
-/* @debug: let every call take the slow path, which then goes by mcentral. */
-int gom_mcache_init(bool debug)
+/* @mode: bits of @mallocing that stay set, so that every call takes the slow path. */
+int gom_mcache_init(u8 mode)
 {
-	u8 mode = debug ? GOM_MALLOCING_DEBUG : 0;
 	int cpu, err;
 
 	/* Each object must be told to kmemleak, each freed one may have to be cleared. */

@@ -56,6 +56,7 @@ struct gom_slot {
 #define GOM_MALLOCING		0x01	/* somebody is inside */
 #define GOM_MALLOCING_HOOKED	0x02	/* there is more to a call than moving an object */
 #define GOM_MALLOCING_DEBUG	0x04	/* debug=1: every object goes by mcentral */
+#define GOM_MALLOCING_SBRK	0x08	/* sbrk=1: there is no cache at all */
 
 /**
  * struct gom_mcache_class - the rest of one class in one CPU's cache
@@ -205,7 +206,7 @@ struct gom_mcache_figures {
 	unsigned int limit;
 };
 
-int gom_mcache_init(bool debug);
+int gom_mcache_init(u8 mode);
 void gom_mcache_exit(void);
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);

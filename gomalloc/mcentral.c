@@ -39,7 +39,7 @@ static int init_node(int nid)
 	unsigned int i;
 
 	c = gom_persistent_alloc_gfp(GOM_NR_SPAN_CLASSES * sizeof(*c), SMP_CACHE_BYTES,
-				     GOM_OTHER_SYS, GFP_KERNEL);
+				     GOM_MCENTRAL_SYS, GFP_KERNEL);
 	if (!c)
 		return -ENOMEM;
 	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++) {
@@ -58,7 +58,7 @@ int gom_mcentral_init(void)
 	int nid, err;
 
 	gom_mcentrals = gom_persistent_alloc_gfp(nr_node_ids * sizeof(*gom_mcentrals), 0,
-						 GOM_OTHER_SYS, GFP_KERNEL);
+						 GOM_MCENTRAL_SYS, GFP_KERNEL);
 	if (!gom_mcentrals)
 		return -ENOMEM;
 	for_each_gom_node(nid) {

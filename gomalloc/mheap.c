@@ -28,7 +28,7 @@ static int init_node(int nid)
 	struct gom_mheap *h;
 	unsigned int i;
 
-	h = gom_persistent_alloc_gfp(sizeof(*h), SMP_CACHE_BYTES, GOM_OTHER_SYS, GFP_KERNEL);
+	h = gom_persistent_alloc_gfp(sizeof(*h), SMP_CACHE_BYTES, GOM_MHEAP_SYS, GFP_KERNEL);
 	if (!h)
 		return -ENOMEM;
 	spin_lock_init(&h->lock);
@@ -45,7 +45,7 @@ int gom_mheap_init(void)
 	int nid, err = 0;
 
 	gom_mheaps = gom_persistent_alloc_gfp(nr_node_ids * sizeof(*gom_mheaps), 0,
-					      GOM_OTHER_SYS, GFP_KERNEL);
+					      GOM_MHEAP_SYS, GFP_KERNEL);
 	if (!gom_mheaps)
 		return -ENOMEM;
 	for_each_online_node(nid) {

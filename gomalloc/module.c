@@ -20,12 +20,16 @@
 #include "mheap.h"
 #include "pagemap.h"
 #include "persistent.h"
+#include "sbrk.h"
 #include "shrinker.h"
 #include "stats.h"
 
 static bool debug;
 module_param(debug, bool, 0400);
 MODULE_PARM_DESC(debug, "bypass the per-CPU caches so that every second free is seen, and check sized frees (default: off)");
+
+module_param_named(sbrk, gom_sbrk, bool, 0400);
+MODULE_PARM_DESC(sbrk, "replace the allocator by a pointer that moves up: nothing is ever freed before the module goes (default: off)");
 
 module_param_named(mcache_kb, gom_mcache_kb, uint, 0400);
 MODULE_PARM_DESC(mcache_kb, "most memory that one CPU's cache may hold, in KiB, 0 to 65536 (default: 1024)");
@@ -67,7 +71,9 @@ static int __init gom_init(void)
 	err = gom_mcentral_init();
 	if (err)
 		goto no_mheap;
-	err = gom_mcache_init(debug);
+	gom_sbrk_init();
+	err = gom_mcache_init((debug ? GOM_MALLOCING_DEBUG : 0) |
+			      (gom_sbrk ? GOM_MALLOCING_SBRK : 0));
 	if (err)
 		goto no_mheap;
 	err = gom_shrinker_init();
@@ -75,7 +81,7 @@ static int __init gom_init(void)
 		goto no_shrinker;
 	gom_debugfs_init();
 	pr_info("loaded: %u size classes up to %u bytes%s\n", GOM_NR_CLASSES - 1,
-		GOM_MAX_SMALL_SIZE, debug ? ", debug" : "");
+		GOM_MAX_SMALL_SIZE, gom_sbrk ? ", sbrk: nothing is freed" : debug ? ", debug" : "");
 	return 0;
 
 no_shrinker:

@@ -15,6 +15,7 @@
  * so that this may sleep when the caller may, and PREEMPT_RT is content.
  * The list of chunks only grows and is read only when nobody allocates.
  */
+#include <linux/kmemleak.h>
 #include <linux/llist.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -24,6 +25,7 @@
 #include "compat.h"
 #include "persistent.h"
 #include "report.h"
+#include "sbrk.h"
 #include "stats.h"
 
 unsigned int gom_persistent_chunk_kb = 256;
@@ -35,21 +37,31 @@ struct chunk {
 	size_t bytes;
 };
 
+/* What was asked for under one name. */
+struct account {
+	u64 requests;
+	u64 bytes;
+};
+
 /* One bump allocator: [pos, end) is free. */
 struct bump {
 	char *pos;
 	char *end;
 	struct gom_persistent_info info;
+	struct account account[GOM_NR_STATS];
 	u8 busy;
 };
 
 static DEFINE_PER_CPU(struct bump, cpu_bump);
 static DEFINE_RAW_SPINLOCK(global_lock);	/* protects global_bump */
 static struct bump global_bump;
-static atomic64_t direct_chunks, direct_bytes;
+static DEFINE_RAW_SPINLOCK(direct_lock);	/* protects what follows */
+static struct gom_persistent_info direct_info;
+static struct account direct_account[GOM_NR_STATS];
+
 static LLIST_HEAD(all_chunks);
 
-static void *bump_take(struct bump *b, size_t size, size_t align)
+static void *bump_take(struct bump *b, size_t size, size_t align, enum gom_stat stat)
 {
 	char *p = PTR_ALIGN(b->pos, align);
 
@@ -58,6 +70,8 @@ static void *bump_take(struct bump *b, size_t size, size_t align)
 	b->info.used += size;
 	b->info.wasted += p - b->pos;
 	b->pos = p + size;
+	b->account[stat].requests++;
+	b->account[stat].bytes += size;
 	return p;
 }
 
@@ -76,7 +90,7 @@ static void bump_refill(struct bump *b, struct chunk *chunk)
  * Take from this CPU's bump, after moving it on to @chunk if one is given.
  * False if an interrupt hit the CPU in here: then nothing was done.
  */
-static bool take_local(size_t size, size_t align, struct chunk *chunk, void **p)
+static bool take_local(size_t size, size_t align, enum gom_stat stat, struct chunk *chunk, void **p)
 {
 	bool mine;
 	struct bump *b;
@@ -89,7 +103,7 @@ static bool take_local(size_t size, size_t align, struct chunk *chunk, void **p)
 		barrier();
 		if (chunk)
 			bump_refill(b, chunk);
-		*p = bump_take(b, size, align);
+		*p = bump_take(b, size, align, stat);
 		barrier();
 		WRITE_ONCE(b->busy, 0);
 	}
@@ -97,7 +111,17 @@ static bool take_local(size_t size, size_t align, struct chunk *chunk, void **p)
 	return mine;
 }
 
-static void *take_global(size_t size, size_t align, struct chunk *chunk)
+/*
+ * For the tests: what an interrupt does in here that came in the middle of an
+ * operation of this CPU.  Preemption is off in between.
+ */
+void gom_persistent_set_busy(bool busy)
+{
+	this_cpu_write(cpu_bump.busy, busy);
+}
+GOM_EXPORT_FOR_TEST(gom_persistent_set_busy);
+
+static void *take_global(size_t size, size_t align, enum gom_stat stat, struct chunk *chunk)
 {
 	unsigned long flags;
 	void *p;
@@ -105,9 +129,16 @@ static void *take_global(size_t size, size_t align, struct chunk *chunk)
 	raw_spin_lock_irqsave(&global_lock, flags);
 	if (chunk)
 		bump_refill(&global_bump, chunk);
-	p = bump_take(&global_bump, size, align);
+	p = bump_take(&global_bump, size, align, stat);
 	raw_spin_unlock_irqrestore(&global_lock, flags);
 	return p;
+}
+
+/* Pointers in metadata lead nowhere else; those in objects of sbrk mode may. */
+static void tell_kmemleak(const void *chunk, size_t bytes, gfp_t gfp)
+{
+	if (gom_sbrk)
+		kmemleak_alloc(chunk, bytes, 0, gfp);
 }
 
 /* A zeroed chunk with room for @need bytes: the full size, or what there is. */
@@ -131,19 +162,19 @@ static struct chunk *new_chunk(size_t need, gfp_t gfp)
 		return NULL;
 	chunk->base = chunk;
 	chunk->bytes = bytes;
+	tell_kmemleak(chunk, bytes, gfp);
 	llist_add(&chunk->node, &all_chunks);
-	gom_stat_add(GOM_OTHER_SYS, bytes);
 	return chunk;
 }
 
-static void *alloc_bumped(size_t size, size_t align, gfp_t gfp)
+static void *alloc_bumped(size_t size, size_t align, enum gom_stat stat, gfp_t gfp)
 {
 	struct chunk *chunk = NULL;
 	void *p = NULL;
 
 	for (;;) {
-		if (!take_local(size, align, chunk, &p))
-			p = take_global(size, align, chunk);
+		if (!take_local(size, align, stat, chunk, &p))
+			p = take_global(size, align, stat, chunk);
 		if (p)
 			return p;
 		chunk = new_chunk(size + align, gfp);
@@ -152,23 +183,36 @@ static void *alloc_bumped(size_t size, size_t align, gfp_t gfp)
 	}
 }
 
-static void *alloc_direct(size_t size, gfp_t gfp)
+static void account_direct(size_t size, size_t pages_size, enum gom_stat stat)
 {
-	struct chunk *record = alloc_bumped(sizeof(*record), sizeof(void *), gfp);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&direct_lock, flags);
+	direct_info.chunks++;
+	direct_info.bytes += pages_size;
+	direct_info.used += size;
+	direct_info.wasted += pages_size - size;
+	direct_account[stat].requests++;
+	direct_account[stat].bytes += size;
+	raw_spin_unlock_irqrestore(&direct_lock, flags);
+}
+
+static void *alloc_direct(size_t size, enum gom_stat stat, gfp_t gfp)
+{
+	struct chunk *record = alloc_bumped(sizeof(*record), sizeof(void *), GOM_OTHER_SYS,
+					    gfp & ~__GFP_DMA);
 	void *p;
 
 	if (!record)
 		return NULL;
-	size = PAGE_ALIGN(size);
-	p = alloc_pages_exact(size, gfp | __GFP_ZERO);
+	p = alloc_pages_exact(PAGE_ALIGN(size), gfp | __GFP_ZERO);
 	if (!p)
 		return NULL;
 	record->base = p;
-	record->bytes = size;
+	record->bytes = PAGE_ALIGN(size);
+	tell_kmemleak(p, record->bytes, gfp);
 	llist_add(&record->node, &all_chunks);
-	atomic64_inc(&direct_chunks);
-	atomic64_add(size, &direct_bytes);
-	gom_stat_add(GOM_OTHER_SYS, size);
+	account_direct(size, record->bytes, stat);
 	return p;
 }
 
@@ -189,6 +233,75 @@ static bool valid_request(size_t size, size_t align, enum gom_stat stat, unsigne
 	return false;
 }
 
+/* === Who asked === */
+
+#define MAX_ASKERS	64U
+
+/* A place in the code that asks under one name; made once, never changed. */
+struct asker {
+	unsigned long caller;
+	enum gom_stat stat;
+};
+
+static struct asker askers[MAX_ASKERS];	/* the last one stands for all without a place */
+static DEFINE_PER_CPU(struct gom_persistent_asker[MAX_ASKERS], asked);
+
+/* The place for @caller; two who come first at the same time get one or two. */
+static unsigned int find_asker(unsigned long caller, enum gom_stat stat)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_ASKERS - 1; i++) {
+		if (READ_ONCE(askers[i].caller) == caller && askers[i].stat == stat)
+			break;
+		if (!askers[i].caller && !cmpxchg(&askers[i].caller, 0, caller)) {
+			askers[i].stat = stat;
+			break;
+		}
+	}
+	return i;
+}
+
+static void count_asker(unsigned long caller, enum gom_stat stat, size_t size)
+{
+	unsigned int i = find_asker(caller, stat);
+
+	this_cpu_inc(asked[i].requests);
+	this_cpu_add(asked[i].bytes, size);
+}
+
+/* The @nr-th place that asked; false if there are no more. */
+bool gom_persistent_read_asker(unsigned int nr, struct gom_persistent_asker *who)
+{
+	int cpu;
+
+	if (nr >= MAX_ASKERS)
+		return false;
+	*who = (struct gom_persistent_asker) {
+		.caller = READ_ONCE(askers[nr].caller),
+		.stat = askers[nr].stat,
+	};
+	for_each_possible_cpu(cpu) {
+		who->requests += READ_ONCE(per_cpu(asked, cpu)[nr].requests);
+		who->bytes += READ_ONCE(per_cpu(asked, cpu)[nr].bytes);
+	}
+	return true;
+}
+GOM_EXPORT_FOR_TEST(gom_persistent_read_asker);
+
+/* === The interface === */
+
+/*
+ * Memory from a chunk, or from pages if it is much or for a zone, booked under
+ * @stat, of which the caller knows that the request makes sense.
+ */
+void *gom_persistent_bump(size_t size, size_t align, enum gom_stat stat, gfp_t gfp)
+{
+	if (size >= GOM_PERSISTENT_MAX_BLOCK || unlikely(gfp & __GFP_DMA))
+		return alloc_direct(size, stat, gfp);
+	return alloc_bumped(size, align, stat, gfp);
+}
+
 static void *persistent_alloc(size_t size, size_t align, enum gom_stat stat, gfp_t gfp,
 			      unsigned long caller)
 {
@@ -196,14 +309,9 @@ static void *persistent_alloc(size_t size, size_t align, enum gom_stat stat, gfp
 
 	if (!valid_request(size, align, stat, caller))
 		return NULL;
-	if (size >= GOM_PERSISTENT_MAX_BLOCK)
-		p = alloc_direct(size, gfp);
-	else
-		p = alloc_bumped(size, align ?: GOM_PERSISTENT_ALIGN, gfp);
-	if (p && stat != GOM_OTHER_SYS) {
-		gom_stat_add(stat, size);
-		gom_stat_sub(GOM_OTHER_SYS, size);
-	}
+	p = gom_persistent_bump(size, align ?: GOM_PERSISTENT_ALIGN, stat, gfp);
+	if (p)
+		count_asker(caller, stat, size);
 	return p;
 }
 
@@ -238,17 +346,42 @@ EXPORT_SYMBOL_GPL(gom_persistent_alloc);
 void gom_persistent_info(int cpu, struct gom_persistent_info *info)
 {
 	if (cpu == -2)
-		*info = (struct gom_persistent_info) {
-			.chunks = atomic64_read(&direct_chunks),
-			.bytes = atomic64_read(&direct_bytes),
-			.used = atomic64_read(&direct_bytes),
-		};
+		*info = direct_info;
 	else if (cpu == -1)
 		*info = global_bump.info;
 	else
 		*info = per_cpu(cpu_bump, cpu).info;
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_info);
+
+static void add_account(const struct account *account, struct gom_persistent_asker *sum)
+{
+	sum->requests += READ_ONCE(account->requests);
+	sum->bytes += READ_ONCE(account->bytes);
+}
+
+/* All that was asked for under one name. */
+void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *sum)
+{
+	int cpu;
+
+	*sum = (struct gom_persistent_asker) { .stat = stat };
+	for_each_possible_cpu(cpu)
+		add_account(&per_cpu(cpu_bump, cpu).account[stat], sum);
+	add_account(&global_bump.account[stat], sum);
+	add_account(&direct_account[stat], sum);
+}
+
+/* Bytes taken from the page allocator. */
+u64 gom_persistent_bytes(void)
+{
+	u64 bytes = direct_info.bytes + global_bump.info.bytes;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		bytes += READ_ONCE(per_cpu(cpu_bump, cpu).info.bytes);
+	return bytes;
+}
 
 /* The last act of the module: nothing that lived here may be touched after. */
 void gom_persistent_free_all(void)
@@ -258,6 +391,8 @@ void gom_persistent_free_all(void)
 
 	/* Records of direct blocks lie inside chunks: the blocks go first. */
 	llist_for_each_entry_safe(chunk, next, node, node) {
+		if (gom_sbrk)
+			kmemleak_free(chunk->base);
 		if (chunk->base != chunk) {
 			free_pages_exact(chunk->base, chunk->bytes);
 		} else {

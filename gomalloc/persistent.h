@@ -30,7 +30,26 @@ struct gom_persistent_info {
 	u64 wasted;
 };
 
+/**
+ * struct gom_persistent_asker - a place in the code that asked for memory
+ * @caller: the place; 0 for all that came when there was no room for another
+ * @stat: the name it asked under
+ * @requests: how often
+ * @bytes: how much
+ */
+struct gom_persistent_asker {
+	unsigned long caller;
+	enum gom_stat stat;
+	u64 requests;
+	u64 bytes;
+};
+
 void *gom_persistent_alloc_gfp(size_t size, size_t align, enum gom_stat stat, gfp_t gfp);
+void *gom_persistent_bump(size_t size, size_t align, enum gom_stat stat, gfp_t gfp);
+bool gom_persistent_read_asker(unsigned int nr, struct gom_persistent_asker *who);
+void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *sum);
+u64 gom_persistent_bytes(void);
+void gom_persistent_set_busy(bool busy);
 void gom_persistent_info(int cpu, struct gom_persistent_info *info);
 void gom_persistent_free_all(void);
 

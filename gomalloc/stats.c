@@ -19,19 +19,44 @@
 #include "mcache.h"
 #include "mcentral.h"
 #include "mheap.h"
+#include "persistent.h"
+#include "sbrk.h"
 #include "stats.h"
+
+const char * const gom_stat_names[GOM_NR_STATS] = {
+	[GOM_OTHER_SYS]		= "other_sys",
+	[GOM_MSPAN_SYS]		= "mspan_sys",
+	[GOM_MCACHE_SYS]	= "mcache_sys",
+	[GOM_MCENTRAL_SYS]	= "mcentral_sys",
+	[GOM_MHEAP_SYS]		= "mheap_sys",
+	[GOM_PAGEMAP_SYS]	= "pagemap_sys",
+	[GOM_SBRK_SYS]		= "sbrk_sys",
+};
 
 static atomic_long_t booked[GOM_NR_STATS];
 
-/* Book @bytes under @stat. */
+/* Book @bytes of memory that is not persistent under @stat. */
 void gom_stat_add(enum gom_stat stat, size_t bytes)
 {
 	atomic_long_add(bytes, &booked[stat]);
 }
 
-void gom_stat_sub(enum gom_stat stat, size_t bytes)
+/* What persistent memory nobody has been given, or has under no other name, is "other". */
+static void read_stats(u64 *stat)
 {
-	atomic_long_sub(bytes, &booked[stat]);
+	struct gom_persistent_asker sum;
+	u64 other = gom_persistent_bytes();
+	unsigned int i;
+
+	for (i = 0; i < GOM_NR_STATS; i++) {
+		gom_persistent_read_stat(i, &sum);
+		stat[i] = atomic_long_read(&booked[i]);
+		if (i == GOM_OTHER_SYS)
+			continue;
+		stat[i] += sum.bytes;
+		other -= sum.bytes;
+	}
+	stat[GOM_OTHER_SYS] += other;
 }
 
 static void add_central(struct gom_mcentral *c, struct gom_class_figures *fig)
@@ -87,6 +112,7 @@ void gom_memstats_read(struct gom_memstats *m)
 {
 	struct gom_large_figures large;
 	struct gom_tiny_figures tiny;
+	struct gom_sbrk_figures sbrk;
 	struct gom_class_figures fig;
 	unsigned int i;
 
@@ -102,16 +128,18 @@ void gom_memstats_read(struct gom_memstats *m)
 	gom_tiny_read(-1, &tiny);
 	m->mallocs += tiny.mallocs;
 	m->frees += tiny.frees;
+	gom_sbrk_read(&sbrk);
+	m->mallocs += sbrk.mallocs;
+	m->alloc += sbrk.bytes;
 	gom_large_read(&large);
 	m->mallocs += large.mallocs;
 	m->frees += large.frees;
 	m->alloc += (u64)large.pages << PAGE_SHIFT;
 	add_heaps(m);
 	m->sys = m->heap_sys;
-	for (i = 0; i < GOM_NR_STATS; i++) {
-		m->stat[i] = atomic_long_read(&booked[i]);
+	read_stats(m->stat);
+	for (i = 0; i < GOM_NR_STATS; i++)
 		m->sys += m->stat[i];
-	}
 	m->mspan_inuse = gom_mheap_record_bytes();
 	m->mcache_inuse = gom_magazine_bytes();
 }
@@ -142,6 +170,11 @@ u64 gom_stats_report_live(void)
 	live = m.mallocs - m.frees;
 	if (!live)
 		return 0;
+	if (gom_sbrk) {
+		pr_info("sbrk: %llu objects, %llu bytes, in %llu bytes go back\n", live, m.alloc,
+			m.stat[GOM_SBRK_SYS]);
+		return live;
+	}
 	pr_warn("%llu objects are still in use, %llu bytes; their memory is taken back:\n",
 		live, m.alloc);
 	for (i = 1; i < GOM_NR_CLASSES; i++)

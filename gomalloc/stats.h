@@ -55,8 +55,9 @@ struct gom_memstats {
 	u64 stat[GOM_NR_STATS];
 };
 
+extern const char * const gom_stat_names[GOM_NR_STATS];
+
 void gom_stat_add(enum gom_stat stat, size_t bytes);
-void gom_stat_sub(enum gom_stat stat, size_t bytes);
 void gom_class_read(unsigned int class, struct gom_class_figures *fig);
 void gom_memstats_read(struct gom_memstats *m);
 u64 gom_stats_report_live(void);

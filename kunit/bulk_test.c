@@ -83,6 +83,7 @@ static void none_if_memory_runs_out(struct kunit *test)
 	struct gom_memstats m;
 	u64 before = live_objects();
 
+	needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_FALSE(test, gom_malloc_bulk(32768, GFP_NOWAIT | __GFP_NOWARN, n, p));
 	KUNIT_EXPECT_EQ(test, live_objects(), before);

@@ -51,6 +51,7 @@ static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
 	void *warm;
 	int cpu;
 
+	needs_heap(test);
 	/* The cache has objects, so that it would serve if it were asked. */
 	warm = gom_malloc(SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, warm);

@@ -25,6 +25,7 @@ static void they_take_exactly_their_pages(struct kunit *test)
 	unsigned int i;
 	void *p;
 
+	needs_heap(test);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		pages = DIV_ROUND_UP(sizes[i], PAGE_SIZE);
 		gom_memstats_read(&a);
@@ -61,6 +62,7 @@ static void dma_memory_is_pages_of_its_own(struct kunit *test)
 	unsigned long before = large_pages();
 	void *p = gom_malloc(100, GFP_KERNEL | __GFP_DMA);
 
+	needs_heap(test);
 	if (!IS_ENABLED(CONFIG_ZONE_DMA) && !p)
 		kunit_skip(test, "no memory for GFP_DMA");
 	KUNIT_ASSERT_NOT_NULL(test, p);

@@ -23,6 +23,7 @@ static void an_object_lives_through_a_grace_period(struct kunit *test)
 	u64 before = live_objects();
 	struct with_head *p;
 
+	needs_heap(test);
 	for (; size < 200000; size = size * 3 + 1) {
 		p = gom_malloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
@@ -41,6 +42,7 @@ static void an_object_lives_through_a_grace_period(struct kunit *test)
 
 static void a_scope_ends_its_object(struct kunit *test)
 {
+	needs_heap(test);
 #ifdef DEFINE_FREE
 	u64 before = live_objects();
 

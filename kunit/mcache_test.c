@@ -195,7 +195,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_mcache_suite = {
 	.name = "gomalloc_mcache",
-	.init = live_begin,
+	.init = heap_begin,
 	.exit = live_end,
 	.test_cases = cases,
 };

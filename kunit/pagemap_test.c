@@ -80,7 +80,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_pagemap_suite = {
 	.name = "gomalloc_pagemap",
-	.init = live_begin,
+	.init = heap_begin,
 	.exit = live_end,
 	.test_cases = cases,
 };

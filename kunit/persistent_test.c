@@ -3,6 +3,7 @@
  * The persistent allocator: alignment, zeroes, where bytes are booked, and large
  * blocks.  What these tests take stays taken until gomalloc is unloaded.
  */
+#include <linux/kallsyms.h>
 #include <linux/mm.h>
 
 #include "../gomalloc/compat.h"
@@ -56,10 +57,76 @@ static void a_large_block_comes_from_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b.bytes - a.bytes, (u64)GOM_PERSISTENT_MAX_BLOCK);
 }
 
+/* As an interrupt does that came in the middle of an operation of its CPU. */
+static void an_interrupt_inside_uses_the_global_chunk(struct kunit *test)
+{
+	struct gom_persistent_info a, b, mine_a, mine_b;
+	void *p;
+	int cpu;
+
+	preempt_disable();
+	cpu = smp_processor_id();
+	gom_persistent_info(-1, &a);
+	gom_persistent_info(cpu, &mine_a);
+	gom_persistent_set_busy(true);
+	p = gom_persistent_alloc(100, 8, GOM_OTHER_SYS);
+	gom_persistent_set_busy(false);
+	gom_persistent_info(-1, &b);
+	gom_persistent_info(cpu, &mine_b);
+	preempt_enable();
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, 100));
+	KUNIT_EXPECT_GE(test, b.used - a.used, 100ULL);
+	KUNIT_EXPECT_EQ(test, mine_b.used, mine_a.used);
+}
+
+/* No byte of a chunk is unaccounted for: used, lost, or still to be had. */
+static void chunks_add_up(struct kunit *test)
+{
+	struct gom_persistent_info a, b;
+	unsigned int i;
+
+	preempt_disable();
+	gom_persistent_info(smp_processor_id(), &a);
+	for (i = 0; i < 400; i++)	/* more than a chunk of 256 KiB */
+		if (!gom_persistent_alloc(1000 + i, 64, GOM_OTHER_SYS))
+			break;
+	gom_persistent_info(smp_processor_id(), &b);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, i, 400U);
+	KUNIT_EXPECT_GT(test, b.chunks, a.chunks);
+	KUNIT_EXPECT_GE(test, b.bytes, b.used + b.wasted);
+	KUNIT_EXPECT_GE(test, b.used - a.used, 400ULL * 1199);
+	KUNIT_EXPECT_GT(test, b.wasted, a.wasted);
+}
+
+/* This test's own function is among those who asked. */
+static void who_asked_is_known(struct kunit *test)
+{
+	struct gom_persistent_asker who;
+	char name[KSYM_SYMBOL_LEN];
+	unsigned int i, found = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, gom_persistent_alloc(48, 8, GOM_MHEAP_SYS));
+	for (i = 0; gom_persistent_read_asker(i, &who); i++) {
+		if (!who.requests || !who.caller)
+			continue;
+		snprintf(name, sizeof(name), "%ps", (void *)who.caller);
+		if (strstr(name, __func__) && who.stat == GOM_MHEAP_SYS) {
+			KUNIT_EXPECT_EQ(test, who.bytes, 48 * who.requests);
+			found++;
+		}
+	}
+	KUNIT_EXPECT_EQ(test, found, 1U);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(blocks_are_aligned_zero_and_disjoint),
 	KUNIT_CASE(bytes_move_to_the_statistic_that_is_named),
 	KUNIT_CASE(a_large_block_comes_from_pages),
+	KUNIT_CASE(an_interrupt_inside_uses_the_global_chunk),
+	KUNIT_CASE(chunks_add_up),
+	KUNIT_CASE(who_asked_is_known),
 	{}
 };
 

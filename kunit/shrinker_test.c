@@ -49,7 +49,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_shrinker_suite = {
 	.name = "gomalloc_shrinker",
-	.init = live_begin,
+	.init = heap_begin,
 	.exit = live_end,
 	.test_cases = cases,
 };

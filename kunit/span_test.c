@@ -73,7 +73,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_span_suite = {
 	.name = "gomalloc_span",
-	.init = live_begin,
+	.init = heap_begin,
 	.exit = live_end,
 	.test_cases = cases,
 };

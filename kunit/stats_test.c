@@ -146,7 +146,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_stats_suite = {
 	.name = "gomalloc_stats",
-	.init = live_begin,
+	.init = heap_begin,
 	.exit = live_end,
 	.test_cases = cases,
 };

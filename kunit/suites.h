@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/string.h>
 
+#include "../gomalloc/sbrk.h"
 #include "../gomalloc/stats.h"
 
 extern struct kunit_suite gomalloc_sizeclass_suite;
@@ -20,6 +21,7 @@ extern struct kunit_suite gomalloc_bulk_suite;
 extern struct kunit_suite gomalloc_misuse_suite;
 extern struct kunit_suite gomalloc_context_suite;
 extern struct kunit_suite gomalloc_shrinker_suite;
+extern struct kunit_suite gomalloc_sbrk_suite;
 extern struct kunit_suite gomalloc_persistent_suite;
 extern struct kunit_suite gomalloc_lifetime_suite;
 extern struct kunit_suite gomalloc_stats_suite;
@@ -44,6 +46,8 @@ static inline bool all_bytes(const void *p, u8 byte, size_t n)
 	return !memchr_inv(p, byte, n);
 }
 
+void needs_heap(struct kunit *test);
+int heap_begin(struct kunit *test);
 int live_begin(struct kunit *test);
 void live_end(struct kunit *test);
 

@@ -48,6 +48,7 @@ static int tiny_init(struct kunit *test)
 	struct gom_mcache *c;
 	int err;
 
+	needs_heap(test);
 	c = get_cpu_ptr(&gom_mcache);
 	err = c->mallocing & GOM_MALLOCING_DEBUG;
 	put_cpu_ptr(&gom_mcache);

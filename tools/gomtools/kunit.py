@@ -10,18 +10,19 @@ from .tally import Outcome
 from .ui import Failure
 
 SCRIPT = checkout.GUEST_SCRIPTS / "kunit.sh"
-START = "gomalloc: KUnit starts"
+START = re.compile(r"gomalloc: KUnit starts ?(.*)")
+END = "gomalloc: KUnit ended"
 SUMMARY = re.compile(r"Testing complete\. Ran \d+ tests:(.*)")
 TIMEOUT = {"uml-debug": 900}
 DEFAULT_TIMEOUT = 300
 
 
 def ktap(log):
-    """The KTAP in a kernel log: what the kunit module printed, under one header.
+    """The KTAP in a part of a kernel log: what the kunit module printed, under one header.
 
     A 6.1 kernel prints no header of the whole run when tests come in a module; a newer
     one does."""
-    lines = log.partition(START)[2].splitlines()[1:]
+    lines = log.partition(END)[0].splitlines()[1:]
     text = [re.sub(r"^(<\d+>)?\[ *\d+\.\d+\] ?", "", line) for line in lines]
     if any(re.fullmatch(r"KTAP version 1", line) for line in text):
         return "\n".join(text)
@@ -52,11 +53,13 @@ def run(ground, filter_glob="", source=checkout.ROOT):
                        TIMEOUT.get(ground.name, DEFAULT_TIMEOUT), append,
                        checkout.LOGS / f"kunit-{ground.name}.log")
     outcome = Outcome(f"KUnit on {ground.describe()}", seconds=result.seconds)
-    if START in result.log:
-        outcome.text, counts = parse(ktap(result.log))
-        outcome.passed = counts.get("passed", 0)
-        outcome.skipped = counts.get("skipped", 0)
-        outcome.failed = sum(counts.get(word, 0) for word in ("failed", "crashed", "errors"))
+    runs = list(START.finditer(result.log))
+    for at, nxt in zip(runs, [*runs[1:], None]):
+        text, counts = parse(ktap(result.log[at.start():nxt and nxt.start()]))
+        outcome.text += f"gomalloc loaded with {at[1] or 'no parameters'}:\n{text}"
+        outcome.passed += counts.get("passed", 0)
+        outcome.skipped += counts.get("skipped", 0)
+        outcome.failed += sum(counts.get(word, 0) for word in ("failed", "crashed", "errors"))
     if not result.passed:
         outcome.failed += 1
         outcome.text += "\n" + result.verdict()

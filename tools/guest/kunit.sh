@@ -8,12 +8,23 @@ if [ -e $leaks ]; then
 	echo clear > $leaks
 fi
 
-insmod gomalloc.ko || exit
-echo "gomalloc: KUnit starts" > /dev/kmsg
-insmod gomalloc_kunit.ko leave=3 || exit
-echo "gomalloc: KUnit ended" > /dev/kmsg
-rmmod gomalloc_kunit || exit
-rmmod gomalloc || exit
+# run_suites LEAVE [PARAMETER...]: load both modules, unload them.
+run_suites() {
+	leave=$1
+	shift
+	insmod gomalloc.ko "$@" || return
+	echo "gomalloc: KUnit starts $*" > /dev/kmsg
+	insmod gomalloc_kunit.ko leave=$leave || return
+	echo "gomalloc: KUnit ended" > /dev/kmsg
+	rmmod gomalloc_kunit && rmmod gomalloc
+}
+
+run_suites 0 sbrk=1 || exit
+if ! dmesg | grep -q "gomalloc: sbrk: .* go back"; then
+	echo "rmmod gomalloc did not say what sbrk mode gave back"
+	exit 1
+fi
+run_suites 3 || exit
 
 # It left objects behind: they must be reported, by class.
 for line in "4 objects are still in use" "64 bytes: *3 objects, *192 bytes" "large: *1 objects"; do
