@@ -13,6 +13,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
+#include "../../gomalloc/compat.h"
 #include "../../gomalloc/gomalloc.h"
 #include "bench.h"
 #include "smoke_object.h"
@@ -82,7 +83,7 @@ static void fill(const struct smoke_object *object)
 	u32 nr = object->filled / sizeof(*words), last, i;
 
 	for (i = 0; i < nr; i++)
-		words[i] = pattern(object->seed, i);
+		put_unaligned(pattern(object->seed, i), words + i);
 	last = pattern(object->seed, nr);
 	memcpy(words + nr, &last, object->filled % sizeof(*words));
 }
@@ -95,7 +96,7 @@ static void report_contents(const struct smoke_object *object, u32 word)
 		return;
 	pr_err("smoke: %u bytes at %p, allocated on CPU %d: byte %zu is not what was written (word is %08x, was %08x)\n",
 	       object->size, object->p, object->cpu, word * sizeof(*words),
-	       words[word], pattern(object->seed, word));
+	       get_unaligned(words + word), pattern(object->seed, word));
 }
 
 static void check_first(const struct smoke_object *object, u32 bytes)
@@ -104,7 +105,7 @@ static void check_first(const struct smoke_object *object, u32 bytes)
 	u32 nr = bytes / sizeof(*words), last, i;
 
 	for (i = 0; i < nr; i++) {
-		if (words[i] != pattern(object->seed, i)) {
+		if (get_unaligned(words + i) != pattern(object->seed, i)) {
 			report_contents(object, i);
 			return;
 		}
@@ -121,8 +122,12 @@ void smoke_object_check(const struct smoke_object *object)
 
 /* === Allocating === */
 
-static size_t promised_alignment(size_t size)
+static size_t promised_alignment(const struct smoke_object *object)
 {
+	size_t size = object->size;
+
+	if (object->noscan && size <= GOM_TINY_MAX)
+		return size & -size;
 	if (is_power_of_2(size))
 		return clamp(size, (size_t)8, (size_t)PAGE_SIZE);
 	return 8;
@@ -130,7 +135,7 @@ static size_t promised_alignment(size_t size)
 
 static void check_alignment(const struct smoke_object *object)
 {
-	if (!IS_ALIGNED((unsigned long)object->p, promised_alignment(object->size)) &&
+	if (!IS_ALIGNED((unsigned long)object->p, promised_alignment(object)) &&
 	    count_error())
 		pr_err("smoke: %u bytes at %p: not aligned\n", object->size, object->p);
 }
@@ -178,7 +183,8 @@ void smoke_object_make(struct smoke_hand *hand, struct smoke_object *object)
 	bool zeroed = false;
 	void *p;
 
-	switch (random_below(hand, 8)) {
+	object->noscan = false;
+	switch (random_below(hand, 10)) {
 	case 0:
 		p = gom_malloc_node(size, gfp, numa_mem_id());
 		break;
@@ -194,6 +200,14 @@ void smoke_object_make(struct smoke_hand *hand, struct smoke_object *object)
 	case 4:
 		zeroed = true;
 		p = gom_zalloc(size, gfp);
+		break;
+	case 5:
+	case 6:
+	case 7:
+		object->noscan = true;
+		size = 1 + random_below(hand, 8);
+		zeroed = size <= GOM_TINY_MAX;
+		p = gom_malloc_noscan(size, gfp);
 		break;
 	default:
 		p = gom_malloc(size, gfp);
@@ -220,8 +234,10 @@ void smoke_object_make_bulk(struct smoke_hand *hand, struct smoke_object **objec
 		hand->counts.failed++;
 		return;
 	}
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
+		objects[i]->noscan = false;
 		begin(hand, objects[i], p[i], size, zeroed);
+	}
 }
 
 void smoke_object_resize(struct smoke_hand *hand, struct smoke_object *object)

@@ -18,7 +18,8 @@ struct smoke_object {
 	u32 filled;		/* bytes that carry the pattern, from the first */
 	u32 seed;		/* of the pattern */
 	int cpu;		/* that allocated it */
-	bool resized;		/* its class may not be that of @size */
+	bool resized;
+	bool noscan;		/* its class may not be that of @size */
 };
 
 struct smoke_counts {

@@ -30,6 +30,13 @@ while kill -0 $hammer 2> /dev/null; do
 done
 wait $hammer || exit
 
+# Tiny objects were among them; all are free, so once it is flushed no block is held.
+echo flush > $files/control || exit
+held=$(awk '$1 == "tiny" { print $6 }' $files/sizeclasses)
+tiny=$(awk '$1 == "tiny_mallocs" { print $2 }' $files/memstats)
+echo "$tiny tiny objects were combined, ${held:-no line of} blocks are held now"
+[ "$held" = 0 ] && [ "$tiny" -gt 0 ] || exit 1
+
 # What a CPU that goes offline has cached must go back: no object is left on it.
 cpu=/sys/devices/system/cpu/cpu1
 if [ -e $cpu/online ]; then
@@ -42,5 +49,17 @@ fi
 
 rmmod gomalloc_bench || exit
 rmmod gomalloc || exit
+
+# The same load when nothing is ever freed: short, as memory is finite.
+insmod gomalloc.ko sbrk=1 || exit
+insmod gomalloc_bench.ko workload=pair size=8,64,1000 rounds=3 || exit
+grep -q "^sbrk 1$" $files/memstats || exit
+grep sbrk_ $files/memstats
+rmmod gomalloc_bench || exit
+rmmod gomalloc || exit
+if ! dmesg | grep "gomalloc: sbrk: .* go back"; then
+	echo "rmmod gomalloc did not say what sbrk mode gave back"
+	exit 1
+fi
 echo "$(nproc) CPUs hammered for 5 s, $reads reads of debugfs files meanwhile"
 [ $reads -gt 0 ]
