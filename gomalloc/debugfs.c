@@ -269,7 +269,7 @@ static void show_askers(struct seq_file *m)
 		if (who.caller)
 			seq_printf(m, "%ps\n", (void *)who.caller);
 		else
-			seq_puts(m, "others\n");
+			seq_puts(m, "no place kept\n");
 	}
 }
 

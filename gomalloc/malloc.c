@@ -60,7 +60,9 @@ static __always_inline void check_context(gfp_t gfp)
 
 /*
  * The fast paths below leave the cache in each branch, not after: the compiler
- * then need not ask again afterwards which branch it was.
+ * then need not ask again afterwards which branch it was.  Whatever is not fast is
+ * a function of its own, called last with nothing to do after it: then nothing has
+ * to be kept over a call, and no register be saved for it.
  */
 static __always_inline void *take(unsigned long slot)
 {
@@ -167,6 +169,11 @@ static noinline void *alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsi
 	return p ? prepare(p, class, gfp) : NULL;
 }
 
+static noinline void *alloc_slot_slow(unsigned int slot, gfp_t gfp, unsigned long caller)
+{
+	return alloc_slow(gom_classes[slot >> GOM_SLOT_SHIFT].size, slot, gfp, caller);
+}
+
 static __always_inline void *finish(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
 	if (want_init_on_alloc(gfp) || unlikely(gfp & SPECIAL_GFP))
@@ -183,7 +190,7 @@ void *__gom_malloc_slot(unsigned int slot, gfp_t gfp)
 	p = take(slot);
 	if (likely(p))
 		return finish(p, slot, gfp, _RET_IP_);
-	return alloc_slow(gom_classes[slot >> GOM_SLOT_SHIFT].size, slot, gfp, _RET_IP_);
+	return alloc_slot_slow(slot, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc_slot);
 
@@ -212,8 +219,7 @@ void *__gom_malloc_noscan(size_t size, gfp_t gfp)
 	check_context(gfp);
 	if (unlikely(!gom_mcache_enter(&c)))
 		return tiny_slow(size, gfp);
-	p = gom_tiny_cut(&c->tiny.cur, size);
-	if (unlikely(!p)) {
+	if (unlikely(!gom_tiny_cut(&c->tiny.cur, size, &p))) {
 		gom_mcache_leave(c);
 		return tiny_slow(size, gfp);
 	}
@@ -303,35 +309,32 @@ static noinline void free_slow(const void *p, unsigned long caller)
 	}
 }
 
-/* Free a tiny object, inside the cache, and leave it; @entry may be anything's. */
-static noinline bool put_tiny(struct gom_mcache *c, const void *p, u32 entry)
+/* Inside the cache, which it leaves. */
+static noinline void free_inside_slow(const void *p, u32 entry, struct gom_mcache *c,
+				      unsigned long caller)
 {
+	bool tiny = gom_entry_slot(entry) == GOM_CLASS_TINY;
 	void *block = NULL;
-	bool done = gom_entry_slot(entry) == GOM_CLASS_TINY && gom_tiny_put(c, p, entry, &block);
 
+	if (tiny)
+		tiny = gom_tiny_put(c, p, entry, &block);
 	gom_mcache_leave(c);
-	if (unlikely(block))
-		gom_mcache_free_slow(GOM_CLASS_TINY, block, _RET_IP_);
-	return done;
+	if (!tiny)
+		free_slow(p, caller);
+	else if (block)
+		gom_mcache_free_slow(GOM_CLASS_TINY, block, caller);
 }
 
 /*
- * Put @p into this CPU's cache if an object of the class in @entry begins there.
- * A page that is not ours, or not cut into objects of a class, has a slot with
- * limit 0.
+ * What is not an object of a class that there is room for, but may be a tiny one.
+ * Comes inside the cache, and leaves it.
  */
-static __always_inline bool put_checked(const void *p, u32 entry)
+static noinline void free_inside(const void *p, u32 entry, struct gom_mcache *c,
+				 unsigned long caller)
 {
-	struct gom_mcache *c;
-	struct gom_slot *s;
-
-	if (unlikely(!gom_mcache_enter(&c)))
-		return false;
-	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
-	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->limit || !gom_slot_push(s, p)))
-		return put_tiny(c, p, entry);
+	if (gom_entry_slot(entry) != GOM_CLASS_TINY || !gom_tiny_undo(&c->tiny, p))
+		return free_inside_slow(p, entry, c, caller);
 	gom_mcache_leave(c);
-	return true;
 }
 
 /**
@@ -345,9 +348,17 @@ static __always_inline bool put_checked(const void *p, u32 entry)
  */
 void gom_free(const void *p)
 {
-	if (likely(put_checked(p, gom_pagemap_entry(p))))
-		return;
-	free_slow(p, _RET_IP_);
+	u32 entry = gom_pagemap_entry(p);
+	struct gom_mcache *c;
+	struct gom_slot *s;
+
+	if (unlikely(!gom_mcache_enter(&c)))
+		return free_slow(p, _RET_IP_);
+	/* A page that is not ours, or not cut into objects of a class, has limit 0. */
+	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
+	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->limit || !gom_slot_push(s, p)))
+		return free_inside(p, entry, c, _RET_IP_);
+	gom_mcache_leave(c);
 }
 EXPORT_SYMBOL_GPL(gom_free);
 

@@ -74,9 +74,9 @@ static __always_inline u32 gom_pagemap_entry(const void *p)
 static __always_inline struct gom_span *gom_pagemap_span_of(const void *p, u32 off)
 {
 	unsigned long first = (unsigned long)p - off - gom_pagemap.base;
+	struct gom_region *r = gom_pagemap.directory[first >> GOM_REGION_SHIFT];
 
-	return READ_ONCE(gom_pagemap.directory[first >> GOM_REGION_SHIFT]->
-			 span[(first >> PAGE_SHIFT) % GOM_REGION_PAGES]);
+	return READ_ONCE(r->span[(first >> PAGE_SHIFT) % GOM_REGION_PAGES]);
 }
 
 static inline unsigned int gom_entry_slot(u32 entry)

@@ -37,7 +37,19 @@ struct chunk {
 	size_t bytes;
 };
 
-/* What was asked for under one name. */
+/*
+ * A place in the code that asks, and the name it asks under; made once, never
+ * changed.  The first ones, one for each name, have no place: they stand for
+ * callers that need none, and for those that came when the table was full.
+ */
+struct asker {
+	unsigned long caller;
+	enum gom_stat stat;
+};
+
+#define MAX_ASKERS	64U
+
+/* What one of them was given. */
 struct account {
 	u64 requests;
 	u64 bytes;
@@ -48,7 +60,7 @@ struct bump {
 	char *pos;
 	char *end;
 	struct gom_persistent_info info;
-	struct account account[GOM_NR_STATS];
+	struct account account[MAX_ASKERS];
 	u8 busy;
 };
 
@@ -57,11 +69,13 @@ static DEFINE_RAW_SPINLOCK(global_lock);	/* protects global_bump */
 static struct bump global_bump;
 static DEFINE_RAW_SPINLOCK(direct_lock);	/* protects what follows */
 static struct gom_persistent_info direct_info;
-static struct account direct_account[GOM_NR_STATS];
+static struct account direct_account[MAX_ASKERS];
+
+static struct asker askers[MAX_ASKERS];
 
 static LLIST_HEAD(all_chunks);
 
-static void *bump_take(struct bump *b, size_t size, size_t align, enum gom_stat stat)
+static void *bump_take(struct bump *b, size_t size, size_t align, unsigned int asker)
 {
 	char *p = PTR_ALIGN(b->pos, align);
 
@@ -70,8 +84,8 @@ static void *bump_take(struct bump *b, size_t size, size_t align, enum gom_stat 
 	b->info.used += size;
 	b->info.wasted += p - b->pos;
 	b->pos = p + size;
-	b->account[stat].requests++;
-	b->account[stat].bytes += size;
+	b->account[asker].requests++;
+	b->account[asker].bytes += size;
 	return p;
 }
 
@@ -90,7 +104,7 @@ static void bump_refill(struct bump *b, struct chunk *chunk)
  * Take from this CPU's bump, after moving it on to @chunk if one is given.
  * False if an interrupt hit the CPU in here: then nothing was done.
  */
-static bool take_local(size_t size, size_t align, enum gom_stat stat, struct chunk *chunk, void **p)
+static bool take_local(size_t size, size_t align, unsigned int asker, struct chunk *chunk, void **p)
 {
 	bool mine;
 	struct bump *b;
@@ -103,7 +117,7 @@ static bool take_local(size_t size, size_t align, enum gom_stat stat, struct chu
 		barrier();
 		if (chunk)
 			bump_refill(b, chunk);
-		*p = bump_take(b, size, align, stat);
+		*p = bump_take(b, size, align, asker);
 		barrier();
 		WRITE_ONCE(b->busy, 0);
 	}
@@ -121,7 +135,7 @@ void gom_persistent_set_busy(bool busy)
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_set_busy);
 
-static void *take_global(size_t size, size_t align, enum gom_stat stat, struct chunk *chunk)
+static void *take_global(size_t size, size_t align, unsigned int asker, struct chunk *chunk)
 {
 	unsigned long flags;
 	void *p;
@@ -129,7 +143,7 @@ static void *take_global(size_t size, size_t align, enum gom_stat stat, struct c
 	raw_spin_lock_irqsave(&global_lock, flags);
 	if (chunk)
 		bump_refill(&global_bump, chunk);
-	p = bump_take(&global_bump, size, align, stat);
+	p = bump_take(&global_bump, size, align, asker);
 	raw_spin_unlock_irqrestore(&global_lock, flags);
 	return p;
 }
@@ -167,14 +181,14 @@ static struct chunk *new_chunk(size_t need, gfp_t gfp)
 	return chunk;
 }
 
-static void *alloc_bumped(size_t size, size_t align, enum gom_stat stat, gfp_t gfp)
+static void *alloc_bumped(size_t size, size_t align, unsigned int asker, gfp_t gfp)
 {
 	struct chunk *chunk = NULL;
 	void *p = NULL;
 
 	for (;;) {
-		if (!take_local(size, align, stat, chunk, &p))
-			p = take_global(size, align, stat, chunk);
+		if (!take_local(size, align, asker, chunk, &p))
+			p = take_global(size, align, asker, chunk);
 		if (p)
 			return p;
 		chunk = new_chunk(size + align, gfp);
@@ -183,7 +197,7 @@ static void *alloc_bumped(size_t size, size_t align, enum gom_stat stat, gfp_t g
 	}
 }
 
-static void account_direct(size_t size, size_t pages_size, enum gom_stat stat)
+static void account_direct(size_t size, size_t pages_size, unsigned int asker)
 {
 	unsigned long flags;
 
@@ -192,12 +206,12 @@ static void account_direct(size_t size, size_t pages_size, enum gom_stat stat)
 	direct_info.bytes += pages_size;
 	direct_info.used += size;
 	direct_info.wasted += pages_size - size;
-	direct_account[stat].requests++;
-	direct_account[stat].bytes += size;
+	direct_account[asker].requests++;
+	direct_account[asker].bytes += size;
 	raw_spin_unlock_irqrestore(&direct_lock, flags);
 }
 
-static void *alloc_direct(size_t size, enum gom_stat stat, gfp_t gfp)
+static void *alloc_direct(size_t size, unsigned int asker, gfp_t gfp)
 {
 	struct chunk *record = alloc_bumped(sizeof(*record), sizeof(void *), GOM_OTHER_SYS,
 					    gfp & ~__GFP_DMA);
@@ -212,7 +226,7 @@ static void *alloc_direct(size_t size, enum gom_stat stat, gfp_t gfp)
 	record->bytes = PAGE_ALIGN(size);
 	tell_kmemleak(p, record->bytes, gfp);
 	llist_add(&record->node, &all_chunks);
-	account_direct(size, record->bytes, stat);
+	account_direct(size, record->bytes, asker);
 	return p;
 }
 
@@ -235,39 +249,29 @@ static bool valid_request(size_t size, size_t align, enum gom_stat stat, unsigne
 
 /* === Who asked === */
 
-#define MAX_ASKERS	64U
+static void add_account(const struct account *account, struct gom_persistent_asker *sum)
+{
+	sum->requests += READ_ONCE(account->requests);
+	sum->bytes += READ_ONCE(account->bytes);
+}
 
-/* A place in the code that asks under one name; made once, never changed. */
-struct asker {
-	unsigned long caller;
-	enum gom_stat stat;
-};
-
-static struct asker askers[MAX_ASKERS];	/* the last one stands for all without a place */
-static DEFINE_PER_CPU(struct gom_persistent_asker[MAX_ASKERS], asked);
-
-/* The place for @caller; two who come first at the same time get one or two. */
+/*
+ * The place for @caller.  Two who come first at the same time, or one whose place
+ * is not complete yet, get one more.
+ */
 static unsigned int find_asker(unsigned long caller, enum gom_stat stat)
 {
 	unsigned int i;
 
-	for (i = 0; i < MAX_ASKERS - 1; i++) {
-		if (READ_ONCE(askers[i].caller) == caller && askers[i].stat == stat)
-			break;
-		if (!askers[i].caller && !cmpxchg(&askers[i].caller, 0, caller)) {
-			askers[i].stat = stat;
-			break;
+	for (i = GOM_NR_STATS; i < MAX_ASKERS; i++) {
+		if (READ_ONCE(askers[i].caller) == caller && READ_ONCE(askers[i].stat) == stat)
+			return i;
+		if (!READ_ONCE(askers[i].caller) && !cmpxchg(&askers[i].caller, 0, caller)) {
+			WRITE_ONCE(askers[i].stat, stat);
+			return i;
 		}
 	}
-	return i;
-}
-
-static void count_asker(unsigned long caller, enum gom_stat stat, size_t size)
-{
-	unsigned int i = find_asker(caller, stat);
-
-	this_cpu_inc(asked[i].requests);
-	this_cpu_add(asked[i].bytes, size);
+	return stat;
 }
 
 /* The @nr-th place that asked; false if there are no more. */
@@ -279,17 +283,39 @@ bool gom_persistent_read_asker(unsigned int nr, struct gom_persistent_asker *who
 		return false;
 	*who = (struct gom_persistent_asker) {
 		.caller = READ_ONCE(askers[nr].caller),
-		.stat = askers[nr].stat,
+		.stat = nr < GOM_NR_STATS ? nr : READ_ONCE(askers[nr].stat),
 	};
-	for_each_possible_cpu(cpu) {
-		who->requests += READ_ONCE(per_cpu(asked, cpu)[nr].requests);
-		who->bytes += READ_ONCE(per_cpu(asked, cpu)[nr].bytes);
-	}
+	for_each_possible_cpu(cpu)
+		add_account(&per_cpu(cpu_bump, cpu).account[nr], who);
+	add_account(&global_bump.account[nr], who);
+	add_account(&direct_account[nr], who);
 	return true;
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_read_asker);
 
+/* All that was asked for under one name. */
+void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *sum)
+{
+	struct gom_persistent_asker who;
+	unsigned int i;
+
+	*sum = (struct gom_persistent_asker) { .stat = stat };
+	for (i = 0; gom_persistent_read_asker(i, &who); i++) {
+		if (who.stat != stat)
+			continue;
+		sum->requests += who.requests;
+		sum->bytes += who.bytes;
+	}
+}
+
 /* === The interface === */
+
+static void *alloc_for(unsigned int asker, size_t size, size_t align, gfp_t gfp)
+{
+	if (size >= GOM_PERSISTENT_MAX_BLOCK || unlikely(gfp & __GFP_DMA))
+		return alloc_direct(size, asker, gfp);
+	return alloc_bumped(size, align, asker, gfp);
+}
 
 /*
  * Memory from a chunk, or from pages if it is much or for a zone, booked under
@@ -297,22 +323,15 @@ GOM_EXPORT_FOR_TEST(gom_persistent_read_asker);
  */
 void *gom_persistent_bump(size_t size, size_t align, enum gom_stat stat, gfp_t gfp)
 {
-	if (size >= GOM_PERSISTENT_MAX_BLOCK || unlikely(gfp & __GFP_DMA))
-		return alloc_direct(size, stat, gfp);
-	return alloc_bumped(size, align, stat, gfp);
+	return alloc_for(stat, size, align, gfp);
 }
 
 static void *persistent_alloc(size_t size, size_t align, enum gom_stat stat, gfp_t gfp,
 			      unsigned long caller)
 {
-	void *p;
-
 	if (!valid_request(size, align, stat, caller))
 		return NULL;
-	p = gom_persistent_bump(size, align ?: GOM_PERSISTENT_ALIGN, stat, gfp);
-	if (p)
-		count_asker(caller, stat, size);
-	return p;
+	return alloc_for(find_asker(caller, stat), size, align ?: GOM_PERSISTENT_ALIGN, gfp);
 }
 
 /* As gom_persistent_alloc(), for callers that may or may not sleep. */
@@ -353,24 +372,6 @@ void gom_persistent_info(int cpu, struct gom_persistent_info *info)
 		*info = per_cpu(cpu_bump, cpu).info;
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_info);
-
-static void add_account(const struct account *account, struct gom_persistent_asker *sum)
-{
-	sum->requests += READ_ONCE(account->requests);
-	sum->bytes += READ_ONCE(account->bytes);
-}
-
-/* All that was asked for under one name. */
-void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *sum)
-{
-	int cpu;
-
-	*sum = (struct gom_persistent_asker) { .stat = stat };
-	for_each_possible_cpu(cpu)
-		add_account(&per_cpu(cpu_bump, cpu).account[stat], sum);
-	add_account(&global_bump.account[stat], sum);
-	add_account(&direct_account[stat], sum);
-}
 
 /* Bytes taken from the page allocator. */
 u64 gom_persistent_bytes(void)

@@ -70,16 +70,19 @@ extern const u16 gom_slot_by_8[(GOM_SMALL_STEP_MAX >> GOM_SMALL_STEP_SHIFT) + 1]
 extern const u16 gom_slot_by_128[((GOM_MAX_SMALL_SIZE - GOM_SMALL_STEP_MAX) >>
 				  GOM_LARGE_STEP_SHIFT) + 1];
 
-/* The slot of @size: 0, which holds nothing, for 0 and for what is not small. */
+/*
+ * The slot of @size: 0, which holds nothing, for 0 and for what is not small.
+ * Pointers, not arrays, as UBSAN would have the indices checked once more.
+ */
 static __always_inline unsigned int gom_size_to_slot(size_t size)
 {
+	const u16 *by_8 = gom_slot_by_8, *by_128 = gom_slot_by_128;
+
 	if (likely(size <= GOM_SMALL_STEP_MAX))
-		return gom_slot_by_8[(size + (1 << GOM_SMALL_STEP_SHIFT) - 1) >>
-				     GOM_SMALL_STEP_SHIFT];
+		return by_8[(size + (1 << GOM_SMALL_STEP_SHIFT) - 1) >> GOM_SMALL_STEP_SHIFT];
 	if (size <= GOM_MAX_SMALL_SIZE)
-		return gom_slot_by_128[(size - GOM_SMALL_STEP_MAX +
-					(1 << GOM_LARGE_STEP_SHIFT) - 1) >>
-				       GOM_LARGE_STEP_SHIFT];
+		return by_128[(size - GOM_SMALL_STEP_MAX + (1 << GOM_LARGE_STEP_SHIFT) - 1) >>
+			      GOM_LARGE_STEP_SHIFT];
 	return 0;
 }
 

@@ -50,25 +50,17 @@ static __always_inline void find(const void *p, u32 entry, struct place *w)
 	w->at = off % GOM_TINY_BLOCK;
 }
 
+/* The half of the word that has the live mark. */
+static const u16 *half_of(const struct place *w)
+{
+	bool upper = w->shift;
+
+	return (const u16 *)w->live + (IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ? !upper : upper);
+}
+
 static void *block_of(const void *p)
 {
 	return (void *)round_down((unsigned long)p, GOM_TINY_BLOCK);
-}
-
-/* Zero @n bytes, 1 to 16: two stores that may overlap. */
-static __always_inline void wipe(void *p, u32 n)
-{
-	if (n >= 8) {
-		put_unaligned((u64)0, (u64 *)p);
-		put_unaligned((u64)0, (u64 *)(p + n - 8));
-	} else if (n >= 4) {
-		put_unaligned((u32)0, (u32 *)p);
-		put_unaligned((u32)0, (u32 *)(p + n - 4));
-	} else {
-		*(u8 *)p = 0;
-		*(u8 *)(p + n / 2) = 0;
-		*(u8 *)(p + n - 1) = 0;
-	}
 }
 
 /* === Opening and closing; inside the cache === */
@@ -86,7 +78,6 @@ static void move(struct gom_tiny_open *to, struct gom_tiny_open *from)
 	barrier();
 	to->live = from->live;
 	to->starts = from->starts;
-	to->shift = from->shift;
 	to->state = from->state;
 	barrier();
 	WRITE_ONCE(to->base, from->base);
@@ -111,17 +102,18 @@ void gom_tiny_init(struct gom_tiny *t)
 /* Close a block; returns it if all its objects have been freed already. */
 static void *close_block(struct gom_tiny_open *t)
 {
-	u32 starts = (u16)t->state, gone = (BLOCK_BITS & ~starts) << t->shift;
+	u32 starts = (u16)t->state, live;
 	void *base = t->base;
-	int live;
+	struct place w;
 
 	if (!base)
 		return NULL;
-	live = atomic_fetch_andnot(gone, t->live);
-	if (((u32)live >> t->shift) & starts)
+	find(base, gom_pagemap_entry(base), &w);
+	live = atomic_fetch_andnot((BLOCK_BITS & ~starts) << w.shift, w.live);
+	if (live >> w.shift & starts)
 		base = NULL;
 	else
-		WRITE_ONCE(*t->starts, 0);
+		WRITE_ONCE(*w.starts, 0);
 	forget(t);
 	return base;
 }
@@ -135,9 +127,8 @@ static void open_block(struct gom_tiny_open *t, void *block, size_t size)
 	memset(block, 0, GOM_TINY_BLOCK);
 	atomic_or(BLOCK_BITS << w.shift, w.live);
 	WRITE_ONCE(*w.starts, 1);
-	t->live = w.live;
+	t->live = half_of(&w);
 	t->starts = w.starts;
-	t->shift = w.shift;
 	t->state = 1 | (u32)size << 16;
 	barrier();
 	WRITE_ONCE(t->base, block);
@@ -184,11 +175,15 @@ static void *cut_last_byte(struct gom_tiny_open *t, size_t size)
 /* From the open blocks; the one that served is the current one afterwards. */
 static void *cut_any(struct gom_tiny *t, size_t size)
 {
-	void *p = gom_tiny_cut(&t->cur, size) ?: cut_last_byte(&t->cur, size);
+	void *p;
 
+	if (gom_tiny_cut(&t->cur, size, &p))
+		return p;
+	p = cut_last_byte(&t->cur, size);
 	if (p)
 		return p;
-	p = gom_tiny_cut(&t->other, size) ?: cut_last_byte(&t->other, size);
+	if (!gom_tiny_cut(&t->other, size, &p))
+		p = cut_last_byte(&t->other, size);
 	if (p)
 		swap_blocks(t);
 	return p;
@@ -269,26 +264,6 @@ void *gom_tiny_alloc_slow(size_t size, gfp_t gfp)
 
 /* === Freeing === */
 
-/*
- * Take back the last object of the current block, if it is @p and nobody freed
- * it elsewhere; inside the cache.
- */
-static __always_inline bool undo(struct gom_tiny_open *t, const void *p)
-{
-	unsigned long at = p - t->base;
-	u32 state = t->state;
-
-	if (at >= GOM_TINY_BLOCK || (u16)state >> at != 1)
-		return false;
-	if (unlikely(!((u32)atomic_read(t->live) >> t->shift & 1U << at)))
-		return false;
-	wipe((void *)p, (state >> 16) - at);
-	state = (state & (BIT(at) - 1)) | (u32)at << 16;
-	WRITE_ONCE(*t->starts, (u16)state);
-	WRITE_ONCE(t->state, state);
-	return true;
-}
-
 enum { FREED, FREED_LAST, NOT_LIVE };
 
 /* Clear the mark of a live object. */
@@ -313,7 +288,7 @@ static __always_inline int clear_mark(const struct place *w)
 }
 
 /**
- * gom_tiny_put - free a tiny object; inside the cache
+ * gom_tiny_put - free a tiny object that is not to be undone; inside the cache
  * @c: the cache
  * @p: the address
  * @entry: the word of its page, which is one of tiny blocks
@@ -327,11 +302,6 @@ bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block)
 	struct place w;
 	int result;
 
-	if (likely(undo(&c->tiny.cur, p))) {
-		c->tiny.frees++;
-		c->tiny.undone++;
-		return true;
-	}
 	find(p, entry, &w);
 	result = clear_mark(&w);
 	if (unlikely(result == NOT_LIVE))
@@ -379,7 +349,7 @@ void gom_tiny_free(const void *p, unsigned long caller)
 		memset((void *)p, 0, size);
 	c = gom_mcache_enter_slow();
 	if (c) {
-		done = gom_tiny_put(c, p, entry, &block);
+		done = gom_tiny_undo(&c->tiny, p) || gom_tiny_put(c, p, entry, &block);
 		gom_mcache_leave_slow(c);
 	} else {
 		int result = clear_mark(&w);
@@ -482,8 +452,8 @@ static void add_cpu(int cpu, struct gom_tiny_figures *fig)
 	const struct gom_tiny *t = &per_cpu_ptr(&gom_mcache, cpu)->tiny;
 
 	fig->mallocs += READ_ONCE(t->mallocs);
-	fig->frees += READ_ONCE(t->frees) + READ_ONCE(t->frees_outside);
 	fig->undone += READ_ONCE(t->undone);
+	fig->frees += READ_ONCE(t->undone) + READ_ONCE(t->frees) + READ_ONCE(t->frees_outside);
 	fig->opened += READ_ONCE(t->opened);
 	add_open(&t->cur, fig);
 	add_open(&t->other, fig);

@@ -44,6 +44,7 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 
+#include "compat.h"
 #include "gomalloc.h"
 #include "span.h"
 
@@ -52,17 +53,15 @@ struct gom_mcache;
 /**
  * struct gom_tiny_open - a block that a CPU has open
  * @base: the block; NULL if there is none
- * @live: the word with its mark
+ * @live: its mark of what is live, only to be read
  * @starts: its other mark
- * @shift: where in *@live its mark begins
  * @state: for readers on other CPUs in one word, as it is written in one: the
  *	starts, and from bit 16 on the number of bytes used; 16 if there is no block
  */
 struct gom_tiny_open {
 	void *base;
-	atomic_t *live;
+	const u16 *live;
 	u16 *starts;
-	u32 shift;
 	u32 state;
 };
 
@@ -73,8 +72,8 @@ struct gom_tiny_open {
  * @cur: the block that objects are cut from
  * @other: the block that is looked at when they do not fit
  * @mallocs: objects cut off
- * @frees: objects freed on this CPU
- * @undone: of these, the last ones of the current block, whose room was used again
+ * @undone: objects freed that were the last of the current block: their room is used again
+ * @frees: other objects freed on this CPU
  * @opened: blocks opened
  * @moving: a block on its way to one of the two places
  * @frees_outside: objects freed here by an interrupt that could not come in
@@ -82,8 +81,8 @@ struct gom_tiny_open {
 struct gom_tiny {
 	struct gom_tiny_open cur;
 	u64 mallocs;
-	u64 frees;
 	u64 undone;
+	u64 frees;
 	u64 opened;
 	struct gom_tiny_open other;
 	struct gom_tiny_open moving;
@@ -103,21 +102,63 @@ static inline struct gom_tiny_marks *gom_tiny_marks(struct gom_span *s)
 
 /*
  * Cut @size bytes off an open block, aligned to what divides @size (Go: to 8, 4,
- * 2 or 1 bytes by the size's low bits, which is the same).  NULL if they do not
+ * 2 or 1 bytes by the size's low bits, which is the same).  False if they do not
  * fit, or begin at byte 15, which the slow path sees to.
  */
-static __always_inline void *gom_tiny_cut(struct gom_tiny_open *t, size_t size)
+static __always_inline bool gom_tiny_cut(struct gom_tiny_open *t, u32 size, void **p)
 {
 	u32 state = t->state;
-	u32 at = ALIGN(state >> 16, (u32)size & -(u32)size);
-	u32 end = at + (u32)size;
+	u32 at = ALIGN(state >> 16, size & -size);
+	u32 end = at + size;
 
 	if (unlikely(end > GOM_TINY_BLOCK) || unlikely(at == GOM_TINY_BLOCK - 1))
-		return NULL;
-	state = (u16)state | 1U << at | end << 16;
+		return false;
+	/* That it is below 16 is said once more for UBSAN, which then says nothing. */
+	state = (u16)state | 1U << (at % GOM_TINY_BLOCK) | end << 16;
 	WRITE_ONCE(*t->starts, (u16)state);
 	WRITE_ONCE(t->state, state);
-	return t->base + at;
+	*p = t->base + at;
+	return true;
+}
+
+/* Zero @n bytes, 1 to 16: two stores that may overlap. */
+static __always_inline void gom_tiny_wipe(void *p, u32 n)
+{
+	if (n >= 8) {
+		put_unaligned((u64)0, (u64 *)p);
+		put_unaligned((u64)0, (u64 *)(p + n - 8));
+	} else if (n >= 4) {
+		put_unaligned((u32)0, (u32 *)p);
+		put_unaligned((u32)0, (u32 *)(p + n - 4));
+	} else {
+		*(u8 *)p = 0;
+		*(u8 *)(p + n / 2) = 0;
+		*(u8 *)(p + n - 1) = 0;
+	}
+}
+
+/*
+ * Take back the last object of the current block, if it is @p and nobody freed
+ * it elsewhere; inside the cache.
+ */
+static __always_inline bool gom_tiny_undo(struct gom_tiny *tiny, const void *p)
+{
+	struct gom_tiny_open *t = &tiny->cur;
+	unsigned long at = p - t->base;
+	u32 bit, others;
+
+	if (unlikely(at >= GOM_TINY_BLOCK))
+		return false;
+	bit = 1U << at;
+	others = (u16)t->state ^ bit;
+	/* The starts but for this one: all are below if it is one, and the last. */
+	if (others >= bit || unlikely(!(READ_ONCE(*t->live) & bit)))
+		return false;
+	gom_tiny_wipe((void *)p, (t->state >> 16) - (u32)at);
+	WRITE_ONCE(*t->starts, (u16)others);
+	WRITE_ONCE(t->state, others | (u32)at << 16);
+	tiny->undone++;
+	return true;
 }
 
 /**

@@ -99,7 +99,7 @@ static void the_size_decides_the_alignment(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		p[i] = noscan(test, sizes[i]);
 		KUNIT_EXPECT_EQ_MSG(test, (unsigned long)p[i] % (sizes[i] & -sizes[i]), 0UL,
-				    "%u bytes at %px", sizes[i], p[i]);
+				    "%u bytes", sizes[i]);
 	}
 	free_all(p, ARRAY_SIZE(p));
 }

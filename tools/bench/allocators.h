@@ -39,6 +39,19 @@ static __always_inline void *bench_malloc(enum bench_allocator allocator,
 	return p;
 }
 
+/* SLUB has no such call, and the floor no sizes. */
+static __always_inline void *bench_malloc_noscan(enum bench_allocator allocator,
+						 size_t size, gfp_t gfp)
+{
+	void *p;
+
+	if (allocator != BENCH_GOMALLOC)
+		return bench_malloc(allocator, size, gfp);
+	p = gom_malloc_noscan(size, gfp);
+	OPTIMIZER_HIDE_VAR(p);
+	return p;
+}
+
 static __always_inline void bench_free(enum bench_allocator allocator, const void *p)
 {
 	switch (allocator) {

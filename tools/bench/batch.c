@@ -106,7 +106,7 @@ static int measure_held(struct bench_contest *contest, const struct batch *batch
 		return 0;
 	for (allocator = 0; allocator < BENCH_NR_REAL && !err; allocator++)
 		err = bench_held_measure(allocator, batch->live, contest->ops, contest->size,
-					 NULL, &contest->held[allocator]);
+					 NULL, false, &contest->held[allocator]);
 	contest->has_held = true;
 	return err;
 }

@@ -59,6 +59,9 @@ extern const struct bench_workload bench_fresh_workloads[];
 extern const struct bench_workload bench_remote_workloads[];
 extern const struct bench_workload bench_parallel_workloads[];
 extern const struct bench_workload bench_held_workloads[];
+extern const struct bench_workload bench_noscan_workloads[];
+extern const struct bench_workload bench_json_workloads[];
+extern const struct bench_workload bench_persistent_workloads[];
 extern const struct bench_workload bench_smoke_workloads[];
 
 #define BENCH_MAX_SIZES		64
@@ -117,6 +120,9 @@ struct bench_figures {
 void bench_figures_init(struct bench_figures *figures);
 int bench_results_add(const char *name, const char *part, unsigned int size,
 		      const struct bench_figures *figures);
+int bench_table_head(const char *table, const char *columns);
+__printf(2, 3)
+int bench_table_line(const char *table, const char *fmt, ...);
 void bench_results_show(void);
 void bench_results_free(void);
 
@@ -126,6 +132,8 @@ void **bench_live_alloc(unsigned int nr);
 void bench_live_free(void **live);
 unsigned int bench_live_fit(unsigned int nr, unsigned int size);
 int bench_held_measure(enum bench_allocator allocator, void **live, unsigned int nr,
-		       unsigned int size, const u16 *sizes, u32 *tenths);
+		       unsigned int size, const u16 *sizes, bool noscan, u32 *tenths);
+long bench_free_pages(void);
+void bench_give_idle_memory_back(void);
 
 #endif /* GOMALLOC_BENCH_H */

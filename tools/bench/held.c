@@ -41,7 +41,8 @@ static long free_in_zone(struct zone *zone)
 	return pages;
 }
 
-static long free_pages_now(void)
+/* Pages that are in the buddy allocator or in front of it. */
+long bench_free_pages(void)
 {
 	long pages = 0;
 	int node, i;
@@ -62,7 +63,7 @@ static long free_pages_now(void)
  * the sheaves of SLUB, and the idle heap of gomalloc, would be filled first,
  * and an object seem to take less than its own size.
  */
-static void give_idle_memory_back(void)
+void bench_give_idle_memory_back(void)
 {
 	int type, i;
 
@@ -84,7 +85,7 @@ static void give_idle_memory_back(void)
  */
 unsigned int bench_live_fit(unsigned int nr, unsigned int size)
 {
-	const u64 bytes = (u64)free_pages_now() * (PAGE_SIZE / MEMORY_SHARE);
+	const u64 bytes = (u64)bench_free_pages() * (PAGE_SIZE / MEMORY_SHARE);
 
 	return clamp_t(u64, div_u64(bytes, size + sizeof(void *)), 1, nr);
 }
@@ -102,12 +103,15 @@ void bench_live_free(void **live)
 
 static __always_inline unsigned int fill_loop(enum bench_allocator allocator, void **live,
 					      unsigned int nr, unsigned int size,
-					      const u16 *sizes)
+					      const u16 *sizes, bool noscan)
 {
 	unsigned int i;
+	size_t bytes;
 
 	for (i = 0; i < nr; i++) {
-		live[i] = bench_malloc(allocator, sizes ? sizes[i] : size, GFP_KERNEL);
+		bytes = sizes ? sizes[i] : size;
+		live[i] = noscan ? bench_malloc_noscan(allocator, bytes, GFP_KERNEL) :
+				   bench_malloc(allocator, bytes, GFP_KERNEL);
 		if (!live[i] || signal_pending(current))
 			return i + !!live[i];
 		cond_resched();
@@ -116,11 +120,11 @@ static __always_inline unsigned int fill_loop(enum bench_allocator allocator, vo
 }
 
 static unsigned int fill(enum bench_allocator allocator, void **live, unsigned int nr,
-			 unsigned int size, const u16 *sizes)
+			 unsigned int size, const u16 *sizes, bool noscan)
 {
 	if (allocator == BENCH_SLUB)
-		return fill_loop(BENCH_SLUB, live, nr, size, sizes);
-	return fill_loop(BENCH_GOMALLOC, live, nr, size, sizes);
+		return fill_loop(BENCH_SLUB, live, nr, size, sizes, false);
+	return fill_loop(BENCH_GOMALLOC, live, nr, size, sizes, noscan);
 }
 
 static void drain(enum bench_allocator allocator, void **live, unsigned int nr)
@@ -143,22 +147,23 @@ static void drain(enum bench_allocator allocator, void **live, unsigned int nr)
  * @nr: objects
  * @size: of each, if @sizes is NULL
  * @sizes: of each, or NULL
+ * @noscan: the objects will hold no pointers
  * @tenths: set to tenths of bytes of system memory per object
  *
  * Return: 0, -ENOMEM, or -EINTR.
  */
 int bench_held_measure(enum bench_allocator allocator, void **live, unsigned int nr,
-		       unsigned int size, const u16 *sizes, u32 *tenths)
+		       unsigned int size, const u16 *sizes, bool noscan, u32 *tenths)
 {
 	unsigned int got;
 	long before, taken;
 
-	give_idle_memory_back();
-	before = free_pages_now();
-	got = fill(allocator, live, nr, size, sizes);
-	taken = max(before - free_pages_now(), 0L);
+	bench_give_idle_memory_back();
+	before = bench_free_pages();
+	got = fill(allocator, live, nr, size, sizes, noscan);
+	taken = max(before - bench_free_pages(), 0L);
 	drain(allocator, live, got);
-	give_idle_memory_back();
+	bench_give_idle_memory_back();
 	if (got < nr)
 		return signal_pending(current) ? -EINTR : -ENOMEM;
 	*tenths = div_u64((u64)taken * PAGE_SIZE * 10 + nr / 2, nr);
@@ -173,7 +178,7 @@ static int add_row(const struct bench_workload *workload, void **live, unsigned 
 
 	bench_figures_init(&figures);
 	for (allocator = 0; allocator < BENCH_NR_REAL; allocator++) {
-		err = bench_held_measure(allocator, live, nr, size, sizes,
+		err = bench_held_measure(allocator, live, nr, size, sizes, false,
 					 &figures.held[allocator]);
 		if (err)
 			return err;

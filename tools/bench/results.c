@@ -22,7 +22,14 @@ struct bench_row {
 	char name[32];
 };
 
+/* A line of a table with columns of its own; its head is one, too. */
+struct bench_line {
+	struct list_head list;
+	char text[];
+};
+
 static LIST_HEAD(rows);
+static LIST_HEAD(lines);
 static struct dentry *results_dir;
 
 /* Long enough for a u32, the point of tenths and an end. */
@@ -109,15 +116,67 @@ static void show_row(struct seq_file *m, const struct bench_row *row)
 static int results_show(struct seq_file *m, void *unused)
 {
 	const struct bench_row *row;
+	const struct bench_line *line;
 
 	seq_printf(m, "# unit %s cpus %u kernel %s\n", bench_clock_unit(),
 		   num_online_cpus(), init_utsname()->release);
 	seq_puts(m, "# workload size slub_min slub_med gomalloc_min gomalloc_med floor_min floor_med held_slub held_gomalloc\n");
 	list_for_each_entry(row, &rows, list)
 		show_row(m, row);
+	list_for_each_entry(line, &lines, list)
+		seq_printf(m, "%s\n", line->text);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(results);
+
+static int add_line(char *text)
+{
+	struct bench_line *line;
+
+	line = text ? kmalloc(sizeof(*line) + strlen(text) + 1, GFP_KERNEL) : NULL;
+	if (line) {
+		strcpy(line->text, text);
+		list_add_tail(&line->list, &lines);
+		pr_info("%s\n", text);
+	}
+	kfree(text);
+	return line ? 0 : -ENOMEM;
+}
+
+/**
+ * bench_table_head - begin a table whose columns are not those of the rows
+ * @table: its name
+ * @columns: theirs, with a space between each two
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int bench_table_head(const char *table, const char *columns)
+{
+	return add_line(kasprintf(GFP_KERNEL, "# table %s %s", table, columns));
+}
+
+/**
+ * bench_table_line - keep a line of such a table
+ * @table: its name
+ * @fmt: a word for each column
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int bench_table_line(const char *table, const char *fmt, ...)
+{
+	va_list args;
+	char *cells;
+	int err;
+
+	va_start(args, fmt);
+	cells = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (!cells)
+		return -ENOMEM;
+	err = add_line(kasprintf(GFP_KERNEL, "= %s %s", table, cells));
+	kfree(cells);
+	return err;
+}
 
 /* Only once all is measured: from then on the rows do not change. */
 void bench_results_show(void)
@@ -129,8 +188,11 @@ void bench_results_show(void)
 void bench_results_free(void)
 {
 	struct bench_row *row, *next;
+	struct bench_line *line, *next_line;
 
 	debugfs_remove_recursive(results_dir);
 	list_for_each_entry_safe(row, next, &rows, list)
 		kfree(row);
+	list_for_each_entry_safe(line, next_line, &lines, list)
+		kfree(line);
 }

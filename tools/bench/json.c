@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * JSON: real text, tokenised into a tree and freed, which is what the tiny
+ * allocator was made for (Go's 2014 change was measured on it).
+ *
+ * Nodes are ordinary objects; the text of each key and value is a no-scan one
+ * with a zero byte at its end.  Three contestants: kmalloc(), gomalloc with every
+ * text allocated like a node, gomalloc as it is meant to be used.  The text comes
+ * from files that the parameter json names; without it the workload is left out.
+ *
+ * The parser is as small as it can be and checks just enough not to run astray:
+ * what is measured is the allocator, and the loop is the same for all three.
+ */
+#include <linux/ctype.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/math64.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "../../gomalloc/gomalloc.h"
+#include "bench.h"
+#include "clock.h"
+
+static char *json = "";
+module_param(json, charp, 0444);
+MODULE_PARM_DESC(json, "comma-separated files of JSON text for the workload of that name");
+
+enum way { WAY_SLUB, WAY_PLAIN, WAY_NOSCAN, NR_WAYS };
+
+static const char * const way_names[NR_WAYS] = { "kmalloc", "gomalloc-apart", "gomalloc" };
+
+/**
+ * struct node - a value of the document
+ * @next: the value after it in its array or object
+ * @child: its first element, if it is an array or object
+ * @parent: the array or object it is in
+ * @key: its name there, if that is an object
+ * @text: what it is, if it is a string, a number or a word
+ */
+struct node {
+	struct node *next;
+	struct node *child;
+	struct node *parent;
+	char *key;
+	char *text;
+};
+
+/* What came of one document. */
+struct document {
+	struct node *root;
+	unsigned long nodes;
+	unsigned long texts;
+	unsigned long blocks;	/* texts that begin a tiny block */
+	unsigned long combined;	/* texts that are in one */
+};
+
+static __always_inline void *take(enum way way, size_t size)
+{
+	return way == WAY_SLUB ? kmalloc(size, GFP_KERNEL) : gom_malloc(size, GFP_KERNEL);
+}
+
+static __always_inline void *take_text(enum way way, size_t size)
+{
+	return way == WAY_NOSCAN ? gom_malloc_noscan(size, GFP_KERNEL) : take(way, size);
+}
+
+static __always_inline void give(enum way way, const void *p)
+{
+	if (way == WAY_SLUB)
+		kfree(p);
+	else
+		gom_free(p);
+}
+
+static __always_inline char *copy_text(enum way way, struct document *doc,
+				       const char *from, size_t len)
+{
+	char *text = take_text(way, len + 1);
+
+	if (!text)
+		return NULL;
+	memcpy(text, from, len);
+	text[len] = '\0';
+	doc->texts++;
+	if (way == WAY_NOSCAN && len + 1 <= GOM_TINY_MAX) {
+		doc->combined++;
+		doc->blocks += (unsigned long)text % GOM_TINY_BLOCK == 0;
+	}
+	return text;
+}
+
+/* The end of the string that begins after the quote at @s; NULL if there is none. */
+static const char *end_of_string(const char *s, const char *end)
+{
+	for (; s < end && *s != '"'; s++)
+		if (*s == '\\')
+			s++;
+	return s < end ? s : NULL;
+}
+
+static const char *end_of_word(const char *s, const char *end)
+{
+	while (s < end && (isalnum(*s) || *s == '.' || *s == '-' || *s == '+'))
+		s++;
+	return s;
+}
+
+/**
+ * struct parser - where in the text and in the tree it is
+ * @doc: what comes of it
+ * @open: the array or object that is being filled
+ * @tail: where the next value in it is linked
+ * @key: the name of the next value
+ */
+struct parser {
+	struct document *doc;
+	struct node *open;
+	struct node **tail;
+	char *key;
+};
+
+static __always_inline struct node *add_node(enum way way, struct parser *in)
+{
+	struct node *node = take(way, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	*node = (struct node) { .parent = in->open, .key = in->key };
+	in->key = NULL;
+	*in->tail = node;
+	in->tail = &node->next;
+	in->doc->nodes++;
+	return node;
+}
+
+static __always_inline int add_value(enum way way, struct parser *in, const char *from, size_t len)
+{
+	struct node *node = add_node(way, in);
+
+	if (!node)
+		return -ENOMEM;
+	node->text = copy_text(way, in->doc, from, len);
+	return node->text ? 0 : -ENOMEM;
+}
+
+/* A string: a name if a colon follows, else a value.  Returns where to go on. */
+static __always_inline const char *parse_string(enum way way, struct parser *in,
+						const char *s, const char *end)
+{
+	const char *stop = end_of_string(s + 1, end), *next;
+
+	if (!stop)
+		return ERR_PTR(-EINVAL);
+	for (next = stop + 1; next < end && isspace(*next); )
+		next++;
+	if (next < end && *next == ':' && !in->key) {
+		in->key = copy_text(way, in->doc, s + 1, stop - s - 1);
+		return in->key ? next + 1 : ERR_PTR(-ENOMEM);
+	}
+	if (add_value(way, in, s + 1, stop - s - 1))
+		return ERR_PTR(-ENOMEM);
+	return stop + 1;
+}
+
+static __always_inline int open_node(enum way way, struct parser *in)
+{
+	struct node *node = add_node(way, in);
+
+	if (!node)
+		return -ENOMEM;
+	in->open = node;
+	in->tail = &node->child;
+	return 0;
+}
+
+static int close_node(struct parser *in)
+{
+	struct node *node = in->open;
+
+	if (!node)
+		return -EINVAL;
+	in->open = node->parent;
+	in->tail = &node->next;
+	return 0;
+}
+
+static __always_inline const char *parse_token(enum way way, struct parser *in,
+					       const char *s, const char *end)
+{
+	const char *stop;
+	int err = 0;
+
+	switch (*s) {
+	case '{':
+	case '[':
+		err = open_node(way, in);
+		break;
+	case '}':
+	case ']':
+		err = close_node(in);
+		break;
+	case '"':
+		return parse_string(way, in, s, end);
+	default:
+		stop = end_of_word(s, end);
+		if (stop == s)
+			break;		/* a comma, a space */
+		err = add_value(way, in, s, stop - s);
+		return err ? ERR_PTR(err) : stop;
+	}
+	return err ? ERR_PTR(err) : s + 1;
+}
+
+static __always_inline int parse(enum way way, struct document *doc, const char *s, size_t len)
+{
+	struct parser in = { .doc = doc, .tail = &doc->root };
+	const char *end = s + len;
+
+	*doc = (struct document) { };
+	while (s < end) {
+		s = parse_token(way, &in, s, end);
+		if (IS_ERR(s))
+			break;
+	}
+	if (in.key) {
+		give(way, in.key);
+		return IS_ERR(s) ? PTR_ERR(s) : -EINVAL;
+	}
+	return IS_ERR(s) ? PTR_ERR(s) : in.open ? -EINVAL : 0;
+}
+
+/* Depth first, without recursion. */
+static __always_inline void drop(enum way way, struct node *node)
+{
+	struct node *next;
+
+	while (node) {
+		if (node->child) {
+			next = node->child;
+			node->child = NULL;
+			node = next;
+			continue;
+		}
+		next = node->next ?: node->parent;
+		if (node->key)
+			give(way, node->key);
+		if (node->text)
+			give(way, node->text);
+		give(way, node);
+		node = next;
+	}
+}
+
+#define DEFINE_WAY(name, way)							\
+static noinline int parse_##name(struct document *doc, const char *s, size_t len) \
+{										\
+	return parse(way, doc, s, len);						\
+}										\
+										\
+static noinline void drop_##name(struct node *root)				\
+{										\
+	drop(way, root);							\
+}
+
+DEFINE_WAY(slub, WAY_SLUB)
+DEFINE_WAY(plain, WAY_PLAIN)
+DEFINE_WAY(noscan, WAY_NOSCAN)
+
+static const struct {
+	int (*parse)(struct document *doc, const char *s, size_t len);
+	void (*drop)(struct node *root);
+} ways[NR_WAYS] = {
+	[WAY_SLUB] = { parse_slub, drop_slub },
+	[WAY_PLAIN] = { parse_plain, drop_plain },
+	[WAY_NOSCAN] = { parse_noscan, drop_noscan },
+};
+
+/* === Measuring === */
+
+#define MAX_ROUNDS	9
+
+struct figures {
+	u64 parse[MAX_ROUNDS];
+	u64 drop[MAX_ROUNDS];
+	struct document doc;
+	long pages;
+};
+
+static int compare_u64(const void *a, const void *b)
+{
+	const u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int run_once(enum way way, struct figures *f, unsigned int round, const char *s, size_t len)
+{
+	u64 start = bench_cycles();
+	int err;
+
+	err = ways[way].parse(&f->doc, s, len);
+	f->parse[round] = bench_cycles() - start;
+	start = bench_cycles();
+	ways[way].drop(f->doc.root);
+	f->drop[round] = bench_cycles() - start;
+	cond_resched();
+	return err;
+}
+
+/* The same once more, with nobody's memory idle, to see what it holds. */
+static int measure_held(enum way way, struct figures *f, const char *s, size_t len)
+{
+	long before;
+	int err;
+
+	bench_give_idle_memory_back();
+	before = bench_free_pages();
+	err = ways[way].parse(&f->doc, s, len);
+	f->pages = before - bench_free_pages();
+	ways[way].drop(f->doc.root);
+	return err;
+}
+
+static int add_line(const char *name, enum way way, struct figures *f, unsigned int rounds)
+{
+	const struct document *doc = &f->doc;
+	unsigned long objects = doc->nodes + doc->texts;
+
+	sort(f->parse, rounds, sizeof(u64), compare_u64, NULL);
+	sort(f->drop, rounds, sizeof(u64), compare_u64, NULL);
+	return bench_table_line("json", "%s %s %lu %lu %lu %llu %llu %llu %llu", name, way_names[way],
+				objects, objects - doc->combined + doc->blocks,
+				f->pages * (PAGE_SIZE / 1024),
+				div_u64(f->parse[0], objects), div_u64(f->drop[0], objects),
+				div_u64(f->parse[rounds / 2], objects),
+				div_u64(f->drop[rounds / 2], objects));
+}
+
+static int measure(const char *name, const char *s, size_t len)
+{
+	unsigned int rounds = bench_clock_counts_instructions ? 2 : MAX_ROUNDS, round, way;
+	struct figures *f = kcalloc(NR_WAYS, sizeof(*f), GFP_KERNEL);
+	int err = f ? 0 : -ENOMEM;
+
+	for (way = 0; !err && way < NR_WAYS; way++)
+		err = measure_held(way, &f[way], s, len);
+	for (round = 0; !err && round < rounds; round++)
+		for (way = 0; !err && way < NR_WAYS; way++)
+			err = run_once((round + way) % NR_WAYS, &f[(round + way) % NR_WAYS], round, s, len);
+	for (way = 0; !err && way < NR_WAYS; way++)
+		err = add_line(name, way, &f[way], rounds);
+	kfree(f);
+	if (err == -EINVAL)
+		pr_err("json=%s: this is no JSON text\n", name);
+	return err;
+}
+
+#define MAX_FILE	(64U << 20)
+
+/* The whole file in memory; an error if it cannot be read. */
+static char *read_file(const char *path, size_t *len)
+{
+	struct file *file = filp_open(path, O_RDONLY, 0);
+	loff_t pos = 0, size;
+	ssize_t n;
+	char *text;
+
+	if (IS_ERR(file)) {
+		pr_err("json=%s: cannot be opened: error %ld\n", path, PTR_ERR(file));
+		return ERR_CAST(file);
+	}
+	size = i_size_read(file_inode(file));
+	text = size > 0 && size <= MAX_FILE ? vmalloc(size) : NULL;
+	n = text ? kernel_read(file, text, size, &pos) : -EFBIG;
+	filp_close(file, NULL);
+	if (n == size) {
+		*len = size;
+		return text;
+	}
+	vfree(text);
+	pr_err("json=%s: cannot be read: error %zd\n", path, n);
+	return ERR_PTR(n < 0 ? n : -EIO);
+}
+
+static int run_file(char *path)
+{
+	size_t len;
+	char *text = read_file(path, &len);
+	int err;
+
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	err = measure(kbasename(path), text, len);
+	vfree(text);
+	return err;
+}
+
+static int run_json(const struct bench_workload *workload, unsigned int unused)
+{
+	char *copy, *rest, *path;
+	int err = 0;
+
+	if (!*json) {
+		pr_notice("json: left out, no file was named with json=\n");
+		return 0;
+	}
+	copy = kstrdup(json, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	bench_table_head("json", "text allocator objects class_allocs held_KiB parse free parse_med free_med");
+	rest = copy;
+	while (!err && (path = strsep(&rest, ",")))
+		err = run_file(path);
+	kfree(copy);
+	return err;
+}
+
+const struct bench_workload bench_json_workloads[] = {
+	{ .name = "json", .run = run_json },
+	{ }
+};

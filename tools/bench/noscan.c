@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * No-scan: objects of up to 15 bytes, as short strings and numbers are, which
+ * gomalloc may combine.  SLUB has no such call; its users call kmalloc().
+ *
+ *   noscan       pair, each size from 1 to 15
+ *   held-noscan  bytes of memory held per live object: each size alone, then
+ *                sizes drawn evenly from 1 to 8 and from 1 to 15, and lengths as
+ *                short strings have them, exponential of mean 5 and at most 15
+ */
+#include <linux/prandom.h>
+#include <linux/vmalloc.h>
+
+#include "allocators.h"
+#include "bench.h"
+#include "clock.h"
+
+static __always_inline int noscan_loop(enum bench_allocator allocator, struct bench_shot *shot)
+{
+	size_t size = shot->size;
+	unsigned int i;
+	u64 start;
+	void *p;
+
+	OPTIMIZER_HIDE_VAR(size);
+	start = bench_cycles();
+	for (i = shot->ops; i; i--) {
+		p = bench_malloc_noscan(allocator, size, GFP_KERNEL);
+		if (unlikely(!p))
+			return -ENOMEM;
+		bench_free(allocator, p);
+	}
+	shot->cycles[0] = bench_cycles() - start;
+	return 0;
+}
+
+BENCH_DEFINE_SHOTS(noscan);
+
+static int run_noscan(const struct bench_workload *workload, unsigned int size)
+{
+	return bench_contest_run(&(struct bench_contest) {
+		.name = workload->name,
+		.size = size,
+		.shots = noscan_shots,
+	});
+}
+
+/* Enough of the smallest that a heap's step of growth does not show. */
+#define LIVE_OBJECTS	SZ_4M
+
+static int held_row(const char *name, unsigned int size, const u16 *sizes, void **live,
+		    unsigned int nr)
+{
+	struct bench_figures figures;
+	int allocator, err;
+
+	bench_figures_init(&figures);
+	for (allocator = 0; allocator < BENCH_NR_REAL; allocator++) {
+		err = bench_held_measure(allocator, live, nr, size, sizes, true,
+					 &figures.held[allocator]);
+		if (err)
+			return err;
+	}
+	return bench_results_add(name, "", size, &figures);
+}
+
+static int run_held(const struct bench_workload *workload, unsigned int size)
+{
+	unsigned int nr = bench_live_fit(LIVE_OBJECTS, size);
+	void **live = bench_live_alloc(nr);
+	int err;
+
+	if (!live)
+		return -ENOMEM;
+	err = held_row(workload->name, size, NULL, live, nr);
+	bench_live_free(live);
+	return err;
+}
+
+/*
+ * How many of 2^32 are of length i + 1 or less, for an exponential distribution of
+ * mean 5 cut at 15: (1 - exp(-(i + 1) / 5)) / (1 - exp(-3)).
+ */
+static const u32 lengths_up_to[] = {
+	819337920, 1490155073, 2039373705, 2489035890, 2857188149, 3158605725, 3405385564,
+	3607431808, 3772853281, 3908288929, 4019174258, 4109959487, 4184288147, 4245143306,
+	U32_MAX,
+};
+
+static u16 draw(struct rnd_state *rnd, unsigned int max)
+{
+	u32 random = prandom_u32_state(rnd);
+	u16 i = 0;
+
+	if (max)
+		return 1 + random % max;
+	while (random > lengths_up_to[i])
+		i++;
+	return i + 1;
+}
+
+/* Sizes from 1 to @workload->arg, each equally likely; 0: short strings. */
+static int run_mixed(const struct bench_workload *workload, unsigned int unused)
+{
+	unsigned int nr = bench_live_fit(LIVE_OBJECTS, 16), i;
+	void **live = bench_live_alloc(nr);
+	u16 *sizes = vmalloc(array_size(nr, sizeof(*sizes)));
+	struct rnd_state rnd;
+	int err = -ENOMEM;
+
+	if (live && sizes) {
+		prandom_seed_state(&rnd, 3);
+		for (i = 0; i < nr; i++)
+			sizes[i] = draw(&rnd, workload->arg);
+		err = held_row(workload->name, 0, sizes, live, nr);
+	}
+	vfree(sizes);
+	bench_live_free(live);
+	return err;
+}
+
+static const unsigned int noscan_sizes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0 };
+
+const struct bench_workload bench_noscan_workloads[] = {
+	{ .name = "noscan", .sizes = noscan_sizes, .run = run_noscan },
+	{ .name = "held-noscan", .sizes = noscan_sizes, .not_counted = true, .run = run_held },
+	{ .name = "held-noscan-1to8", .arg = 8, .not_counted = true, .run = run_mixed },
+	{ .name = "held-noscan-1to15", .arg = 15, .not_counted = true, .run = run_mixed },
+	{ .name = "held-noscan-text", .not_counted = true, .run = run_mixed },
+	{ }
+};
