@@ -15,6 +15,8 @@
  * so that this may sleep when the caller may, and PREEMPT_RT is content.
  * The list of chunks only grows and is read only when nobody allocates.
  */
+#include <linux/hash.h>
+#include <linux/kernel.h>
 #include <linux/kmemleak.h>
 #include <linux/llist.h>
 #include <linux/log2.h>
@@ -261,9 +263,11 @@ static void add_account(const struct account *account, struct gom_persistent_ask
  */
 static unsigned int find_asker(unsigned long caller, enum gom_stat stat)
 {
-	unsigned int i;
+	const unsigned int places = MAX_ASKERS - GOM_NR_STATS;
+	unsigned int first = reciprocal_scale(hash_long(caller + stat, 32), places), n, i;
 
-	for (i = GOM_NR_STATS; i < MAX_ASKERS; i++) {
+	for (n = 0; n < places; n++) {
+		i = GOM_NR_STATS + (first + n) % places;
 		if (READ_ONCE(askers[i].caller) == caller && READ_ONCE(askers[i].stat) == stat)
 			return i;
 		if (!READ_ONCE(askers[i].caller) && !cmpxchg(&askers[i].caller, 0, caller)) {

@@ -9,24 +9,74 @@ goes to build/bench/results.json, one row each.
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import benchtable, cache, checkout, grounds, guest, modules
+from . import benchtable, cache, checkout, grounds, guest, modules, process
 from .ui import Failure
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
 RESULTS = checkout.BUILD / "bench/results.json"
 TIMEOUT = 900
 COUNTED = "init_on_alloc=0 mitigations=off"
-# Ground, whether instructions are counted, what is added to the kernel's command line.
-PLAN = {"uml": (False, "init_on_alloc=0"),
-        "stock-6.1": (True, COUNTED),
-        "stock-newest": (True, COUNTED)}
 
 
-def parameters(workload, size):
+@dataclass(frozen=True)
+class Course:
+    """What is run where: the ground, what is added to its kernel's command line, and how."""
+
+    ground: str
+    append: str
+    counted: bool = False
+    cpus: int | None = None
+    only: str = ""          # the one workload that is run there
+
+
+PLAN = {"uml": Course("uml", "init_on_alloc=0"),
+        "stock-6.1": Course("stock-6.1", COUNTED, counted=True),
+        "stock-newest": Course("stock-newest", COUNTED, counted=True),
+        # An emulator's time says little; how often CPUs wait for each other is told by counters.
+        "stock-newest-8cpu": Course("stock-newest", "init_on_alloc=0", cpus=8, only="persistent")}
+
+
+# Real text for the json workload, and how much of a made-up one beside it.
+JSON_FILES = [Path("/usr/share/iso-codes/json/iso_639-3.json")]
+GENERATED_KIB = {False: 4096, True: 256}
+
+# What sbrk mode is measured with: each operation takes memory that does not come back.
+SBRK_WORKLOADS = ["pair", "pair-const", "batch-fifo"]
+SBRK_LARGEST = 1024
+SBRK_EFFORT = {False: "rounds=5 iters=2000", True: "rounds=3"}
+
+
+def parameters(**wanted):
     """The benchmark module's parameters for a part of the whole."""
-    return " ".join(f"{name}={value}" for name, value in (("workload", workload), ("size", size)) if value)
+    return " ".join(f"{name}={value}" for name, value in wanted.items() if value)
+
+
+def matches(workload, asked):
+    return not workload or not asked or any(workload.startswith(name) for name in asked.split(","))
+
+
+def sbrk_parameters(workload, size, counted):
+    """The same for the run in sbrk mode; empty when nothing of it is asked for."""
+    names = [name for name in SBRK_WORKLOADS if matches(name, workload)]
+    sizes = [s for s in (size.split(",") if size else map(str, (8, 16, 32, 64, 128, 256, 512, 1024)))
+             if s.isdigit() and int(s) <= SBRK_LARGEST]
+    if not names or not sizes:
+        return ""
+    return f"workload={','.join(names)} size={','.join(sizes)} {SBRK_EFFORT[counted]}"
+
+
+def json_texts(workload, counted):
+    """The files for the json workload, if it is asked for."""
+    if not matches("json", workload):
+        return []
+    generated = checkout.BUILD / f"bench/generated-{GENERATED_KIB[counted]}KiB.json"
+    if not generated.exists():
+        program = checkout.ROOT / "tools/gen_json.py"
+        cache.write(generated, "\n".join(process.lines([str(program), "--kib", str(GENERATED_KIB[counted])])))
+    return [path for path in JSON_FILES if path.exists()] + [generated]
 
 
 def number(text):
@@ -34,11 +84,15 @@ def number(text):
 
 
 def parse(text):
-    """The module's results as (facts, rows)."""
-    facts, columns, rows = {}, [], []
+    """The module's results as (facts, rows, tables); a table's first line names its columns."""
+    facts, columns, rows, tables = {}, [], [], {}
     for line in text.splitlines():
         words = line.split()
-        if line.startswith("# cmdline"):
+        if line.startswith("# table"):
+            tables[words[2]] = [words[3:]]
+        elif line.startswith("= "):
+            tables[words[1]].append(words[2:])
+        elif line.startswith("# cmdline"):
             facts["cmdline"] = line.removeprefix("# cmdline ").strip()
         elif line.startswith("# unit"):
             facts.update(zip(words[1::2], words[2::2]))
@@ -46,9 +100,19 @@ def parse(text):
             columns = words[1:]
         elif columns and len(words) == len(columns):
             rows.append(row(dict(zip(columns, words))))
-    if not rows:
+    if not rows and not tables:
         raise Failure("The benchmark module gave no results.")
-    return facts, rows
+    return facts, rows, tables
+
+
+def parse_both(text):
+    """The same, with the costs in sbrk mode put into the rows that have them."""
+    normal, _, in_sbrk = text.partition("# sbrk\n")
+    facts, rows, tables = parse(normal)
+    costs = {(r["workload"], r["size"]): r["gomalloc"] for r in (parse(in_sbrk)[1] if in_sbrk else [])}
+    for each in rows:
+        each["sbrk"] = costs.get((each["workload"], each["size"]))
+    return facts, rows, tables
 
 
 def ratio(slub, gomalloc):
@@ -70,17 +134,24 @@ def row(cells):
 
 def measure(name, workload, size):
     """Run the benchmark on one ground; return its part of results.json."""
-    counted, append = PLAN[name]
-    ground = grounds.find(name, counted=counted)
+    course = PLAN[name]
+    counted = course.counted
+    ground = grounds.find(course.ground, counted=counted, cpus=course.cpus)
     built, _ = modules.build(ground.modules)
-    script = SCRIPT.read_text().replace("$PARAMETERS", parameters(workload, size))
-    result = guest.run(ground, script, built.values(), TIMEOUT, append,
+    workload = course.only or workload
+    texts = json_texts(workload, counted)
+    wanted = parameters(workload=workload, size=size, json=",".join(f"/modules/{path.name}" for path in texts))
+    in_sbrk = "" if course.only else sbrk_parameters(workload, size, counted)
+    script = (f"PARAMETERS='{wanted}'\nSBRK_PARAMETERS='{in_sbrk}'\n"
+              + SCRIPT.read_text())
+    result = guest.run(ground, script, [*built.values(), *texts], TIMEOUT, course.append,
                        checkout.LOGS / f"bench-{name}.log")
     if not result.passed:
         raise Failure(f"The benchmark failed on {ground.describe()}: {result.verdict()}")
-    facts, rows = parse(result.output)
+    facts, rows, tables = parse_both(result.output)
     return {"name": name, "kernel": ground.kernel.version, "unit": facts["unit"],
-            "cpus": int(facts["cpus"]), "cmdline": facts["cmdline"], "machine": ground.machine, "rows": rows}
+            "cpus": int(facts["cpus"]), "cmdline": facts["cmdline"], "machine": ground.machine, "rows": rows,
+            "tables": tables}
 
 
 def run(names, workload, size):
@@ -88,9 +159,10 @@ def run(names, workload, size):
     for name in names:
         if name not in PLAN:
             raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
-        grounds.find(name).kernel.image.exists()
-    native = [name for name in names if not PLAN[name][0]]
-    counted = [name for name in names if PLAN[name][0]]
+        grounds.find(PLAN[name].ground).kernel.image.exists()
+    names = [name for name in names if matches(PLAN[name].only, workload)] or names
+    native = [name for name in names if not PLAN[name].counted]
+    counted = [name for name in names if PLAN[name].counted]
     # Native cycles want the machine to themselves; counts do not care.
     measured = [measure(name, workload, size) for name in native]
     with ThreadPoolExecutor(2) as pool:
@@ -133,9 +205,11 @@ def run_here(workload, size):
     allocator, bench = checkout.ROOT / "gomalloc.ko", checkout.ROOT / "gomalloc_bench.ko"
     if not allocator.exists() or not bench.exists():
         raise Failure("gomalloc.ko and gomalloc_bench.ko are not built: run make first.")
-    with Loaded((allocator, []), (bench, parameters(workload, size).split())):
-        facts, rows = parse(Path("/sys/kernel/debug/gomalloc_bench/results").read_text())
+    wanted = parameters(workload=workload, size=size,
+                        json=",".join(str(path) for path in json_texts(workload, False)))
+    with Loaded((allocator, []), (bench, wanted.split())):
+        facts, rows, tables = parse_both(Path("/sys/kernel/debug/gomalloc_bench/results").read_text())
     publish([{"name": "here", "kernel": facts.get("kernel", ""), "unit": facts["unit"],
               "cpus": int(facts["cpus"]), "cmdline": Path("/proc/cmdline").read_text().strip(),
-              "machine": "this machine", "rows": rows}])
+              "machine": "this machine", "rows": rows, "tables": tables}])
     return 0

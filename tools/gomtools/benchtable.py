@@ -4,10 +4,10 @@
 from .ui import paint
 
 COLUMNS = [("workload", 18, "workload"), ("size", 7, "size"), ("slub", 9, "SLUB"), ("gomalloc", 9, "gomalloc"),
-           ("floor", 8, "floor"), ("ratio", 7, "ratio"), ("slub_median", 9, "SLUB"),
+           ("floor", 8, "floor"), ("sbrk", 8, "sbrk"), ("ratio", 7, "ratio"), ("slub_median", 9, "SLUB"),
            ("gomalloc_median", 9, "gomalloc"), ("ratio_median", 7, "ratio"),
            ("held_slub", 9, "SLUB"), ("held_gomalloc", 9, "gomalloc")]
-GROUPS = (f"{'':26}{'----------- minimum -----------':>36}{'------- median -------':>28}"
+GROUPS = (f"{'':26}{'--------------- minimum ----------------':>45}{'------- median -------':>28}"
           f"{'-- bytes held --':>20}")
 
 
@@ -30,6 +30,20 @@ def line(row):
                     for name, width, _ in COLUMNS)
 
 
+TITLES = {"json": "json: text tokenised into a tree and freed; {unit} per object",
+          "persistent": "persistent: {unit} per block of 64 bytes, one chunk under a lock or one for each CPU"}
+
+
+def show_table(name, lines, unit):
+    """Print a table with columns of its own: words to the left, numbers to the right."""
+    print(f"\n{TITLES.get(name, name).format(unit=unit)}")
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    words = [not column[-1][0].isdigit() for column in zip(*lines)]
+    for cells in lines:
+        print("  ".join(f"{text:{'<' if is_word else '>'}{width}}"
+                        for text, width, is_word in zip(cells, widths, words)).rstrip())
+
+
 def show(ground):
     """Print the table of one ground of results.json."""
     what = {"cycles": "cycles per operation", "instructions": "instructions per operation"}
@@ -37,8 +51,11 @@ def show(ground):
     print(paint(f"{ground['name']}: Linux {ground['kernel']}, {ground['machine']}, {cpus}, "
                 f"{what.get(ground['unit'], ground['unit'])}", "bold"))
     print(f"kernel command line: {ground['cmdline']}")
-    print(GROUPS)
-    print(" ".join(f"{title:{'<' if name == 'workload' else '>'}{width}}" for name, width, title in COLUMNS))
+    if ground["rows"]:
+        print(GROUPS)
+        print(" ".join(f"{title:{'<' if name == 'workload' else '>'}{width}}" for name, width, title in COLUMNS))
     for row in ground["rows"]:
         print(line(row))
+    for name, lines in ground["tables"].items():
+        show_table(name, lines, ground["unit"])
     print(flush=True)

@@ -17,7 +17,7 @@ held - - - - - - - 64.0 70.5
 
 class Results(unittest.TestCase):
     def test_facts(self):
-        facts, _ = bench.parse(RESULTS)
+        facts = bench.parse(RESULTS)[0]
         self.assertEqual(facts, {"cmdline": "console=ttyS0 init_on_alloc=0", "unit": "cycles", "cpus": "2",
                                  "kernel": "7.3.4"})
 
@@ -40,6 +40,19 @@ class Results(unittest.TestCase):
     def test_no_rows_is_a_failure(self):
         with self.assertRaises(Failure):
             bench.parse("# unit cycles cpus 2\n")
+
+    def test_a_table_has_its_own_columns(self):
+        tables = bench.parse(RESULTS + "# table json text parse\n= json a.json 12\n= json b.json 9\n")[2]
+        self.assertEqual(tables, {"json": [["text", "parse"], ["a.json", "12"], ["b.json", "9"]]})
+
+    def test_costs_in_sbrk_mode_join_their_rows(self):
+        rows = bench.parse_both(RESULTS + "# sbrk\n" + RESULTS)[1]
+        self.assertEqual(rows[0]["sbrk"], rows[0]["gomalloc"])
+        self.assertIsNone(bench.parse_both(RESULTS)[1][0]["sbrk"])
+
+    def test_sbrk_mode_runs_what_is_asked_for_and_small(self):
+        self.assertEqual(bench.sbrk_parameters("held", "", False), "")
+        self.assertEqual(bench.sbrk_parameters("pair-const", "64,4096", True), "workload=pair-const size=64 rounds=3")
 
 
 if __name__ == "__main__":
