@@ -92,7 +92,7 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	bitmap_zero(s->free, cl->nelems);
 	bitmap_set(s->free, 0, cl->nelems);
 	if (class == GOM_CLASS_TINY)
-		memset(gom_tiny_marks(s), 0, sizeof(struct gom_tiny_marks));
+		gom_tiny_init_marks(gom_tiny_marks(s));
 	gom_pagemap_mark(s, GOM_SLOT_OF(class));
 	s->state = GOM_SPAN_SMALL;
 	return s;

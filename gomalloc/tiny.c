@@ -99,23 +99,36 @@ void gom_tiny_init(struct gom_tiny *t)
 	forget(&t->moving);
 }
 
+/* The word that has an open block's live mark, and where in it that begins. */
+static atomic_t *word_of(const struct gom_tiny_open *t, u32 *shift)
+{
+	bool second = (unsigned long)t->live & sizeof(u16);
+
+	*shift = second != IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ? GOM_TINY_BLOCK : 0;
+	return (atomic_t *)((unsigned long)t->live & ~(sizeof(atomic_t) - 1));
+}
+
 /* Close a block; returns it if all its objects have been freed already. */
 static void *close_block(struct gom_tiny_open *t)
 {
-	u32 starts = (u16)t->state, live;
+	u32 starts = (u16)t->state, shift;
 	void *base = t->base;
-	struct place w;
+	atomic_t *word;
+	int old, new;
+	bool empty;
 
 	if (!base)
 		return NULL;
-	find(base, gom_pagemap_entry(base), &w);
-	live = atomic_fetch_andnot((BLOCK_BITS & ~starts) << w.shift, w.live);
-	if (live >> w.shift & starts)
-		base = NULL;
-	else
-		WRITE_ONCE(*w.starts, 0);
+	word = word_of(t, &shift);
+	old = atomic_read(word);
+	do {
+		empty = !((u32)old >> shift & starts);
+		new = empty ? old | BLOCK_BITS << shift : old & ~((BLOCK_BITS & ~starts) << shift);
+	} while (!atomic_try_cmpxchg(word, &old, new));
+	if (empty)
+		WRITE_ONCE(*t->starts, 0);
 	forget(t);
-	return base;
+	return empty ? base : NULL;
 }
 
 /* Open @block, which nobody knows yet, with an object of @size at its beginning. */
@@ -125,7 +138,6 @@ static void open_block(struct gom_tiny_open *t, void *block, size_t size)
 
 	find(block, gom_pagemap_entry(block), &w);
 	memset(block, 0, GOM_TINY_BLOCK);
-	atomic_or(BLOCK_BITS << w.shift, w.live);
 	WRITE_ONCE(*w.starts, 1);
 	t->live = half_of(&w);
 	t->starts = w.starts;
@@ -266,25 +278,32 @@ void *gom_tiny_alloc_slow(size_t size, gfp_t gfp)
 
 enum { FREED, FREED_LAST, NOT_LIVE };
 
-/* Clear the mark of a live object. */
+/*
+ * Clear the mark of a live object.  With the last one go the starts, first, so
+ * that nobody who errs finds some in a block that is free.
+ */
 static __always_inline int clear_mark(const struct place *w)
 {
-	u32 bit = 1U << w->at;
-	int old, new;
+	const u32 bit = 1U << w->at;
+	int old, new, result;
+	u32 live;
 
 	if (unlikely(!(READ_ONCE(*w->starts) & bit)))
 		return NOT_LIVE;
-	bit <<= w->shift;
 	old = atomic_read(w->live);
 	do {
-		if (unlikely(!(old & bit)))
+		live = (u32)old >> w->shift & BLOCK_BITS;
+		if (unlikely(!(live & bit)))
 			return NOT_LIVE;
-		new = old & ~bit;
+		result = live == bit ? FREED_LAST : FREED;
+		if (result == FREED_LAST) {
+			WRITE_ONCE(*w->starts, 0);
+			new = old | BLOCK_BITS << w->shift;
+		} else {
+			new = old & ~(bit << w->shift);
+		}
 	} while (!atomic_try_cmpxchg(w->live, &old, new));
-	if ((u32)new >> w->shift & BLOCK_BITS)
-		return FREED;
-	WRITE_ONCE(*w->starts, 0);
-	return FREED_LAST;
+	return result;
 }
 
 /**
@@ -314,9 +333,9 @@ bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block)
 
 static void report(const struct place *w, const void *p, unsigned long caller)
 {
-	u32 live = (u32)atomic_read(w->live) >> w->shift & BLOCK_BITS;
+	u32 starts = READ_ONCE(*w->starts);
 
-	if (!live || READ_ONCE(*w->starts) & 1U << w->at)
+	if (!starts || starts & 1U << w->at)
 		gom_report(GOM_BAD_FREE_TWICE, caller, "tiny object %p was freed twice", p);
 	else
 		gom_report(GOM_BAD_FREE_MIDDLE, caller,

@@ -17,17 +17,19 @@
  *	starts	bit i: an object began at byte i.  Written by the CPU that has the
  *		block open, and by whoever frees the block.
  *	live	bit i: nobody has freed an object that began at byte i.  All set
- *		when the block is opened; a free clears its own, atomically.
+ *		while the block is free or open; a free clears its own, atomically.
  *
  * A CPU that closes a block clears, atomically, the bits of @live that are not
  * in @starts.  Until then bit 15 keeps @live from becoming zero, as the object
- * that begins at byte 15 fills the block and closes it.  Whoever brings @live to
- * zero owns the block and gives it back to its class.  So an allocation takes no
- * atomic operation, and a free takes one, or none if it takes the last object of
- * a current block back on the CPU that allocated it: then the object is wiped,
- * as all room in an open block is, and the room used again.
+ * that begins at byte 15 fills the block and closes it.  Whoever would bring @live
+ * to zero sets it for the next time instead, owns the block and gives it back to
+ * its class.  So an allocation takes no atomic operation, a block takes one, and a
+ * free takes one, or none if it takes the last object of a current block back on
+ * the CPU that allocated it: then the object is wiped, as all room in an open
+ * block is, and the room used again.
  *
- * A free where no bit of @starts is, or none of @live, is seen for what it is.
+ * A free where no bit of @starts is, or none of @live, is seen for what it is; a
+ * free block has none of @starts.
  *
  * Who may be in here: an open block belongs to the per-CPU cache it is open in,
  * and is changed only inside it, by the rules of mcache.h.  The marks of @live
@@ -43,6 +45,7 @@
 #include <linux/align.h>
 #include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/string.h>
 
 #include "compat.h"
 #include "gomalloc.h"
@@ -98,6 +101,13 @@ struct gom_tiny_marks {
 static inline struct gom_tiny_marks *gom_tiny_marks(struct gom_span *s)
 {
 	return (void *)&s->free[BITS_TO_LONGS(GOM_TINY_SPAN_BLOCKS)];
+}
+
+/* Those of blocks that are free. */
+static inline void gom_tiny_init_marks(struct gom_tiny_marks *marks)
+{
+	memset(marks->live, 0xff, sizeof(marks->live));
+	memset(marks->starts, 0, sizeof(marks->starts));
 }
 
 /*
