@@ -14,6 +14,7 @@
  */
 #include <linux/align.h>
 #include <linux/hash.h>
+#include <linux/kasan.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/random.h>
@@ -77,13 +78,25 @@ void *gom_sbrk_alloc(size_t size, size_t align, gfp_t gfp, unsigned long caller)
 	return p;
 }
 
+/* What stands before @p, which may be anything's: nothing for KASAN to judge. */
+static bool read_header(const void *p, struct header *h)
+{
+	long err;
+
+	if (!virt_addr_valid(p - sizeof(*h)))
+		return false;
+	kasan_disable_current();
+	err = copy_from_kernel_nofault(h, p - sizeof(*h), sizeof(*h));
+	kasan_enable_current();
+	return !err;
+}
+
 /* Bytes of the object at @p, as asked for; 0 if none begins there. */
 size_t gom_sbrk_size(const void *p)
 {
 	struct header h;
 
-	if (!IS_ALIGNED((unsigned long)p, GOM_SBRK_ALIGN) || !virt_addr_valid(p - sizeof(h)) ||
-	    copy_from_kernel_nofault(&h, p - sizeof(h), sizeof(h)))
+	if (!IS_ALIGNED((unsigned long)p, GOM_SBRK_ALIGN) || !read_header(p, &h))
 		return 0;
 	return h.size && h.code == code_of(p, h.size) ? h.size : 0;
 }
