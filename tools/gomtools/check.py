@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """`make check`: every test there is, and one last line that adds them up.
 
-Kernels and compilers are made ready first, one after the other, since each uses all
-cores.  The checks then run two at a time; each shows its result in one piece when done.
+Kernels are built first, one after the other, since each uses all cores; meanwhile the rest is
+downloaded and unpacked.  The checks then run two at a time; each shows its result in one piece when done.
 """
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import checkout, grounds, headers, kunit, modules, selftest, smoke, style
+from . import checkout, grounds, headers, kunit, modules, packages, selftest, smoke, style
 from .tally import failed, last_line, passed
 from .ui import Failure
 
@@ -39,12 +39,27 @@ def checks():
     yield "the tools' own tests", selftest.run
 
 
-def prepare():
-    """Make every kernel, image and compiler that the checks need."""
-    for name in KUNIT_GROUNDS + SMOKE_GROUNDS:
+def build_kernels():
+    for name in KUNIT_GROUNDS:
+        grounds.find(name).kernel.image.exists()
+
+
+def fetch_the_rest():
+    """What is downloaded and unpacked, while the compilers have the CPUs."""
+    for name in KUNIT_GROUNDS:
+        grounds.find(name).source().path.exists()
+    for name in SMOKE_GROUNDS:
         grounds.find(name).kernel.image.exists()
     for name in headers.SETS:
         headers.find(name).install()
+
+
+def prepare():
+    """Make every kernel, image and compiler that the checks need."""
+    packages.index()        # both need it
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(build_kernels), pool.submit(fetch_the_rest)]:
+            each.result()
 
 
 def guarded(title, function):
