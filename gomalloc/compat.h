@@ -37,6 +37,20 @@
 # define GOM_GFP_ATOMIC		0
 #endif
 
+/* 6.6 brought it. */
+#ifdef SLAB_NO_MERGE
+# define GOM_NO_MERGE		SLAB_NO_MERGE
+#else
+# define GOM_NO_MERGE		((slab_flags_t)0)
+#endif
+
+/* 6.9 dropped it. */
+#ifdef SLAB_MEM_SPREAD
+# define SLAB_MEM_SPREAD_OR_0	SLAB_MEM_SPREAD
+#else
+# define SLAB_MEM_SPREAD_OR_0	0
+#endif
+
 /* 6.17 wants a per-CPU workqueue to say that it is one. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 # define GOM_WQ_PERCPU		WQ_PERCPU

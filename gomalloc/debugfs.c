@@ -14,6 +14,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "cache.h"
 #include "compat.h"
 #include "debugfs.h"
 #include "fault.h"
@@ -199,6 +200,15 @@ static const struct seq_operations mcache_sops = {
 };
 DEFINE_SEQ_ATTRIBUTE(mcache);
 
+/* === caches: a header, then a line for each named cache === */
+
+static int caches_show(struct seq_file *m, void *v)
+{
+	gom_cache_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(caches);
+
 /* === tiny: a header, then a line for each CPU === */
 
 static int tiny_show(struct seq_file *m, void *v)
@@ -343,6 +353,7 @@ void gom_debugfs_init(void)
 	debugfs_create_file("memstats", 0400, root, NULL, &memstats_fops);
 	debugfs_create_file("sizeclasses", 0400, root, NULL, &sizeclasses_fops);
 	debugfs_create_file("mcache", 0400, root, NULL, &mcache_fops);
+	debugfs_create_file("caches", 0400, root, NULL, &caches_fops);
 	debugfs_create_file("tiny", 0400, root, NULL, &tiny_fops);
 	debugfs_create_file("mheap", 0400, root, NULL, &mheap_fops);
 	debugfs_create_file("persistent", 0400, root, NULL, &persistent_fops);

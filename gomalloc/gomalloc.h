@@ -69,6 +69,17 @@ void gom_free(const void *p);
 void gom_free_sensitive(const void *p);
 bool __must_check gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p);
 void gom_free_bulk(size_t nr, void **p);
+struct gom_cache;
+struct gom_cache *gom_cache_create(const char *name, unsigned int size, unsigned int align,
+				   slab_flags_t flags, void (*ctor)(void *));
+void gom_cache_destroy(struct gom_cache *cache);
+void gom_cache_shrink(struct gom_cache *cache);
+unsigned int gom_cache_size(const struct gom_cache *cache);
+void *gom_cache_alloc(struct gom_cache *cache, gfp_t gfp) __malloc;
+void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node) __malloc;
+void gom_cache_free(struct gom_cache *cache, const void *p);
+bool __must_check gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **p);
+void gom_cache_free_bulk(struct gom_cache *cache, size_t nr, void **p);
 unsigned long gom_release_memory(void);
 void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __malloc __alloc_size(1);
 
@@ -129,6 +140,19 @@ void *gom_malloc_noscan(size_t size, gfp_t gfp)
 	if (__builtin_constant_p(size) && size > GOM_TINY_MAX)
 		return gom_malloc(size, gfp);
 	return __gom_malloc_noscan(size, gfp);
+}
+
+/**
+ * gom_cache_zalloc - allocate a zeroed object of a cache
+ * @cache: the cache, without a constructor
+ * @gfp: as for gom_malloc()
+ *
+ * Context: any but NMI.  May sleep if @gfp allows it.
+ * Return: the object, or NULL.
+ */
+static __always_inline __malloc void *gom_cache_zalloc(struct gom_cache *cache, gfp_t gfp)
+{
+	return gom_cache_alloc(cache, gfp | __GFP_ZERO);
 }
 
 /**

@@ -10,6 +10,7 @@
 #include <linux/overflow.h>
 #include <linux/spinlock.h>
 
+#include "cacheclass.h"
 #include "fixalloc.h"
 #include "magazine.h"
 #include "sizeclass.h"
@@ -31,7 +32,7 @@ void gom_magazine_init(void)
 
 static struct gom_fixalloc *supply_of(unsigned int class)
 {
-	size_t bytes = struct_size((struct gom_magazine *)NULL, obj, gom_classes[class].mag_size);
+	size_t bytes = struct_size((struct gom_magazine *)NULL, obj, gom_class(class)->mag_size);
 
 	return &supplies[bytes <= MIN_BYTES ? 0 : order_base_2(DIV_ROUND_UP(bytes, MIN_BYTES))];
 }

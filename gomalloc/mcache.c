@@ -17,6 +17,7 @@
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 
@@ -40,23 +41,39 @@ GOM_EXPORT_FOR_TEST(gom_mcache);
 /* A slot without a magazine points here: empty to a pop, full to a push. */
 static void *no_magazine[1];
 
+static DEFINE_MUTEX(flush_lock);	/* one flush at a time */
+static unsigned int flush_only;		/* the class to flush, 0 for all */
 static struct workqueue_struct *flush_wq;
 static DEFINE_PER_CPU(struct work_struct, flush_works);
 static int cpuhp_state;
 
 /* === Magazines in and out; inside the cache === */
 
+static struct gom_slot *slot_of(const struct gom_mcache *c, unsigned int class)
+{
+	if (likely(class < GOM_NR_SPAN_CLASSES))
+		return (struct gom_slot *)&c->slot[class];
+	return &per_cpu_ptr(gom_cache_class(class)->cpu, c->cpu)->slot;
+}
+
+static struct gom_mcache_class *class_of(const struct gom_mcache *c, unsigned int class)
+{
+	if (likely(class < GOM_NR_SPAN_CLASSES))
+		return &c->class[class];
+	return &per_cpu_ptr(gom_cache_class(class)->cpu, c->cpu)->k;
+}
+
 static unsigned int loaded_nr(const struct gom_mcache *c, unsigned int class)
 {
-	const struct gom_magazine *mag = c->class[class].mag;
+	const struct gom_magazine *mag = class_of(c, class)->mag;
 
-	return mag ? READ_ONCE(c->slot[class].top) - &mag->bottom : 0;
+	return mag ? READ_ONCE(slot_of(c, class)->top) - &mag->bottom : 0;
 }
 
 static void load(struct gom_mcache *c, unsigned int class, struct gom_magazine *mag)
 {
-	struct gom_slot *s = &c->slot[class];
-	struct gom_mcache_class *k = &c->class[class];
+	struct gom_slot *s = slot_of(c, class);
+	struct gom_mcache_class *k = class_of(c, class);
 	unsigned int limit = max_t(unsigned int, k->limit, mag->nr);
 
 	k->mag = mag;
@@ -67,8 +84,8 @@ static void load(struct gom_mcache *c, unsigned int class, struct gom_magazine *
 /* The loaded magazine leaves its slot; NULL if there was none. */
 static struct gom_magazine *unload(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_slot *s = &c->slot[class];
-	struct gom_mcache_class *k = &c->class[class];
+	struct gom_slot *s = slot_of(c, class);
+	struct gom_mcache_class *k = class_of(c, class);
 	struct gom_magazine *mag = k->mag;
 
 	if (!mag)
@@ -82,7 +99,7 @@ static struct gom_magazine *unload(struct gom_mcache *c, unsigned int class)
 
 static void swap_spare(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_mcache_class *k = &c->class[class];
+	struct gom_mcache_class *k = class_of(c, class);
 	struct gom_magazine *spare = k->spare;
 
 	k->spare = unload(c, class);
@@ -102,7 +119,7 @@ static void account(struct gom_mcache_class *k, int nr)
 /* Take both magazines of @class out, on to @list; its room is free again. */
 static void evict(struct gom_mcache *c, unsigned int class, struct gom_magazine **list)
 {
-	struct gom_mcache_class *k = &c->class[class];
+	struct gom_mcache_class *k = class_of(c, class);
 	struct gom_magazine *mags[2] = { unload(c, class), k->spare };
 	unsigned int i;
 
@@ -114,7 +131,7 @@ static void evict(struct gom_mcache *c, unsigned int class, struct gom_magazine 
 		mags[i]->next = *list;
 		*list = mags[i];
 	}
-	c->bytes -= 2UL * k->limit * gom_classes[class].size;
+	c->bytes -= 2UL * k->limit * gom_class(class)->size;
 	k->limit = 0;
 }
 
@@ -133,8 +150,8 @@ static void keep_all(struct gom_magazine *list)
 
 static unsigned int next_limit(const struct gom_mcache *c, unsigned int class)
 {
-	const struct gom_class *cl = &gom_classes[class];
-	unsigned int limit = c->class[class].limit;
+	const struct gom_class *cl = gom_class(class);
+	unsigned int limit = class_of(c, class)->limit;
 
 	if (!limit)
 		limit = clamp(FIRST_BYTES / cl->size, 1U, FIRST_MAX);
@@ -147,11 +164,11 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 		      struct gom_magazine **evicted)
 {
 	size_t most = (size_t)gom_mcache_kb << 10;
-	unsigned int i, n = 0;
+	unsigned int end = gom_class_end(), i, n = 0;
 
-	for (i = 0; i < GOM_NR_SPAN_CLASSES && n < EVICT_MAX && c->bytes + more > most; i++) {
-		c->clock = c->clock + 1 < GOM_NR_SPAN_CLASSES ? c->clock + 1 : 1;
-		if (c->clock == class || !c->class[c->clock].limit)
+	for (i = 0; i < end && n < EVICT_MAX && c->bytes + more > most; i++) {
+		c->clock = c->clock + 1 < end ? c->clock + 1 : 1;
+		if (c->clock == class || !class_of(c, c->clock)->limit)
 			continue;
 		evict(c, c->clock, evicted);
 		n++;
@@ -163,15 +180,15 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 				struct gom_magazine **evicted)
 {
-	struct gom_mcache_class *k = &c->class[class];
+	struct gom_mcache_class *k = class_of(c, class);
 	unsigned int limit = next_limit(c, class);
-	size_t more = 2UL * (limit - k->limit) * gom_classes[class].size;
+	size_t more = 2UL * (limit - k->limit) * gom_class(class)->size;
 
 	if (more && make_room(c, class, more, evicted)) {
 		c->bytes += more;
 		k->limit = limit;
 		if (k->mag)
-			c->slot[class].end = &k->mag->bottom +
+			slot_of(c, class)->end = &k->mag->bottom +
 				max(limit, loaded_nr(c, class));
 	}
 	return k->limit;
@@ -182,12 +199,12 @@ static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 /* From what the cache has; inside it. */
 static void *pop_any(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_mcache_class *k = &c->class[class];
-	void *p = gom_slot_pop(&c->slot[class]);
+	struct gom_mcache_class *k = class_of(c, class);
+	void *p = gom_slot_pop(slot_of(c, class));
 
 	if (!p && k->spare && k->spare->nr) {
 		swap_spare(c, class);
-		p = gom_slot_pop(&c->slot[class]);
+		p = gom_slot_pop(slot_of(c, class));
 	}
 	return p;
 }
@@ -209,9 +226,9 @@ static void install(struct gom_magazine *mag, unsigned int taken)
 		gom_mcentral_keep(mag);
 		return;
 	}
-	k = &c->class[class];
+	k = class_of(c, class);
 	account(k, mag->nr + taken);
-	c->slot[class].mallocs += taken;
+	slot_of(c, class)->mallocs += taken;
 	if (!loaded_nr(c, class)) {
 		out = unload(c, class);
 		load(c, class, mag);
@@ -273,8 +290,8 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp)
 static bool push_any(struct gom_mcache *c, unsigned int class, const void *p,
 		     struct gom_magazine **evicted)
 {
-	struct gom_mcache_class *k = &c->class[class];
-	struct gom_slot *s = &c->slot[class];
+	struct gom_mcache_class *k = class_of(c, class);
+	struct gom_slot *s = slot_of(c, class);
 
 	if (gom_slot_push(s, p))
 		return true;
@@ -297,7 +314,7 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 	bool done = false;
 
 	if (!WARN_ON_ONCE(!c)) {
-		if (!c->class[class].mag) {
+		if (!class_of(c, class)->mag) {
 			load(c, class, empty);
 			empty = NULL;
 		}
@@ -314,7 +331,7 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 /* Make a place for a magazine; returns a full one that had to leave, or NULL. */
 static struct gom_magazine *retire(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_mcache_class *k = &c->class[class];
+	struct gom_mcache_class *k = class_of(c, class);
 	struct gom_magazine *out = k->spare;
 
 	k->spare = unload(c, class);
@@ -341,7 +358,7 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 		gom_mcentral_free(class, p, caller);
 		return;
 	}
-	if (*c->slot[class].top == p) {
+	if (*slot_of(c, class)->top == p) {
 		gom_mcache_leave_slow(c);
 		gom_report(GOM_BAD_FREE_TWICE, caller, "object %p was freed twice", p);
 		return;
@@ -352,7 +369,7 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 		return;
 	}
 	mag = retire(c, class);
-	limit = c->class[class].limit ?: raise_limit(c, class, &evicted);
+	limit = class_of(c, class)->limit ?: raise_limit(c, class, &evicted);
 	gom_mcache_leave_slow(c);
 	keep_all(evicted);
 
@@ -374,29 +391,39 @@ static void free_blocks(void **blocks, unsigned int n)
 		gom_mcentral_free(GOM_CLASS_TINY, blocks[n], _RET_IP_);
 }
 
-/* Empty the cache of the CPU we are on. */
+/* Empty what the CPU we are on has of one class. */
+static void flush_class(unsigned int class)
+{
+	struct gom_magazine *evicted = NULL;
+	struct gom_mcache *c = gom_mcache_enter_slow();
+
+	if (!c)		/* debug=1: nothing is cached */
+		return;
+	evict(c, class, &evicted);
+	gom_mcache_leave_slow(c);
+	keep_all(evicted);
+}
+
+/* Empty the cache of the CPU we are on, or what it has of one class. */
 static void flush_this_cpu(struct work_struct *work)
 {
-	struct gom_magazine *evicted;
-	struct gom_mcache *c = gom_mcache_enter_slow();
-	unsigned int class, n;
+	unsigned int class = READ_ONCE(flush_only), n;
+	struct gom_mcache *c;
 	void *blocks[2];
 
+	if (class) {
+		flush_class(class);
+		return;
+	}
+	c = gom_mcache_enter_slow();
 	if (!c)		/* debug=1: nothing is cached */
 		return;
 	n = gom_tiny_close_all(c, blocks);
 	gom_mcache_leave_slow(c);
 	free_blocks(blocks, n);
 
-	for (class = 1; class < GOM_NR_SPAN_CLASSES; class++) {
-		c = gom_mcache_enter_slow();
-		if (WARN_ON_ONCE(!c))
-			return;
-		evicted = NULL;
-		evict(c, class, &evicted);
-		gom_mcache_leave_slow(c);
-		keep_all(evicted);
-	}
+	for_each_gom_class(class)
+		flush_class(class);
 }
 
 /* Empty the cache of a CPU on which nothing runs any more. */
@@ -409,7 +436,7 @@ static int flush_dead_cpu(unsigned int cpu)
 
 	n = gom_tiny_close_all(c, blocks);
 	free_blocks(blocks, n);
-	for (class = 1; class < GOM_NR_SPAN_CLASSES; class++)
+	for_each_gom_class(class)
 		evict(c, class, &evicted);
 	keep_all(evicted);
 	return 0;
@@ -424,16 +451,25 @@ static int flush_dead_cpu(unsigned int cpu)
  */
 void gom_mcache_flush_all(void)
 {
+	gom_mcache_flush_class(0);
+}
+GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
+
+/* The same for one class, or all for 0. */
+void gom_mcache_flush_class(unsigned int class)
+{
 	int cpu;
 
+	mutex_lock(&flush_lock);
+	WRITE_ONCE(flush_only, class);
 	cpus_read_lock();
 	for_each_online_cpu(cpu)
 		queue_work_on(cpu, flush_wq, per_cpu_ptr(&flush_works, cpu));
 	for_each_online_cpu(cpu)
 		flush_work(per_cpu_ptr(&flush_works, cpu));
 	cpus_read_unlock();
+	mutex_unlock(&flush_lock);
 }
-GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 
 /* === Figures === */
 
@@ -441,14 +477,14 @@ GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig)
 {
 	const struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
-	const struct gom_mcache_class *k = &c->class[class];
+	const struct gom_mcache_class *k = class_of(c, class);
 	const struct gom_magazine *spare;
 	unsigned int seq;
 	s64 in;
 
 	do {
 		seq = raw_read_seqcount_begin(&c->seq);
-		fig->mallocs = READ_ONCE(c->slot[class].mallocs);
+		fig->mallocs = READ_ONCE(slot_of(c, class)->mallocs);
 		fig->held = loaded_nr(c, class);
 		spare = READ_ONCE(k->spare);
 		fig->held += spare ? READ_ONCE(spare->nr) : 0;
@@ -480,6 +516,7 @@ static int init_cpu(int cpu, u8 mode)
 	if (!c->class)
 		return -ENOMEM;
 	seqcount_init(&c->seq);
+	c->cpu = cpu;
 	for (i = 0; i < GOM_NR_SLOTS; i++) {
 		c->slot[i].top = no_magazine;
 		c->slot[i].end = no_magazine;
@@ -492,6 +529,37 @@ static int init_cpu(int cpu, u8 mode)
 	gom_tiny_init(&c->tiny);
 	c->mallocing = mode;
 	return 0;
+}
+
+/* What a new class needs of each CPU; NULL if there is no memory.  May sleep. */
+struct gom_cache_cpu __percpu *gom_mcache_new_class(void)
+{
+	struct gom_cache_cpu __percpu *p = alloc_percpu(struct gom_cache_cpu);
+	int cpu;
+
+	if (!p)
+		return NULL;
+	for_each_possible_cpu(cpu) {
+		per_cpu_ptr(p, cpu)->slot.top = no_magazine;
+		per_cpu_ptr(p, cpu)->slot.end = no_magazine;
+	}
+	return p;
+}
+
+/* For another cache: the counters begin anew, and there is nothing in it. */
+void gom_mcache_set_class(struct gom_cache_cpu __percpu *cpu, const struct gom_class *cl)
+{
+	struct gom_cache_cpu *c;
+	int i;
+
+	for_each_possible_cpu(i) {
+		c = per_cpu_ptr(cpu, i);
+		WARN_ON_ONCE(c->k.mag || c->k.spare || c->k.limit);
+		c->k = (struct gom_mcache_class) { };
+		c->slot.mallocs = 0;
+		c->slot.recip = cl->recip;
+		c->slot.limit = cl->limit;
+	}
 }
 
 /* @mode: bits of @mallocing that stay set, so that every call takes the slow path. */

@@ -32,6 +32,7 @@
 #include <linux/preempt.h>
 #include <linux/seqlock.h>
 
+#include "cacheclass.h"
 #include "magazine.h"
 #include "pagemap.h"
 #include "sizeclass.h"
@@ -81,6 +82,7 @@ struct gom_mcache_class {
  * struct gom_mcache - the cache of one CPU
  * @mallocing: see above
  * @clock: the class to look at first when room is needed
+ * @cpu: whose it is
  * @seq: odd while magazines change hands: for readers on other CPUs
  * @bytes: of memory the magazines may come to hold; at most mcache_kb
  * @slot: what the fast paths use
@@ -89,15 +91,22 @@ struct gom_mcache_class {
  */
 struct gom_mcache {
 	u8 mallocing;
-	u8 clock;
+	u16 clock;
 	seqcount_t seq;
-	size_t bytes;
+	unsigned int bytes;
+	int cpu;
 	struct gom_mcache_class *class;
 	struct gom_tiny tiny;
 	struct gom_slot slot[GOM_NR_SLOTS];
 };
 
 DECLARE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
+
+/* What a class of a named cache has of each CPU's cache. */
+struct gom_cache_cpu {
+	struct gom_slot slot;
+	struct gom_mcache_class k;
+};
 
 extern unsigned int gom_mcache_kb;
 
@@ -211,6 +220,9 @@ void gom_mcache_exit(void);
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
 void gom_mcache_flush_all(void);
+void gom_mcache_flush_class(unsigned int class);
+struct gom_cache_cpu __percpu *gom_mcache_new_class(void);
+void gom_mcache_set_class(struct gom_cache_cpu __percpu *cpu, const struct gom_class *cl);
 void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig);
 size_t gom_mcache_bytes(int cpu);
 

@@ -19,6 +19,7 @@
 #include <linux/mm.h>
 #include <linux/topology.h>
 
+#include "cacheclass.h"
 #include "compat.h"
 #include "mcentral.h"
 #include "mheap.h"
@@ -32,25 +33,66 @@
 
 struct gom_mcentral **gom_mcentrals __read_mostly;
 
+/*
+ * How many full magazines it keeps depends on what is in them.  It has none now,
+ * and for another class counters begin anew.
+ */
+void gom_mcentral_set_class(struct gom_mcentral *c, const struct gom_class *cl)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	c->max_full = clamp(DEPOT_BYTES / max(cl->mag_size * cl->size, 1U), DEPOT_MIN, DEPOT_MAX);
+	c->mallocs = 0;
+	c->frees = 0;
+	c->double_frees = 0;
+	c->depot_hits = 0;
+	c->carves = 0;
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+static void init_central(struct gom_mcentral *c, const struct gom_class *cl)
+{
+	spin_lock_init(&c->lock);
+	INIT_LIST_HEAD(&c->spans);
+	gom_mcentral_set_class(c, cl);
+}
+
+
 static int init_node(int nid)
 {
 	struct gom_mcentral *c;
-	const struct gom_class *cl;
 	unsigned int i;
 
 	c = gom_persistent_alloc_gfp(GOM_NR_SPAN_CLASSES * sizeof(*c), SMP_CACHE_BYTES,
 				     GOM_MCENTRAL_SYS, GFP_KERNEL);
 	if (!c)
 		return -ENOMEM;
-	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++) {
-		cl = &gom_classes[i];
-		spin_lock_init(&c[i].lock);
-		INIT_LIST_HEAD(&c[i].spans);
-		c[i].max_full = clamp(DEPOT_BYTES / (cl->mag_size * cl->size),
-				      DEPOT_MIN, DEPOT_MAX);
-	}
+	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++)
+		init_central(&c[i], &gom_classes[i]);
 	gom_mcentrals[nid] = c;
 	return 0;
+}
+
+/* An mcentral on each node for a class of a named cache; NULL if there is no memory. */
+struct gom_mcentral **gom_mcentral_new(const struct gom_class *cl)
+{
+	struct gom_mcentral **central, *c;
+	int nid;
+
+	central = gom_persistent_alloc_gfp(nr_node_ids * sizeof(*central), 0, GOM_MCENTRAL_SYS,
+					   GFP_KERNEL);
+	if (!central)
+		return NULL;
+	for_each_gom_node(nid) {
+		c = gom_persistent_alloc_gfp(sizeof(*c), SMP_CACHE_BYTES, GOM_MCENTRAL_SYS,
+					     GFP_KERNEL);
+		if (!c)
+			return NULL;
+		init_central(c, cl);
+		central[nid] = c;
+	}
+	return central;
 }
 
 int gom_mcentral_init(void)
@@ -69,9 +111,13 @@ int gom_mcentral_init(void)
 	return 0;
 }
 
-static struct gom_mcentral *central_of(unsigned int class, int nid)
+/* That of any class; of a node that came after us, another one's. */
+struct gom_mcentral *gom_mcentral_of(unsigned int class, int nid)
 {
-	return &gom_mcentrals[gom_known_node(nid)][class];
+	nid = gom_known_node(nid);
+	if (likely(class < GOM_NR_SPAN_CLASSES))
+		return &gom_mcentrals[nid][class];
+	return gom_cache_class(class)->central[nid];
 }
 
 /* === Magazines, under the lock === */
@@ -139,7 +185,7 @@ static void put_object(struct gom_mcentral *c, unsigned int class, const void *p
 		put->twice = p;
 		return;
 	}
-	if (s->nfree == gom_classes[class].nelems && !list_empty(&c->spans) &&
+	if (s->nfree == gom_class(class)->nelems && !list_empty(&c->spans) &&
 	    (s->nfree == 1 || !list_is_singular(&c->spans))) {
 		s->state = GOM_SPAN_BUSY;
 		list_move(&s->list, &put->empty_spans);
@@ -148,6 +194,15 @@ static void put_object(struct gom_mcentral *c, unsigned int class, const void *p
 	} else if (s->nfree == 1) {
 		list_add_tail(&s->list, &c->spans);
 	}
+}
+
+/* Until now a reader may have looked at the objects, which have stayed what they were. */
+static void free_after_grace_period(struct rcu_head *head)
+{
+	struct gom_span *s = container_of(head, struct gom_span, rcu);
+
+	INIT_LIST_HEAD(&s->list);
+	gom_mheap_free(s);
 }
 
 static void finish_put(struct put *put, unsigned long caller)
@@ -159,7 +214,10 @@ static void finish_put(struct put *put, unsigned long caller)
 			   "object %p was freed twice", put->twice);
 	list_for_each_entry_safe(s, next, &put->empty_spans, list) {
 		list_del_init(&s->list);
-		gom_mheap_free(s);
+		if (unlikely(s->class >= GOM_NR_SPAN_CLASSES) && gom_cache_class(s->class)->rcu)
+			call_rcu(&s->rcu, free_after_grace_period);
+		else
+			gom_mheap_free(s);
 	}
 }
 
@@ -174,7 +232,7 @@ static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
 
 	while (mag->nr) {
 		nid = gom_pagemap_nid(mag->obj[mag->nr - 1]);
-		c = central_of(class, nid);
+		c = gom_mcentral_of(class, nid);
 		put.span = NULL;
 		spin_lock_irqsave(&c->lock, flags);
 		do {
@@ -214,7 +272,7 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 
 	if (!s)
 		return 0;
-	c = central_of(class, s->nid);
+	c = gom_mcentral_of(class, s->nid);
 	atomic_long_inc(&c->nr_spans);
 	n = gom_span_take(s, objs, n);
 	if (s->nfree) {
@@ -270,7 +328,7 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 					 int nid, gfp_t gfp)
 {
 	unsigned int class = mag->class;
-	struct gom_mcentral *c = central_of(class, nid);
+	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	struct gom_magazine *full = NULL;
 	unsigned long flags;
 
@@ -305,7 +363,7 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 void gom_mcentral_keep(struct gom_magazine *mag)
 {
 	int nid = numa_mem_id();
-	struct gom_mcentral *c = central_of(mag->class, nid);
+	struct gom_mcentral *c = gom_mcentral_of(mag->class, nid);
 	bool local = all_local(mag, nid);
 	unsigned long flags;
 	bool kept = false;
@@ -332,7 +390,7 @@ void gom_mcentral_keep(struct gom_magazine *mag)
 struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
 {
 	int nid = numa_mem_id();
-	struct gom_mcentral *c = central_of(mag->class, nid);
+	struct gom_mcentral *c = gom_mcentral_of(mag->class, nid);
 	struct gom_magazine *empty = NULL;
 	unsigned long flags;
 
@@ -389,7 +447,7 @@ static void *take_one(struct gom_mcentral *c)
  */
 void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 {
-	struct gom_mcentral *c = central_of(class, nid);
+	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	unsigned long flags;
 	void *p;
 
@@ -415,7 +473,7 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
 {
 	struct put put = PUT_INIT(put);
-	struct gom_mcentral *c = central_of(class, gom_pagemap_nid(p));
+	struct gom_mcentral *c = gom_mcentral_of(class, gom_pagemap_nid(p));
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
@@ -458,7 +516,7 @@ static void drop_empty_spans(struct gom_mcentral *c, unsigned int class)
 	list_for_each_entry_safe(s, next, &c->spans, list) {
 		if (!scan--)
 			break;
-		if (s->nfree != gom_classes[class].nelems)
+		if (s->nfree != gom_class(class)->nelems)
 			continue;
 		s->state = GOM_SPAN_BUSY;
 		list_move(&s->list, &put.empty_spans);
@@ -485,13 +543,21 @@ static void drain_class(struct gom_mcentral *c, unsigned int class)
 	drop_empty_spans(c, class);
 }
 
+/* Empty the depots of one class on all nodes. */
+void gom_mcentral_drain_class(unsigned int class)
+{
+	int nid;
+
+	for_each_gom_node(nid)
+		drain_class(gom_mcentral_of(class, nid), class);
+}
+GOM_EXPORT_FOR_TEST(gom_mcentral_drain_class);
+
 /* Empty all depots, and give the spans without an object to the heap. */
 void gom_mcentral_drain(void)
 {
 	unsigned int class;
-	int nid;
 
-	for_each_gom_node(nid)
-		for (class = 1; class < GOM_NR_SPAN_CLASSES; class++)
-			drain_class(&gom_mcentrals[nid][class], class);
+	for_each_gom_class(class)
+		gom_mcentral_drain_class(class);
 }

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
+#include "cache.h"
 #include "compat.h"
 #include "debugfs.h"
 #include "magazine.h"
@@ -99,11 +100,14 @@ static void __exit gom_exit(void)
 	gom_debugfs_exit();
 	rcu_barrier();		/* gom_free_rcu() still to be done */
 	gom_shrinker_exit();
+	gom_cache_report_left();
 	gom_mcache_exit();
 	gom_mcentral_drain();
+	rcu_barrier();		/* spans of type-safe caches */
 	gom_stats_report_live();
 	gom_mheap_exit();
 	gom_pagemap_exit();
+	gom_cache_exit();
 	gom_persistent_free_all();
 	pr_info("unloaded\n");
 }

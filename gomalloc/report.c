@@ -29,6 +29,7 @@ const char * const gom_misuse_names[] = {
 	[GOM_BAD_SIZE]		= "size",
 	[GOM_BAD_GFP]		= "gfp",
 	[GOM_BAD_PERSISTENT]	= "persistent",
+	[GOM_BAD_CACHE]		= "cache",
 };
 static_assert(ARRAY_SIZE(gom_misuse_names) == GOM_NR_MISUSES);
 

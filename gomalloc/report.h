@@ -16,6 +16,7 @@ enum gom_misuse {
 	GOM_BAD_SIZE,
 	GOM_BAD_GFP,
 	GOM_BAD_PERSISTENT,
+	GOM_BAD_CACHE,
 	GOM_NR_MISUSES,
 };
 

@@ -16,7 +16,7 @@
  * a struct gom_slot in the per-CPU cache.  Slots 1 to 66 are the size classes,
  * the one after them is that of the blocks in which tiny objects are combined,
  * cut out of spans like any class; slot 0 stands for "not ours", and the last
- * two never hold an object.  Pages of the latter kinds and of tiny blocks do not
+ * three never hold an object.  Pages of the latter kinds and of tiny blocks do not
  * pass the check of the fast path for frees, which sends them elsewhere.
  */
 enum gom_slot_index {
@@ -24,6 +24,7 @@ enum gom_slot_index {
 	GOM_NR_SPAN_CLASSES,			/* what spans are cut into */
 	GOM_SLOT_LARGE = GOM_NR_SPAN_CLASSES,	/* a large object's page */
 	GOM_SLOT_IDLE,				/* a page of a free run */
+	GOM_SLOT_CACHE,				/* a page of a named cache's class */
 	GOM_NR_SLOTS,
 };
 

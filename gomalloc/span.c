@@ -13,6 +13,7 @@
 #include <linux/log2.h>
 #include <linux/overflow.h>
 
+#include "cacheclass.h"
 #include "compat.h"
 #include "fixalloc.h"
 #include "mheap.h"
@@ -45,7 +46,7 @@ unsigned int gom_span_supply(unsigned int class)
 		return 0;
 	if (class == GOM_CLASS_TINY)
 		return GOM_SPAN_SUPPLY_TINY;
-	return order_base_2(BITS_TO_LONGS(gom_classes[class].nelems)) + 1;
+	return order_base_2(BITS_TO_LONGS(gom_class(class)->nelems)) + 1;
 }
 
 /* A BUSY record; NULL if the supply needs a block first. */
@@ -72,6 +73,19 @@ void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s)
 
 /* === Objects === */
 
+/* What the constructor sets stays, as nothing is kept in objects that are free. */
+static void construct(struct gom_span *s, unsigned int class)
+{
+	const struct gom_cache_class *cc;
+	unsigned int i;
+
+	if (class < GOM_NR_SPAN_CLASSES)
+		return;
+	cc = gom_cache_class(class);
+	for (i = 0; cc->ctor && i < cc->facts.nelems; i++)
+		cc->ctor(s->base + (size_t)i * cc->facts.size);
+}
+
 /**
  * gom_span_alloc_class - a span of pages cut into objects
  * @class: of the objects
@@ -83,7 +97,7 @@ void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s)
  */
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 {
-	const struct gom_class *cl = &gom_classes[class];
+	const struct gom_class *cl = gom_class(class);
 	struct gom_span *s = gom_mheap_alloc(class, cl->npages, cl->align, nid, gfp);
 
 	if (!s)
@@ -93,7 +107,8 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	bitmap_set(s->free, 0, cl->nelems);
 	if (class == GOM_CLASS_TINY)
 		gom_tiny_init_marks(gom_tiny_marks(s));
-	gom_pagemap_mark(s, GOM_SLOT_OF(class));
+	construct(s, class);
+	gom_pagemap_mark(s, GOM_SLOT_OF(gom_class_slot(class)));
 	s->state = GOM_SPAN_SMALL;
 	return s;
 }
@@ -105,7 +120,7 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
  */
 unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 {
-	const u32 size = gom_classes[s->class].size;
+	const u32 size = gom_class(s->class)->size;
 	unsigned int taken = 0, w;
 	unsigned long bits;
 
@@ -129,7 +144,7 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
  */
 bool gom_span_put(struct gom_span *s, const void *p)
 {
-	unsigned int i = gom_class_index(&gom_classes[s->class], p - s->base);
+	unsigned int i = gom_class_index(gom_class(s->class), p - s->base);
 
 	if (__test_and_set_bit(i, s->free))
 		return false;
@@ -151,7 +166,7 @@ void gom_span_forget(const struct gom_span *s)
 		kmemleak_free(s->base);
 	if (s->state != GOM_SPAN_SMALL)
 		return;
-	for (i = 0; i < gom_classes[s->class].nelems; i++)
+	for (i = 0; i < gom_class(s->class)->nelems; i++)
 		if (!test_bit(i, s->free))
-			kmemleak_free(s->base + i * gom_classes[s->class].size);
+			kmemleak_free(s->base + i * gom_class(s->class)->size);
 }

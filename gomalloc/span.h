@@ -9,6 +9,7 @@
 #include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/log2.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 
 #include "fixalloc.h"
@@ -24,6 +25,7 @@ enum gom_span_state {
 /**
  * struct gom_span - the record of a run of pages
  * @list: in a bin of the heap (IDLE) or in mcentral's list (SMALL, if nfree)
+ * @rcu: while it waits for a grace period (BUSY)
  * @base: first byte
  * @npages: pages
  * @nid: node of the pages, and of the heap and mcentral that own them
@@ -38,13 +40,16 @@ enum gom_span_state {
  * Records come from fixalloc and stay records for ever.
  */
 struct gom_span {
-	struct list_head list;
+	union {
+		struct list_head list;
+		struct rcu_head rcu;
+	};
 	void *base;
 	unsigned int npages;
 	int nid;
 	u8 state;
-	u8 class;
 	u8 supply;
+	u16 class;
 	u8 zeroed : 1;
 	u8 direct : 1;
 	u16 nfree;

@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/printk.h>
 
+#include "cache.h"
 #include "compat.h"
 #include "large.h"
 #include "mcache.h"
@@ -89,7 +90,7 @@ void gom_class_read(unsigned int class, struct gom_class_figures *fig)
 		fig->flushes += cpu_fig.flushes;
 	}
 	for_each_gom_node(i)
-		add_central(&gom_mcentrals[i][class], fig);
+		add_central(gom_mcentral_of(class, i), fig);
 }
 GOM_EXPORT_FOR_TEST(gom_class_read);
 
@@ -112,6 +113,7 @@ void gom_memstats_read(struct gom_memstats *m)
 {
 	struct gom_large_figures large;
 	struct gom_tiny_figures tiny;
+	struct gom_cache_figures cached;
 	struct gom_sbrk_figures sbrk;
 	struct gom_class_figures fig;
 	unsigned int i;
@@ -128,6 +130,10 @@ void gom_memstats_read(struct gom_memstats *m)
 	gom_tiny_read(-1, &tiny);
 	m->mallocs += tiny.mallocs;
 	m->frees += tiny.frees;
+	gom_cache_read(&cached);
+	m->mallocs += cached.mallocs;
+	m->frees += cached.frees;
+	m->alloc += cached.bytes;
 	gom_sbrk_read(&sbrk);
 	m->mallocs += sbrk.mallocs;
 	m->alloc += sbrk.bytes;
@@ -161,6 +167,7 @@ static void report_class(unsigned int class)
 u64 gom_stats_report_live(void)
 {
 	struct gom_large_figures large;
+	struct gom_cache_figures cached;
 	struct gom_tiny_figures tiny;
 	struct gom_memstats m;
 	unsigned int i;
@@ -179,6 +186,10 @@ u64 gom_stats_report_live(void)
 		live, m.alloc);
 	for (i = 1; i < GOM_NR_CLASSES; i++)
 		report_class(i);
+	gom_cache_read(&cached);
+	if (cached.mallocs != cached.frees)
+		pr_warn("  %11s: %8llu objects, %10llu bytes\n", "of caches",
+			cached.mallocs - cached.frees, cached.bytes);
 	gom_tiny_read(-1, &tiny);
 	if (tiny.mallocs != tiny.frees)
 		pr_warn("  %11s: %8llu objects\n", "tiny", tiny.mallocs - tiny.frees);
