@@ -364,7 +364,7 @@ void gom_cache_destroy(struct gom_cache *cache)
 
 	if (!cache)
 		return;
-	rcu_barrier();		/* objects freed by gom_free_rcu() */
+	gom_free_rcu_barrier();
 	mutex_lock(&lock);
 	list_del(&cache->list);
 	cc = gom_cache_class(cache->class);

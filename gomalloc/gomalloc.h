@@ -80,6 +80,16 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node) __mallo
 void gom_cache_free(struct gom_cache *cache, const void *p);
 bool __must_check gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **p);
 void gom_cache_free_bulk(struct gom_cache *cache, size_t nr, void **p);
+struct gom_prefill;
+struct gom_prefill *gom_cache_prefill(struct gom_cache *cache, gfp_t gfp, unsigned int n);
+bool __must_check gom_prefill_refill(struct gom_prefill *pf, gfp_t gfp);
+unsigned int gom_prefill_size(const struct gom_prefill *pf);
+void *gom_prefill_alloc(struct gom_prefill *pf);
+void gom_prefill_return(struct gom_prefill *pf);
+
+void *gom_malloc_nolock(size_t size, gfp_t gfp) __malloc __alloc_size(1);
+void gom_free_nolock(const void *p);
+void gom_free_rcu_barrier(void);
 unsigned long gom_release_memory(void);
 void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __malloc __alloc_size(1);
 

@@ -37,6 +37,7 @@
 #include "mcache.h"
 #include "mcentral.h"
 #include "mheap.h"
+#include "rcufree.h"
 #include "report.h"
 #include "sbrk.h"
 
@@ -926,14 +927,16 @@ static void free_rcu_callback(struct rcu_head *head)
 void __gom_free_rcu(struct rcu_head *head)
 {
 	size_t size;
+	void *p;
 
 	if (gom_sbrk)
 		return;
-	if (object_at(head, &size))
-		call_rcu(head, free_rcu_callback);
-	else
+	p = object_at(head, &size);
+	if (!p)
 		gom_report(GOM_BAD_FREE_FOREIGN, _RET_IP_,
 			   "free after a grace period of %p, which is not gomalloc's", head);
+	else if (!gom_rcufree_add(p))
+		call_rcu(head, free_rcu_callback);
 }
 EXPORT_SYMBOL_GPL(__gom_free_rcu);
 

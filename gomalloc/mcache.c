@@ -25,6 +25,7 @@
 #include "mcache.h"
 #include "mcentral.h"
 #include "persistent.h"
+#include "rcufree.h"
 #include "report.h"
 #include "stats.h"
 
@@ -434,6 +435,7 @@ static int flush_dead_cpu(unsigned int cpu)
 	unsigned int class, n;
 	void *blocks[2];
 
+	gom_rcufree_flush_dead(cpu);
 	n = gom_tiny_close_all(c, blocks);
 	free_blocks(blocks, n);
 	for_each_gom_class(class)

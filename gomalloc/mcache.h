@@ -215,6 +215,8 @@ struct gom_mcache_figures {
 	unsigned int limit;
 };
 
+void gom_nolock_init(void);
+void gom_nolock_exit(void);
 int gom_mcache_init(u8 mode);
 void gom_mcache_exit(void);
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp);

@@ -465,6 +465,27 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 }
 
 /**
+ * gom_mcentral_try_alloc - allocate one object, if it can be done at once
+ * @class: of the object
+ * @nid: node
+ *
+ * Context: any, NMI included, but under PREEMPT_RT no interrupt.
+ * Return: the object, not zeroed; NULL if there is none, or the lock is taken.
+ */
+void *gom_mcentral_try_alloc(unsigned int class, int nid)
+{
+	struct gom_mcentral *c = gom_mcentral_of(class, nid);
+	unsigned long flags;
+	void *p;
+
+	if (!spin_trylock_irqsave(&c->lock, flags))
+		return NULL;
+	p = take_one(c);
+	spin_unlock_irqrestore(&c->lock, flags);
+	return p;
+}
+
+/**
  * gom_mcentral_free - free one object without a cache
  * @class: of the object
  * @p: beginning of an object of that class

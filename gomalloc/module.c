@@ -21,6 +21,7 @@
 #include "mheap.h"
 #include "pagemap.h"
 #include "persistent.h"
+#include "rcufree.h"
 #include "sbrk.h"
 #include "shrinker.h"
 #include "stats.h"
@@ -77,6 +78,10 @@ static int __init gom_init(void)
 			      (gom_sbrk ? GOM_MALLOCING_SBRK : 0));
 	if (err)
 		goto no_mheap;
+	gom_nolock_init();
+	err = gom_rcufree_init();
+	if (err)
+		goto no_rcufree;
 	err = gom_shrinker_init();
 	if (err)
 		goto no_shrinker;
@@ -86,6 +91,8 @@ static int __init gom_init(void)
 	return 0;
 
 no_shrinker:
+	gom_rcufree_exit();
+no_rcufree:
 	gom_mcache_exit();
 no_mheap:
 	gom_pagemap_exit();
@@ -98,7 +105,9 @@ no_pagemap:
 static void __exit gom_exit(void)
 {
 	gom_debugfs_exit();
-	rcu_barrier();		/* gom_free_rcu() still to be done */
+	gom_free_rcu_barrier();
+	gom_rcufree_exit();
+	gom_nolock_exit();
 	gom_shrinker_exit();
 	gom_cache_report_left();
 	gom_mcache_exit();

@@ -33,7 +33,7 @@ static void an_object_lives_through_a_grace_period(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, p->text, "still here");
 		KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
 		rcu_read_unlock();
-		rcu_barrier();
+		gom_free_rcu_barrier();
 		KUNIT_EXPECT_EQ(test, live_objects(), before);
 	}
 	p = NULL;

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocation for contexts that may have interrupted anything, the allocator itself
+ * included: NMIs, kprobes, tracing programs.  Nothing in here waits.
+ *
+ * The per-CPU cache is right for them as it is: whoever finds its CPU inside stays
+ * out, and whoever finds it outside is done before the interrupted code goes on
+ * (mcache.h).  What is not in the cache is asked of mcentral, if its lock can be had
+ * at once.  A free that finds no place is put aside, linked through the object,
+ * which nobody needs any more, and done by an irq_work as soon as interrupts may
+ * come.
+ *
+ * Under PREEMPT_RT mcentral's lock is one that sleeps: it is not tried in interrupts.
+ */
+#include <linux/irq_work.h>
+#include <linux/llist.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+
+#include "compat.h"
+#include "gomalloc.h"
+#include "mcache.h"
+#include "mcentral.h"
+#include "pagemap.h"
+#include "report.h"
+#include "sbrk.h"
+
+static void free_aside(struct irq_work *work);
+
+/* Objects to be freed when it can be done. */
+struct aside {
+	struct llist_head list;
+	struct irq_work work;
+};
+
+static DEFINE_PER_CPU(struct aside, asides);
+
+static void free_aside(struct irq_work *work)
+{
+	struct aside *a = container_of(work, struct aside, work);
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&a->list))
+		gom_free(node);
+}
+
+static bool may_try_lock(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || !(in_nmi() || in_hardirq());
+}
+
+static void *take_cached(unsigned int slot)
+{
+	struct gom_mcache *c = gom_mcache_enter_slow();
+	void *p;
+
+	if (!c)
+		return NULL;
+	p = gom_slot_pop(gom_mcache_slot(c, slot));
+	gom_mcache_leave_slow(c);
+	return p;
+}
+
+/**
+ * gom_malloc_nolock - allocate without ever waiting
+ * @size: bytes wanted, up to 32 KiB
+ * @gfp: only __GFP_ZERO matters
+ *
+ * Takes what the CPU's cache has, or what mcentral has if its lock is free; asks
+ * nobody for pages.  kmemleak is not told.
+ *
+ * Context: any, NMI included.
+ * Return: the memory, for gom_free_nolock(); NULL if there is none at hand.
+ */
+void *gom_malloc_nolock(size_t size, gfp_t gfp)
+{
+	unsigned int slot = gom_size_to_slot(size), class = slot >> GOM_SLOT_SHIFT;
+	void *p;
+
+	if (!slot || gom_sbrk)
+		return NULL;
+	p = take_cached(slot);
+	if (!p && may_try_lock())
+		p = gom_mcentral_try_alloc(class, numa_mem_id());
+	if (p && want_init_on_alloc(gfp))
+		memset(p, 0, gom_classes[class].size);
+	return p;
+}
+EXPORT_SYMBOL_GPL(gom_malloc_nolock);
+
+static bool put_cached(unsigned int slot, const void *p)
+{
+	struct gom_mcache *c = gom_mcache_enter_slow();
+	bool done;
+
+	if (!c)
+		return false;
+	done = gom_slot_push(gom_mcache_slot(c, slot), p);
+	gom_mcache_leave_slow(c);
+	return done;
+}
+
+/**
+ * gom_free_nolock - free without ever waiting
+ * @p: what gom_malloc_nolock() gave; NULL is fine
+ *
+ * Anything else is reported and not freed.
+ *
+ * Context: any, NMI included.
+ */
+void gom_free_nolock(const void *p)
+{
+	u32 entry = gom_pagemap_entry(p);
+	unsigned int slot = gom_entry_slot(entry);
+	struct aside *a;
+
+	if (ZERO_OR_NULL_PTR(p))
+		return;
+	if (!slot || slot >= GOM_NR_CLASSES ||
+	    !gom_class_begins(&gom_classes[slot], gom_entry_offset(entry, p))) {
+		gom_report(GOM_BAD_POINTER, _RET_IP_, "free without waiting of %p, not of that kind",
+			   p);
+		return;
+	}
+	if (put_cached(GOM_SLOT_OF(slot), p))
+		return;
+	preempt_disable();
+	a = this_cpu_ptr(&asides);
+	if (llist_add((struct llist_node *)p, &a->list))
+		irq_work_queue(&a->work);
+	preempt_enable();
+}
+EXPORT_SYMBOL_GPL(gom_free_nolock);
+
+void gom_nolock_init(void)
+{
+	struct aside *a;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		a = per_cpu_ptr(&asides, cpu);
+		init_llist_head(&a->list);
+		init_irq_work(&a->work, free_aside);
+	}
+}
+
+/* Nobody frees any more: let what is put aside be freed. */
+void gom_nolock_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		irq_work_sync(&per_cpu_ptr(&asides, cpu)->work);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* gom_free_rcu(): objects gathered per CPU, freed together after a grace period. */
+#ifndef GOM_RCUFREE_H
+#define GOM_RCUFREE_H
+
+#include <linux/types.h>
+
+int gom_rcufree_init(void);
+void gom_rcufree_exit(void);
+bool gom_rcufree_add(void *p);
+void gom_rcufree_flush_dead(int cpu);
+
+#endif /* GOM_RCUFREE_H */
