@@ -56,7 +56,6 @@ static DEFINE_MUTEX(lock);		/* protects what follows, and classes' @users */
 static LIST_HEAD(caches);
 static LIST_HEAD(records);		/* of caches that are no more */
 static struct gom_cache_class *free_classes;
-static struct gom_cache_figures past;	/* of caches that are no more */
 
 /* === Geometry === */
 
@@ -72,24 +71,26 @@ static bool set_reciprocal(struct gom_class *cl)
 }
 
 /*
- * The shortest span with the least waste that holds enough objects; at most an
- * eighth is wasted by anything above that.
+ * The length of span that wastes least of those that hold enough objects, or as
+ * many as the longest one can; the shortest that wastes next to nothing.
  */
 static unsigned int choose_pages(unsigned int size)
 {
-	unsigned int pages = DIV_ROUND_UP(size, PAGE_SIZE), best = pages, most;
+	unsigned int pages = DIV_ROUND_UP(size, PAGE_SIZE), best = 0;
+	unsigned int most = max_t(unsigned int, pages, SPAN_MAX >> PAGE_SHIFT);
+	size_t enough = min_t(size_t, SPAN_OBJECTS, ((size_t)most << PAGE_SHIFT) / size);
 	size_t bytes, waste, least = SIZE_MAX;
 
-	most = max_t(unsigned int, pages, SPAN_MAX >> PAGE_SHIFT);
 	for (; pages <= most; pages++) {
 		bytes = (size_t)pages << PAGE_SHIFT;
-		/* Per page, so that a longer span has to be better to win. */
-		waste = bytes % size * (SPAN_MAX / PAGE_SIZE) / pages;
+		if (bytes / size < enough)
+			continue;
+		waste = bytes % size * most / pages;	/* of as much memory */
 		if (waste < least) {
 			least = waste;
 			best = pages;
 		}
-		if (bytes / size >= SPAN_OBJECTS && least <= PAGE_SIZE / 64)
+		if (bytes % size <= bytes / 64)
 			break;
 	}
 	return best;
@@ -170,13 +171,15 @@ static unsigned int number_of(const struct gom_cache_class *cc)
 static void set_class(struct gom_cache_class *cc, const struct gom_class *facts,
 		      slab_flags_t flags, void (*ctor)(void *))
 {
+	struct gom_class_figures fig;
 	int nid;
 
+	gom_class_read(number_of(cc), &fig);
+	cc->mallocs = fig.mallocs;
 	cc->facts = *facts;
 	cc->ctor = ctor;
 	cc->rcu = flags & SLAB_TYPESAFE_BY_RCU;
 	cc->users = 1;
-	gom_mcache_set_class(cc->cpu, facts);
 	for_each_gom_node(nid)
 		gom_mcentral_set_class(cc->central[nid], facts);
 }
@@ -207,17 +210,6 @@ static bool empty_class(unsigned int class)
 		rcu_barrier();		/* spans that wait for a grace period */
 	gom_class_read(class, &fig);
 	return fig.mallocs == fig.frees;
-}
-
-static void retire_class(struct gom_cache_class *cc, unsigned int class)
-{
-	struct gom_class_figures fig;
-
-	gom_class_read(class, &fig);
-	past.mallocs += fig.mallocs;
-	past.frees += fig.frees;
-	cc->next_free = free_classes;
-	free_classes = cc;
 }
 
 /* === Creating === */
@@ -370,7 +362,8 @@ void gom_cache_destroy(struct gom_cache *cache)
 	cc = gom_cache_class(cache->class);
 	if (!--cc->users) {
 		if (empty_class(cache->class)) {
-			retire_class(cc, cache->class);
+			cc->next_free = free_classes;
+			free_classes = cc;
 		} else {
 			gom_class_read(cache->class, &fig);
 			gom_report(GOM_BAD_CACHE, _RET_IP_,
@@ -412,28 +405,19 @@ EXPORT_SYMBOL_GPL(gom_cache_size);
 
 /* === Figures === */
 
-/* Sums over all; live objects of destroyed caches included. */
+/* Sums over all since load, those of destroyed caches included. */
 void gom_cache_read(struct gom_cache_figures *sum)
 {
 	struct gom_class_figures fig;
-	struct gom_cache_class *cc;
 	unsigned int class;
 
-	mutex_lock(&lock);
-	*sum = past;
+	*sum = (struct gom_cache_figures) { };
 	for (class = GOM_NR_SPAN_CLASSES; class < gom_class_end(); class++) {
 		gom_class_read(class, &fig);
 		sum->bytes += (fig.mallocs - fig.frees) * gom_class(class)->size;
 		sum->mallocs += fig.mallocs;
 		sum->frees += fig.frees;
 	}
-	/* What waits to be used again is counted among the past already. */
-	for (cc = free_classes; cc; cc = cc->next_free) {
-		gom_class_read(number_of(cc), &fig);
-		sum->mallocs -= fig.mallocs;
-		sum->frees -= fig.frees;
-	}
-	mutex_unlock(&lock);
 }
 
 static void show_line(struct seq_file *m, const struct gom_cache *c)
@@ -444,7 +428,8 @@ static void show_line(struct seq_file *m, const struct gom_cache *c)
 	gom_class_read(c->class, &fig);
 	seq_printf(m, "%-24s %6u %6u %5u %5u %7u %6u %10llu %10llu %10llu %7lu %10zu%s%s\n",
 		   c->name, c->size, cc->facts.size, c->align, cc->facts.npages, cc->facts.nelems,
-		   cc->users, fig.mallocs - fig.frees, fig.mallocs, fig.frees, fig.spans,
+		   cc->users, fig.mallocs - fig.frees, fig.mallocs - cc->mallocs,
+		   fig.frees - cc->mallocs, fig.spans,
 		   (size_t)fig.spans * cc->facts.npages * PAGE_SIZE,
 		   cc->ctor ? " ctor" : "", cc->rcu ? " rcu" : "");
 }

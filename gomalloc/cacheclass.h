@@ -29,6 +29,7 @@ struct gom_mcentral;
  * @central: its mcentral on each node
  * @ctor: called for each object when its span is made, or NULL
  * @rcu: spans are given back after a grace period only (SLAB_TYPESAFE_BY_RCU)
+ * @mallocs: objects allocated from it by caches that had it before
  * @users: caches that have it; under the lock of cache.c
  * @next_free: another one that no cache has; under the same
  */
@@ -38,6 +39,7 @@ struct gom_cache_class {
 	struct gom_mcentral **central;
 	void (*ctor)(void *p);
 	bool rcu;
+	u64 mallocs;
 	unsigned int users;
 	struct gom_cache_class *next_free;
 };

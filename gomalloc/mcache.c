@@ -548,22 +548,6 @@ struct gom_cache_cpu __percpu *gom_mcache_new_class(void)
 	return p;
 }
 
-/* For another cache: the counters begin anew, and there is nothing in it. */
-void gom_mcache_set_class(struct gom_cache_cpu __percpu *cpu, const struct gom_class *cl)
-{
-	struct gom_cache_cpu *c;
-	int i;
-
-	for_each_possible_cpu(i) {
-		c = per_cpu_ptr(cpu, i);
-		WARN_ON_ONCE(c->k.mag || c->k.spare || c->k.limit);
-		c->k = (struct gom_mcache_class) { };
-		c->slot.mallocs = 0;
-		c->slot.recip = cl->recip;
-		c->slot.limit = cl->limit;
-	}
-}
-
 /* @mode: bits of @mallocing that stay set, so that every call takes the slow path. */
 int gom_mcache_init(u8 mode)
 {

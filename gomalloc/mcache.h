@@ -216,7 +216,7 @@ struct gom_mcache_figures {
 };
 
 void gom_nolock_init(void);
-void gom_nolock_exit(void);
+void gom_nolock_sync(void);
 int gom_mcache_init(u8 mode);
 void gom_mcache_exit(void);
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp);
@@ -224,7 +224,6 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class(unsigned int class);
 struct gom_cache_cpu __percpu *gom_mcache_new_class(void);
-void gom_mcache_set_class(struct gom_cache_cpu __percpu *cpu, const struct gom_class *cl);
 void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig);
 size_t gom_mcache_bytes(int cpu);
 

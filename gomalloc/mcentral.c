@@ -33,22 +33,11 @@
 
 struct gom_mcentral **gom_mcentrals __read_mostly;
 
-/*
- * How many full magazines it keeps depends on what is in them.  It has none now,
- * and for another class counters begin anew.
- */
+/* How many full magazines it keeps depends on what is in them.  It has none now. */
 void gom_mcentral_set_class(struct gom_mcentral *c, const struct gom_class *cl)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&c->lock, flags);
-	c->max_full = clamp(DEPOT_BYTES / max(cl->mag_size * cl->size, 1U), DEPOT_MIN, DEPOT_MAX);
-	c->mallocs = 0;
-	c->frees = 0;
-	c->double_frees = 0;
-	c->depot_hits = 0;
-	c->carves = 0;
-	spin_unlock_irqrestore(&c->lock, flags);
+	WRITE_ONCE(c->max_full, clamp(DEPOT_BYTES / max(cl->mag_size * cl->size, 1U),
+				      DEPOT_MIN, DEPOT_MAX));
 }
 
 static void init_central(struct gom_mcentral *c, const struct gom_class *cl)
@@ -119,6 +108,7 @@ struct gom_mcentral *gom_mcentral_of(unsigned int class, int nid)
 		return &gom_mcentrals[nid][class];
 	return gom_cache_class(class)->central[nid];
 }
+GOM_EXPORT_FOR_TEST(gom_mcentral_of);
 
 /* === Magazines, under the lock === */
 

@@ -107,7 +107,7 @@ static void __exit gom_exit(void)
 	gom_debugfs_exit();
 	gom_free_rcu_barrier();
 	gom_rcufree_exit();
-	gom_nolock_exit();
+	gom_nolock_sync();
 	gom_shrinker_exit();
 	gom_cache_report_left();
 	gom_mcache_exit();

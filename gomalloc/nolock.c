@@ -13,6 +13,7 @@
  * Under PREEMPT_RT mcentral's lock is one that sleeps: it is not tried in interrupts.
  */
 #include <linux/irq_work.h>
+#include <linux/irqflags.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -47,8 +48,14 @@ static void free_aside(struct irq_work *work)
 		gom_free(node);
 }
 
+/*
+ * With one CPU a spinlock is nothing but interrupts switched off, and trying it
+ * tells nothing: whoever runs with interrupts off may have interrupted its holder.
+ */
 static bool may_try_lock(void)
 {
+	if (!IS_ENABLED(CONFIG_SMP))
+		return !irqs_disabled() && !in_nmi();
 	return !IS_ENABLED(CONFIG_PREEMPT_RT) || !(in_nmi() || in_hardirq());
 }
 
@@ -147,11 +154,12 @@ void gom_nolock_init(void)
 	}
 }
 
-/* Nobody frees any more: let what is put aside be freed. */
-void gom_nolock_exit(void)
+/* Wait until what was put aside has been freed. */
+void gom_nolock_sync(void)
 {
 	int cpu;
 
 	for_each_possible_cpu(cpu)
 		irq_work_sync(&per_cpu_ptr(&asides, cpu)->work);
 }
+GOM_EXPORT_FOR_TEST(gom_nolock_sync);

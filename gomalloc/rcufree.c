@@ -24,7 +24,7 @@
 #include "gomalloc.h"
 #include "rcufree.h"
 
-#define BATCH_OBJECTS	61U		/* with the rest, 512 bytes */
+#define BATCH_OBJECTS	125U		/* with the rest, a kilobyte */
 #define OPEN_FOR	(HZ / 50 ?: 1)	/* jiffies until a batch that is not full goes */
 
 struct batch {
@@ -33,9 +33,10 @@ struct batch {
 	void *obj[BATCH_OBJECTS];
 };
 
-/* What one CPU gathers. */
+/* What one CPU gathers, and a batch to go on with. */
 struct gather {
 	struct batch *cur;
+	struct batch *spare;
 	struct delayed_work work;
 	int cpu;
 	u8 busy;
@@ -84,14 +85,6 @@ static void give_batch(struct batch *b)
 	spin_unlock_irqrestore(&supply_lock, flags);
 }
 
-static void free_batch(struct rcu_head *head)
-{
-	struct batch *b = container_of(head, struct batch, rcu);
-
-	gom_free_bulk(b->nr, b->obj);
-	give_batch(b);
-}
-
 /* === Gathering === */
 
 static struct gather *enter(void)
@@ -114,6 +107,23 @@ static void leave(struct gather *g)
 	barrier();
 	WRITE_ONCE(g->busy, 0);
 	preempt_enable();
+}
+
+/* The grace period is over: free what is in it, and keep it if we have none. */
+static void free_batch(struct rcu_head *head)
+{
+	struct batch *b = container_of(head, struct batch, rcu);
+	struct gather *g;
+
+	gom_free_bulk(b->nr, b->obj);
+	b->nr = 0;
+	g = enter();
+	if (g) {
+		swap(g->spare, b);
+		leave(g);
+	}
+	if (b)
+		give_batch(b);
 }
 
 /* Close this CPU's batch, if it has one. */
@@ -166,9 +176,8 @@ bool gom_rcufree_add(void *p)
 		g = enter();
 		if (!g)
 			break;
-		if (!g->cur && fresh) {
-			g->cur = fresh;
-			fresh = NULL;
+		if (!g->cur && (fresh || g->spare)) {
+			swap(g->cur, *(fresh ? &fresh : &g->spare));
 			first = true;
 		}
 		b = g->cur;

@@ -15,6 +15,7 @@ extern struct kunit_suite gomalloc_span_suite;
 extern struct kunit_suite gomalloc_mcache_suite;
 extern struct kunit_suite gomalloc_tiny_suite;
 extern struct kunit_suite gomalloc_cache_suite;
+extern struct kunit_suite gomalloc_reserve_suite;
 extern struct kunit_suite gomalloc_large_suite;
 extern struct kunit_suite gomalloc_realloc_suite;
 extern struct kunit_suite gomalloc_zero_suite;

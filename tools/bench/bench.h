@@ -59,6 +59,7 @@ extern const struct bench_workload bench_fresh_workloads[];
 extern const struct bench_workload bench_remote_workloads[];
 extern const struct bench_workload bench_parallel_workloads[];
 extern const struct bench_workload bench_held_workloads[];
+extern const struct bench_workload bench_cache_workloads[];
 extern const struct bench_workload bench_noscan_workloads[];
 extern const struct bench_workload bench_json_workloads[];
 extern const struct bench_workload bench_persistent_workloads[];

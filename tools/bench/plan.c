@@ -57,6 +57,7 @@ static const struct bench_workload * const tables[] = {
 	bench_remote_workloads,
 	bench_parallel_workloads,
 	bench_held_workloads,
+	bench_cache_workloads,
 	bench_noscan_workloads,
 	bench_json_workloads,
 	bench_persistent_workloads,

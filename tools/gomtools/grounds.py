@@ -94,7 +94,7 @@ class Stock:
 GROUNDS = {
     "uml": lambda: Uml("uml", sources.newest, UML_SMP, cpus=2),
     "uml-6.1": lambda: Uml("uml-6.1", lambda: sources.series("6.1"), UML_BASE),
-    "uml-debug": lambda: Uml("uml-debug", sources.newest, UML_DEBUG, cpus=2, memory=1024),
+    "uml-debug": lambda: Uml("uml-debug", sources.newest, UML_DEBUG, cpus=2, memory=512),
     "stock-6.1": lambda: Stock("stock-6.1", stock.series_6_1, "headers-6.1"),
     "stock-newest": lambda: Stock("stock-newest", stock.newest, "headers-newest"),
 }

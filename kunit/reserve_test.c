@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Calls for those who cannot wait: objects set aside, allocation and freeing that
+ * meet a lock that is held, and many objects that wait for a grace period together.
+ */
+#include <linux/irq_work.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+
+#include "../gomalloc/compat.h"
+#include "../gomalloc/gomalloc.h"
+#include "../gomalloc/mcache.h"
+#include "../gomalloc/mcentral.h"
+#include "../gomalloc/report.h"
+#include "suites.h"
+
+/* === Prefilled === */
+
+#define RESERVE	40U
+
+struct taking {
+	struct irq_work work;
+	struct gom_prefill *pf;
+	void *p[RESERVE];
+};
+
+static void take_in_irq(struct irq_work *work)
+{
+	struct taking *t = container_of(work, struct taking, work);
+	unsigned int i;
+
+	for (i = RESERVE / 2; i < RESERVE; i++)
+		t->p[i] = gom_prefill_alloc(t->pf);
+}
+
+static void as_many_can_be_taken_as_were_set_aside(struct kunit *test)
+{
+	struct gom_cache *c = gom_cache_create("test_reserve", 104, 0, 0, NULL);
+	struct taking *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
+	unsigned int i, round;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->pf = gom_cache_prefill(c, GFP_KERNEL | __GFP_ZERO, RESERVE);
+	KUNIT_ASSERT_NOT_NULL(test, t->pf);
+	for (round = 0; round < 3; round++) {
+		KUNIT_EXPECT_EQ(test, gom_prefill_size(t->pf), RESERVE);
+		for (i = 0; i < RESERVE / 2; i++)
+			t->p[i] = gom_prefill_alloc(t->pf);
+		init_irq_work(&t->work, take_in_irq);
+		irq_work_queue(&t->work);
+		irq_work_sync(&t->work);
+		KUNIT_EXPECT_EQ(test, gom_prefill_size(t->pf), 0U);
+		for (i = 0; i < RESERVE; i++) {
+			KUNIT_ASSERT_NOT_NULL(test, t->p[i]);
+			KUNIT_EXPECT_TRUE(test, all_bytes(t->p[i], 0, 104));
+			memset(t->p[i], i + 1, 104);
+		}
+		for (i = 0; i < RESERVE; i++) {
+			KUNIT_EXPECT_TRUE(test, all_bytes(t->p[i], i + 1, 104));
+			gom_cache_free(c, t->p[i]);
+		}
+		KUNIT_EXPECT_TRUE(test, gom_prefill_refill(t->pf, GFP_KERNEL | __GFP_ZERO));
+	}
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted);
+	gom_prefill_return(t->pf);
+	gom_prefill_return(NULL);
+	gom_cache_destroy(c);
+}
+
+static void taking_more_is_refused(struct kunit *test)
+{
+	struct gom_cache *c = gom_cache_create("test_reserve", 104, 0, 0, NULL);
+	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
+	struct gom_prefill *pf;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	KUNIT_EXPECT_NULL(test, gom_cache_prefill(c, GFP_KERNEL, 0));
+	pf = gom_cache_prefill(c, GFP_KERNEL, 1);
+	KUNIT_ASSERT_NOT_NULL(test, pf);
+	gom_cache_free(c, gom_prefill_alloc(pf));
+	KUNIT_EXPECT_NULL(test, gom_prefill_alloc(pf));
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted + 1);
+	gom_prefill_return(pf);
+	gom_cache_destroy(c);
+}
+
+/* === Without waiting === */
+
+#define SIZE	176U
+
+/* What an NMI may find: a lock held by the code it interrupted, the cache in use. */
+static void held_locks_are_not_waited_for(struct kunit *test)
+{
+	unsigned int class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
+	struct gom_mcentral *central;
+	struct gom_mcache *c;
+	unsigned long flags;
+	void *warm, *p, *q;
+
+	needs_heap(test);
+	warm = gom_malloc(SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, warm);
+	p = gom_malloc_nolock(SIZE, 0);
+
+	preempt_disable();
+	central = gom_mcentral_of(class, numa_mem_id());
+	spin_lock_irqsave(&central->lock, flags);
+	c = this_cpu_ptr(&gom_mcache);
+	c->mallocing |= GOM_MALLOCING;
+	q = gom_malloc_nolock(SIZE, 0);
+	gom_free_nolock(p);
+	c->mallocing &= ~GOM_MALLOCING;
+	spin_unlock_irqrestore(&central->lock, flags);
+	preempt_enable();
+
+	KUNIT_EXPECT_NULL(test, q);
+	gom_free(warm);
+	gom_nolock_sync();	/* what was put aside is freed, or live_end() says so */
+}
+
+static void what_is_at_hand_is_given(struct kunit *test)
+{
+	void *p[20];
+	unsigned int i, n = 0;
+
+	needs_heap(test);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {	/* some in the cache or in mcentral */
+		p[i] = gom_malloc(SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		memset(p[i], 0x99, SIZE);
+	}
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		gom_free(p[i]);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = gom_malloc_nolock(SIZE, __GFP_ZERO);
+		if (!p[i])
+			continue;
+		n++;
+		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], 0, SIZE));
+		memset(p[i], i + 1, SIZE);
+	}
+	KUNIT_EXPECT_GT(test, n, 0U);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		if (p[i])
+			KUNIT_EXPECT_TRUE(test, all_bytes(p[i], i + 1, SIZE));
+		gom_free_nolock(p[i]);
+	}
+	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(0, 0));
+	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(100000, 0));
+}
+
+static void other_memory_is_refused(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER);
+	void *large;
+
+	needs_heap(test);
+	large = gom_malloc(100000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, large);
+	gom_free_nolock(large);
+	gom_free_nolock(&counted);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), counted + 2);
+	gom_free_nolock(NULL);
+	gom_free(large);
+}
+
+/* === After a grace period === */
+
+struct headed {
+	struct rcu_head rcu;
+	u32 value;
+};
+
+#define MANY	500U
+
+static void many_wait_for_a_grace_period_together(struct kunit *test)
+{
+	struct headed **p = kunit_kcalloc(test, MANY, sizeof(*p), GFP_KERNEL);
+	u64 before = live_objects();
+	unsigned int i;
+
+	needs_heap(test);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (i = 0; i < MANY; i++) {
+		p[i] = gom_malloc(sizeof(struct headed) + i * 8, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		p[i]->value = i;
+	}
+	rcu_read_lock();
+	for (i = 0; i < MANY; i++)
+		gom_free_rcu(p[i], rcu);
+	for (i = 0; i < MANY; i++)
+		KUNIT_EXPECT_EQ(test, READ_ONCE(p[i]->value), i);
+	KUNIT_EXPECT_EQ(test, live_objects(), before + MANY);
+	rcu_read_unlock();
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
+
+/* A batch that is not full goes by itself. */
+static void a_few_need_no_more_to_follow(struct kunit *test)
+{
+	u64 before = live_objects();
+	unsigned int tries = 0;
+	struct headed *p;
+
+	needs_heap(test);
+	p = gom_malloc(sizeof(*p), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_free_rcu(p, rcu);
+	while (live_objects() != before && tries++ < 500)
+		schedule_timeout_uninterruptible(HZ / 50 ?: 1);
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(as_many_can_be_taken_as_were_set_aside),
+	KUNIT_CASE(taking_more_is_refused),
+	KUNIT_CASE(held_locks_are_not_waited_for),
+	KUNIT_CASE(what_is_at_hand_is_given),
+	KUNIT_CASE(other_memory_is_refused),
+	KUNIT_CASE(many_wait_for_a_grace_period_together),
+	KUNIT_CASE(a_few_need_no_more_to_follow),
+	{}
+};
+
+struct kunit_suite gomalloc_reserve_suite = {
+	.name = "gomalloc_reserve",
+	.init = live_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};
