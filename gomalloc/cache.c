@@ -232,7 +232,7 @@ static const char *whats_wrong(const char *name, unsigned int size, unsigned int
 		return "it has no name";
 	if (strlen(name) >= GOM_CACHE_NAME)
 		return "its name is longer than 63 bytes";
-	if (in_interrupt() || irqs_disabled() || (IS_ENABLED(CONFIG_PREEMPT_COUNT) && in_atomic()))
+	if (in_interrupt() || irqs_disabled() || (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible()))
 		return "this context must not sleep";
 	if (!size)
 		return "objects of size 0";

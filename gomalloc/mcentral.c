@@ -16,7 +16,10 @@
  * On a machine of several nodes an object belongs to the mcentral of its own
  * node; only magazines with local objects alone enter the depot.
  */
+#include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/random.h>
 #include <linux/topology.h>
 
 #include "cacheclass.h"
@@ -137,6 +140,43 @@ static bool push_mag(struct gom_mcentral *c, struct gom_magazine **list, unsigne
 
 /* === Objects and spans === */
 
+/*
+ * Where SLUB hands out a slab's objects in random order, so do we: from a random
+ * place in the span on, and shuffled in the magazine.  The generator (Marsaglia's
+ * xorshift) need not be better than its seed; two contexts that use it at the same
+ * time do no harm.
+ */
+static DEFINE_PER_CPU(u32, random_state);
+
+static u32 next_random(void)
+{
+	u32 x;
+
+	if (!IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
+		return 0;
+	x = raw_cpu_read(random_state) ?: get_random_u32() | 1;
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	raw_cpu_write(random_state, x);
+	return x;
+}
+
+static void shuffle(void **objs, unsigned int n)
+{
+	unsigned int i, j;
+	u32 random = 0;
+
+	if (!IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
+		return;
+	for (i = n; i > 1; i--) {
+		/* Sixteen bits are enough to choose one of 125, so each number serves twice. */
+		random = random >> 16 ?: next_random();
+		j = (random & U16_MAX) * i >> 16;
+		swap(objs[i - 1], objs[j]);
+	}
+}
+
 /**
  * struct put - objects going back into their spans
  * @span: where the last one went, as the next is often its neighbour
@@ -242,7 +282,7 @@ static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigne
 	lockdep_assert_held(&c->lock);
 	while (taken < n && !list_empty(&c->spans)) {
 		s = list_first_entry(&c->spans, struct gom_span, list);
-		taken += gom_span_take(s, objs + taken, n - taken);
+		taken += gom_span_take(s, objs + taken, n - taken, next_random());
 		if (!s->nfree)
 			list_del_init(&s->list);
 	}
@@ -264,7 +304,7 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 		return 0;
 	c = gom_mcentral_of(class, s->nid);
 	atomic_long_inc(&c->nr_spans);
-	n = gom_span_take(s, objs, n);
+	n = gom_span_take(s, objs, n, next_random());
 	if (s->nfree) {
 		spin_lock_irqsave(&c->lock, flags);
 		list_add(&s->list, &c->spans);
@@ -338,6 +378,7 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 	}
 	if (!full) {
 		fill_from_new_spans(mag, want, nid, gfp);
+		shuffle(mag->obj, mag->nr);
 		if (mag->nr)
 			return mag;
 	}

@@ -8,6 +8,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/kernel.h>
 #include <linux/kmemleak.h>
 #include <linux/lockdep.h>
 #include <linux/log2.h>
@@ -114,25 +115,26 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 }
 
 /*
- * Take up to @n free objects out of @s into @objs, in the order of their
- * addresses; returns how many.  Under the lock of the owning mcentral, or
- * before it has the span.
+ * Take up to @n free objects out of @s into @objs; returns how many.  @random says
+ * where to begin, 0 at the beginning; from there in the order of their addresses.
+ * Under the lock of the owning mcentral, or before it has the span.
  */
-unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
+unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n, u32 random)
 {
-	const u32 size = gom_class(s->class)->size;
-	unsigned int taken = 0, w;
-	unsigned long bits;
+	const struct gom_class *cl = gom_class(s->class);
+	const unsigned int words = BITS_TO_LONGS(cl->nelems);
+	unsigned int w = reciprocal_scale(random, words), taken = 0, i;
+	unsigned long bits = s->free[w] & ~0UL << random % BITS_PER_LONG, left;
 
-	for (w = 0; taken < n && s->nfree > taken; w++) {
-		char *base = s->base + (size_t)w * BITS_PER_LONG * size;
+	/* The first word comes twice: its upper part, and at the end what is left. */
+	for (i = 0; i <= words && taken < n && s->nfree > taken; i++) {
+		char *base = s->base + (size_t)w * BITS_PER_LONG * cl->size;
 
+		for (left = bits; left && taken < n; left &= left - 1)
+			objs[taken++] = base + __ffs(left) * cl->size;
+		s->free[w] &= ~(bits ^ left);
+		w = w + 1 < words ? w + 1 : 0;
 		bits = s->free[w];
-		while (bits && taken < n) {
-			objs[taken++] = base + __ffs(bits) * size;
-			bits &= bits - 1;
-		}
-		s->free[w] = bits;
 	}
 	s->nfree -= taken;
 	return taken;

@@ -76,7 +76,7 @@ struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned in
 void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s);
 
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp);
-unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n);
+unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n, u32 random);
 void gom_span_forget(const struct gom_span *s);
 bool gom_span_put(struct gom_span *s, const void *p);
 

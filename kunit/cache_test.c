@@ -163,7 +163,7 @@ static void construct(void *p)
 	atomic_inc(&constructed);
 }
 
-static void a_constructor_runs_once_for_each_object(struct kunit *test)
+static void a_constructor_runs_once_per_object(struct kunit *test)
 {
 	struct gom_cache *c;
 	unsigned int round, i;
@@ -449,7 +449,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(division_is_exact_for_every_geometry),
 	KUNIT_CASE(zeroed_means_zeroed),
 	KUNIT_CASE(bulk_is_all_or_nothing),
-	KUNIT_CASE(a_constructor_runs_once_for_each_object),
+	KUNIT_CASE(a_constructor_runs_once_per_object),
 	KUNIT_CASE(compatible_caches_share),
 	KUNIT_CASE(no_merge_means_alone),
 	KUNIT_CASE(a_type_safe_object_stays_one_for_a_grace_period),
