@@ -50,7 +50,6 @@ static void init_central(struct gom_mcentral *c, const struct gom_class *cl)
 	gom_mcentral_set_class(c, cl);
 }
 
-
 static int init_node(int nid)
 {
 	struct gom_mcentral *c;
@@ -182,11 +181,13 @@ static void shuffle(void **objs, unsigned int n)
  * @span: where the last one went, as the next is often its neighbour
  * @empty_spans: spans that have none in use any more, for when the lock is dropped
  * @twice: an object that was free already, for when the lock is dropped
+ * @keep_spans: whoever puts them cannot give a span back
  */
 struct put {
 	struct gom_span *span;
 	struct list_head empty_spans;
 	const void *twice;
+	bool keep_spans;
 };
 
 #define PUT_INIT(put)	{ .empty_spans = LIST_HEAD_INIT((put).empty_spans) }
@@ -215,7 +216,7 @@ static void put_object(struct gom_mcentral *c, unsigned int class, const void *p
 		put->twice = p;
 		return;
 	}
-	if (s->nfree == gom_class(class)->nelems && !list_empty(&c->spans) &&
+	if (s->nfree == gom_class(class)->nelems && !put->keep_spans && !list_empty(&c->spans) &&
 	    (s->nfree == 1 || !list_is_singular(&c->spans))) {
 		s->state = GOM_SPAN_BUSY;
 		list_move(&s->list, &put->empty_spans);
@@ -533,6 +534,32 @@ void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
 	c->frees++;
 	spin_unlock_irqrestore(&c->lock, flags);
 	finish_put(&put, caller);
+}
+
+/**
+ * gom_mcentral_try_free - free one object, if it can be done at once
+ * @class: of the object
+ * @p: beginning of an object of that class
+ * @caller: who frees it, for the report if it is free already
+ *
+ * A span that is empty then is given back when the next one is, or by draining.
+ *
+ * Context: any, NMI included, but under PREEMPT_RT no interrupt.
+ * Return: false if the lock is taken.
+ */
+bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long caller)
+{
+	struct put put = { .empty_spans = LIST_HEAD_INIT(put.empty_spans), .keep_spans = true };
+	struct gom_mcentral *c = gom_mcentral_of(class, gom_pagemap_nid(p));
+	unsigned long flags;
+
+	if (!spin_trylock_irqsave(&c->lock, flags))
+		return false;
+	put_object(c, class, p, &put);
+	c->frees++;
+	spin_unlock_irqrestore(&c->lock, flags);
+	finish_put(&put, caller);
+	return true;
 }
 
 /* === Draining === */

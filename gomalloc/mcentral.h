@@ -59,6 +59,7 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *empty, unsigned in
 					 int nid, gfp_t gfp);
 struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *full);
 void gom_mcentral_keep(struct gom_magazine *mag);
+bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long caller);
 void *gom_mcentral_try_alloc(unsigned int class, int nid);
 void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp);
 void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller);

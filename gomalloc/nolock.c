@@ -6,9 +6,10 @@
  * The per-CPU cache is right for them as it is: whoever finds its CPU inside stays
  * out, and whoever finds it outside is done before the interrupted code goes on
  * (mcache.h).  What is not in the cache is asked of mcentral, if its lock can be had
- * at once.  A free that finds no place is put aside, linked through the object,
- * which nobody needs any more, and done by an irq_work as soon as interrupts may
- * come.
+ * at once.  Frees go the same ways.  One that finds both barred is put aside, linked
+ * through the object, which nobody needs any more, and done by an irq_work with the
+ * next tick.  Not at once: whoever is called from inside the allocator and
+ * frees aside each time he is would keep the CPU busy with that alone.
  *
  * Under PREEMPT_RT mcentral's lock is one that sleeps: it is not tried in interrupts.
  */
@@ -98,15 +99,18 @@ void *gom_malloc_nolock(size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(gom_malloc_nolock);
 
-static bool put_cached(unsigned int slot, const void *p)
+static bool put_cached(unsigned int slot, const void *p, unsigned long caller)
 {
 	struct gom_mcache *c = gom_mcache_enter_slow();
-	bool done;
+	bool done, twice;
 
 	if (!c)
 		return false;
-	done = gom_slot_push(gom_mcache_slot(c, slot), p);
+	twice = *gom_mcache_slot(c, slot)->top == p;
+	done = twice || gom_slot_push(gom_mcache_slot(c, slot), p);
 	gom_mcache_leave_slow(c);
+	if (twice)
+		gom_report(GOM_BAD_FREE_TWICE, caller, "object %p was freed twice", p);
 	return done;
 }
 
@@ -132,7 +136,8 @@ void gom_free_nolock(const void *p)
 			   p);
 		return;
 	}
-	if (put_cached(GOM_SLOT_OF(slot), p))
+	if (put_cached(GOM_SLOT_OF(slot), p, _RET_IP_) ||
+	    (may_try_lock() && gom_mcentral_try_free(slot, p, _RET_IP_)))
 		return;
 	preempt_disable();
 	a = this_cpu_ptr(&asides);
@@ -150,7 +155,7 @@ void gom_nolock_init(void)
 	for_each_possible_cpu(cpu) {
 		a = per_cpu_ptr(&asides, cpu);
 		init_llist_head(&a->list);
-		init_irq_work(&a->work, free_aside);
+		a->work = IRQ_WORK_INIT_LAZY(free_aside);
 	}
 }
 

@@ -120,6 +120,51 @@ static void held_locks_are_not_waited_for(struct kunit *test)
 	gom_nolock_sync();	/* what was put aside is freed, or live_end() says so */
 }
 
+/* An NMI that hit the cache and no lock need not put aside what it frees. */
+static void a_cache_in_use_is_passed_by(struct kunit *test)
+{
+	struct gom_mcentral *central;
+	struct gom_mcache *c;
+	u64 mallocs, frees;
+	void *p, *q;
+
+	needs_heap(test);
+	p = gom_malloc(SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	preempt_disable();
+	central = gom_mcentral_of(gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT, numa_mem_id());
+	mallocs = central->mallocs;
+	frees = central->frees;
+	c = this_cpu_ptr(&gom_mcache);
+	c->mallocing |= GOM_MALLOCING;
+	q = gom_malloc_nolock(SIZE, 0);
+	gom_free_nolock(q);
+	gom_free_nolock(p);
+	c->mallocing &= ~GOM_MALLOCING;
+	mallocs = central->mallocs - mallocs;
+	frees = central->frees - frees;
+	preempt_enable();
+
+	KUNIT_EXPECT_EQ(test, mallocs, (u64)!!q);
+	KUNIT_EXPECT_EQ(test, frees, 1 + (u64)!!q);
+}
+
+static void freeing_twice_is_seen(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_TWICE);
+	void *p;
+
+	needs_heap(test);
+	gom_free(gom_malloc(SIZE, GFP_KERNEL));
+	preempt_disable();
+	p = gom_malloc_nolock(SIZE, 0);
+	gom_free_nolock(p);
+	gom_free_nolock(p);
+	preempt_enable();
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), counted + 1);
+}
+
 static void what_is_at_hand_is_given(struct kunit *test)
 {
 	void *p[20];
@@ -219,6 +264,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(as_many_can_be_taken_as_were_set_aside),
 	KUNIT_CASE(taking_more_is_refused),
 	KUNIT_CASE(held_locks_are_not_waited_for),
+	KUNIT_CASE(a_cache_in_use_is_passed_by),
+	KUNIT_CASE(freeing_twice_is_seen),
 	KUNIT_CASE(what_is_at_hand_is_given),
 	KUNIT_CASE(other_memory_is_refused),
 	KUNIT_CASE(many_wait_for_a_grace_period_together),
