@@ -231,6 +231,23 @@ void *__gom_malloc_noscan(size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(__gom_malloc_noscan);
 
+/*
+ * An object on @node.  On its own node a CPU's cache will do, unless what comes out
+ * of it was freed here and is from another: that goes home.
+ */
+static void *take_on_node(unsigned int class, gfp_t gfp, int node)
+{
+	void *p;
+
+	if (node == numa_mem_id()) {
+		p = gom_mcache_alloc_slow(class, gfp);
+		if (!p || gom_pagemap_nid(p) == node)
+			return p;
+		gom_mcentral_free(class, p, _RET_IP_);
+	}
+	return gom_mcentral_alloc(class, node, gfp);
+}
+
 /**
  * gom_malloc_node - allocate memory of a NUMA node
  * @size: bytes wanted
@@ -253,7 +270,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 		return alloc_zone(size, gfp, node, _RET_IP_);
 	if (!class)
 		return alloc_large(size, gfp, node, _RET_IP_);
-	p = gom_mcentral_alloc(class, node, gfp & PAGE_GFP);
+	p = take_on_node(class, gfp & PAGE_GFP, node);
 	return p ? prepare(p, class, gfp) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_malloc_node);
@@ -567,7 +584,7 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 		return gom_cache_alloc(cache, gfp);
 	might_alloc(gfp);
 	check_ctor(cache, gfp, _RET_IP_);
-	p = gom_mcentral_alloc(cache->class, node, gfp & PAGE_GFP);
+	p = take_on_node(cache->class, gfp & PAGE_GFP, node);
 	return p ? prepare_cached(cache, p, gfp) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_cache_alloc_node);
