@@ -8,6 +8,7 @@
  * some with a shared shelf, so that objects die on other CPUs and in other
  * contexts than they were born in.  smoke_object.c does the work on an object
  * and checks its contents; an error there fails the insmod with -EIO.
+ * smoke_probe.c meanwhile allocates from kprobes inside the allocator.
  *
  * A record is owned by whoever took its pointer from the shelf or had it from
  * the start; the exchange of two pointers is all the synchronisation there is.
@@ -26,6 +27,7 @@
 #include "compat.h"
 #include "crew.h"
 #include "smoke_object.h"
+#include "smoke_probe.h"
 
 #define SHELF_PLACES	64
 #define HAND_RECORDS	192
@@ -235,7 +237,7 @@ static void free_everything(struct smoke *smoke)
 			smoke_object_free(&hand, &smoke->objects[i]);
 		cond_resched();
 	}
-	rcu_barrier();		/* gom_free_rcu() was one of the ways */
+	gom_free_rcu_barrier();
 	gom_release_memory();
 }
 
@@ -255,27 +257,44 @@ static int watch(const struct smoke *smoke)
 	return 0;
 }
 
+static int let_loose(struct smoke *smoke)
+{
+	struct bench_crew crew;
+	int err = bench_crew_start(&crew, UINT_MAX, work, smoke);
+
+	if (err)
+		return err;
+	err = watch(smoke);
+	WRITE_ONCE(smoke->stop, true);
+	bench_crew_finish(&crew);
+	free_everything(smoke);
+	print_counts(smoke, "");
+	return err;
+}
+
+/* What the objects and the probes need is there before they begin, and goes after. */
+static int run_with_cache(struct smoke *smoke)
+{
+	int err = smoke_object_cache_create();
+
+	if (err)
+		return err;
+	err = smoke_probes_begin();
+	err = err ?: let_loose(smoke);
+	smoke_probes_end();
+	smoke_object_cache_destroy();
+	return err ?: atomic_read(&smoke_errors) ? -EIO : 0;
+}
+
 static int run_smoke(const struct bench_workload *workload, unsigned int unused)
 {
 	struct smoke *smoke = vzalloc(sizeof(*smoke));
-	struct bench_crew crew;
 	int err;
 
 	if (!smoke)
 		return -ENOMEM;
 	atomic_set(&smoke_errors, 0);
-	err = set_up(smoke);
-	if (!err)
-		err = bench_crew_start(&crew, UINT_MAX, work, smoke);
-	if (!err) {
-		err = watch(smoke);
-		WRITE_ONCE(smoke->stop, true);
-		bench_crew_finish(&crew);
-		free_everything(smoke);
-		print_counts(smoke, "");
-		if (atomic_read(&smoke_errors))
-			err = -EIO;
-	}
+	err = set_up(smoke) ?: run_with_cache(smoke);
 	vfree(smoke->posts);
 	vfree(smoke->objects);
 	vfree(smoke);

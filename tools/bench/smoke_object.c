@@ -29,7 +29,27 @@
 
 #define BULK_MAX		16
 
+/* Not a size class's, so that its spans are its own. */
+#define CACHE_SIZE		520
+#define CACHE_ALIGN		8
+
+#define NOLOCK_MAX_SIZE		1024
+
 atomic_t smoke_errors = ATOMIC_INIT(0);
+
+static struct gom_cache *cache;
+
+/* The named cache that some objects are from: made before the first, and not with it. */
+int smoke_object_cache_create(void)
+{
+	cache = gom_cache_create("smoke", CACHE_SIZE, CACHE_ALIGN, 0, NULL);
+	return cache ? 0 : -ENOMEM;
+}
+
+void smoke_object_cache_destroy(void)
+{
+	gom_cache_destroy(cache);
+}
 
 static u32 random_below(struct smoke_hand *hand, u32 end)
 {
@@ -126,7 +146,11 @@ static size_t promised_alignment(const struct smoke_object *object)
 {
 	size_t size = object->size;
 
-	if (object->noscan && size <= GOM_TINY_MAX)
+	if (object->kind == SMOKE_CACHE)
+		return CACHE_ALIGN;
+	/* What began as a no-scan object is one, whatever its size. */
+	if ((object->kind == SMOKE_NOSCAN || object->kind == SMOKE_RESIZED) &&
+	    size <= GOM_TINY_MAX)
 		return size & -size;
 	if (is_power_of_2(size))
 		return clamp(size, (size_t)8, (size_t)PAGE_SIZE);
@@ -164,7 +188,6 @@ static void begin(struct smoke_hand *hand, struct smoke_object *object, void *p,
 	object->p = p;
 	object->size = size;
 	object->cpu = raw_smp_processor_id();
-	object->resized = false;
 	check_alignment(object);
 	check_usable(object, usable);
 	if (zeroed)
@@ -183,8 +206,8 @@ void smoke_object_make(struct smoke_hand *hand, struct smoke_object *object)
 	bool zeroed = false;
 	void *p;
 
-	object->noscan = false;
-	switch (random_below(hand, 10)) {
+	object->kind = SMOKE_SIZED;
+	switch (random_below(hand, 13)) {
 	case 0:
 		p = gom_malloc_node(size, gfp, numa_mem_id());
 		break;
@@ -204,10 +227,22 @@ void smoke_object_make(struct smoke_hand *hand, struct smoke_object *object)
 	case 5:
 	case 6:
 	case 7:
-		object->noscan = true;
+		object->kind = SMOKE_NOSCAN;
 		size = 1 + random_below(hand, 8);
 		zeroed = size <= GOM_TINY_MAX;
 		p = gom_malloc_noscan(size, gfp);
+		break;
+	case 8:
+	case 9:
+		object->kind = SMOKE_CACHE;
+		size = CACHE_SIZE;
+		zeroed = one_in(hand, 2);
+		p = zeroed ? gom_cache_zalloc(cache, gfp) : gom_cache_alloc(cache, gfp);
+		break;
+	case 10:
+		object->kind = SMOKE_NOLOCK;
+		size = 1 + random_below(hand, NOLOCK_MAX_SIZE);
+		p = gom_malloc_nolock(size, 0);
 		break;
 	default:
 		p = gom_malloc(size, gfp);
@@ -235,7 +270,7 @@ void smoke_object_make_bulk(struct smoke_hand *hand, struct smoke_object **objec
 		return;
 	}
 	for (i = 0; i < nr; i++) {
-		objects[i]->noscan = false;
+		objects[i]->kind = SMOKE_SIZED;
 		begin(hand, objects[i], p[i], size, zeroed);
 	}
 }
@@ -253,7 +288,7 @@ void smoke_object_resize(struct smoke_hand *hand, struct smoke_object *object)
 		return;
 	}
 	object->size = size;
-	object->resized = true;
+	object->kind = SMOKE_RESIZED;
 	/* What stays in place keeps the alignment of its former size. */
 	if (p != object->p) {
 		object->p = p;
@@ -291,14 +326,18 @@ static void free_by_rcu(void *p)
 	gom_free_rcu(object, rcu);
 }
 
-void smoke_object_free(struct smoke_hand *hand, struct smoke_object *object)
+/* One of the ways that there are for objects of its kind. */
+static void free_one(struct smoke_hand *hand, const struct smoke_object *object)
 {
 	const u32 size = object->size;
 	void *p = object->p;
+	bool sized = object->kind == SMOKE_SIZED || object->kind == SMOKE_NOSCAN;
 
-	end(hand, object);
-	object->p = NULL;
-	if (one_in(hand, 4) && !object->resized)
+	if (object->kind == SMOKE_NOLOCK && one_in(hand, 2))
+		gom_free_nolock(p);
+	else if (object->kind == SMOKE_CACHE && one_in(hand, 2))
+		gom_cache_free(cache, p);
+	else if (sized && one_in(hand, 4))
 		gom_free_sized(p, size);
 	else if (one_in(hand, 32) && size >= sizeof(struct smoke_rcu) && size <= RCU_MAX_SIZE)
 		free_by_rcu(p);
@@ -306,6 +345,15 @@ void smoke_object_free(struct smoke_hand *hand, struct smoke_object *object)
 		gom_free_sensitive(p);
 	else
 		gom_free(p);
+}
+
+void smoke_object_free(struct smoke_hand *hand, struct smoke_object *object)
+{
+	struct smoke_object ended = *object;
+
+	end(hand, object);
+	object->p = NULL;
+	free_one(hand, &ended);
 }
 
 void smoke_object_free_bulk(struct smoke_hand *hand, struct smoke_object **objects,

@@ -11,6 +11,15 @@
 #include <linux/prandom.h>
 #include <linux/types.h>
 
+/* How an object came to be, which says how it may be freed. */
+enum smoke_kind {
+	SMOKE_SIZED,		/* its size tells its class */
+	SMOKE_NOSCAN,		/* the same among its kind */
+	SMOKE_RESIZED,		/* has room for another size, perhaps */
+	SMOKE_CACHE,
+	SMOKE_NOLOCK,
+};
+
 /* Whoever holds the pointer to the record owns the object. */
 struct smoke_object {
 	void *p;		/* NULL: none at present */
@@ -18,8 +27,7 @@ struct smoke_object {
 	u32 filled;		/* bytes that carry the pattern, from the first */
 	u32 seed;		/* of the pattern */
 	int cpu;		/* that allocated it */
-	bool resized;
-	bool noscan;		/* its class may not be that of @size */
+	enum smoke_kind kind;
 };
 
 struct smoke_counts {
@@ -39,6 +47,8 @@ struct smoke_hand {
 
 extern atomic_t smoke_errors;
 
+int smoke_object_cache_create(void);
+void smoke_object_cache_destroy(void);
 void smoke_object_make(struct smoke_hand *hand, struct smoke_object *object);
 void smoke_object_make_bulk(struct smoke_hand *hand, struct smoke_object **objects,
 			    unsigned int nr);
