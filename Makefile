@@ -35,7 +35,7 @@ kunit:
 	@$(GOM) kunit $(or $(GROUND),uml) $(if $(FILTER),--filter '$(FILTER)')
 
 smoke:
-	@$(GOM) smoke $(or $(GROUND),stock-newest)
+	@$(GOM) smoke $(or $(GROUND),stock-newest) $(if $(NODES),--nodes $(NODES))
 
 boot:
 	@$(if $(SCRIPT),,echo "error: which script shall the guest run? Give SCRIPT=file." >&2; exit 1;) \
@@ -55,7 +55,8 @@ help:
 	@echo "                     GROUND=uml|stock-6.1|stock-newest WORKLOAD=pair,batch SIZE=64,128"
 	@echo "make bench-here      the same on this machine (root; loads gomalloc.ko if it is not loaded)"
 	@echo "make kunit           KUnit on one ground: GROUND=uml|uml-6.1|uml-debug FILTER='suite.case'"
-	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|..."
+	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|...;"
+	@echo "                     NODES=2: where memory comes from on a machine of so many NUMA nodes"
 	@echo "make boot            boot a ground with the modules and a script: GROUND=... SCRIPT=file"
 	@echo "make style           checkpatch.pl, sparse and kernel-doc, as the newest kernel has them"
 	@echo "make clean           remove what was built here"

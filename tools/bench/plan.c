@@ -19,7 +19,7 @@
 
 static char *workload = "";
 module_param(workload, charp, 0444);
-MODULE_PARM_DESC(workload, "comma-separated workloads, or beginnings of their names; empty: all but smoke");
+MODULE_PARM_DESC(workload, "comma-separated workloads, or beginnings of their names; empty: all but smoke and numa");
 
 static char *size = "";
 module_param(size, charp, 0444);
@@ -61,6 +61,7 @@ static const struct bench_workload * const tables[] = {
 	bench_noscan_workloads,
 	bench_json_workloads,
 	bench_persistent_workloads,
+	bench_numa_workloads,
 	bench_smoke_workloads,
 };
 

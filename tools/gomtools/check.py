@@ -15,6 +15,8 @@ from .ui import Failure
 KUNIT_GROUNDS = ["uml", "uml-6.1", "uml-debug"]
 SMOKE_GROUNDS = ["stock-6.1", "stock-newest"]
 SMOKE_CPUS = 2
+NUMA_CPUS = 4
+NUMA_NODES = [2, 4]
 AT_ONCE = 2
 
 
@@ -34,9 +36,15 @@ def checks():
     for name in headers.SETS:
         yield f"build against {name}", lambda name=name: builds(name)
     for name in SMOKE_GROUNDS:
-        yield f"smoke on {name}", lambda name=name: smoke.run(grounds.find(name, cpus=SMOKE_CPUS))
+        yield f"smoke on {name}", lambda name=name: smoke.run(smoke_ground(name))
+        for nodes in NUMA_NODES:
+            yield f"{nodes} nodes on {name}", lambda name=name, nodes=nodes: smoke.run(smoke_ground(name, nodes))
     yield from style.checks()
     yield "the tools' own tests", selftest.run
+
+
+def smoke_ground(name, nodes=1):
+    return grounds.find(name, cpus=NUMA_CPUS if nodes > 1 else SMOKE_CPUS, nodes=nodes)
 
 
 def build_kernels():

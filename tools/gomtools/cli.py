@@ -12,7 +12,7 @@ from .ui import Failure, paint, step
 
 def boot(options):
     """Boot a ground, with modules and a script; exit as the run went."""
-    ground = grounds.find(options.ground, options.cpus, options.memory, options.counted)
+    ground = grounds.find(options.ground, options.cpus, options.memory, options.counted, options.nodes)
     script = Path(options.script).read_text() if options.script else options.command
     carried = [Path(module) for module in options.module]
     for module in carried:
@@ -61,6 +61,7 @@ def add_boot(verbs):
     verb.add_argument("--build", action="store_true", help="build the checkout's modules for this ground first")
     verb.add_argument("--timeout", type=int, default=120, help="seconds until a hung guest is ended")
     verb.add_argument("--cpus", type=int)
+    verb.add_argument("--nodes", type=int, help="NUMA nodes, each with its part of CPUs and memory (stock grounds)")
     verb.add_argument("--memory", type=int, help="MiB")
     verb.add_argument("--append", default="", help="more kernel command line")
     verb.add_argument("--counted", action="store_true", help="count instructions (stock grounds)")
@@ -88,7 +89,8 @@ def parser():
     verb.add_argument("ground")
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
     verb = verbs.add_parser("smoke", help="the SMP smoke test on one ground")
-    verb.set_defaults(run=lambda options: shown(smoke.run(grounds.find(options.ground, cpus=check.SMOKE_CPUS))))
+    verb.set_defaults(run=lambda options: shown(smoke.run(check.smoke_ground(options.ground, options.nodes))))
+    verb.add_argument("--nodes", type=int, default=1, help="NUMA nodes: with several, the test of those")
     verb.add_argument("ground")
     verb = verbs.add_parser("style", help="checkpatch, kernel-doc, sparse")
     verb.set_defaults(run=lambda options: style.run())

@@ -28,6 +28,7 @@ class Uml:
         self.cpus = cpus
         self.memory = memory
         self.modules = name
+        self.nodes = 1
 
     @functools.cached_property
     def kernel(self):
@@ -58,6 +59,7 @@ class Stock:
         self.cpus = cpus
         self.memory = memory
         self.counted = counted
+        self.nodes = 1
 
     @functools.cached_property
     def kernel(self):
@@ -75,7 +77,19 @@ class Stock:
 
     def describe(self):
         how = "QEMU, counting instructions" if self.counted else f"QEMU ({self.accelerator})"
-        return f"{self.name}: Linux {self.kernel.version} in {how}, {self.cpus} CPU{'s' * (self.cpus > 1)}"
+        return f"{self.name}: Linux {self.kernel.version} in {how}, {self.cpus} CPU{'s' * (self.cpus > 1)}" \
+            + f", {self.nodes} nodes" * (self.nodes > 1)
+
+    def node_options(self):
+        """The CPUs and the memory in equal parts: QEMU's nodes are the guest's."""
+        if self.nodes == 1:
+            return []
+        cpus, memory = self.cpus // self.nodes, self.memory // self.nodes
+        options = []
+        for node in range(self.nodes):
+            options += ["-object", f"memory-backend-ram,id=m{node},size={memory}M", "-numa",
+                        f"node,nodeid={node},memdev=m{node},cpus={node * cpus}-{(node + 1) * cpus - 1}"]
+        return options
 
     def command(self, initrd, output, scratch, append):
         if not shutil.which("qemu-system-x86_64"):
@@ -84,7 +98,7 @@ class Stock:
         accelerator = self.accelerator
         return ["qemu-system-x86_64", "-accel", accelerator, *speed,
                 "-cpu", "host" if accelerator == "kvm" else "max",
-                "-smp", str(self.cpus), "-m", str(self.memory), "-nodefaults", "-display", "none",
+                "-smp", str(self.cpus), "-m", str(self.memory), *self.node_options(), "-nodefaults", "-display", "none",
                 "-no-reboot", "-kernel", str(self.kernel.image), "-initrd", str(initrd),
                 "-serial", "file:/dev/fd/2",
                 "-chardev", f"file,id=output,path=/dev/fd/{output}", "-serial", "chardev:output",
@@ -100,7 +114,7 @@ GROUNDS = {
 }
 
 
-def find(name, cpus=None, memory=None, counted=False):
+def find(name, cpus=None, memory=None, counted=False, nodes=None):
     if name not in GROUNDS:
         raise Failure(f"There is no ground '{name}'; the grounds are {', '.join(GROUNDS)}.")
     ground = GROUNDS[name]()
@@ -112,6 +126,8 @@ def find(name, cpus=None, memory=None, counted=False):
         ground.cpus = check_cpus(ground, cpus)
     if memory is not None:
         ground.memory = memory
+    if nodes is not None:
+        ground.nodes = check_nodes(ground, nodes)
     if counted:
         ground.counted = True
     return ground
@@ -122,3 +138,11 @@ def check_cpus(ground, cpus):
     if not 1 <= cpus <= most:
         raise Failure(f"{ground.name} runs on 1 to {most} CPUs, not {cpus}.")
     return cpus
+
+
+def check_nodes(ground, nodes):
+    if not isinstance(ground, Stock):
+        raise Failure(f"{ground.name} has one node: only the stock grounds can have several.")
+    if nodes < 1 or ground.cpus % nodes or ground.memory % nodes:
+        raise Failure(f"{ground.cpus} CPUs and {ground.memory} MiB cannot be divided by {nodes} nodes.")
+    return nodes

@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The smoke test: a few seconds of load on several CPUs of a stock kernel, then unload."""
+"""The smoke test: a few seconds of load on several CPUs of a stock kernel, then unload.
+
+With several nodes it is another: where memory comes from, and whether it goes home.
+"""
 
 from . import checkout, guest, modules
 from .tally import Outcome
 
-SCRIPT = checkout.GUEST_SCRIPTS / "smoke.sh"
 TIMEOUT = 180
+
+
+def title(ground):
+    return ("NUMA on " if ground.nodes > 1 else "smoke on ") + ground.describe()
+
+
+def script(ground):
+    if ground.nodes > 1:
+        return f"NODES={ground.nodes}\n" + (checkout.GUEST_SCRIPTS / "numa.sh").read_text()
+    return (checkout.GUEST_SCRIPTS / "smoke.sh").read_text()
 
 
 def run(ground, source=checkout.ROOT):
     built, _ = modules.build(ground.modules, source)
-    result = guest.run(ground, SCRIPT.read_text(), built.values(), TIMEOUT,
-                       log_path=checkout.LOGS / f"smoke-{ground.name}.log")
-    return Outcome(f"smoke on {ground.describe()}", passed=int(result.passed),
-                   failed=int(not result.passed), text=result.verdict() or result.output,
-                   seconds=result.seconds)
+    result = guest.run(ground, script(ground), built.values(), TIMEOUT,
+                       log_path=checkout.LOGS / f"smoke-{ground.name}-{ground.nodes}.log")
+    return Outcome(title(ground), passed=int(result.passed), failed=int(not result.passed),
+                   text=result.verdict() or result.output, seconds=result.seconds)
