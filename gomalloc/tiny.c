@@ -226,8 +226,8 @@ static void give_block(void *block, unsigned long caller)
 		gom_mcache_free_slow(GOM_CLASS_TINY, block, caller);
 }
 
-/* Go on in a new block. */
-static void *alloc_in_new_block(size_t size, gfp_t gfp)
+/* Go on in a new block, unless another context has opened one with more room meanwhile. */
+void *gom_tiny_alloc_new(size_t size, gfp_t gfp)
 {
 	void *block = gom_mcache_alloc_slow(GOM_CLASS_TINY, gfp), *freed;
 	struct gom_mcache *c;
@@ -245,6 +245,7 @@ static void *alloc_in_new_block(size_t size, gfp_t gfp)
 	give_block(freed, _RET_IP_);
 	return block;
 }
+GOM_EXPORT_FOR_TEST(gom_tiny_alloc_new);
 
 /**
  * gom_tiny_alloc_slow - allocate a tiny object that the fast path could not
@@ -271,7 +272,7 @@ void *gom_tiny_alloc_slow(size_t size, gfp_t gfp)
 		c->tiny.mallocs++;
 	gom_mcache_leave_slow(c);
 	give_block(freed, _RET_IP_);
-	return p ?: alloc_in_new_block(size, gfp);
+	return p ?: gom_tiny_alloc_new(size, gfp);
 }
 
 /* === Freeing === */

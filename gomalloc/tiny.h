@@ -190,6 +190,7 @@ struct gom_tiny_figures {
 };
 
 bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block);
+void *gom_tiny_alloc_new(size_t size, gfp_t gfp);
 void *gom_tiny_alloc_slow(size_t size, gfp_t gfp);
 void gom_tiny_free(const void *p, unsigned long caller);
 size_t gom_tiny_size(const void *p);

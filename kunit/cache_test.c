@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "../gomalloc/cache.h"
 #include "../gomalloc/compat.h"
@@ -443,6 +444,36 @@ static void caches_come_and_go_while_others_allocate(struct kunit *test)
 	gom_cache_destroy(x->shared);
 }
 
+/* The check of copy_to_user() and copy_from_user(), which ends the kernel where it refuses. */
+static void may_be_copied(const void *p, size_t size)
+{
+#ifdef CONFIG_HARDENED_USERCOPY
+	__check_object_size(p, size, true);
+	__check_object_size(p, size, false);
+#endif
+}
+
+static void objects_may_be_copied_to_users(struct kunit *test)
+{
+	struct gom_cache *c = gom_cache_create("test_usercopy", 520, 0, 0, NULL);
+	size_t size;
+	void *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	for (size = 1; size < 300000; size = size * 3 / 2 + 1) {
+		OPTIMIZER_HIDE_VAR(size);
+		p = gom_malloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		may_be_copied(p, size);
+		gom_free(p);
+	}
+	p = gom_cache_alloc(c, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	may_be_copied(p, 520);
+	gom_cache_free(c, p);
+	gom_cache_destroy(c);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(objects_are_packed_aligned_and_disjoint),
 	KUNIT_CASE(an_object_takes_its_own_size),
@@ -456,6 +487,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_makes_no_sense_is_refused),
 	KUNIT_CASE(an_object_of_another_cache_is_not_freed),
 	KUNIT_CASE(live_objects_outlive_their_cache),
+	KUNIT_CASE(objects_may_be_copied_to_users),
 	KUNIT_CASE(two_hundred_at_once),
 	KUNIT_CASE(caches_come_and_go_while_others_allocate),
 	{}

@@ -164,6 +164,28 @@ static void a_new_block_must_have_more_room(struct kunit *test)
 	free_all(p, ARRAY_SIZE(p));
 }
 
+/* While a block was fetched others may have opened theirs: the roomier ones stay. */
+static void a_new_block_with_less_room_is_closed(struct kunit *test)
+{
+	void *p[5];
+	unsigned int i;
+
+	p[0] = noscan(test, 1);				/* A, 15 left */
+	p[1] = gom_tiny_alloc_new(1, GFP_KERNEL);	/* B, 15 left */
+	p[2] = gom_tiny_alloc_new(6, GFP_KERNEL);	/* C, 10 left: closed */
+	KUNIT_ASSERT_NOT_NULL(test, p[1]);
+	KUNIT_ASSERT_NOT_NULL(test, p[2]);
+	for (i = 3; i < ARRAY_SIZE(p); i++) {
+		p[i] = noscan(test, 6);
+		KUNIT_EXPECT_NE(test, block_of(p[i]), block_of(p[2]));
+	}
+	KUNIT_EXPECT_EQ(test, blocks_held(), 3ULL);
+	gom_free(p[2]);
+	KUNIT_EXPECT_EQ(test, blocks_held(), 2ULL);	/* not open, so it is free now */
+	p[2] = NULL;
+	free_all(p, ARRAY_SIZE(p));
+}
+
 static void other_sizes_are_not_combined(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 7, 8, 9, 12, 15, 16, 17, 100, 5000, 100000 };
@@ -596,6 +618,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(objects_fill_a_block),
 	KUNIT_CASE(a_block_holds_sixteen_bytes),
 	KUNIT_CASE(a_new_block_must_have_more_room),
+	KUNIT_CASE(a_new_block_with_less_room_is_closed),
 	KUNIT_CASE(other_sizes_are_not_combined),
 	KUNIT_CASE(objects_are_zeroed),
 	KUNIT_CASE(the_last_one_frees_the_block),
