@@ -112,7 +112,7 @@ static int class_show(struct seq_file *m, void *v)
 	struct gom_class_figures fig;
 
 	if (!class) {
-		seq_puts(m, "class  size pages objects waste%       live    mallocs      frees  cached   depot   spans       held\n");
+		seq_puts(m, "class   size pages objects waste%       live    mallocs      frees  cached   depot   spans       held\n");
 		return 0;
 	}
 	gom_class_read(class, &fig);
@@ -120,7 +120,7 @@ static int class_show(struct seq_file *m, void *v)
 		seq_puts(m, " tiny");
 	else
 		seq_printf(m, "%5u", class);
-	seq_printf(m, " %5u %5u %7u %3zu.%02zu %10llu %10llu %10llu %7llu %7llu %7lu %10zu\n",
+	seq_printf(m, " %6u %5u %7u %3zu.%02zu %10llu %10llu %10llu %7llu %7llu %7lu %10zu\n",
 		   cl->size, cl->npages, cl->nelems,
 		   (span - cl->nelems * cl->size) * 100 / span,
 		   (span - cl->nelems * cl->size) * 10000 / span % 100,
@@ -161,7 +161,7 @@ static void show_mcache_line(struct seq_file *m, int cpu, const char *class,
 	/* Every magazine brought in answers one call that missed. */
 	u64 hits = f->mallocs - min(f->refills, f->mallocs);
 
-	seq_printf(m, "%3d %5s %12llu %12llu %12llu %8llu %8llu %6u %7u %9llu\n", cpu, class,
+	seq_printf(m, "%3d %6s %12llu %12llu %12llu %8llu %8llu %6u %7u %9llu\n", cpu, class,
 		   f->mallocs, f->frees, hits, f->refills, f->flushes, f->limit, f->held, bytes);
 }
 
@@ -174,7 +174,7 @@ static int cpu_show(struct seq_file *m, void *v)
 	u64 bytes = 0;
 
 	if (cpu < 0) {
-		seq_puts(m, "cpu  size      mallocs        frees         hits  refills  flushes  limit objects     bytes\n");
+		seq_puts(m, "cpu   size      mallocs        frees         hits  refills  flushes  limit objects     bytes\n");
 		return 0;
 	}
 	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++) {

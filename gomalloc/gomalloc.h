@@ -98,7 +98,7 @@ void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __mall
  * @size: bytes wanted; 0 gives ZERO_SIZE_PTR
  * @gfp: as for kmalloc(): GFP_KERNEL, GFP_ATOMIC, GFP_NOWAIT, __GFP_ZERO, ...
  *
- * Up to 32 KiB the size is rounded up to one of 67 size classes; above, to
+ * Up to 32 KiB the size is rounded up to one of 66 size classes; above, to
  * whole pages.  The address is aligned to at least 8 bytes and, for a @size
  * that is a power of two, to @size.  A constant
  * @size finds its class at compile time.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large objects: above 32 KiB, exactly the pages that are needed, from the heap
+ * Large objects: above 128 KiB, exactly the pages that are needed, from the heap
  * (Go: largeAlloc).  Memory for a given zone (GFP_DMA) is a large object too,
  * of whatever size, and its pages never join the heap.
- *
  */
 #include <linux/kmemleak.h>
 #include <linux/log2.h>

@@ -38,6 +38,9 @@ struct gom_magazine {
 	 (object_size) <= 2048 ? 29 : (object_size) <= 4096 ? 13 :	\
 	 (object_size) <= 12288 ? 5 : 4)
 
+/* Objects of more than 32 KiB: not many, as they leave little room for others. */
+#define GOM_RUN_MAGAZINE_SIZE	2
+
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp);
 void gom_magazine_delete(struct gom_magazine *mag);
 unsigned long gom_magazine_bytes(void);

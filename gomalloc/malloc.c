@@ -17,7 +17,8 @@
  * mcentral's depot, from there into spans, an empty span to the heap, and idle
  * runs of the heap back to the system under memory pressure (shrinker.c).
  *
- * Large objects, above 32 KiB, skip 1 to 3.
+ * Between 32 and 128 KiB an object is a run of pages, as many as are needed, with a
+ * class for each number of them.  Large objects, above, skip 1 to 3.
  *
  * Whatever does not go straight through, a mode that needs every call's
  * attention included, falls into the slow paths, which look again at everything.

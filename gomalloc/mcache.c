@@ -12,7 +12,8 @@
  *
  * How many objects a magazine may hold starts small and doubles with each trip
  * to mcentral.  The sum over all classes of what they may hold is bounded by
- * mcache_kb; a class that would exceed it takes the room from others, clockwise.
+ * mcache_kb; a class that would exceed it takes the room from others, clockwise,
+ * except that page runs take what is left.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -167,6 +168,9 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 	size_t most = (size_t)gom_mcache_kb << 10;
 	unsigned int end = gom_class_end(), i, n = 0;
 
+	/* One page run would drive out whole classes: it gets what nobody uses. */
+	if (gom_class(class)->size > GOM_MAX_SMALL_SIZE)
+		return c->bytes + more <= most;
 	for (i = 0; i < end && n < EVICT_MAX && c->bytes + more > most; i++) {
 		c->clock = c->clock + 1 < end ? c->clock + 1 : 1;
 		if (c->clock == class || !class_of(c, c->clock)->limit)
@@ -522,7 +526,7 @@ static int init_cpu(int cpu, u8 mode)
 	for (i = 0; i < GOM_NR_SLOTS; i++) {
 		c->slot[i].top = no_magazine;
 		c->slot[i].end = no_magazine;
-		if (i && i < GOM_NR_CLASSES) {
+		if (i && i < GOM_CLASS_TINY) {
 			c->slot[i].recip = gom_classes[i].recip;
 			c->slot[i].limit = gom_classes[i].limit;
 		}

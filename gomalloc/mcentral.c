@@ -36,11 +36,16 @@
 
 struct gom_mcentral **gom_mcentrals __read_mostly;
 
-/* How many full magazines it keeps depends on what is in them.  It has none now. */
+/*
+ * How many full magazines it keeps depends on what is in them.  It has none now.
+ * Page runs are better off in the heap, where others find their pages.
+ */
 void gom_mcentral_set_class(struct gom_mcentral *c, const struct gom_class *cl)
 {
-	WRITE_ONCE(c->max_full, clamp(DEPOT_BYTES / max(cl->mag_size * cl->size, 1U),
-				      DEPOT_MIN, DEPOT_MAX));
+	unsigned int most = clamp(DEPOT_BYTES / max(cl->mag_size * cl->size, 1U),
+				  DEPOT_MIN, DEPOT_MAX);
+
+	WRITE_ONCE(c->max_full, cl->size > GOM_MAX_SMALL_SIZE ? 0 : most);
 }
 
 static void init_central(struct gom_mcentral *c, const struct gom_class *cl)

@@ -86,8 +86,9 @@ static int __init gom_init(void)
 	if (err)
 		goto no_shrinker;
 	gom_debugfs_init();
-	pr_info("loaded: %u size classes up to %u bytes%s\n", GOM_NR_CLASSES - 1,
-		GOM_MAX_SMALL_SIZE, gom_sbrk ? ", sbrk: nothing is freed" : debug ? ", debug" : "");
+	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
+		GOM_NR_CLASSES - 1, GOM_MAX_SMALL_SIZE, GOM_RUN_MAX_SIZE,
+		gom_sbrk ? ", sbrk: nothing is freed" : debug ? ", debug" : "");
 	return 0;
 
 no_shrinker:

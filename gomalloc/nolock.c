@@ -74,7 +74,7 @@ static void *take_cached(unsigned int slot)
 
 /**
  * gom_malloc_nolock - allocate without ever waiting
- * @size: bytes wanted, up to 32 KiB
+ * @size: bytes wanted, up to 128 KiB
  * @gfp: only __GFP_ZERO matters
  *
  * Takes what the CPU's cache has, or what mcentral has if its lock is free; asks
@@ -130,7 +130,7 @@ void gom_free_nolock(const void *p)
 
 	if (ZERO_OR_NULL_PTR(p))
 		return;
-	if (!slot || slot >= GOM_NR_CLASSES ||
+	if (!slot || slot >= GOM_CLASS_TINY ||
 	    !gom_class_begins(&gom_classes[slot], gom_entry_offset(entry, p))) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "free without waiting of %p, not of that kind",
 			   p);

@@ -41,7 +41,7 @@
 
 #define CLASS_FACTS(i, _size, span)					\
 	[i] = {								\
-		.size = (_size) + BUILD_BUG_ON_ZERO(UNFIT(_size, span)),					\
+		.size = (_size) + BUILD_BUG_ON_ZERO(UNFIT(_size, span)),	\
 		.recip = RECIP(_size),					\
 		.limit = LIMIT(_size, span),				\
 		.nelems = NELEMS(_size, span),				\
@@ -50,8 +50,31 @@
 		.mag_size = GOM_MAGAZINE_SIZE(_size),			\
 	},
 
+/*
+ * A run of pages is one object, so only offset 0 is where one begins; it is
+ * aligned as kmalloc() aligns sizes that are powers of two.
+ */
+#define RUN_FACTS(i)							\
+	[GOM_CLASS_RUN + (i)] = {					\
+		.size = (GOM_RUN_MIN_PAGES + (i)) * PAGE_SIZE,		\
+		.recip = 1,						\
+		.limit = 1,						\
+		.nelems = 1,						\
+		.npages = GOM_RUN_MIN_PAGES + (i),			\
+		.align = IS_POW2(GOM_RUN_MIN_PAGES + (i)) ? GOM_RUN_MIN_PAGES + (i) : 1, \
+		.mag_size = GOM_RUN_MAGAZINE_SIZE,			\
+	},
+
+static_assert(GOM_RUN_CLASSES == 24);
+
 const struct gom_class gom_classes[GOM_NR_SPAN_CLASSES] = {
 	GOM_FOR_EACH_CLASS(CLASS_FACTS)
+	RUN_FACTS(0) RUN_FACTS(1) RUN_FACTS(2) RUN_FACTS(3)
+	RUN_FACTS(4) RUN_FACTS(5) RUN_FACTS(6) RUN_FACTS(7)
+	RUN_FACTS(8) RUN_FACTS(9) RUN_FACTS(10) RUN_FACTS(11)
+	RUN_FACTS(12) RUN_FACTS(13) RUN_FACTS(14) RUN_FACTS(15)
+	RUN_FACTS(16) RUN_FACTS(17) RUN_FACTS(18) RUN_FACTS(19)
+	RUN_FACTS(20) RUN_FACTS(21) RUN_FACTS(22) RUN_FACTS(23)
 	CLASS_FACTS(GOM_CLASS_TINY, GOM_TINY_BLOCK, GOM_TINY_SPAN_PAGES * PAGE_SIZE)
 };
 GOM_EXPORT_FOR_TEST(gom_classes);

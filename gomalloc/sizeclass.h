@@ -13,14 +13,21 @@
 
 /*
  * Every page of ours is marked in the page map with a slot: the byte offset of
- * a struct gom_slot in the per-CPU cache.  Slots 1 to 66 are the size classes,
- * the one after them is that of the blocks in which tiny objects are combined,
- * cut out of spans like any class; slot 0 stands for "not ours", and the last
- * three never hold an object.  Pages of the latter kinds and of tiny blocks do not
- * pass the check of the fast path for frees, which sends them elsewhere.
+ * a struct gom_slot in the per-CPU cache.  Slots 1 to 66 are the size classes.
+ * Page runs follow, a class for each number of pages above them: a span is one
+ * object, so that what is a little too large for a size class is cached as well.
+ * Then come the blocks in which tiny objects are combined, cut out of spans like
+ * any class.  Slot 0 stands for "not ours", and the last three never hold an object.
+ * Pages of the latter kinds and of tiny blocks do not pass the check of the fast
+ * path for frees, which sends them elsewhere.
  */
+#define GOM_RUN_MIN_PAGES	(GOM_MAX_SMALL_SIZE / PAGE_SIZE + 1)
+#define GOM_RUN_CLASSES		24
+#define GOM_RUN_MAX_SIZE	((GOM_RUN_MIN_PAGES + GOM_RUN_CLASSES - 1) * PAGE_SIZE)
+
 enum gom_slot_index {
-	GOM_CLASS_TINY = GOM_NR_CLASSES,	/* a block of tiny objects (tiny.c) */
+	GOM_CLASS_RUN = GOM_NR_CLASSES,		/* the shortest page run */
+	GOM_CLASS_TINY = GOM_CLASS_RUN + GOM_RUN_CLASSES, /* a block of tiny objects (tiny.c) */
 	GOM_NR_SPAN_CLASSES,			/* what spans are cut into */
 	GOM_SLOT_LARGE = GOM_NR_SPAN_CLASSES,	/* a large object's page */
 	GOM_SLOT_IDLE,				/* a page of a free run */
@@ -72,7 +79,7 @@ extern const u16 gom_slot_by_128[((GOM_MAX_SMALL_SIZE - GOM_SMALL_STEP_MAX) >>
 				  GOM_LARGE_STEP_SHIFT) + 1];
 
 /*
- * The slot of @size: 0, which holds nothing, for 0 and for what is not small.
+ * The slot of @size: 0, which holds nothing, for 0 and for what is not cached.
  * Pointers, not arrays, as UBSAN would have the indices checked once more.
  */
 static __always_inline unsigned int gom_size_to_slot(size_t size)
@@ -84,6 +91,8 @@ static __always_inline unsigned int gom_size_to_slot(size_t size)
 	if (size <= GOM_MAX_SMALL_SIZE)
 		return by_128[(size - GOM_SMALL_STEP_MAX + (1 << GOM_LARGE_STEP_SHIFT) - 1) >>
 			      GOM_LARGE_STEP_SHIFT];
+	if (size <= GOM_RUN_MAX_SIZE)
+		return GOM_SLOT_OF(GOM_CLASS_RUN + (size - 1) / PAGE_SIZE + 1 - GOM_RUN_MIN_PAGES);
 	return 0;
 }
 

@@ -119,7 +119,7 @@ void gom_memstats_read(struct gom_memstats *m)
 	unsigned int i;
 
 	*m = (struct gom_memstats) { };
-	for (i = 1; i < GOM_NR_CLASSES; i++) {
+	for (i = 1; i < GOM_CLASS_TINY; i++) {
 		gom_class_read(i, &fig);
 		m->mallocs += fig.mallocs;
 		m->frees += fig.frees;
@@ -159,7 +159,7 @@ static void report_class(unsigned int class)
 	gom_class_read(class, &fig);
 	live = fig.mallocs - fig.frees;
 	if (live)
-		pr_warn("  %5u bytes: %8llu objects, %10llu bytes\n", gom_classes[class].size,
+		pr_warn("  %6u bytes: %8llu objects, %10llu bytes\n", gom_classes[class].size,
 			live, live * gom_classes[class].size);
 }
 
@@ -184,18 +184,18 @@ u64 gom_stats_report_live(void)
 	}
 	pr_warn("%llu objects are still in use, %llu bytes; their memory is taken back:\n",
 		live, m.alloc);
-	for (i = 1; i < GOM_NR_CLASSES; i++)
+	for (i = 1; i < GOM_CLASS_TINY; i++)
 		report_class(i);
 	gom_cache_read(&cached);
 	if (cached.mallocs != cached.frees)
-		pr_warn("  %11s: %8llu objects, %10llu bytes\n", "of caches",
+		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "of caches",
 			cached.mallocs - cached.frees, cached.bytes);
 	gom_tiny_read(-1, &tiny);
 	if (tiny.mallocs != tiny.frees)
-		pr_warn("  %11s: %8llu objects\n", "tiny", tiny.mallocs - tiny.frees);
+		pr_warn("  %12s: %8llu objects\n", "tiny", tiny.mallocs - tiny.frees);
 	gom_large_read(&large);
 	if (large.mallocs != large.frees)
-		pr_warn("  %11s: %8llu objects, %10llu bytes\n", "large",
+		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "large",
 			large.mallocs - large.frees, (u64)large.pages << PAGE_SHIFT);
 	return live;
 }

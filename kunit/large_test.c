@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large objects: exactly the pages they need, all of them given back.
+ * Page runs and large objects: exactly the pages they need, all of them given back.
  */
 #include <linux/mm.h>
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/large.h"
+#include "../gomalloc/mcache.h"
 #include "suites.h"
 
 static unsigned long large_pages(void)
@@ -19,7 +20,7 @@ static unsigned long large_pages(void)
 
 static void they_take_exactly_their_pages(struct kunit *test)
 {
-	static const size_t sizes[] = { 32769, 40000, 65536, 65537, 100000, 1 << 20, 1500000 };
+	static const size_t sizes[] = { 140000, 262144, 262145, 1 << 20, 1500000 };
 	unsigned long before = large_pages(), pages;
 	struct gom_memstats a, b;
 	unsigned int i;
@@ -39,6 +40,82 @@ static void they_take_exactly_their_pages(struct kunit *test)
 		gom_free(p);
 		KUNIT_EXPECT_EQ(test, large_pages(), before);
 	}
+}
+
+/* Every number of pages has its own class: nothing is rounded up to a larger one. */
+static void a_run_is_as_long_as_it_must_be(struct kunit *test)
+{
+	unsigned long pages = GOM_RUN_MIN_PAGES;
+	struct gom_memstats a, b;
+	size_t size;
+	void *p;
+
+	needs_heap(test);
+	for (; pages < GOM_RUN_MIN_PAGES + GOM_RUN_CLASSES; pages++) {
+		size = pages * PAGE_SIZE;
+		gom_release_memory();
+		gom_memstats_read(&a);
+		p = gom_malloc(size - PAGE_SIZE + 1, GFP_KERNEL);
+		gom_memstats_read(&b);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_EQ(test, gom_size(p), size);
+		KUNIT_EXPECT_EQ(test, b.heap_inuse - a.heap_inuse, (u64)size);
+		KUNIT_EXPECT_EQ(test, b.alloc - a.alloc, (u64)size);
+		memset(p, 0x5a, size);
+		gom_free(p);
+		p = gom_malloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_EQ(test, gom_size(p), size);
+		if (is_power_of_2(size))
+			KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p, size));
+		gom_free(p);
+	}
+	KUNIT_EXPECT_EQ(test, size, (size_t)GOM_RUN_MAX_SIZE);
+}
+
+/* What was freed last is given again, without a trip to the heap. */
+static void a_run_is_cached(struct kunit *test)
+{
+	unsigned int class = gom_size_to_slot(100000) >> GOM_SLOT_SHIFT;
+	struct gom_mcache_figures a, b;
+	unsigned int i;
+	int cpu;
+
+	needs_heap(test);
+	migrate_disable();
+	cpu = raw_smp_processor_id();
+	gom_free(gom_malloc(100000, GFP_KERNEL));
+	gom_mcache_read(cpu, class, &a);
+	for (i = 0; i < 100; i++)
+		gom_free(gom_malloc(100000, GFP_KERNEL));
+	gom_mcache_read(cpu, class, &b);
+	migrate_enable();
+	if (!a.limit)
+		kunit_skip(test, "there is no room in the cache, or it is not used");
+	KUNIT_EXPECT_EQ(test, b.mallocs - a.mallocs, 100ULL);
+	KUNIT_EXPECT_EQ(test, b.refills, a.refills);
+}
+
+/* A run does not drive out what is used: many sizes at once must not make small ones slow. */
+static void runs_take_only_the_room_that_is_left(struct kunit *test)
+{
+	unsigned int class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT, i;
+	struct gom_mcache_figures a, b;
+	void *p[GOM_RUN_CLASSES];
+	int cpu;
+
+	needs_heap(test);
+	migrate_disable();
+	cpu = raw_smp_processor_id();
+	gom_free(gom_malloc(64, GFP_KERNEL));
+	gom_mcache_read(cpu, class, &a);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		p[i] = gom_malloc(GOM_RUN_MAX_SIZE - i * PAGE_SIZE, GFP_KERNEL);
+	gom_free_bulk(ARRAY_SIZE(p), p);
+	gom_mcache_read(cpu, class, &b);
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, b.flushes, a.flushes);
+	KUNIT_EXPECT_LE(test, (u64)gom_mcache_bytes(cpu), (u64)gom_mcache_kb << 10);
 }
 
 static void neighbours_do_not_overlap(struct kunit *test)
@@ -74,6 +151,9 @@ static void dma_memory_is_pages_of_its_own(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(they_take_exactly_their_pages),
+	KUNIT_CASE(a_run_is_as_long_as_it_must_be),
+	KUNIT_CASE(a_run_is_cached),
+	KUNIT_CASE(runs_take_only_the_room_that_is_left),
 	KUNIT_CASE(neighbours_do_not_overlap),
 	KUNIT_CASE(dma_memory_is_pages_of_its_own),
 	{}

@@ -63,7 +63,7 @@ static void a_sized_free_takes_every_size(struct kunit *test)
 	size_t size;
 	void *p;
 
-	for (size = 1; size < 100000; size = size * 4 / 3 + 1) {
+	for (size = 1; size < 400000; size = size * 4 / 3 + 1) {
 		p = gom_malloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		gom_free_sized(p, size);
@@ -82,7 +82,7 @@ static void every_node_can_be_asked(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		KUNIT_EXPECT_EQ(test, page_to_nid(virt_to_page(p)), node);
 		gom_free(p);
-		p = gom_malloc_node(70000, GFP_KERNEL, node);
+		p = gom_malloc_node(300000, GFP_KERNEL, node);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		gom_free(p);
 	}

@@ -67,7 +67,7 @@ kunit_test_suites(&gomalloc_sizeclass_suite,
 
 static unsigned int leave;
 module_param(leave, uint, 0400);
-MODULE_PARM_DESC(leave, "64-byte objects, and one of 100000 bytes, to leave behind when this module goes, for gomalloc to report (default: 0)");
+MODULE_PARM_DESC(leave, "64-byte objects, and one of 200000 bytes, to leave behind when this module goes, for gomalloc to report (default: 0)");
 
 static int __init gom_kunit_init(void)
 {
@@ -79,7 +79,7 @@ static void __exit gom_kunit_exit(void)
 	unsigned int i;
 
 	if (leave)
-		WARN_ON(!gom_malloc(100000, GFP_KERNEL));
+		WARN_ON(!gom_malloc(200000, GFP_KERNEL));
 	for (i = 0; i < leave; i++)
 		WARN_ON(!gom_malloc(64, GFP_KERNEL));
 }

@@ -80,7 +80,7 @@ static void caches_are_bounded(struct kunit *test)
 	unsigned int class, i, n;
 	int cpu;
 
-	for (class = GOM_NR_CLASSES - 1; class; class--) {
+	for (class = GOM_CLASS_TINY - 1; class; class--) {
 		n = min(400U, SZ_256K / gom_classes[class].size + 1);
 		for (i = 0; i < n; i++) {
 			p[i] = gom_malloc(gom_classes[class].size, GFP_KERNEL);
@@ -90,7 +90,7 @@ static void caches_are_bounded(struct kunit *test)
 	}
 	for_each_possible_cpu(cpu) {
 		held = 0;
-		for (class = 1; class < GOM_NR_CLASSES; class++) {
+		for (class = 1; class < GOM_CLASS_TINY; class++) {
 			gom_mcache_read(cpu, class, &fig);
 			held += (u64)fig.held * gom_classes[class].size;
 		}
@@ -105,7 +105,7 @@ static u64 cached_in_all(void)
 	unsigned int class;
 	u64 n = 0;
 
-	for (class = 1; class < GOM_NR_CLASSES; class++) {
+	for (class = 1; class < GOM_CLASS_TINY; class++) {
 		gom_class_read(class, &fig);
 		n += fig.cached + fig.depot;
 	}
@@ -150,7 +150,7 @@ static __maybe_unused u64 cached_on(int cpu)
 	unsigned int class;
 	u64 n = 0;
 
-	for (class = 1; class < GOM_NR_CLASSES; class++) {
+	for (class = 1; class < GOM_CLASS_TINY; class++) {
 		gom_mcache_read(cpu, class, &fig);
 		n += fig.held;
 	}

@@ -71,7 +71,7 @@ static void freeing_what_is_not_ours(struct kunit *test)
 
 static void freeing_into_the_middle(struct kunit *test)
 {
-	char *p = gom_malloc(96, GFP_KERNEL), *big = gom_malloc(100000, GFP_KERNEL);
+	char *p = gom_malloc(96, GFP_KERNEL), *big = gom_malloc(200000, GFP_KERNEL);
 
 	needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -95,7 +95,7 @@ static void freeing_the_unused_end_of_a_span(struct kunit *test)
 	void *p;
 
 	needs_heap(test);
-	for (class = 1; class < GOM_NR_CLASSES; class++) {
+	for (class = 1; class < GOM_CLASS_TINY; class++) {
 		cl = &gom_classes[class];
 		if (cl->nelems * cl->size == cl->npages * PAGE_SIZE)
 			continue;
@@ -145,7 +145,7 @@ static void freeing_twice_after_a_flush(struct kunit *test)
 
 static void freeing_what_is_in_idle_pages(struct kunit *test)
 {
-	void *p = gom_malloc(64, GFP_KERNEL), *big = gom_malloc(50000, GFP_KERNEL);
+	void *p = gom_malloc(64, GFP_KERNEL), *big = gom_malloc(200000, GFP_KERNEL);
 
 	needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);

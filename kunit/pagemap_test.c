@@ -29,7 +29,7 @@ static void every_class_is_found(struct kunit *test)
 	unsigned int i;
 	void *p;
 
-	for (i = 1; i < GOM_NR_CLASSES; i++) {
+	for (i = 1; i < GOM_CLASS_TINY; i++) {
 		p = gom_malloc(gom_classes[i].size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		expect_byte(test, p, 0, i);

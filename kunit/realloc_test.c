@@ -68,7 +68,7 @@ static void new_bytes_are_zero_if_asked_for(struct kunit *test)
 	size_t size, old = 10;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	for (size = 12; size < 100000; size = size * 5 / 4) {
+	for (size = 12; size < 400000; size = size * 5 / 4) {
 		memset(p, 0xee, old);
 		p = gom_realloc(p, size, GFP_KERNEL | __GFP_ZERO);
 		KUNIT_ASSERT_NOT_NULL(test, p);

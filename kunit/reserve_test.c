@@ -193,7 +193,7 @@ static void what_is_at_hand_is_given(struct kunit *test)
 		gom_free_nolock(p[i]);
 	}
 	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(0, 0));
-	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(100000, 0));
+	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(300000, 0));
 }
 
 static void other_memory_is_refused(struct kunit *test)
@@ -202,7 +202,7 @@ static void other_memory_is_refused(struct kunit *test)
 	void *large;
 
 	needs_heap(test);
-	large = gom_malloc(100000, GFP_KERNEL);
+	large = gom_malloc(300000, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, large);
 	gom_free_nolock(large);
 	gom_free_nolock(&counted);

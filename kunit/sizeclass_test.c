@@ -92,7 +92,9 @@ static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
 				   GOM_CONST_CLASS(size), expected);
 	}
 	KUNIT_EXPECT_EQ(test, gom_size_to_slot(0), 0U);
-	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_MAX_SMALL_SIZE + 1), 0U);
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_MAX_SMALL_SIZE + 1), GOM_SLOT_OF(GOM_CLASS_RUN));
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_RUN_MAX_SIZE), GOM_SLOT_OF(GOM_CLASS_TINY - 1));
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_RUN_MAX_SIZE + 1), 0U);
 	KUNIT_EXPECT_EQ(test, gom_size_to_slot(SIZE_MAX), 0U);
 }
 

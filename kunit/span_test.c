@@ -31,7 +31,7 @@ static void objects_of_each_class_are_disjoint(struct kunit *test)
 	unsigned int class, n, i;
 	void **p;
 
-	for (class = 1; class < GOM_NR_CLASSES; class++) {
+	for (class = 1; class < GOM_CLASS_TINY; class++) {
 		n = gom_classes[class].nelems + 8;
 		p = kvmalloc_array(n, sizeof(*p), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);

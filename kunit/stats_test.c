@@ -70,7 +70,7 @@ static void each_class_counts_its_objects(struct kunit *test)
 	unsigned int class, i;
 	void *p[10];
 
-	for (class = 1; class < GOM_NR_CLASSES; class++) {
+	for (class = 1; class < GOM_CLASS_TINY; class++) {
 		gom_class_read(class, &before);
 		for (i = 0; i < ARRAY_SIZE(p); i++)
 			p[i] = gom_malloc(gom_classes[class].size, GFP_KERNEL);
@@ -129,7 +129,7 @@ static void an_empty_heap_is_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m.alloc, 0ULL);
 	KUNIT_EXPECT_EQ(test, m.mspan_inuse, 0ULL);
 	KUNIT_EXPECT_EQ(test, m.mcache_inuse, 0ULL);
-	for (class = 1; class < GOM_NR_CLASSES; class++) {
+	for (class = 1; class < GOM_CLASS_TINY; class++) {
 		gom_class_read(class, &fig);
 		KUNIT_EXPECT_EQ_MSG(test, fig.spans, 0UL, "class %u", class);
 		KUNIT_EXPECT_EQ_MSG(test, fig.cached + fig.depot, 0ULL, "class %u", class);

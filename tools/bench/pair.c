@@ -74,8 +74,8 @@ const unsigned int bench_pair_sizes[] = {
 	8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 0
 };
 
-/* Above gomalloc's size classes, and far above SLUB's caches. */
-static const unsigned int large_sizes[] = { 40000, 65536, 131072, 0 };
+/* Above SLUB's caches; page runs, and in the end large objects, to gomalloc. */
+static const unsigned int large_sizes[] = { 9216, 40000, 65536, 98304, 131072, 262144, 0 };
 
 static const unsigned int zeroed_sizes[] = { 64, 256, 1024, 4096, 8192, 0 };
 
