@@ -116,8 +116,8 @@ static noinline void *tiny_slow(size_t size, gfp_t gfp)
 	if (unlikely(gom_sbrk))
 		return sbrk_alloc(size, gfp, _RET_IP_);
 	p = gom_tiny_alloc_slow(size, gfp & PAGE_GFP);
-	if (p == ERR_PTR(-EBUSY))
-		return __gom_malloc(size, gfp);
+	if (p == ERR_PTR(-EBUSY))	/* its neighbours are zeroed, so is this one */
+		return __gom_malloc(size, gfp | __GFP_ZERO);
 	kmemleak_alloc(p, size, 1, gfp);
 	kmemleak_no_scan(p);
 	return p;

@@ -477,12 +477,19 @@ static void run_inside(struct inside *in)
 
 static void an_interrupt_inside_does_not_combine(struct kunit *test)
 {
-	struct inside in = { .theirs = noscan(test, 5) };
+	void *dirty = gom_malloc(8, GFP_KERNEL);
+	struct inside in = { };
 
+	KUNIT_ASSERT_NOT_NULL(test, dirty);
+	memset(dirty, 0xdd, 8);
+	gom_free(dirty);
+	gom_mcache_flush_all();		/* to where whoever is kept out of the cache looks */
+	in.theirs = noscan(test, 5);
 	run_inside(&in);
 	KUNIT_EXPECT_EQ(test, in.size, (size_t)5);
 	KUNIT_ASSERT_NOT_NULL(test, in.p);
 	KUNIT_EXPECT_FALSE(test, is_tiny(in.p));
+	KUNIT_EXPECT_TRUE(test, all_bytes(in.p, 0, 3));
 	free_wrongly(test, in.theirs);
 	gom_free(in.p);
 }
