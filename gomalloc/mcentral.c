@@ -19,7 +19,6 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
-#include <linux/random.h>
 #include <linux/topology.h>
 
 #include "cacheclass.h"
@@ -144,52 +143,13 @@ static bool push_mag(struct gom_mcentral *c, struct gom_magazine **list, unsigne
 
 /* === Objects and spans === */
 
-/*
- * Where SLUB hands out a slab's objects in random order, so do we: from a random
- * place in the span on, and shuffled in the magazine.  The generator (Marsaglia's
- * xorshift) need not be better than its seed; two contexts that use it at the same
- * time do no harm.
- */
-static DEFINE_PER_CPU(u32, random_state);
-
-static u32 next_random(void)
-{
-	u32 x;
-
-	if (!IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
-		return 0;
-	x = raw_cpu_read(random_state) ?: get_random_u32() | 1;
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	raw_cpu_write(random_state, x);
-	return x;
-}
-
-static void shuffle(void **objs, unsigned int n)
-{
-	unsigned int i, j;
-	u32 random = 0;
-
-	if (!IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
-		return;
-	for (i = n; i > 1; i--) {
-		/* Sixteen bits are enough to choose one of 125, so each number serves twice. */
-		random = random >> 16 ?: next_random();
-		j = (random & U16_MAX) * i >> 16;
-		swap(objs[i - 1], objs[j]);
-	}
-}
-
 /**
- * struct put - objects going back into their spans
- * @span: where the last one went, as the next is often its neighbour
- * @empty_spans: spans that have none in use any more, for when the lock is dropped
- * @twice: an object that was free already, for when the lock is dropped
+ * struct put - what is left to do after objects went back into their spans
+ * @empty_spans: spans that have none in use any more
+ * @twice: an object that was free already
  * @keep_spans: whoever puts them cannot give a span back
  */
 struct put {
-	struct gom_span *span;
 	struct list_head empty_spans;
 	const void *twice;
 	bool keep_spans;
@@ -197,39 +157,72 @@ struct put {
 
 #define PUT_INIT(put)	{ .empty_spans = LIST_HEAD_INIT((put).empty_spans) }
 
-/* The span of @class that the object at @p belongs to; NULL if there is none. */
-static struct gom_span *find_span(struct put *put, unsigned int class, const void *p)
+/* @n objects came back to @s. */
+static void span_grew(struct gom_mcentral *c, const struct gom_class *cl, struct gom_span *s,
+		      unsigned int n, struct put *put)
 {
-	struct gom_span *s = put->span;
+	bool listed = s->nfree;
 
-	if (s && p >= s->base && p < gom_span_end(s))
-		return s;
-	s = gom_pagemap_span(p);
-	if (unlikely(!s || s->state != GOM_SPAN_SMALL || s->class != class))
-		return NULL;
-	put->span = s;
-	return s;
-}
-
-static void put_object(struct gom_mcentral *c, unsigned int class, const void *p, struct put *put)
-{
-	struct gom_span *s = find_span(put, class, p);
-
-	lockdep_assert_held(&c->lock);
-	if (unlikely(!s || !gom_span_put(s, p))) {
-		c->double_frees++;
-		put->twice = p;
-		return;
-	}
-	if (s->nfree == gom_class(class)->nelems && !put->keep_spans && !list_empty(&c->spans) &&
-	    (s->nfree == 1 || !list_is_singular(&c->spans))) {
+	s->nfree += n;
+	if (s->nfree == cl->nelems && !put->keep_spans && !list_empty(&c->spans) &&
+	    (!listed || !list_is_singular(&c->spans))) {
 		s->state = GOM_SPAN_BUSY;
 		list_move(&s->list, &put->empty_spans);
 		atomic_long_dec(&c->nr_spans);
-		put->span = NULL;
-	} else if (s->nfree == 1) {
+	} else if (!listed && n) {
 		list_add_tail(&s->list, &c->spans);
 	}
+}
+
+/* Put objects into @s, from the last of @n on, as long as they are its; how many are left. */
+static unsigned int put_into(struct gom_mcentral *c, const struct gom_class *cl,
+			     struct gom_span *s, void *const *objs, unsigned int n,
+			     struct put *put)
+{
+	const size_t bytes = (size_t)cl->npages << PAGE_SHIFT;
+	unsigned int came = 0;
+	size_t off;
+
+	do {
+		off = objs[n - 1] - s->base;
+		if (off >= bytes)
+			break;
+		if (likely(gom_span_put(s, cl, off))) {
+			came++;
+		} else {
+			c->double_frees++;
+			put->twice = objs[n - 1];
+		}
+	} while (--n);
+	span_grew(c, cl, s, came, put);
+	return n;
+}
+
+/*
+ * Put objects of @class back into their spans, from the last of @n on.  Neighbours in
+ * a magazine are often neighbours in a span, too, so a span is looked up once for
+ * all of its objects that follow each other.  Returns how many are left: 0, or those
+ * up to one that is not of node @nid, as @c is.
+ */
+static unsigned int put_objects(struct gom_mcentral *c, int nid, unsigned int class,
+				void *const *objs, unsigned int n, struct put *put)
+{
+	const struct gom_class *cl = gom_class(class);
+	struct gom_span *s;
+
+	lockdep_assert_held(&c->lock);
+	while (n) {
+		s = gom_pagemap_span(objs[n - 1]);
+		if (unlikely(!s || s->state != GOM_SPAN_SMALL || s->class != class)) {
+			c->double_frees++;
+			put->twice = objs[--n];
+			continue;
+		}
+		if (unlikely(s->nid != nid))
+			break;
+		n = put_into(c, cl, s, objs, n, put);
+	}
+	return n;
 }
 
 /* Until now a reader may have looked at the objects, which have stayed what they were. */
@@ -260,7 +253,6 @@ static void finish_put(struct put *put, unsigned long caller)
 /* Put all objects of @mag back into their spans. */
 static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
 {
-	unsigned int class = mag->class;
 	struct put put = PUT_INIT(put);
 	struct gom_mcentral *c;
 	unsigned long flags;
@@ -268,13 +260,9 @@ static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
 
 	while (mag->nr) {
 		nid = gom_pagemap_nid(mag->obj[mag->nr - 1]);
-		c = gom_mcentral_of(class, nid);
-		put.span = NULL;
+		c = gom_mcentral_of(mag->class, nid);
 		spin_lock_irqsave(&c->lock, flags);
-		do {
-			put_object(c, class, mag->obj[--mag->nr], &put);
-		} while (mag->nr && (nr_node_ids == 1 ||
-				     gom_pagemap_nid(mag->obj[mag->nr - 1]) == nid));
+		mag->nr = put_objects(c, nid, mag->class, mag->obj, mag->nr, &put);
 		spin_unlock_irqrestore(&c->lock, flags);
 	}
 	finish_put(&put, caller);
@@ -288,7 +276,7 @@ static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigne
 	lockdep_assert_held(&c->lock);
 	while (taken < n && !list_empty(&c->spans)) {
 		s = list_first_entry(&c->spans, struct gom_span, list);
-		taken += gom_span_take(s, objs + taken, n - taken, next_random());
+		taken += gom_span_take(s, objs + taken, n - taken);
 		if (!s->nfree)
 			list_del_init(&s->list);
 	}
@@ -310,7 +298,7 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 		return 0;
 	c = gom_mcentral_of(class, s->nid);
 	atomic_long_inc(&c->nr_spans);
-	n = gom_span_take(s, objs, n, next_random());
+	n = gom_span_take(s, objs, n);
 	if (s->nfree) {
 		spin_lock_irqsave(&c->lock, flags);
 		list_add(&s->list, &c->spans);
@@ -384,7 +372,6 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 	}
 	if (!full) {
 		fill_from_new_spans(mag, want, nid, gfp);
-		shuffle(mag->obj, mag->nr);
 		if (mag->nr)
 			return mag;
 	}
@@ -531,11 +518,12 @@ void *gom_mcentral_try_alloc(unsigned int class, int nid)
 void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
 {
 	struct put put = PUT_INIT(put);
-	struct gom_mcentral *c = gom_mcentral_of(class, gom_pagemap_nid(p));
+	int nid = gom_pagemap_nid(p);
+	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
-	put_object(c, class, p, &put);
+	put_objects(c, nid, class, (void **)&p, 1, &put);
 	c->frees++;
 	spin_unlock_irqrestore(&c->lock, flags);
 	finish_put(&put, caller);
@@ -555,12 +543,13 @@ void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
 bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long caller)
 {
 	struct put put = { .empty_spans = LIST_HEAD_INIT(put.empty_spans), .keep_spans = true };
-	struct gom_mcentral *c = gom_mcentral_of(class, gom_pagemap_nid(p));
+	int nid = gom_pagemap_nid(p);
+	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	unsigned long flags;
 
 	if (!spin_trylock_irqsave(&c->lock, flags))
 		return false;
-	put_object(c, class, p, &put);
+	put_objects(c, nid, class, (void **)&p, 1, &put);
 	c->frees++;
 	spin_unlock_irqrestore(&c->lock, flags);
 	finish_put(&put, caller);
@@ -587,7 +576,7 @@ static struct gom_magazine *take_depot(struct gom_mcentral *c, struct gom_magazi
 
 /*
  * Spans without an object in use are near the head of the list, if there are
- * any: put_object() keeps one only when it is alone, and add_span() adds there.
+ * any: span_grew() keeps one only when it is alone, and add_span() adds there.
  */
 static void drop_empty_spans(struct gom_mcentral *c, unsigned int class)
 {

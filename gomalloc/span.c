@@ -13,6 +13,8 @@
 #include <linux/lockdep.h>
 #include <linux/log2.h>
 #include <linux/overflow.h>
+#include <linux/percpu.h>
+#include <linux/random.h>
 
 #include "cacheclass.h"
 #include "compat.h"
@@ -115,43 +117,69 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 }
 
 /*
- * Take up to @n free objects out of @s into @objs; returns how many.  @random says
- * where to begin, 0 at the beginning; from there in the order of their addresses.
- * Under the lock of the owning mcentral, or before it has the span.
+ * Where SLUB hands out a slab's objects in random order, so do we.  The generator is
+ * Knuth's linear one, of which the upper half is used; it need not be better than its
+ * seed, and two contexts that use it at the same time do no harm.
  */
-unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n, u32 random)
+static DEFINE_PER_CPU(u64, random_state);
+
+#define RANDOM_FACTOR	6364136223846793005ULL
+
+static u64 load_random(void)
+{
+	return raw_cpu_read(random_state) ?: get_random_u64() | 1;
+}
+
+/* Below @end; the same as drawing from 0 to @end - 1. */
+static __always_inline u32 draw(u64 *random, u32 end)
+{
+	*random = *random * RANDOM_FACTOR + 1;
+	return (*random >> 32) * end >> 32;
+}
+
+/*
+ * Put @p among the @n in @objs, anywhere (Fisher and Yates, inside out).  Objects of one
+ * span stay together, which makes it cheap to put them back together.
+ */
+static __always_inline void add_anywhere(void **objs, unsigned int n, void *p, u64 *random)
+{
+	unsigned int at = n;
+
+	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM)) {
+		at = draw(random, n + 1);
+		objs[n] = objs[at];
+	}
+	objs[at] = p;
+}
+
+/*
+ * Take up to @n free objects out of @s into @objs, from a random place on; returns
+ * how many.  Under the lock of the owning mcentral, or before it has the span.
+ */
+unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 {
 	const struct gom_class *cl = gom_class(s->class);
+	const size_t size = cl->size;
 	const unsigned int words = BITS_TO_LONGS(cl->nelems);
-	unsigned int w = reciprocal_scale(random, words), taken = 0, i;
-	unsigned long bits = s->free[w] & ~0UL << random % BITS_PER_LONG, left;
+	u64 random = IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM) ? load_random() : 0;
+	unsigned int w = draw(&random, words), taken = 0, i;
+	unsigned long bits = s->free[w] & ~0UL << (random >> 58), left;
 
+	n = min_t(unsigned int, n, s->nfree);
 	/* The first word comes twice: its upper part, and at the end what is left. */
-	for (i = 0; i <= words && taken < n && s->nfree > taken; i++) {
-		char *base = s->base + (size_t)w * BITS_PER_LONG * cl->size;
+	for (i = 0; i <= words && taken < n; i++) {
+		char *base = s->base + w * BITS_PER_LONG * size;
 
 		for (left = bits; left && taken < n; left &= left - 1)
-			objs[taken++] = base + __ffs(left) * cl->size;
+			add_anywhere(objs, taken++, base + __ffs(left) * size, &random);
 		s->free[w] &= ~(bits ^ left);
 		w = w + 1 < words ? w + 1 : 0;
 		bits = s->free[w];
 	}
 	s->nfree -= taken;
+	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
+		raw_cpu_write(random_state, random);
 	return taken;
-}
-
-/*
- * Put the object at @p, of which gom_pagemap_object() was satisfied, back into
- * @s.  False if it is free there already.  Under the owning mcentral's lock.
- */
-bool gom_span_put(struct gom_span *s, const void *p)
-{
-	unsigned int i = gom_class_index(gom_class(s->class), p - s->base);
-
-	if (__test_and_set_bit(i, s->free))
-		return false;
-	s->nfree++;
-	return true;
 }
 
 /*

@@ -6,6 +6,7 @@
 #ifndef GOM_SPAN_H
 #define GOM_SPAN_H
 
+#include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/log2.h>
@@ -76,8 +77,16 @@ struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned in
 void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s);
 
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp);
-unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n, u32 random);
+unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n);
 void gom_span_forget(const struct gom_span *s);
-bool gom_span_put(struct gom_span *s, const void *p);
+
+/*
+ * Put the object that holds byte @off of @s, which is of @cl, back: the caller counts it
+ * in @nfree.  False if it is free there already.  Under the owning mcentral's lock.
+ */
+static inline bool gom_span_put(struct gom_span *s, const struct gom_class *cl, u32 off)
+{
+	return !__test_and_set_bit(gom_class_index(cl, off), s->free);
+}
 
 #endif /* GOM_SPAN_H */

@@ -45,7 +45,6 @@ NOKPROBE_SYMBOL(allocate);
 /* Under mcentral's lock, under the heap's, and where magazines change hands. */
 static struct kprobe probes[] = {
 	{ .symbol_name = "gomalloc:gom_span_take", .pre_handler = allocate },
-	{ .symbol_name = "gomalloc:gom_span_put", .pre_handler = allocate },
 	{ .symbol_name = "gomalloc:gom_span_take_record", .pre_handler = allocate },
 	{ .symbol_name = "gomalloc:gom_span_give_record", .pre_handler = allocate },
 	{ .symbol_name = "gomalloc:gom_mcentral_refill", .pre_handler = allocate },
