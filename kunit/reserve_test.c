@@ -129,7 +129,8 @@ static void a_cache_in_use_is_passed_by(struct kunit *test)
 	void *p, *q;
 
 	needs_heap(test);
-	p = gom_malloc(SIZE, GFP_KERNEL);
+	gom_free(gom_malloc(SIZE, GFP_KERNEL));
+	p = gom_malloc_nolock(SIZE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	preempt_disable();
 	central = gom_mcentral_of(gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT, numa_mem_id());
