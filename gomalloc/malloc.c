@@ -941,20 +941,32 @@ static void free_rcu_callback(struct rcu_head *head)
 	gom_free(object_at(head, &size));
 }
 
+static noinline void free_rcu_slow(const void *p, struct rcu_head *head, unsigned long caller)
+{
+	if (p)
+		call_rcu(head, free_rcu_callback);
+	else if (!gom_sbrk)
+		gom_report(GOM_BAD_FREE_FOREIGN, caller,
+			   "free after a grace period of %p, which is not gomalloc's", head);
+}
+
 /* gom_free_rcu(): @head lies somewhere in the object, which the page map finds. */
 void __gom_free_rcu(struct rcu_head *head)
 {
+	u32 entry = gom_pagemap_entry(head);
+	u32 off = gom_entry_offset(entry, head);
+	unsigned int slot = gom_entry_slot(entry);
 	size_t size;
 	void *p;
 
-	if (gom_sbrk)
+	if (likely(slot && slot < GOM_CLASS_TINY))	/* as object_at(), for most */
+		p = (void *)head - off + gom_class_index(&gom_classes[slot], off) *
+					 gom_classes[slot].size;
+	else
+		p = gom_sbrk ? NULL : object_at(head, &size);
+	if (likely(p && gom_rcufree_add(p)))
 		return;
-	p = object_at(head, &size);
-	if (!p)
-		gom_report(GOM_BAD_FREE_FOREIGN, _RET_IP_,
-			   "free after a grace period of %p, which is not gomalloc's", head);
-	else if (!gom_rcufree_add(p))
-		call_rcu(head, free_rcu_callback);
+	free_rcu_slow(p, head, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_rcu);
 
