@@ -12,8 +12,8 @@
  *
  * How many objects a magazine may hold starts small and doubles with each trip
  * to mcentral.  The sum over all classes of what they may hold is bounded by
- * mcache_kb; a class that would exceed it takes the room from others, clockwise,
- * except that page runs take what is left.
+ * mcache_kb; now and then a class that would exceed it takes the room from others,
+ * clockwise, except that page runs take what is left.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -30,12 +30,13 @@
 #include "report.h"
 #include "stats.h"
 
-unsigned int gom_mcache_kb = 1024;
+unsigned int gom_mcache_kb = 2048;
 GOM_EXPORT_FOR_TEST(gom_mcache_kb);
 
 #define FIRST_BYTES	2048U	/* a class starts with this much in a magazine */
 #define FIRST_MAX	8U	/* or with so many objects */
 #define EVICT_MAX	8U	/* classes to take room from at a time */
+#define EVICT_EVERY	32U	/* times that one wanted room when there was none */
 
 DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
 GOM_EXPORT_FOR_TEST(gom_mcache);
@@ -169,8 +170,10 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 	unsigned int end = gom_class_end(), i, n = 0;
 
 	/* One page run would drive out whole classes: it gets what nobody uses. */
-	if (gom_class(class)->size > GOM_MAX_SMALL_SIZE)
+	if (c->bytes + more <= most || gom_class(class)->size > GOM_MAX_SMALL_SIZE)
 		return c->bytes + more <= most;
+	if (++c->crowded % EVICT_EVERY)
+		return false;
 	for (i = 0; i < end && n < EVICT_MAX && c->bytes + more > most; i++) {
 		c->clock = c->clock + 1 < end ? c->clock + 1 : 1;
 		if (c->clock == class || !class_of(c, c->clock)->limit)

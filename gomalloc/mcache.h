@@ -82,6 +82,7 @@ struct gom_mcache_class {
  * struct gom_mcache - the cache of one CPU
  * @mallocing: see above
  * @clock: the class to look at first when room is needed
+ * @crowded: how often there was no room for a class that wanted some
  * @cpu: whose it is
  * @seq: odd while magazines change hands: for readers on other CPUs
  * @bytes: of memory the magazines may come to hold; at most mcache_kb
@@ -92,6 +93,7 @@ struct gom_mcache_class {
 struct gom_mcache {
 	u8 mallocing;
 	u16 clock;
+	u16 crowded;
 	seqcount_t seq;
 	unsigned int bytes;
 	int cpu;

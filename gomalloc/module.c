@@ -34,7 +34,7 @@ module_param_named(sbrk, gom_sbrk, bool, 0400);
 MODULE_PARM_DESC(sbrk, "replace the allocator by a pointer that moves up: nothing is ever freed before the module goes (default: off)");
 
 module_param_named(mcache_kb, gom_mcache_kb, uint, 0400);
-MODULE_PARM_DESC(mcache_kb, "most memory that one CPU's cache may hold, in KiB, 0 to 65536 (default: 1024)");
+MODULE_PARM_DESC(mcache_kb, "most memory that one CPU's cache may hold, in KiB, 0 to 65536 (default: 2048)");
 #define MCACHE_KB_MAX	65536U
 
 module_param_named(persistent_chunk_kb, gom_persistent_chunk_kb, uint, 0400);

@@ -99,6 +99,37 @@ static void caches_are_bounded(struct kunit *test)
 	}
 }
 
+/*
+ * When all room is taken a class that wants some gets it, though not at the first
+ * try: if classes took it from each other at each call nothing would be cached long
+ * enough to be used.
+ */
+static void room_goes_over_in_time(struct kunit *test)
+{
+	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(2048) >> GOM_SLOT_SHIFT;
+	struct gom_mcache_figures first, later;
+	void **p = new_array(test);
+	unsigned int i;
+
+	if (!caching())
+		kunit_skip(test, "nothing is cached");
+	gom_mcache_flush_all();
+	gom_mcache_kb = 32;
+	migrate_disable();
+	fill(test, p, 128);
+	empty(p);
+	gom_free(gom_malloc(2048, GFP_KERNEL));
+	gom_mcache_read(raw_smp_processor_id(), class, &first);
+	for (i = 0; i < 200; i++)
+		gom_free(gom_malloc(2048, GFP_KERNEL));
+	gom_mcache_read(raw_smp_processor_id(), class, &later);
+	KUNIT_EXPECT_LE(test, gom_mcache_bytes(raw_smp_processor_id()), (size_t)32 << 10);
+	migrate_enable();
+	gom_mcache_kb = kb;
+	KUNIT_EXPECT_EQ(test, first.limit, 0U);
+	KUNIT_EXPECT_GT(test, later.limit, 0U);
+}
+
 static u64 cached_in_all(void)
 {
 	struct gom_class_figures fig;
@@ -188,6 +219,7 @@ static void a_cpu_that_goes_offline_leaves_nothing(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
+	KUNIT_CASE(room_goes_over_in_time),
 	KUNIT_CASE(releasing_empties_everything),
 	KUNIT_CASE(a_cpu_that_goes_offline_leaves_nothing),
 	{}
