@@ -173,7 +173,7 @@ static void a_constructor_runs_once_per_object(struct kunit *test)
 	needs_heap(test);
 	atomic_set(&constructed, 0);
 	c = new_cache(test, "test_ctor", sizeof(struct built), 0, 0, construct);
-	for (round = 0; round < 50; round++) {
+	for (round = 0; round < TIMES(50, 10); round++) {
 		for (i = 0; i < ARRAY_SIZE(p); i++) {
 			p[i] = gom_cache_alloc(c, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p[i]);
@@ -319,7 +319,7 @@ static void an_object_of_another_cache_is_not_freed(struct kunit *test)
 	m->mallocing |= GOM_MALLOCING_HOOKED;
 	gom_cache_free(b, p);
 	gom_cache_free(b, &counted);
-	if (!(IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)))
+	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		m->mallocing &= ~GOM_MALLOCING_HOOKED;
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted + 2);
@@ -385,7 +385,7 @@ struct crowd {
 	atomic_t running, errors;
 };
 
-#define ROUNDS	(IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? 20U : 100U)
+#define ROUNDS	TIMES(100U, 15U)
 
 /* Create, use, destroy; and use one that all have. */
 static int come_and_go(void *arg)

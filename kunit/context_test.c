@@ -176,7 +176,7 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 /* === From one CPU to another === */
 
 #define SLOTS	256U
-#define ROUNDS	(IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? 4000U : 20000U)
+#define ROUNDS	TIMES(20000U, 2000U)
 
 struct exchange {
 	void *slot[SLOTS];

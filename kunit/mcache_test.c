@@ -81,7 +81,7 @@ static void caches_are_bounded(struct kunit *test)
 	int cpu;
 
 	for (class = GOM_CLASS_TINY - 1; class; class--) {
-		n = min(400U, SZ_256K / gom_classes[class].size + 1);
+		n = min(TIMES(400U, 130U), TIMES(SZ_256K, SZ_64K) / gom_classes[class].size + 1);
 		for (i = 0; i < n; i++) {
 			p[i] = gom_malloc(gom_classes[class].size, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p[i]);

@@ -28,6 +28,13 @@ extern struct kunit_suite gomalloc_persistent_suite;
 extern struct kunit_suite gomalloc_lifetime_suite;
 extern struct kunit_suite gomalloc_stats_suite;
 
+/*
+ * How often to do what is done often: a kernel that checks everything takes a hundred
+ * times as long for each call, kmemleak's record of it most of all.
+ */
+#define TIMES(n, n_in_debug_kernel)	\
+	(IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? (n_in_debug_kernel) : (n))
+
 /* Objects allocated and not freed: nobody but the tests allocates. */
 static inline u64 live_objects(void)
 {

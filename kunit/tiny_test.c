@@ -495,8 +495,7 @@ static void an_interrupt_inside_does_not_combine(struct kunit *test)
 }
 
 #define SLOTS	512U
-/* kmemleak has to be told of each object. */
-#define ROUNDS	(IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? 1500U : 30000U)
+#define ROUNDS	TIMES(30000U, 800U)
 
 /* What lies in an exchange: the address, and the size in its upper bits. */
 struct exchange {

@@ -9,7 +9,7 @@
 #include "../gomalloc/sizeclass.h"
 #include "suites.h"
 
-#define OBJECTS	40U
+#define OBJECTS	TIMES(40U, 12U)
 
 static void reused_memory_is_zero(struct kunit *test, size_t size)
 {
