@@ -54,10 +54,10 @@ enum gom_stat {
 #define __gom_is_const_small(size)					\
 	(__builtin_constant_p(size) && (size) && (size) <= GOM_MAX_SMALL_SIZE)
 
-void *__gom_malloc_slot(unsigned int slot, gfp_t gfp) __malloc;
+void *__gom_malloc_slot(unsigned long slot, gfp_t gfp) __malloc;
 void *__gom_malloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void *__gom_malloc_noscan(size_t size, gfp_t gfp) __malloc __alloc_size(1);
-void __gom_free_slot(const void *p, unsigned int slot);
+void __gom_free_slot(const void *p, unsigned long slot);
 void __gom_free_sized(const void *p, size_t size);
 void __gom_free_rcu(struct rcu_head *head);
 

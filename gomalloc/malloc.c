@@ -143,7 +143,7 @@ static void *prepare(void *p, unsigned int class, gfp_t gfp)
 	return p;
 }
 
-static noinline void *prepare_special(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
+static void *prepare_special(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
 
@@ -154,7 +154,7 @@ static noinline void *prepare_special(void *p, unsigned int slot, gfp_t gfp, uns
 	return prepare(p, class, gfp);
 }
 
-static noinline void *alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller)
+static void *alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
 	void *p;
@@ -172,28 +172,36 @@ static noinline void *alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsi
 	return p ? prepare(p, class, gfp) : NULL;
 }
 
-static noinline void *alloc_slot_slow(unsigned int slot, gfp_t gfp, unsigned long caller)
+/* Can @p not be handed out as it comes? */
+static __always_inline bool is_special(gfp_t gfp)
 {
-	return alloc_slow(gom_classes[slot >> GOM_SLOT_SHIFT].size, slot, gfp, caller);
+	return want_init_on_alloc(gfp) || unlikely(gfp & SPECIAL_GFP);
 }
 
-static __always_inline void *finish(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
+/* What did not go straight through: because there is no @p, or for what it is to be. */
+static noinline void *finish(size_t size, gfp_t gfp, unsigned int slot, void *p,
+			     unsigned long caller)
 {
-	if (want_init_on_alloc(gfp) || unlikely(gfp & SPECIAL_GFP))
+	if (p)
 		return prepare_special(p, slot, gfp, caller);
-	return p;
+	return alloc_slow(size, slot, gfp, caller);
+}
+
+static noinline void *finish_slot(unsigned long slot, gfp_t gfp, void *p, unsigned long caller)
+{
+	return finish(gom_classes[slot >> GOM_SLOT_SHIFT].size, gfp, slot, p, caller);
 }
 
 /* gom_malloc() of a size known when the caller was compiled. */
-void *__gom_malloc_slot(unsigned int slot, gfp_t gfp)
+void *__gom_malloc_slot(unsigned long slot, gfp_t gfp)
 {
 	void *p;
 
 	check_context(gfp);
 	p = take(slot);
-	if (likely(p))
-		return finish(p, slot, gfp, _RET_IP_);
-	return alloc_slot_slow(slot, gfp, _RET_IP_);
+	if (likely(p) && !is_special(gfp))
+		return p;
+	return finish_slot(slot, gfp, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc_slot);
 
@@ -205,9 +213,9 @@ void *__gom_malloc(size_t size, gfp_t gfp)
 
 	check_context(gfp);
 	p = take(slot);
-	if (likely(p))
-		return finish(p, slot, gfp, _RET_IP_);
-	return alloc_slow(size, slot, gfp, _RET_IP_);
+	if (likely(p) && !is_special(gfp))
+		return p;
+	return finish(size, gfp, slot, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc);
 
@@ -393,7 +401,7 @@ void gom_free(const void *p)
 	/* A page that is not ours, or not cut into objects of a class, has limit 0. */
 	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
 	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->limit || !gom_slot_push(s, p)))
-		return free_inside(p, entry, c, _RET_IP_);
+		return free_inside(p, entry, gom_mcache_again(c), _RET_IP_);
 	gom_mcache_leave(c);
 }
 EXPORT_SYMBOL_GPL(gom_free);
@@ -431,17 +439,12 @@ static __always_inline bool put_unchecked(const void *p, unsigned long slot)
 	return true;
 }
 
-static __always_inline void free_sized(const void *p, unsigned int slot, unsigned long caller)
+/* gom_free_sized() of a size known when the caller was compiled. */
+void __gom_free_slot(const void *p, unsigned long slot)
 {
 	if (likely(p) && likely(put_unchecked(p, slot)))
 		return;
-	free_sized_slow(p, slot, caller);
-}
-
-/* gom_free_sized() of a size known when the caller was compiled. */
-void __gom_free_slot(const void *p, unsigned int slot)
-{
-	free_sized(p, slot, _RET_IP_);
+	free_sized_slow(p, slot, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_slot);
 
@@ -450,7 +453,9 @@ void __gom_free_sized(const void *p, size_t size)
 {
 	if (unlikely(size <= GOM_TINY_MAX))	/* who knows which way it was allocated */
 		return gom_free(p);
-	free_sized(p, gom_size_to_slot(size), _RET_IP_);
+	if (likely(p) && likely(put_unchecked(p, gom_size_to_slot(size))))
+		return;
+	free_sized_slow(p, gom_size_to_slot(size), _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_sized);
 

@@ -113,6 +113,41 @@ struct gom_cache_cpu {
 extern unsigned int gom_mcache_kb;
 
 /*
+ * Where an instruction can name per-CPU data by itself (x86's segment register) the
+ * fast paths need no pointer to the cache; elsewhere it is found once and used.
+ */
+#define GOM_CPU_OPERANDS	(IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML))
+
+static __always_inline u8 gom_mcache_flag(const struct gom_mcache *c)
+{
+	return GOM_CPU_OPERANDS ? raw_cpu_read(gom_mcache.mallocing) : c->mallocing;
+}
+
+static __always_inline void gom_mcache_set_flag(struct gom_mcache *c, u8 flag)
+{
+	if (GOM_CPU_OPERANDS)
+		raw_cpu_write(gom_mcache.mallocing, flag);
+	else
+		c->mallocing = flag;
+}
+
+/* The slot at byte @slot of those of @c, the cache of this CPU. */
+static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c, unsigned long slot)
+{
+	if (!GOM_CPU_OPERANDS)
+		return (void *)c->slot + slot;
+	/* The constant comes last, where it is an instruction's displacement. */
+	return (void *)raw_cpu_ptr((void __percpu __force *)slot) +
+	       (unsigned long __force)gom_mcache.slot;
+}
+
+/* The cache we are in, for a path so rare that nothing is to be kept for it. */
+static __always_inline struct gom_mcache *gom_mcache_again(struct gom_mcache *c)
+{
+	return GOM_CPU_OPERANDS ? raw_cpu_ptr(&gom_mcache) : c;
+}
+
+/*
  * Enter the cache of this CPU; if it is let in, preemption stays off until
  * gom_mcache_leave().  The test need not be volatile: preempt_disable() keeps
  * the compiler from making it earlier, and barrier() what follows from coming
@@ -123,12 +158,12 @@ static __always_inline bool gom_mcache_enter(struct gom_mcache **cache)
 	struct gom_mcache *c;
 
 	preempt_disable();
-	c = this_cpu_ptr(&gom_mcache);
-	if (unlikely(c->mallocing)) {
+	c = raw_cpu_ptr(&gom_mcache);
+	if (unlikely(gom_mcache_flag(c))) {
 		preempt_enable();
 		return false;
 	}
-	c->mallocing = GOM_MALLOCING;
+	gom_mcache_set_flag(c, GOM_MALLOCING);
 	barrier();
 	*cache = c;
 	return true;
@@ -137,7 +172,7 @@ static __always_inline bool gom_mcache_enter(struct gom_mcache **cache)
 static __always_inline void gom_mcache_leave(struct gom_mcache *c)
 {
 	barrier();
-	c->mallocing = 0;
+	gom_mcache_set_flag(c, 0);
 	preempt_enable();
 }
 
@@ -167,11 +202,6 @@ static inline void gom_mcache_leave_slow(struct gom_mcache *c)
 	barrier();
 	c->mallocing &= ~GOM_MALLOCING;
 	preempt_enable();
-}
-
-static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c, unsigned long slot)
-{
-	return (void *)c->slot + slot;
 }
 
 /* The object on top, or NULL. */
