@@ -8,6 +8,7 @@
 #include "../gomalloc/compat.h"
 #include "../gomalloc/fault.h"
 #include "../gomalloc/gomalloc.h"
+#include "../gomalloc/sizeclass.h"
 #include "suites.h"
 
 #define OBJECTS	1000U
@@ -79,14 +80,15 @@ static void none_if_failure_is_injected(struct kunit *test)
 /* Ask for more than the machine has, without waiting for any. */
 static void none_if_memory_runs_out(struct kunit *test)
 {
-	size_t n = ((u64)totalram_pages() << PAGE_SHIFT) / 32768 + 64;
+	const size_t size = GOM_RUN_MAX_SIZE;
+	size_t n = ((u64)totalram_pages() << PAGE_SHIFT) / size + 64;
 	void **p = kvmalloc_array(n, sizeof(*p), GFP_KERNEL);
 	struct gom_memstats m;
 	u64 before = live_objects();
 
 	needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_FALSE(test, gom_malloc_bulk(32768, GFP_NOWAIT | __GFP_NOWARN, n, p));
+	KUNIT_EXPECT_FALSE(test, gom_malloc_bulk(size, GFP_NOWAIT | __GFP_NOWARN, n, p));
 	KUNIT_EXPECT_EQ(test, live_objects(), before);
 	kvfree(p);
 

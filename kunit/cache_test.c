@@ -385,7 +385,7 @@ struct crowd {
 	atomic_t running, errors;
 };
 
-#define ROUNDS	TIMES(100U, 15U)
+#define ROUNDS	TIMES(100U, 8U)
 
 /* Create, use, destroy; and use one that all have. */
 static int come_and_go(void *arg)
