@@ -69,6 +69,12 @@ class Names(unittest.TestCase):
         self.assert_one_sentence("uml-6.1", cpus=2)
         self.assert_one_sentence("stock-6.1", cpus=0)
 
+    def test_nodes_need_a_stock_ground_and_equal_parts(self):
+        self.assert_one_sentence("uml", nodes=2)
+        self.assert_one_sentence("stock-6.1", cpus=4, nodes=3)
+        self.assert_one_sentence("stock-6.1", cpus=4, nodes=0)
+        self.assertEqual(grounds.find("stock-6.1", cpus=4, nodes=2).nodes, 2)
+
 
 if __name__ == "__main__":
     unittest.main()
