@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import benchtable, cache, checkout, grounds, guest, modules, process
+from . import benchtable, cache, checkout, grounds, guest, modules, process, report
 from .ui import Failure
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
@@ -167,15 +167,22 @@ def run(names, workload, size):
     measured = [measure(name, workload, size) for name in native]
     with ThreadPoolExecutor(2) as pool:
         measured += pool.map(lambda name: measure(name, workload, size), counted)
-    publish(measured)
+    publish(measured, command("bench", workload, size, names))
     return 0
 
 
-def publish(measured):
+def command(verb, workload, size, names=()):
+    """What a user types to have the same measured again."""
+    variables = {"GROUND": names[0] if len(names) == 1 else "", "WORKLOAD": workload, "SIZE": size}
+    return " ".join(["make", verb, *(f"{name}={value}" for name, value in variables.items() if value)])
+
+
+def publish(measured, repeat):
     cache.write(RESULTS, json.dumps({"grounds": measured}, indent=1) + "\n")
     for ground in measured:
         benchtable.show(ground)
-    print(f"written to {RESULTS.relative_to(checkout.ROOT)}")
+    report.write(measured, repeat)
+    print(f"written to {RESULTS.relative_to(checkout.ROOT)} and {report.PATH.relative_to(checkout.ROOT)}")
 
 
 class Loaded:
@@ -211,5 +218,5 @@ def run_here(workload, size):
         facts, rows, tables = parse_both(Path("/sys/kernel/debug/gomalloc_bench/results").read_text())
     publish([{"name": "here", "kernel": facts.get("kernel", ""), "unit": facts["unit"],
               "cpus": int(facts["cpus"]), "cmdline": Path("/proc/cmdline").read_text().strip(),
-              "machine": "this machine", "rows": rows, "tables": tables}])
+              "machine": "this machine", "rows": rows, "tables": tables}], command("bench-here", workload, size))
     return 0

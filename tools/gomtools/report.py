@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0
+"""build/bench/report.html: the results as one page to look at, pass on and check.
+
+It stands by itself: plots are drawn by gnuplot as SVG and put into the page, and below
+them are all rows, the machines and their command lines, and how to repeat the run.
+"""
+
+import html
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import cache, checkout
+
+PATH = checkout.BUILD / "bench/report.html"
+COLOURS = {"SLUB": "#c0392b", "gomalloc": "#1f77b4", "floor": "#7f8c8d", "sbrk mode": "#b8860b"}
+
+# A plot: its title, what is told along x, the workloads whose rows it shows, and the curves
+# as (name, column).
+COSTS = [("SLUB", "slub"), ("gomalloc", "gomalloc"), ("floor", "floor"), ("sbrk mode", "sbrk")]
+PLOTS = [
+    ("Allocate and free, size not constant", "bytes", ["pair", "large"], COSTS),
+    ("10,000 live, freed in the order of allocation", "bytes", ["batch-fifo"], COSTS),
+    ("10,000 live, freed at random", "bytes", ["batch-random"], COSTS),
+    ("Named cache, many in a call, each", "objects in a call", ["cache-bulk-"], COSTS[:2]),
+    ("No-scan objects", "bytes", ["noscan"], COSTS[:3]),
+    ("Bytes held for each byte asked for", "bytes", ["held"], [("SLUB", "held_slub"), ("gomalloc", "held_gomalloc")]),
+]
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 66em; margin: 2em auto; padding: 0 1em; color: #222; }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 2em; border-bottom: 1px solid #ccc; }
+figure { margin: 1em 0; display: inline-block; } figcaption { font-weight: 600; }
+svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1em 0; }
+td, th { padding: .1em .7em; text-align: right; } td:first-child, th:first-child { text-align: left; }
+th { border-bottom: 1px solid #999; } tr:nth-child(even) td { background: #f5f5f5; }
+.slower { color: #c0392b; font-weight: 600; } code, pre { background: #f0f0f0; padding: .1em .3em; }
+pre { padding: .6em 1em; overflow-x: auto; } details { margin: 1em 0; }
+"""
+
+
+def abscissa(row):
+    """What a row is plotted over: its size, or for bulk calls the number in its name."""
+    return int(row["workload"].rsplit("-", 1)[1]) if "bulk-" in row["workload"] else row["size"]
+
+
+def belongs(row, workloads):
+    name = row["workload"]
+    return any(name == wanted or wanted.endswith("-") and name.startswith(wanted) for wanted in workloads)
+
+
+def points(ground, workloads, column):
+    """One curve as sorted (x, y); memory is told per byte asked for."""
+    found = {}
+    for row in ground["rows"]:
+        x, y = abscissa(row) if belongs(row, workloads) else None, row.get(column)
+        if x and y:
+            found[x] = y / x if column.startswith("held") else y
+    return sorted(found.items())
+
+
+TERMINAL = "set terminal svg noenhanced size 480,330 font 'sans-serif,12' background 'white'\n"
+AXES = ("set grid ytics lc rgb '#dddddd'\nset border 3\nset xtics nomirror\nset ytics nomirror\n"
+        "set key above left horizontal\n")
+
+
+def gnuplot(script):
+    """What it draws, as SVG."""
+    done = subprocess.run(["gnuplot"], input=TERMINAL + AXES + script, capture_output=True, text=True)
+    if done.returncode:
+        return f"<p>gnuplot failed: {html.escape(done.stderr.strip())}</p>"
+    return done.stdout[done.stdout.index("<svg"):]
+
+
+def curves_over(along, unit, curves):
+    """A plot of curves over sizes or numbers."""
+    data, parts = "", []
+    for number, (name, line) in enumerate(curves):
+        data += f"$d{number} << EOD\n" + "".join(f"{x} {y}\n" for x, y in line) + "EOD\n"
+        parts.append(f"$d{number} using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '{COLOURS[name]}' title '{name}'")
+    values = [y for _, line in curves for _, y in line]
+    wide = max(x for _, line in curves for x, _ in line) > 16
+    return gnuplot(data + ("set logscale x 2\nset format x '%.0b%B'\n" if wide else "")
+                   + ("set logscale y\n" if max(values) > 8 * min(values) else "set yrange [0:*]\n")
+                   + f"set ylabel '{unit}'\nset xlabel '{along}'\nplot " + ", ".join(parts) + "\n")
+
+
+def bars_of_json(lines, unit):
+    """Parsing and freeing a text, for each allocator, from the json table."""
+    head, *body = lines
+    cells = [dict(zip(head, line)) for line in body]
+    data = "".join(f"\"{c['allocator'].removeprefix('gomalloc-')}\\n{c['text'].partition('-')[0]}\" "
+                   f"{c['parse']} {c['free']}\n" for c in cells)
+    return gnuplot(f"$d << EOD\n{data}EOD\nset style data histogram\nset style histogram rowstacked\n"
+                   "set style fill solid 0.9 noborder\nset boxwidth 0.6\nset yrange [0:*]\n"
+                   f"set ylabel '{unit}'\nset xtics font ',9'\n"
+                   "plot $d using 2:xtic(1) lc rgb '#1f77b4' title 'parse', '' using 3 lc rgb '#9bc4e2' title 'free'\n")
+
+
+def figures(ground):
+    """All plots that the ground has rows for."""
+    if not shutil.which("gnuplot"):
+        return "<p>gnuplot is not installed, so there are no plots: run tools/setup.sh and make bench again.</p>"
+    text = ""
+    for title, along, workloads, wanted in PLOTS:
+        unit = "bytes" if workloads == ["held"] else ground["unit"]
+        curves = [(name, points(ground, workloads, column)) for name, column in wanted]
+        curves = [(name, line) for name, line in curves if len(line) > 1]
+        if curves:
+            text += f"<figure><figcaption>{title}</figcaption>{curves_over(along, unit, curves)}</figure>\n"
+    if "json" in ground["tables"]:
+        text += (f"<figure><figcaption>JSON text into a tree and back, for each object</figcaption>"
+                 f"{bars_of_json(ground['tables']['json'], ground['unit'])}</figure>\n")
+    return text
+
+
+def table(lines):
+    """Lines of cells, the first of them the head."""
+    head, *body = lines
+    row = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+    return "<table>" + row(head, "th") + "".join(row(cells, "td") for cells in body) + "</table>\n"
+
+
+def cell(value):
+    return "-" if value is None else html.escape(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def ratio(value):
+    return "-" if value is None else f'<span class="{"slower" if value < 1 else "faster"}">{value:.2f}</span>'
+
+
+def rows(ground):
+    lines = [["workload", "size", "SLUB", "gomalloc", "floor", "sbrk", "ratio", "SLUB, median",
+              "gomalloc, median", "ratio", "held, SLUB", "held, gomalloc"]]
+    for r in ground["rows"]:
+        lines.append([cell(r["workload"]), cell(r["size"]), cell(r["slub"]), cell(r["gomalloc"]), cell(r["floor"]),
+                      cell(r.get("sbrk")), ratio(r["ratio"]), cell(r["slub_median"]), cell(r["gomalloc_median"]),
+                      ratio(r["ratio_median"]), cell(r["held_slub"]), cell(r["held_gomalloc"])])
+    return f"<details><summary>all {len(lines) - 1} rows</summary>{table(lines)}</details>\n"
+
+
+def section(ground):
+    tables = "".join(f"<h3>{html.escape(name)}</h3>" + table([[cell(c) for c in line] for line in lines])
+                     for name, lines in ground["tables"].items())
+    return (f"<h2>{html.escape(ground['name'])}</h2>\n<p>Linux {html.escape(ground['kernel'])}, "
+            f"{html.escape(ground['machine'])}, {ground['cpus']} CPU(s); {ground['unit']} per operation, the minimum "
+            f"of the rounds.<br>Command line: <code>{html.escape(ground['cmdline'])}</code></p>\n"
+            + figures(ground) + tables + (rows(ground) if ground["rows"] else ""))
+
+
+def processor():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def write(grounds, command):
+    """Write the page; `command` is what repeats the run."""
+    body = "".join(section(ground) for ground in grounds)
+    cache.write(PATH, f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>gomalloc against SLUB</title><style>{STYLE}</style></head><body>
+<h1>gomalloc against SLUB</h1>
+<p>Measured on {os.cpu_count()} CPUs of {html.escape(processor())}. A ratio is SLUB's figure over gomalloc's:
+above 1 gomalloc is cheaper. How it is measured, and what the figures mean, is in
+Documentation/performance.rst.</p>
+<p>To repeat it:</p><pre>{html.escape(command)}</pre>
+{body}</body></html>
+""")

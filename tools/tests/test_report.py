@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The report: what is plotted over what, and a page that nothing in the results can break."""
+
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from gomtools import report
+
+
+def row(workload, size, slub, gomalloc, held=None):
+    return {"workload": workload, "size": size, "slub": slub, "gomalloc": gomalloc, "floor": None, "sbrk": None,
+            "ratio": slub and round(slub / gomalloc, 2), "slub_median": slub, "gomalloc_median": gomalloc,
+            "ratio_median": None, "held_slub": held, "held_gomalloc": held}
+
+
+def ground(*rows, tables=None):
+    return {"name": "uml", "kernel": "7.3.4", "machine": "<here>", "cpus": 2, "unit": "cycles",
+            "cmdline": "a=1 & b", "rows": list(rows), "tables": tables or {}}
+
+
+class Points(unittest.TestCase):
+    def test_sizes_are_sorted_and_of_the_named_workloads(self):
+        some = ground(row("pair", 64, 20, 10), row("pair", 8, 18, 9), row("pair-const", 8, 1, 1), row("large", 99, 5, 4))
+        self.assertEqual(report.points(some, ["pair", "large"], "gomalloc"), [(8, 9), (64, 10), (99, 4)])
+
+    def test_bulk_is_over_the_number_in_its_name(self):
+        some = ground(row("cache-bulk-16", 64, 9, 3), row("cache-bulk-2", 64, 8, 4))
+        self.assertEqual(report.points(some, ["cache-bulk-"], "slub"), [(2, 8), (16, 9)])
+
+    def test_memory_is_told_per_byte(self):
+        some = ground(row("held", 48, None, None, held=72.0))
+        self.assertEqual(report.points(some, ["held"], "held_slub"), [(48, 1.5)])
+
+
+class Page(unittest.TestCase):
+    def page(self, *grounds):
+        with tempfile.TemporaryDirectory() as place, mock.patch.object(report, "PATH", Path(place) / "report.html"):
+            report.write(grounds, "make bench SIZE=8")
+            return report.PATH.read_text()
+
+    def test_what_is_slower_is_marked(self):
+        page = self.page(ground(row("pair", 8, 10, 20), row("pair", 16, 30, 10)))
+        self.assertIn('<span class="slower">0.50</span>', page)
+        self.assertIn('<span class="faster">3.00</span>', page)
+
+    def test_text_from_outside_is_text(self):
+        page = self.page(ground(row("pair", 8, 2, 1)))
+        self.assertIn("&lt;here&gt;", page)
+        self.assertIn("a=1 &amp; b", page)
+
+    def test_a_plot_that_can_be_drawn_is_drawn(self):
+        lines = [["text", "allocator", "parse", "free"], ["a.json", "kmalloc", "3", "2"], ["a.json", "gomalloc", "2", "1"]]
+        page = self.page(ground(row("pair", 8, 2, 1), row("pair", 64, 3, 1), tables={"json": lines}))
+        self.assertEqual(page.count("<svg"), 2)
+        self.assertNotIn("gnuplot failed", page)
+
+
+if __name__ == "__main__":
+    unittest.main()
