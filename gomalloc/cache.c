@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches: making and ending them.  Allocating from them is in malloc.c, on
- * the same paths as everything else.
+ * Named caches: making and ending them.  Allocating from them is in cachealloc.c.
  *
  * A cache has a class (cacheclass.h), alone or together with others whose objects
  * cannot be told from its own: of the same size and alignment, without a
@@ -143,6 +142,7 @@ static struct gom_cache_class *new_class(void)
 	cc->cpu = cc->central ? gom_mcache_new_class() : NULL;
 	if (!cc->cpu)
 		return NULL;
+	cc->class = GOM_NR_SPAN_CLASSES + nr;
 	gom_cache_classes[nr] = cc;
 	/* Whoever counts this one finds it: pairs with gom_class_end(). */
 	smp_store_release(&gom_nr_cache_classes, nr + 1);
@@ -159,22 +159,13 @@ static struct gom_cache_class *take_class(void)
 	return cc;
 }
 
-static unsigned int number_of(const struct gom_cache_class *cc)
-{
-	unsigned int i = 0;
-
-	while (gom_cache_classes[i] != cc)
-		i++;
-	return GOM_NR_SPAN_CLASSES + i;
-}
-
 static void set_class(struct gom_cache_class *cc, const struct gom_class *facts,
 		      slab_flags_t flags, void (*ctor)(void *))
 {
 	struct gom_class_figures fig;
 	int nid;
 
-	gom_class_read(number_of(cc), &fig);
+	gom_class_read(cc->class, &fig);
 	cc->mallocs = fig.mallocs;
 	cc->facts = *facts;
 	cc->ctor = ctor;
@@ -292,7 +283,7 @@ static struct gom_cache *create(const char *name, unsigned int size, unsigned in
 		return NULL;
 	}
 	c->slot = &cc->cpu->slot;
-	c->class = number_of(cc);
+	c->class = cc->class;
 	c->size = size;
 	c->align = align;
 	c->flags = flags;

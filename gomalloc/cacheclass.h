@@ -24,6 +24,7 @@ struct gom_mcentral;
 
 /**
  * struct gom_cache_class - a class whose facts are not constants
+ * @class: its number
  * @facts: what it is, as of a size class; changes only while no cache has it
  * @cpu: its part of each CPU's cache
  * @central: its mcentral on each node
@@ -34,6 +35,7 @@ struct gom_mcentral;
  * @next_free: another one that no cache has; under the same
  */
 struct gom_cache_class {
+	unsigned int class;
 	struct gom_class facts;
 	struct gom_cache_cpu __percpu *cpu;
 	struct gom_mcentral **central;

@@ -217,6 +217,24 @@ static __always_inline void *gom_slot_pop(struct gom_slot *s)
 	return p;
 }
 
+/* Pop up to @nr objects; returns how many. */
+static __always_inline size_t gom_slot_pop_many(struct gom_slot *s, size_t nr, void **objs)
+{
+	void **top = s->top, *p;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		p = *top;
+		if (!p)
+			break;
+		top--;
+		objs[i] = p;
+	}
+	s->top = top;
+	s->mallocs += i;
+	return i;
+}
+
 /* False if the magazine is full, or @p is what was freed last. */
 static __always_inline bool gom_slot_push(struct gom_slot *s, const void *p)
 {

@@ -21,8 +21,10 @@
 
 #include "compat.h"
 #include "fixalloc.h"
-#include "gomalloc.h"
+#include "malloc.h"
 #include "rcufree.h"
+#include "report.h"
+#include "sbrk.h"
 
 #define BATCH_OBJECTS	125U		/* with the rest, a kilobyte */
 #define OPEN_FOR	(HZ / 50 ?: 1)	/* jiffies until a batch that is not full goes */
@@ -145,9 +147,14 @@ static void close_in_time(struct work_struct *work)
 {
 	struct gather *g = container_of(to_delayed_work(work), struct gather, work);
 
-	/* A CPU that has gone has left nothing: gom_rcufree_flush_dead(). */
+	/*
+	 * A CPU that has gone has left nothing: gom_rcufree_flush_dead().  If it has
+	 * come back meanwhile its batch is for another time.
+	 */
 	if (g->cpu == raw_smp_processor_id())
 		close_batch();
+	else if (READ_ONCE(g->cur))
+		queue_delayed_work_on(g->cpu, wq, &g->work, OPEN_FOR);
 }
 
 /* A CPU on which nothing runs any more. */
@@ -165,7 +172,7 @@ void gom_rcufree_flush_dead(int cpu)
  * Gather @p, an object of ours.  False if it cannot be: an interrupt came into the
  * middle, or there is no memory.
  */
-bool gom_rcufree_add(void *p)
+static bool add(void *p)
 {
 	struct batch *b, *fresh = NULL;
 	struct gather *g;
@@ -205,6 +212,42 @@ bool gom_rcufree_add(void *p)
 		give_batch(fresh);
 	return g;
 }
+
+static void free_rcu_callback(struct rcu_head *head)
+{
+	size_t size;
+
+	gom_free(gom_object_at(head, &size));
+}
+
+static noinline void free_rcu_slow(const void *p, struct rcu_head *head, unsigned long caller)
+{
+	if (p)
+		call_rcu(head, free_rcu_callback);
+	else if (!gom_sbrk)
+		gom_report(GOM_BAD_FREE_FOREIGN, caller,
+			   "free after a grace period of %p, which is not gomalloc's", head);
+}
+
+/* gom_free_rcu(): @head lies somewhere in the object, which the page map finds. */
+void __gom_free_rcu(struct rcu_head *head)
+{
+	u32 entry = gom_pagemap_entry(head);
+	u32 off = gom_entry_offset(entry, head);
+	unsigned int slot = gom_entry_slot(entry);
+	size_t size;
+	void *p;
+
+	if (likely(slot && slot < GOM_CLASS_TINY))	/* as gom_object_at(), for most */
+		p = (void *)head - off + gom_class_index(&gom_classes[slot], off) *
+					 gom_classes[slot].size;
+	else
+		p = gom_sbrk ? NULL : gom_object_at(head, &size);
+	if (likely(p && add(p)))
+		return;
+	free_rcu_slow(p, head, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(__gom_free_rcu);
 
 /**
  * gom_free_rcu_barrier - wait for all that was given to gom_free_rcu()

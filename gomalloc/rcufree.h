@@ -7,7 +7,6 @@
 
 int gom_rcufree_init(void);
 void gom_rcufree_exit(void);
-bool gom_rcufree_add(void *p);
 void gom_rcufree_flush_dead(int cpu);
 
 #endif /* GOM_RCUFREE_H */

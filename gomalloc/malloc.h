@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files that make up the interface know of each other: malloc.c and its like. */
+#ifndef GOM_MALLOC_H
+#define GOM_MALLOC_H
+
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "cacheclass.h"
+#include "compat.h"
+#include "gomalloc.h"
+#include "pagemap.h"
+
+/* Flags that matter to where memory comes from; the rest is ours to heed. */
+#define GOM_PAGE_GFP	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS |	\
+			 __GFP_NOWARN | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |	\
+			 __GFP_NORETRY | __GFP_MEMALLOC | __GFP_NOMEMALLOC |	\
+			 __GFP_HARDWALL | __GFP_THISNODE | GOM_GFP_ATOMIC)
+
+/* Flags for memory that we do not have. */
+#define GOM_ZONE_GFP	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)
+
+/* What may be wrong with @gfp costs nothing to ask when nobody listens. */
+static __always_inline void gom_check_context(gfp_t gfp)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
+		might_alloc(gfp);
+}
+
+/* The number of the class of a page that is cut into objects; not exact if nobody has one. */
+static inline unsigned int gom_class_at(const void *p, unsigned int slot)
+{
+	struct gom_span *s = slot == GOM_SLOT_CACHE ? gom_pagemap_span(p) : NULL;
+
+	return s && s->class < gom_class_end() ? s->class : min_t(unsigned int, slot, GOM_CLASS_TINY);
+}
+
+void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller);
+void *gom_take_on_node(unsigned int class, gfp_t gfp, int node);
+void gom_free_slow(const void *p, unsigned long caller);
+void *gom_object_at(const void *p, size_t *size);
+
+#endif /* GOM_MALLOC_H */
