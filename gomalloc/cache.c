@@ -173,6 +173,7 @@ static void set_class(struct gom_cache_class *cc, const struct gom_class *facts,
 	cc->users = 1;
 	for_each_gom_node(nid)
 		gom_mcentral_set_class(cc->central[nid], facts);
+	gom_mcache_arm_class(cc->class);
 }
 
 /* A class whose objects will do, or NULL. */
@@ -334,7 +335,7 @@ EXPORT_SYMBOL_GPL(gom_cache_create);
  * gom_cache_destroy - end a cache
  * @cache: the cache; NULL is fine
  *
- * Waits for gom_free_rcu() of its objects, and for the grace period of those of a
+ * Waits for gom_free_rcu() of its objects, for their finalizers, and for the grace period of those of a
  * SLAB_TYPESAFE_BY_RCU cache.  Objects that are still in use are reported; they stay
  * what they are, may be read and freed, and their memory goes when the module does.
  *
@@ -348,6 +349,7 @@ void gom_cache_destroy(struct gom_cache *cache)
 	if (!cache)
 		return;
 	gom_free_rcu_barrier();
+	gom_finalizer_barrier();
 	mutex_lock(&lock);
 	list_del(&cache->list);
 	cc = gom_cache_class(cache->class);

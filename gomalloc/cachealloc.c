@@ -13,8 +13,10 @@
 #include "compat.h"
 #include "malloc.h"
 #include "mcache.h"
+#include "profile.h"
 #include "report.h"
 #include "sbrk.h"
+#include "special.h"
 
 /* The last touch to an object of @cache on its way out. */
 static noinline void *prepare_cached(struct gom_cache *cache, void *p, gfp_t gfp)
@@ -28,6 +30,15 @@ static noinline void *prepare_cached(struct gom_cache *cache, void *p, gfp_t gfp
 	if (zero)
 		memset(p, 0, cc->facts.size);
 	kmemleak_alloc(p, cache->size, 1, gfp);
+	return p;
+}
+
+static void *prepare_slow(struct gom_cache *cache, void *p, gfp_t gfp, bool sample,
+			  unsigned long caller)
+{
+	prepare_cached(cache, p, gfp);
+	if (unlikely(sample))
+		gom_profile_malloc(p, gom_class(cache->class)->size, gfp, caller);
 	return p;
 }
 
@@ -50,14 +61,15 @@ static void *sbrk_cached(struct gom_cache *cache, gfp_t gfp, unsigned long calle
 
 static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
+	bool sample = false;
 	void *p;
 
 	might_alloc(gfp);
 	check_ctor(cache, gfp, caller);
 	if (unlikely(gom_sbrk))
 		return sbrk_cached(cache, gfp, caller);
-	p = gom_mcache_alloc_slow(cache->class, gfp & GOM_PAGE_GFP);
-	return p ? prepare_cached(cache, p, gfp) : NULL;
+	p = gom_mcache_alloc_slow(cache->class, gfp & GOM_PAGE_GFP, &sample);
+	return p ? prepare_slow(cache, p, gfp, sample, caller) : NULL;
 }
 
 static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache)
@@ -105,14 +117,15 @@ EXPORT_SYMBOL_GPL(gom_cache_alloc);
  */
 void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 {
+	bool sample;
 	void *p;
 
 	if (node == NUMA_NO_NODE || nr_node_ids == 1 || gom_sbrk)
 		return gom_cache_alloc(cache, gfp);
 	might_alloc(gfp);
 	check_ctor(cache, gfp, _RET_IP_);
-	p = gom_take_on_node(cache->class, gfp & GOM_PAGE_GFP, node);
-	return p ? prepare_cached(cache, p, gfp) : NULL;
+	p = gom_take_on_node(cache->class, gfp & GOM_PAGE_GFP, node, &sample);
+	return p ? prepare_slow(cache, p, gfp, sample, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_cache_alloc_node);
 
@@ -121,8 +134,8 @@ static noinline void cache_free_slow(struct gom_cache *cache, const void *p, uns
 {
 	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
 		return;
-	if (gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_CACHE &&
-	    gom_class_at(p, GOM_SLOT_CACHE) == cache->class)
+	if (gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_ASK &&
+	    gom_class_at(p, GOM_SLOT_ASK) == cache->class)
 		gom_free_slow(p, caller);
 	else
 		gom_report(GOM_BAD_CACHE, caller, "free of %p, which is not of cache %s", p,
@@ -143,9 +156,7 @@ void gom_cache_free(struct gom_cache *cache, const void *p)
 {
 	struct gom_mcache *c;
 
-	if (unlikely(!p))
-		return;
-	if (unlikely(!gom_mcache_enter(&c)))
+	if (unlikely(gom_special_maybe(p)) || unlikely(!gom_mcache_enter(&c)))
 		return cache_free_slow(cache, p, _RET_IP_);
 	if (unlikely(!gom_slot_push(cache_slot(cache), p))) {
 		gom_mcache_leave(c);
@@ -216,15 +227,21 @@ static size_t push_many(struct gom_slot *s, size_t nr, void **p)
  */
 void gom_cache_free_bulk(struct gom_cache *cache, size_t nr, void **p)
 {
+	bool special = atomic_read(&gom_cache_class(cache->class)->specials);
 	struct gom_mcache *c;
 	size_t i = 0;
 
 	while (i < nr) {
-		if (likely(gom_mcache_enter(&c))) {
+		if (likely(!special) && likely(gom_mcache_enter(&c))) {
 			i += push_many(cache_slot(cache), nr - i, p + i);
 			gom_mcache_leave(c);
 		}
-		if (i < nr)
+		if (i == nr)
+			break;
+		/* One that does not go straight through; all, if some have to be looked at. */
+		if (special)
+			gom_cache_free(cache, p[i++]);
+		else
 			cache_free_slow(cache, p[i++], _RET_IP_);
 	}
 }

@@ -12,6 +12,7 @@
 #ifndef GOM_CACHECLASS_H
 #define GOM_CACHECLASS_H
 
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/percpu-defs.h>
 
@@ -30,6 +31,7 @@ struct gom_mcentral;
  * @central: its mcentral on each node
  * @ctor: called for each object when its span is made, or NULL
  * @rcu: spans are given back after a grace period only (SLAB_TYPESAFE_BY_RCU)
+ * @specials: specials of its objects there are now
  * @mallocs: objects allocated from it by caches that had it before
  * @users: caches that have it; under the lock of cache.c
  * @next_free: another one that no cache has; under the same
@@ -41,6 +43,7 @@ struct gom_cache_class {
 	struct gom_mcentral **central;
 	void (*ctor)(void *p);
 	bool rcu;
+	atomic_t specials;
 	u64 mallocs;
 	unsigned int users;
 	struct gom_cache_class *next_free;
@@ -64,7 +67,7 @@ static inline const struct gom_class *gom_class(unsigned int class)
 /* The page map's slot for pages of any class. */
 static inline unsigned int gom_class_slot(unsigned int class)
 {
-	return class < GOM_NR_SPAN_CLASSES ? class : GOM_SLOT_CACHE;
+	return class < GOM_NR_SPAN_CLASSES ? class : GOM_SLOT_ASK;
 }
 
 static inline unsigned int gom_class_end(void)

@@ -11,6 +11,8 @@
 #include <linux/module.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/stackdepot.h>
+#include <linux/stacktrace.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
 
@@ -56,6 +58,43 @@
 # define GOM_WQ_PERCPU		WQ_PERCPU
 #else
 # define GOM_WQ_PERCPU		0
+#endif
+
+/* A kernel without the stack depot has no heap profile. */
+#ifdef CONFIG_STACKDEPOT
+static inline int gom_stack_depot_init(void)
+{
+	return stack_depot_init();
+}
+
+static inline depot_stack_handle_t gom_stack_depot_save(unsigned long *entries, unsigned int n,
+							gfp_t gfp)
+{
+	return stack_depot_save(entries, n, gfp);
+}
+
+static inline unsigned int gom_stack_depot_fetch(depot_stack_handle_t handle,
+						 unsigned long **entries)
+{
+	return stack_depot_fetch(handle, entries);
+}
+#else
+static inline int gom_stack_depot_init(void)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline depot_stack_handle_t gom_stack_depot_save(unsigned long *entries, unsigned int n,
+							gfp_t gfp)
+{
+	return 0;
+}
+
+static inline unsigned int gom_stack_depot_fetch(depot_stack_handle_t handle,
+						 unsigned long **entries)
+{
+	return 0;
+}
 #endif
 
 /* Symbols for gomalloc_kunit alone; 6.13 made the namespace a string. */

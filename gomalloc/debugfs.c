@@ -23,8 +23,10 @@
 #include "mcentral.h"
 #include "mheap.h"
 #include "persistent.h"
+#include "profile.h"
 #include "report.h"
 #include "sbrk.h"
+#include "special.h"
 #include "stats.h"
 
 static struct dentry *root;
@@ -42,6 +44,8 @@ int gom_debugfs_memstats(struct seq_file *m)
 	struct gom_large_figures large;
 	struct gom_tiny_figures tiny;
 	struct gom_sbrk_figures sbrk;
+	struct gom_finalizer_figures fin;
+	struct gom_profile_figures prof;
 	struct gom_memstats ms;
 	char name[32];
 	int i;
@@ -50,6 +54,8 @@ int gom_debugfs_memstats(struct seq_file *m)
 	gom_large_read(&large);
 	gom_tiny_read(-1, &tiny);
 	gom_sbrk_read(&sbrk);
+	gom_finalizer_read(&fin);
+	gom_profile_read(&prof);
 	show_value(m, "alloc", ms.alloc);
 	show_value(m, "sys", ms.sys);
 	show_value(m, "mallocs", ms.mallocs);
@@ -70,6 +76,12 @@ int gom_debugfs_memstats(struct seq_file *m)
 	for (i = 0; i < GOM_NR_STATS; i++)
 		show_value(m, gom_stat_names[i], ms.stat[i]);
 	show_value(m, "persistent", gom_persistent_bytes());
+	show_value(m, "finalizers_set", fin.set);
+	show_value(m, "finalizers_queued", fin.queued);
+	show_value(m, "finalizers_run", fin.run);
+	show_value(m, "profile_samples", prof.samples);
+	show_value(m, "profile_freed", prof.freed);
+	show_value(m, "profile_lost", prof.lost);
 	show_value(m, "sbrk", gom_sbrk);
 	show_value(m, "sbrk_mallocs", sbrk.mallocs);
 	show_value(m, "sbrk_bytes", sbrk.bytes);
@@ -226,6 +238,21 @@ static int tiny_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(tiny);
 
+/* === heap: the profile; finalizers: a header, then a line for each === */
+
+static int heap_show(struct seq_file *m, void *v)
+{
+	return gom_profile_show(m);
+}
+DEFINE_SHOW_ATTRIBUTE(heap);
+
+static int finalizers_show(struct seq_file *m, void *v)
+{
+	gom_finalizer_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(finalizers);
+
 /* === mheap === */
 
 static void show_bins(struct seq_file *m, struct gom_mheap *h)
@@ -355,6 +382,8 @@ void gom_debugfs_init(void)
 	debugfs_create_file("mcache", 0400, root, NULL, &mcache_fops);
 	debugfs_create_file("caches", 0400, root, NULL, &caches_fops);
 	debugfs_create_file("tiny", 0400, root, NULL, &tiny_fops);
+	debugfs_create_file("heap", 0400, root, NULL, &heap_fops);
+	debugfs_create_file("finalizers", 0400, root, NULL, &finalizers_fops);
 	debugfs_create_file("mheap", 0400, root, NULL, &mheap_fops);
 	debugfs_create_file("persistent", 0400, root, NULL, &persistent_fops);
 	debugfs_create_file("control", 0600, root, NULL, &control_fops);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Fault injection: the kernel's own, under the name fail_gomalloc.  Every time
- * the heap is asked for a page run the kernel's fault attribute decides whether
- * it is to say no; debugfs gomalloc/fail_gomalloc/ sets how often.
+ * the heap is asked for a page run, or records of its own for more memory, the kernel's
+ * fault attribute decides whether it is to say no; debugfs gomalloc/fail_gomalloc/ sets how often.
  */
 #ifndef GOM_FAULT_H
 #define GOM_FAULT_H

@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 
+#include "fault.h"
 #include "fixalloc.h"
 #include "persistent.h"
 
@@ -39,6 +40,8 @@ void *gom_fixalloc_block(const struct gom_fixalloc *f, gfp_t gfp)
 {
 	unsigned int align = min_t(unsigned int, SMP_CACHE_BYTES, f->size & -f->size);
 
+	if (gom_should_fail((size_t)records_in_block(f) * f->size, gfp))
+		return NULL;
 	return gom_persistent_alloc_gfp((size_t)records_in_block(f) * f->size, align,
 					f->stat, gfp);
 }

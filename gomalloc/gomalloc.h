@@ -34,6 +34,8 @@ enum gom_stat {
 	GOM_MHEAP_SYS,		/* heaps */
 	GOM_PAGEMAP_SYS,	/* page-map directory and descriptors */
 	GOM_SBRK_SYS,		/* objects of sbrk mode */
+	GOM_SPECIAL_SYS,	/* finalizers, and samples of the heap profile */
+	GOM_BUCKHASH_SYS,	/* the heap profile's counts by stack */
 	GOM_NR_STATS,
 };
 
@@ -90,6 +92,8 @@ void gom_prefill_return(struct gom_prefill *pf);
 void *gom_malloc_nolock(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void gom_free_nolock(const void *p);
 void gom_free_rcu_barrier(void);
+int gom_set_finalizer(void *p, void (*fn)(void *p, void *arg), void *arg);
+void gom_finalizer_barrier(void);
 unsigned long gom_release_memory(void);
 void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __malloc __alloc_size(1);
 

@@ -37,8 +37,10 @@
 #include "mcache.h"
 #include "mcentral.h"
 #include "mheap.h"
+#include "profile.h"
 #include "report.h"
 #include "sbrk.h"
+#include "special.h"
 
 /* Flags with which an object cannot be handed out as it comes. */
 #define SPECIAL_GFP	(__GFP_ZERO | GOM_ZONE_GFP)
@@ -73,6 +75,8 @@ static void *alloc_large(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	void *p = gom_large_alloc(size, gfp & (GOM_PAGE_GFP | __GFP_ZERO | __GFP_DMA), nid, caller);
 
 	kmemleak_alloc(p, PAGE_ALIGN(size), 1, gfp);
+	if (p && gom_profile_draw(PAGE_ALIGN(size)))
+		gom_profile_malloc(p, PAGE_ALIGN(size), gfp, caller);
 	return p;
 }
 
@@ -92,18 +96,21 @@ static void *sbrk_alloc(size_t size, gfp_t gfp, unsigned long caller)
 }
 
 /* A tiny object that did not go straight through. */
-static noinline void *tiny_slow(size_t size, gfp_t gfp)
+static noinline void *tiny_slow(size_t size, gfp_t gfp, unsigned long caller)
 {
+	bool sample = false;
 	void *p;
 
 	might_alloc(gfp);
 	if (unlikely(gom_sbrk))
-		return sbrk_alloc(size, gfp, _RET_IP_);
-	p = gom_tiny_alloc_slow(size, gfp & GOM_PAGE_GFP);
+		return sbrk_alloc(size, gfp, caller);
+	p = gom_tiny_alloc_slow(size, gfp & GOM_PAGE_GFP, &sample);
 	if (p == ERR_PTR(-EBUSY))	/* its neighbours are zeroed, so is this one */
 		return __gom_malloc(size, gfp | __GFP_ZERO);
 	kmemleak_alloc(p, size, 1, gfp);
 	kmemleak_no_scan(p);
+	if (p && sample)
+		gom_profile_malloc(p, size, gfp, caller);
 	return p;
 }
 
@@ -127,6 +134,15 @@ static void *prepare(void *p, unsigned int class, gfp_t gfp)
 	return p;
 }
 
+static void *prepare_slow(void *p, unsigned int class, gfp_t gfp, bool sample,
+			  unsigned long caller)
+{
+	prepare(p, class, gfp);
+	if (unlikely(sample))
+		gom_profile_malloc(p, gom_classes[class].size, gfp, caller);
+	return p;
+}
+
 static void *prepare_special(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
@@ -141,6 +157,7 @@ static void *prepare_special(void *p, unsigned int slot, gfp_t gfp, unsigned lon
 void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	bool sample = false;
 	void *p;
 
 	if (!size)
@@ -152,8 +169,8 @@ void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long ca
 		return alloc_zone(size, gfp, NUMA_NO_NODE, caller);
 	if (!class)
 		return alloc_large(size, gfp, numa_mem_id(), caller);
-	p = gom_mcache_alloc_slow(class, gfp & GOM_PAGE_GFP);
-	return p ? prepare(p, class, gfp) : NULL;
+	p = gom_mcache_alloc_slow(class, gfp & GOM_PAGE_GFP, &sample);
+	return p ? prepare_slow(p, class, gfp, sample, caller) : NULL;
 }
 
 /* Can @p not be handed out as it comes? */
@@ -203,6 +220,16 @@ void *__gom_malloc(size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(__gom_malloc);
 
+/* @p is to be sampled.  Comes inside the cache, and leaves it. */
+static noinline void *tiny_due(struct gom_mcache *c, void *p, size_t size, gfp_t gfp,
+			       unsigned long caller)
+{
+	c->tiny.left = gom_profile_step(1);
+	gom_mcache_leave(c);
+	gom_profile_malloc(p, size, gfp, caller);
+	return p;
+}
+
 /* gom_malloc_noscan(), except of a constant size that is not combined. */
 void *__gom_malloc_noscan(size_t size, gfp_t gfp)
 {
@@ -213,12 +240,15 @@ void *__gom_malloc_noscan(size_t size, gfp_t gfp)
 		return __gom_malloc(size, gfp);
 	gom_check_context(gfp);
 	if (unlikely(!gom_mcache_enter(&c)))
-		return tiny_slow(size, gfp);
+		return tiny_slow(size, gfp, _RET_IP_);
 	if (unlikely(!gom_tiny_cut(&c->tiny.cur, size, &p))) {
 		gom_mcache_leave(c);
-		return tiny_slow(size, gfp);
+		return tiny_slow(size, gfp, _RET_IP_);
 	}
 	c->tiny.mallocs++;
+	c->tiny.left -= size;
+	if (unlikely(c->tiny.left < 0))
+		return tiny_due(c, p, size, gfp, _RET_IP_);
 	gom_mcache_leave(c);
 	return p;
 }
@@ -228,12 +258,13 @@ EXPORT_SYMBOL_GPL(__gom_malloc_noscan);
  * An object on @node.  On its own node a CPU's cache will do, unless what comes out
  * of it was freed here and is from another: that goes home.
  */
-void *gom_take_on_node(unsigned int class, gfp_t gfp, int node)
+void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 {
 	void *p;
 
+	*sample = gom_profile_draw(gom_class(class)->size);
 	if (node == numa_mem_id()) {
-		p = gom_mcache_alloc_slow(class, gfp);
+		p = gom_mcache_alloc_slow(class, gfp, sample);
 		if (!p || gom_pagemap_nid(p) == node)
 			return p;
 		gom_mcentral_free(class, p, _RET_IP_);
@@ -254,6 +285,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 {
 	unsigned int slot = gom_size_to_slot(size);
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	bool sample;
 	void *p;
 
 	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_sbrk)
@@ -263,8 +295,8 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 		return alloc_zone(size, gfp, node, _RET_IP_);
 	if (!class)
 		return alloc_large(size, gfp, node, _RET_IP_);
-	p = gom_take_on_node(class, gfp & GOM_PAGE_GFP, node);
-	return p ? prepare(p, class, gfp) : NULL;
+	p = gom_take_on_node(class, gfp & GOM_PAGE_GFP, node, &sample);
+	return p ? prepare_slow(p, class, gfp, sample, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_malloc_node);
 
@@ -306,6 +338,7 @@ void gom_free_slow(const void *p, unsigned long caller)
 	unsigned int slot = gom_entry_slot(entry);
 	u32 off = gom_entry_offset(entry, p);
 	unsigned int class = gom_class_at(p, slot);
+	bool special = gom_special_maybe(p);
 
 	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
 		return;
@@ -314,11 +347,12 @@ void gom_free_slow(const void *p, unsigned long caller)
 	} else if (slot == GOM_SLOT_IDLE) {
 		gom_report(GOM_BAD_FREE_TWICE, caller, "free of %p, in pages that are free already",
 			   p);
-	} else if (slot == GOM_CLASS_TINY) {
-		gom_tiny_free(p, caller);
+	} else if (class == GOM_CLASS_TINY) {
+		if (!special || !gom_special_end(p, caller))
+			gom_tiny_free(p, caller);
 	} else if (slot == GOM_SLOT_LARGE ? off : !gom_class_begins(gom_class(class), off)) {
 		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", p);
-	} else {
+	} else if (!special || !gom_special_end(p, caller)) {
 		kmemleak_free(p);
 		if (want_init_on_free() && may_wipe(class))
 			memset((void *)p, 0, gom_size(p));
@@ -388,13 +422,13 @@ EXPORT_SYMBOL_GPL(gom_free);
  */
 static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned long caller)
 {
-	unsigned int is = gom_entry_slot(gom_pagemap_entry(p));
+	unsigned int slot_is = gom_entry_slot(gom_pagemap_entry(p));
+	unsigned int is = gom_class_at(p, slot_is);
 	unsigned int said = slot ? slot >> GOM_SLOT_SHIFT : GOM_SLOT_LARGE;
 
 	if (gom_sbrk)
 		return;
-	if (!ZERO_OR_NULL_PTR(p) && is && is != GOM_SLOT_IDLE && is != said &&
-	    is != GOM_SLOT_LARGE)
+	if (!ZERO_OR_NULL_PTR(p) && is && is != said)
 		gom_report(GOM_BAD_FREE_SIZE, caller,
 			   "sized free of %p as class %u, which is of class %u", p, said, is);
 	gom_free_slow(p, caller);
@@ -418,7 +452,7 @@ static __always_inline bool put_unchecked(const void *p, unsigned long slot)
 /* gom_free_sized() of a size known when the caller was compiled. */
 void __gom_free_slot(const void *p, unsigned long slot)
 {
-	if (likely(p) && likely(put_unchecked(p, slot)))
+	if (likely(!gom_special_maybe(p)) && likely(put_unchecked(p, slot)))
 		return;
 	free_sized_slow(p, slot, _RET_IP_);
 }
@@ -429,7 +463,7 @@ void __gom_free_sized(const void *p, size_t size)
 {
 	if (unlikely(size <= GOM_TINY_MAX))	/* who knows which way it was allocated */
 		return gom_free(p);
-	if (likely(p) && likely(put_unchecked(p, gom_size_to_slot(size))))
+	if (likely(!gom_special_maybe(p)) && likely(put_unchecked(p, gom_size_to_slot(size))))
 		return;
 	free_sized_slow(p, gom_size_to_slot(size), _RET_IP_);
 }

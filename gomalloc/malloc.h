@@ -27,16 +27,22 @@ static __always_inline void gom_check_context(gfp_t gfp)
 		might_alloc(gfp);
 }
 
-/* The number of the class of a page that is cut into objects; not exact if nobody has one. */
+/*
+ * The class of the objects in a page, 0 if it has none; @slot is the page's.  If nobody
+ * has an object there it may be out of date.
+ */
 static inline unsigned int gom_class_at(const void *p, unsigned int slot)
 {
-	struct gom_span *s = slot == GOM_SLOT_CACHE ? gom_pagemap_span(p) : NULL;
+	struct gom_span *s;
 
-	return s && s->class < gom_class_end() ? s->class : min_t(unsigned int, slot, GOM_CLASS_TINY);
+	if (slot != GOM_SLOT_ASK)
+		return slot < GOM_NR_SPAN_CLASSES ? slot : 0;
+	s = gom_pagemap_span(p);
+	return s && s->class < gom_class_end() ? s->class : 0;
 }
 
 void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller);
-void *gom_take_on_node(unsigned int class, gfp_t gfp, int node);
+void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample);
 void gom_free_slow(const void *p, unsigned long caller);
 void *gom_object_at(const void *p, size_t *size);
 

@@ -26,6 +26,7 @@
 #include "mcache.h"
 #include "mcentral.h"
 #include "persistent.h"
+#include "profile.h"
 #include "rcufree.h"
 #include "report.h"
 #include "stats.h"
@@ -44,10 +45,11 @@ GOM_EXPORT_FOR_TEST(gom_mcache);
 /* A slot without a magazine points here: empty to a pop, full to a push. */
 static void *no_magazine[1];
 
-static DEFINE_MUTEX(flush_lock);	/* one flush at a time */
+static DEFINE_MUTEX(cpus_lock);		/* protects what all CPUs are asked to do */
 static unsigned int flush_only;		/* the class to flush, 0 for all */
-static struct workqueue_struct *flush_wq;
-static DEFINE_PER_CPU(struct work_struct, flush_works);
+static void (*each_cpu_fn)(void);	/* what each CPU is to do now */
+static struct workqueue_struct *cpu_wq;
+static DEFINE_PER_CPU(struct work_struct, cpu_works);
 static int cpuhp_state;
 
 /* === Magazines in and out; inside the cache === */
@@ -149,6 +151,35 @@ static void keep_all(struct gom_magazine *list)
 	}
 }
 
+/* === Counting; inside the cache, or while nobody uses it === */
+
+/* Draw how many objects @class may give until one is sampled (profile.h). */
+static void arm(struct gom_mcache *c, unsigned int class)
+{
+	struct gom_mcache_class *k = class_of(c, class);
+	struct gom_slot *s = slot_of(c, class);
+
+	k->mallocs += k->armed - max(s->left, 0LL);
+	/* Not a block of tiny objects, which are counted themselves (tiny.c). */
+	k->armed = class == GOM_CLASS_TINY ? GOM_PROFILE_NEVER :
+					     gom_profile_step(gom_class(class)->size);
+	WRITE_ONCE(s->left, k->armed);
+}
+
+/* One object is allocated past the fast path: is it to be sampled? */
+static bool count_down(struct gom_mcache *c, unsigned int class)
+{
+	struct gom_slot *s = slot_of(c, class);
+
+	if (s->left <= 0) {
+		arm(c, class);
+		return true;
+	}
+	s->left--;
+	class_of(c, class)->armed--;
+	return false;
+}
+
 /* === How much a class may hold; inside the cache === */
 
 static unsigned int next_limit(const struct gom_mcache *c, unsigned int class)
@@ -204,39 +235,47 @@ static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 
 /* === Allocation === */
 
-/* From what the cache has; inside it. */
-static void *pop_any(struct gom_mcache *c, unsigned int class)
+/* An object from what the cache has, whether or not it is time for a sample; inside it. */
+void *gom_mcache_pop(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_mcache_class *k = class_of(c, class);
-	void *p = gom_slot_pop(slot_of(c, class));
+	struct gom_slot *s = slot_of(c, class);
+	void *p = *s->top;
 
 	if (!p && k->spare && k->spare->nr) {
 		swap_spare(c, class);
-		p = gom_slot_pop(slot_of(c, class));
+		p = *s->top;
+	}
+	if (p) {
+		s->top--;
+		k->mallocs++;
 	}
 	return p;
 }
 
 /*
  * Bring a magazine with objects into the cache of the CPU we are on now, which
- * may have got one meanwhile.  @taken objects have been taken from it already.
+ * may have got one meanwhile.  One object has been taken from it already: returns whether
+ * it is to be sampled.
  */
-static void install(struct gom_magazine *mag, unsigned int taken)
+static bool install(struct gom_magazine *mag)
 {
 	unsigned int class = mag->class;
 	struct gom_mcache_class *k;
 	struct gom_magazine *out = NULL;
 	struct gom_mcache *c;
+	bool sample;
 
 	/* It let us in before, and does so again: see mcache.h. */
 	c = gom_mcache_enter_slow();
 	if (WARN_ON_ONCE(!c)) {
 		gom_mcentral_keep(mag);
-		return;
+		return false;
 	}
 	k = class_of(c, class);
-	account(k, mag->nr + taken);
-	slot_of(c, class)->mallocs += taken;
+	account(k, mag->nr + 1);
+	k->mallocs++;
+	sample = count_down(c, class);
 	if (!loaded_nr(c, class)) {
 		out = unload(c, class);
 		load(c, class, mag);
@@ -251,17 +290,26 @@ static void install(struct gom_magazine *mag, unsigned int taken)
 	gom_mcache_leave_slow(c);
 	if (out)
 		gom_mcentral_keep(out);
+	return sample;
+}
+
+/* Past the cache, where nobody counts; for anything but blocks of tiny objects. */
+static void *alloc_past(unsigned int class, gfp_t gfp, bool *sample)
+{
+	*sample = class != GOM_CLASS_TINY && gom_profile_draw(gom_class(class)->size);
+	return gom_mcentral_alloc(class, numa_mem_id(), gfp);
 }
 
 /**
  * gom_mcache_alloc_slow - allocate an object that the fast path could not
  * @class: of the object
  * @gfp: how to get memory
+ * @sample: set to whether the object is to be sampled (profile.h)
  *
  * Context: any but NMI; may sleep if @gfp allows it.
  * Return: the object, not zeroed; NULL if there is no memory.
  */
-void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp)
+void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 {
 	struct gom_magazine *mag, *evicted = NULL;
 	struct gom_mcache *c = gom_mcache_enter_slow();
@@ -269,9 +317,10 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp)
 	void *p;
 
 	if (!c)
-		return gom_mcentral_alloc(class, numa_mem_id(), gfp);
-	p = pop_any(c, class);
+		return alloc_past(class, gfp, sample);
+	p = gom_mcache_pop(c, class);
 	if (p) {
+		*sample = count_down(c, class);
 		gom_mcache_leave_slow(c);
 		return p;
 	}
@@ -283,12 +332,12 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp)
 	if (!mag && limit)
 		mag = gom_magazine_new(class, gfp | __GFP_NOWARN);
 	if (!mag)
-		return gom_mcentral_alloc(class, numa_mem_id(), gfp);
+		return alloc_past(class, gfp, sample);
 	mag = gom_mcentral_refill(mag, max(limit, 1U), numa_mem_id(), gfp);
 	if (!mag)
 		return NULL;
 	p = mag->obj[--mag->nr];
-	install(mag, 1);
+	*sample = install(mag);
 	return p;
 }
 
@@ -413,7 +462,7 @@ static void flush_class(unsigned int class)
 }
 
 /* Empty the cache of the CPU we are on, or what it has of one class. */
-static void flush_this_cpu(struct work_struct *work)
+static void flush_this_cpu(void)
 {
 	unsigned int class = READ_ONCE(flush_only), n;
 	struct gom_mcache *c;
@@ -451,6 +500,23 @@ static int flush_dead_cpu(unsigned int cpu)
 	return 0;
 }
 
+static void do_on_this_cpu(struct work_struct *work)
+{
+	READ_ONCE(each_cpu_fn)();
+}
+
+/* Have all online CPUs call @fn, each its own; with CPU hotplug held off, under cpus_lock. */
+static void on_each_online_cpu(void (*fn)(void))
+{
+	int cpu;
+
+	WRITE_ONCE(each_cpu_fn, fn);
+	for_each_online_cpu(cpu)
+		queue_work_on(cpu, cpu_wq, per_cpu_ptr(&cpu_works, cpu));
+	for_each_online_cpu(cpu)
+		flush_work(per_cpu_ptr(&cpu_works, cpu));
+}
+
 /**
  * gom_mcache_flush_all - empty the caches of all CPUs
  *
@@ -467,17 +533,57 @@ GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 /* The same for one class, or all for 0. */
 void gom_mcache_flush_class(unsigned int class)
 {
-	int cpu;
-
-	mutex_lock(&flush_lock);
+	mutex_lock(&cpus_lock);
 	WRITE_ONCE(flush_only, class);
 	cpus_read_lock();
-	for_each_online_cpu(cpu)
-		queue_work_on(cpu, flush_wq, per_cpu_ptr(&flush_works, cpu));
-	for_each_online_cpu(cpu)
-		flush_work(per_cpu_ptr(&flush_works, cpu));
+	on_each_online_cpu(flush_this_cpu);
 	cpus_read_unlock();
-	mutex_unlock(&flush_lock);
+	mutex_unlock(&cpus_lock);
+}
+
+/* === Sampling === */
+
+static void arm_all(struct gom_mcache *c)
+{
+	unsigned int class;
+
+	for_each_gom_class(class)
+		arm(c, class);
+	c->tiny.left = gom_profile_step(1);
+}
+
+static void arm_this_cpu(void)
+{
+	struct gom_mcache *c = gom_mcache_enter_slow();
+
+	if (!c)		/* debug=1: nothing is counted here */
+		return;
+	arm_all(c);
+	gom_mcache_leave_slow(c);
+}
+
+/* The rate of the heap profile has changed: draw all countdowns anew.  May sleep. */
+void gom_mcache_rearm(void)
+{
+	int cpu;
+
+	mutex_lock(&cpus_lock);
+	cpus_read_lock();
+	on_each_online_cpu(arm_this_cpu);
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			arm_all(per_cpu_ptr(&gom_mcache, cpu));
+	cpus_read_unlock();
+	mutex_unlock(&cpus_lock);
+}
+
+/* The same for a class that nobody uses yet. */
+void gom_mcache_arm_class(unsigned int class)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		arm(per_cpu_ptr(&gom_mcache, cpu), class);
 }
 
 /* === Figures === */
@@ -489,11 +595,12 @@ void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig
 	const struct gom_mcache_class *k = class_of(c, class);
 	const struct gom_magazine *spare;
 	unsigned int seq;
-	s64 in;
+	s64 in, left;
 
 	do {
 		seq = raw_read_seqcount_begin(&c->seq);
-		fig->mallocs = READ_ONCE(slot_of(c, class)->mallocs);
+		left = READ_ONCE(slot_of(c, class)->left);
+		fig->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->armed) - max(left, 0LL);
 		fig->held = loaded_nr(c, class);
 		spare = READ_ONCE(k->spare);
 		fig->held += spare ? READ_ONCE(spare->nr) : 0;
@@ -534,8 +641,9 @@ static int init_cpu(int cpu, u8 mode)
 			c->slot[i].limit = gom_classes[i].limit;
 		}
 	}
-	INIT_WORK(per_cpu_ptr(&flush_works, cpu), flush_this_cpu);
+	INIT_WORK(per_cpu_ptr(&cpu_works, cpu), do_on_this_cpu);
 	gom_tiny_init(&c->tiny);
+	arm_all(c);
 	c->mallocing = mode;
 	return 0;
 }
@@ -568,14 +676,14 @@ int gom_mcache_init(u8 mode)
 		if (err)
 			return err;
 	}
-	flush_wq = alloc_workqueue("gomalloc", WQ_MEM_RECLAIM | GOM_WQ_PERCPU, 0);
-	if (!flush_wq)
+	cpu_wq = alloc_workqueue("gomalloc", WQ_MEM_RECLAIM | GOM_WQ_PERCPU, 0);
+	if (!cpu_wq)
 		return -ENOMEM;
 	/* The "prepare" stage goes down last, when the CPU is dead. */
 	cpuhp_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "gomalloc:dead",
 						NULL, flush_dead_cpu);
 	if (cpuhp_state < 0) {
-		destroy_workqueue(flush_wq);
+		destroy_workqueue(cpu_wq);
 		return cpuhp_state;
 	}
 	return 0;
@@ -587,7 +695,7 @@ void gom_mcache_exit(void)
 	int cpu;
 
 	cpuhp_remove_state_nocalls(cpuhp_state);
-	destroy_workqueue(flush_wq);
+	destroy_workqueue(cpu_wq);
 	for_each_possible_cpu(cpu)
 		flush_dead_cpu(cpu);
 }

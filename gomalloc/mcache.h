@@ -42,14 +42,15 @@
  * struct gom_slot - one class in one CPU's cache: all that the fast paths use
  * @top: the object on top of the loaded magazine, or its bottom, which is NULL
  * @end: @top when the magazine is full
- * @mallocs: objects taken from here since load
+ * @left: objects that may be taken until one is sampled (profile.h); below zero if
+ *	that is due
  * @recip: of the class, for gom_class_begins()
  * @limit: of the class; 0 in a slot that holds no objects, so nothing passes
  */
 struct gom_slot {
 	void **top;
 	void **end;
-	u64 mallocs;
+	s64 left;
 	u32 recip;
 	u32 limit;
 } __aligned(GOM_SLOT_BYTES);
@@ -65,6 +66,8 @@ struct gom_slot {
  * @spare: a second one, so that a run of calls around the boundary of a
  *	magazine does not go to mcentral each time
  * @limit: objects a magazine may hold now; 0 until the class is used
+ * @mallocs: objects taken, but for those that the slot's @left has counted
+ * @armed: what its @left began with
  * @in: objects brought in by magazines, less those that left in one
  * @refills: times that a magazine of objects was brought in
  * @flushes: times that one was taken out
@@ -73,6 +76,8 @@ struct gom_mcache_class {
 	struct gom_magazine *mag;
 	struct gom_magazine *spare;
 	unsigned int limit;
+	u64 mallocs;
+	s64 armed;
 	s64 in;
 	u64 refills;
 	u64 flushes;
@@ -204,26 +209,28 @@ static inline void gom_mcache_leave_slow(struct gom_mcache *c)
 	preempt_enable();
 }
 
-/* The object on top, or NULL. */
+/*
+ * The object on top; NULL if there is none, or if a sample is due, which the slow path
+ * sees to.
+ */
 static __always_inline void *gom_slot_pop(struct gom_slot *s)
 {
 	void **top = s->top;
 	void *p = *top;
 
-	if (likely(p)) {
-		s->top = top - 1;
-		s->mallocs++;
-	}
+	if (unlikely(!p) || unlikely(--s->left < 0))
+		return NULL;
+	s->top = top - 1;
 	return p;
 }
 
 /* Pop up to @nr objects; returns how many. */
 static __always_inline size_t gom_slot_pop_many(struct gom_slot *s, size_t nr, void **objs)
 {
+	s64 n = min_t(s64, nr, s->left), i;
 	void **top = s->top, *p;
-	size_t i;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < n; i++) {
 		p = *top;
 		if (!p)
 			break;
@@ -231,7 +238,7 @@ static __always_inline size_t gom_slot_pop_many(struct gom_slot *s, size_t nr, v
 		objs[i] = p;
 	}
 	s->top = top;
-	s->mallocs += i;
+	s->left -= i;
 	return i;
 }
 
@@ -269,7 +276,10 @@ void gom_nolock_init(void);
 void gom_nolock_sync(void);
 int gom_mcache_init(u8 mode);
 void gom_mcache_exit(void);
-void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp);
+void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample);
+void *gom_mcache_pop(struct gom_mcache *c, unsigned int class);
+void gom_mcache_arm_class(unsigned int class);
+void gom_mcache_rearm(void);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class(unsigned int class);

@@ -21,9 +21,11 @@
 #include "mheap.h"
 #include "pagemap.h"
 #include "persistent.h"
+#include "profile.h"
 #include "rcufree.h"
 #include "sbrk.h"
 #include "shrinker.h"
+#include "special.h"
 #include "stats.h"
 
 static bool debug;
@@ -42,6 +44,8 @@ MODULE_PARM_DESC(persistent_chunk_kb, "chunk from which metadata is cut, in KiB,
 #define CHUNK_KB_MIN	64U
 #define CHUNK_KB_MAX	4096U
 
+static bool loaded;		/* parameters that change find everything there */
+
 static bool check_range(const char *name, unsigned int value, unsigned int min, unsigned int max)
 {
 	if (value >= min && value <= max)
@@ -49,6 +53,28 @@ static bool check_range(const char *name, unsigned int value, unsigned int min, 
 	pr_err("%s=%u is out of range: %u to %u\n", name, value, min, max);
 	return false;
 }
+
+static int set_memprofilerate(const char *val, const struct kernel_param *kp)
+{
+	unsigned int rate;
+	int err = kstrtouint(val, 0, &rate);
+
+	if (err)
+		return err;
+	if (!check_range("memprofilerate", rate, 0, GOM_PROFILE_RATE_MAX))
+		return -EINVAL;
+	if (loaded)
+		return gom_profile_set_rate(rate);
+	gom_memprofilerate = rate;
+	return 0;
+}
+
+static const struct kernel_param_ops memprofilerate_ops = {
+	.set = set_memprofilerate,
+	.get = param_get_uint,
+};
+module_param_cb(memprofilerate, &memprofilerate_ops, &gom_memprofilerate, 0600);
+MODULE_PARM_DESC(memprofilerate, "bytes allocated, on average, for each sample of the heap profile; 0: none, 1: every allocation; may be changed at any time (default: 524288)");
 
 static bool valid_parameters(void)
 {
@@ -74,11 +100,16 @@ static int __init gom_init(void)
 	if (err)
 		goto no_mheap;
 	gom_sbrk_init();
+	gom_special_init();
+	gom_profile_init();
 	err = gom_mcache_init((debug ? GOM_MALLOCING_DEBUG : 0) |
 			      (gom_sbrk ? GOM_MALLOCING_SBRK : 0));
 	if (err)
 		goto no_mheap;
 	gom_nolock_init();
+	err = gom_finalizer_init();
+	if (err)
+		goto no_finalizer;
 	err = gom_rcufree_init();
 	if (err)
 		goto no_rcufree;
@@ -86,6 +117,7 @@ static int __init gom_init(void)
 	if (err)
 		goto no_shrinker;
 	gom_debugfs_init();
+	loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
 		GOM_NR_CLASSES - 1, GOM_MAX_SMALL_SIZE, GOM_RUN_MAX_SIZE,
 		gom_sbrk ? ", sbrk: nothing is freed" : debug ? ", debug" : "");
@@ -94,6 +126,8 @@ static int __init gom_init(void)
 no_shrinker:
 	gom_rcufree_exit();
 no_rcufree:
+	gom_finalizer_exit();
+no_finalizer:
 	gom_mcache_exit();
 no_mheap:
 	gom_pagemap_exit();
@@ -103,12 +137,27 @@ no_pagemap:
 	return err;
 }
 
+/* What was freed is freed, and what its finalizers freed as well. */
+static void __exit wait_for_frees(void)
+{
+	struct gom_finalizer_figures before, now;
+
+	gom_finalizer_read(&now);
+	do {
+		before = now;
+		gom_nolock_sync();
+		gom_free_rcu_barrier();
+		gom_finalizer_barrier();
+		gom_finalizer_read(&now);
+	} while (now.run != before.run);
+}
+
 static void __exit gom_exit(void)
 {
 	gom_debugfs_exit();
-	gom_free_rcu_barrier();
+	wait_for_frees();
 	gom_rcufree_exit();
-	gom_nolock_sync();
+	gom_finalizer_exit();
 	gom_shrinker_exit();
 	gom_cache_report_left();
 	gom_mcache_exit();

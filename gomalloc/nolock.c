@@ -23,12 +23,13 @@
 #include <linux/topology.h>
 
 #include "compat.h"
-#include "gomalloc.h"
+#include "malloc.h"
 #include "mcache.h"
 #include "mcentral.h"
 #include "pagemap.h"
 #include "report.h"
 #include "sbrk.h"
+#include "special.h"
 
 static void free_aside(struct irq_work *work);
 
@@ -67,7 +68,7 @@ static void *take_cached(unsigned int slot)
 
 	if (!c)
 		return NULL;
-	p = gom_slot_pop(gom_mcache_slot(c, slot));
+	p = gom_mcache_pop(c, slot >> GOM_SLOT_SHIFT);
 	gom_mcache_leave_slow(c);
 	return p;
 }
@@ -125,19 +126,21 @@ static bool put_cached(unsigned int slot, const void *p, unsigned long caller)
 void gom_free_nolock(const void *p)
 {
 	u32 entry = gom_pagemap_entry(p);
-	unsigned int slot = gom_entry_slot(entry);
+	unsigned int slot = gom_entry_slot(entry), class = gom_class_at(p, slot);
 	struct aside *a;
 
 	if (ZERO_OR_NULL_PTR(p))
 		return;
-	if (!slot || slot >= GOM_CLASS_TINY ||
-	    !gom_class_begins(&gom_classes[slot], gom_entry_offset(entry, p))) {
+	if (!slot || class >= GOM_CLASS_TINY ||
+	    !gom_class_begins(&gom_classes[class], gom_entry_offset(entry, p))) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "free without waiting of %p, not of that kind",
 			   p);
 		return;
 	}
-	if (put_cached(GOM_SLOT_OF(slot), p, _RET_IP_) ||
-	    (may_try_lock() && gom_mcentral_try_free(slot, p, _RET_IP_)))
+	/* What is tied to it is under a lock. */
+	if (!gom_special_maybe(p) &&
+	    (put_cached(GOM_SLOT_OF(class), p, _RET_IP_) ||
+	     (may_try_lock() && gom_mcentral_try_free(class, p, _RET_IP_))))
 		return;
 	preempt_disable();
 	a = this_cpu_ptr(&asides);

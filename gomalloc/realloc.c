@@ -16,7 +16,7 @@
 void *gom_object_at(const void *p, size_t *size)
 {
 	u32 entry = gom_pagemap_entry(p);
-	unsigned int slot = gom_entry_slot(entry);
+	unsigned int slot = gom_entry_slot(entry), class;
 	u32 off = gom_entry_offset(entry, p), i;
 	const struct gom_class *cl;
 	struct gom_span *s;
@@ -32,11 +32,12 @@ void *gom_object_at(const void *p, size_t *size)
 		*size = (size_t)s->npages << PAGE_SHIFT;
 		return (void *)p - off;
 	}
-	if (slot == GOM_CLASS_TINY) {
+	class = gom_class_at(p, slot);
+	if (class == GOM_CLASS_TINY) {
 		*size = gom_tiny_size(p);
 		return *size ? (void *)p : NULL;
 	}
-	cl = gom_class(gom_class_at(p, slot));
+	cl = gom_class(class);
 	i = gom_class_index(cl, off);
 	if (i >= cl->nelems)
 		return NULL;
@@ -67,16 +68,23 @@ EXPORT_SYMBOL_GPL(gom_size);
 
 /* === Changing the size === */
 
-static bool is_of(const void *p, unsigned int slot)
+static bool is_large(const void *p)
 {
-	return gom_entry_slot(gom_pagemap_entry(p)) == slot;
+	return gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_LARGE;
+}
+
+static bool is_tiny(const void *p)
+{
+	unsigned int slot = gom_entry_slot(gom_pagemap_entry(p));
+
+	return gom_class_at(p, slot) == GOM_CLASS_TINY;
 }
 
 static void *resize_in_place(const void *p, size_t new_size, gfp_t gfp)
 {
 	size_t size;
 
-	if (is_of(p, GOM_SLOT_LARGE))
+	if (is_large(p))
 		gom_large_shrink(p, new_size, gfp & GOM_PAGE_GFP);
 	size = gom_size(p);
 	/* The bytes beyond are zero if they are asked for later. */
@@ -116,7 +124,7 @@ void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 	if (new_size <= old)
 		return resize_in_place(p, new_size, gfp);
 	/* A tiny object holds no pointers, however it grows. */
-	q = is_of(p, GOM_CLASS_TINY) ? gom_malloc_noscan(new_size, gfp) :
+	q = is_tiny(p) ? gom_malloc_noscan(new_size, gfp) :
 				       __gom_malloc(new_size, gfp);
 	if (q) {
 		memcpy(q, p, old);

@@ -18,6 +18,8 @@
  * object, so that what is a little too large for a size class is cached as well.
  * Then come the blocks in which tiny objects are combined, cut out of spans like
  * any class.  Slot 0 stands for "not ours", and the last three never hold an object.
+ * The pages of named caches' classes, and of spans in which an object has a special
+ * (special.h), are marked so that who frees one asks the span's record.
  * Pages of the latter kinds and of tiny blocks do not pass the check of the fast
  * path for frees, which sends them elsewhere.
  */
@@ -31,7 +33,7 @@ enum gom_slot_index {
 	GOM_NR_SPAN_CLASSES,			/* what spans are cut into */
 	GOM_SLOT_LARGE = GOM_NR_SPAN_CLASSES,	/* a large object's page */
 	GOM_SLOT_IDLE,				/* a page of a free run */
-	GOM_SLOT_CACHE,				/* a page of a named cache's class */
+	GOM_SLOT_ASK,				/* a page whose span says of what class it is */
 	GOM_NR_SLOTS,
 };
 

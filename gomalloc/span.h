@@ -35,6 +35,7 @@ enum gom_span_state {
  * @supply: which supply of its heap the record is from
  * @zeroed: the pages are known to hold zeroes (IDLE and BUSY)
  * @direct: not from the heap: goes straight back to the page allocator
+ * @specials: of its objects (special.h)
  * @nfree: objects free in the span itself, not counting those in magazines
  * @free: one bit per object, set if it is free in the span
  *
@@ -46,6 +47,7 @@ struct gom_span {
 		struct rcu_head rcu;
 	};
 	void *base;
+	struct gom_special *specials;
 	unsigned int npages;
 	int nid;
 	u8 state;

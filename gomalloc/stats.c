@@ -32,6 +32,8 @@ const char * const gom_stat_names[GOM_NR_STATS] = {
 	[GOM_MHEAP_SYS]		= "mheap_sys",
 	[GOM_PAGEMAP_SYS]	= "pagemap_sys",
 	[GOM_SBRK_SYS]		= "sbrk_sys",
+	[GOM_SPECIAL_SYS]	= "special_sys",
+	[GOM_BUCKHASH_SYS]	= "buckhash_sys",
 };
 
 static atomic_long_t booked[GOM_NR_STATS];

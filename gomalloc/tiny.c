@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "mcache.h"
 #include "pagemap.h"
+#include "profile.h"
 #include "report.h"
 #include "tiny.h"
 
@@ -226,10 +227,21 @@ static void give_block(void *block, unsigned long caller)
 		gom_mcache_free_slow(GOM_CLASS_TINY, block, caller);
 }
 
-/* Go on in a new block, unless another context has opened one with more room meanwhile. */
-void *gom_tiny_alloc_new(size_t size, gfp_t gfp)
+/* One object more; true if it is to be sampled.  Inside the cache. */
+static bool count(struct gom_tiny *t, size_t size)
 {
-	void *block = gom_mcache_alloc_slow(GOM_CLASS_TINY, gfp), *freed;
+	t->mallocs++;
+	t->left -= size;
+	if (t->left >= 0)
+		return false;
+	t->left = gom_profile_step(1);
+	return true;
+}
+
+/* Go on in a new block, unless another context has opened one with more room meanwhile. */
+void *gom_tiny_alloc_new(size_t size, gfp_t gfp, bool *sample)
+{
+	void *block = gom_mcache_alloc_slow(GOM_CLASS_TINY, gfp, sample), *freed;
 	struct gom_mcache *c;
 
 	if (!block)
@@ -240,7 +252,7 @@ void *gom_tiny_alloc_new(size_t size, gfp_t gfp)
 		return NULL;
 	}
 	freed = add_block(&c->tiny, block, size);
-	c->tiny.mallocs++;
+	*sample = count(&c->tiny, size);
 	gom_mcache_leave_slow(c);
 	give_block(freed, _RET_IP_);
 	return block;
@@ -251,12 +263,13 @@ GOM_EXPORT_FOR_TEST(gom_tiny_alloc_new);
  * gom_tiny_alloc_slow - allocate a tiny object that the fast path could not
  * @size: bytes, 1 to GOM_TINY_MAX
  * @gfp: how to get memory
+ * @sample: set to whether the object is to be sampled (profile.h)
  *
  * Context: any but NMI; may sleep if @gfp allows it.
  * Return: the object, zeroed; NULL if there is no memory; ERR_PTR(-EBUSY) if this
  * CPU's cache cannot be used, and so the object not be combined.
  */
-void *gom_tiny_alloc_slow(size_t size, gfp_t gfp)
+void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample)
 {
 	struct gom_mcache *c = gom_mcache_enter_slow();
 	void *p, *block = NULL, *freed = NULL;
@@ -265,14 +278,14 @@ void *gom_tiny_alloc_slow(size_t size, gfp_t gfp)
 		return ERR_PTR(-EBUSY);
 	p = cut_any(&c->tiny, size);
 	if (!p)
-		p = block = gom_slot_pop(&c->slot[GOM_CLASS_TINY]);
+		p = block = gom_mcache_pop(c, GOM_CLASS_TINY);
 	if (block)
 		freed = add_block(&c->tiny, block, size);
 	if (p)
-		c->tiny.mallocs++;
+		*sample = count(&c->tiny, size);
 	gom_mcache_leave_slow(c);
 	give_block(freed, _RET_IP_);
-	return p ?: gom_tiny_alloc_new(size, gfp);
+	return p ?: gom_tiny_alloc_new(size, gfp, sample);
 }
 
 /* === Freeing === */

@@ -75,6 +75,7 @@ struct gom_tiny_open {
  * @cur: the block that objects are cut from
  * @other: the block that is looked at when they do not fit
  * @mallocs: objects cut off
+ * @left: bytes of objects until one is sampled (profile.h)
  * @undone: objects freed that were the last of the current block: their room is used again
  * @frees: other objects freed on this CPU
  * @opened: blocks opened
@@ -84,6 +85,7 @@ struct gom_tiny_open {
 struct gom_tiny {
 	struct gom_tiny_open cur;
 	u64 mallocs;
+	s64 left;
 	u64 undone;
 	u64 frees;
 	u64 opened;
@@ -190,8 +192,8 @@ struct gom_tiny_figures {
 };
 
 bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block);
-void *gom_tiny_alloc_new(size_t size, gfp_t gfp);
-void *gom_tiny_alloc_slow(size_t size, gfp_t gfp);
+void *gom_tiny_alloc_new(size_t size, gfp_t gfp, bool *sample);
+void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample);
 void gom_tiny_free(const void *p, unsigned long caller);
 size_t gom_tiny_size(const void *p);
 unsigned int gom_tiny_close_all(struct gom_mcache *c, void **blocks);

@@ -6,7 +6,6 @@
 #include <linux/mm.h>
 
 #include "../gomalloc/compat.h"
-#include "../gomalloc/fault.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/sizeclass.h"
 #include "suites.h"
@@ -46,35 +45,23 @@ static void a_free_takes_all_sizes(struct kunit *test)
 
 static void none_if_failure_is_injected(struct kunit *test)
 {
-#ifdef CONFIG_FAULT_INJECTION
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
-	struct fault_attr saved = gom_fault;
 	u64 before = live_objects();
 	bool done;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_release_memory();
 	/* Two runs of pages are granted, enough for some objects but not for all. */
-	gom_fault.probability = 100;
-	gom_fault.interval = 1;
-	gom_fault.verbose = 0;
-	atomic_set(&gom_fault.times, -1);
-	atomic_set(&gom_fault.space, 3 * 65536);
+	if (!fail_after(3 * 65536))
+		kunit_skip(test, "this kernel has no fault injection; see none_if_memory_runs_out");
 	done = gom_malloc_bulk(4096, GFP_KERNEL | __GFP_NOWARN, OBJECTS, p);
-	gom_fault.probability = saved.probability;
-	gom_fault.interval = saved.interval;
-	gom_fault.verbose = saved.verbose;
-	atomic_set(&gom_fault.times, atomic_read(&saved.times));
-	atomic_set(&gom_fault.space, 0);
+	fail_no_more();
 
 	KUNIT_EXPECT_FALSE(test, done);
 	if (!gom_sbrk)
 		KUNIT_EXPECT_EQ(test, live_objects(), before);
 	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(4096, GFP_KERNEL, OBJECTS, p));
 	gom_free_bulk(OBJECTS, p);
-#else
-	kunit_skip(test, "this kernel has no fault injection; see none_if_memory_runs_out");
-#endif
 }
 
 /* Ask for more than the machine has, without waiting for any. */

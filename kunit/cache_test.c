@@ -254,7 +254,7 @@ static void a_type_safe_object_stays_one_for_a_grace_period(struct kunit *test)
 	for (i = 0; i < OBJECTS; i++) {
 		KUNIT_EXPECT_EQ(test, READ_ONCE(p[i]->magic), MAGIC);
 		KUNIT_EXPECT_EQ(test, gom_entry_slot(gom_pagemap_entry(p[i])),
-				(unsigned int)GOM_SLOT_CACHE);
+				(unsigned int)GOM_SLOT_ASK);
 	}
 	rcu_read_unlock();
 	gom_memstats_read(&before);
@@ -262,7 +262,7 @@ static void a_type_safe_object_stays_one_for_a_grace_period(struct kunit *test)
 	rcu_barrier();
 	gom_memstats_read(&after);
 	KUNIT_EXPECT_LT(test, after.heap_inuse, before.heap_inuse + 1);
-	KUNIT_EXPECT_NE(test, gom_entry_slot(gom_pagemap_entry(p[0])), (unsigned int)GOM_SLOT_CACHE);
+	KUNIT_EXPECT_NE(test, gom_entry_slot(gom_pagemap_entry(p[0])), (unsigned int)GOM_SLOT_ASK);
 	gom_cache_destroy(c);
 }
 

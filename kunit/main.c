@@ -7,6 +7,8 @@
 #include <linux/module.h>
 
 #include "../gomalloc/compat.h"
+#include "../gomalloc/fault.h"
+#include "../gomalloc/profile.h"
 #include "suites.h"
 
 /* For suites and tests about what sbrk mode does not have. */
@@ -22,7 +24,12 @@ int heap_begin(struct kunit *test)
 	return live_begin(test);
 }
 
-/* For suites whose tests must leave as many live objects as they found. */
+static unsigned int rate_before;
+
+/*
+ * For suites whose tests must leave as many live objects as they found.  A sample of the
+ * heap profile in between would change what some look at: there are none but in its own.
+ */
 int live_begin(struct kunit *test)
 {
 	u64 *before = kunit_kmalloc(test, sizeof(*before), GFP_KERNEL);
@@ -31,7 +38,8 @@ int live_begin(struct kunit *test)
 		return -ENOMEM;
 	*before = live_objects();
 	test->priv = before;
-	return 0;
+	rate_before = gom_memprofilerate;
+	return gom_profile_set_rate(0);
 }
 
 void live_end(struct kunit *test)
@@ -40,10 +48,35 @@ void live_end(struct kunit *test)
 
 	if (!before)	/* skipped before it began */
 		return;
+	gom_profile_set_rate(rate_before);
 	if (gom_sbrk)
 		KUNIT_EXPECT_GE(test, live_objects(), *before);
 	else
 		KUNIT_EXPECT_EQ_MSG(test, live_objects(), *before, "the test lost or freed objects");
+}
+
+/* Let requests for memory fail once @bytes have been granted; false if the kernel cannot. */
+bool fail_after(unsigned int bytes)
+{
+#ifdef CONFIG_FAULT_INJECTION
+	gom_fault.probability = 100;
+	gom_fault.interval = 1;
+	gom_fault.verbose = 0;
+	atomic_set(&gom_fault.times, -1);
+	atomic_set(&gom_fault.space, bytes);
+	return true;
+#else
+	return false;
+#endif
+}
+
+void fail_no_more(void)
+{
+#ifdef CONFIG_FAULT_INJECTION
+	gom_fault.probability = 0;
+	atomic_set(&gom_fault.times, 1);
+	atomic_set(&gom_fault.space, 0);
+#endif
 }
 
 kunit_test_suites(&gomalloc_sizeclass_suite,
@@ -63,6 +96,8 @@ kunit_test_suites(&gomalloc_sizeclass_suite,
 		  &gomalloc_persistent_suite,
 		  &gomalloc_sbrk_suite,
 		  &gomalloc_lifetime_suite,
+		  &gomalloc_finalizer_suite,
+		  &gomalloc_profile_suite,
 		  &gomalloc_stats_suite);
 
 static unsigned int leave;

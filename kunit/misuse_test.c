@@ -57,6 +57,28 @@ do {										\
 	KUNIT_EXPECT_TRUE(test, console_said("[gomalloc_kunit]"));		\
 } while (0)
 
+static void no_finalizer(void *p, void *arg)
+{
+}
+
+static void finalizers_for_what_is_no_object(struct kunit *test)
+{
+	char *p = gom_malloc(100, GFP_KERNEL);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	EXPECT_REPORT(test, GOM_BAD_POINTER, "finalizer for ",
+		      err = gom_set_finalizer(p + 8, no_finalizer, NULL));
+	KUNIT_EXPECT_EQ(test, err, -EINVAL);
+	EXPECT_REPORT(test, GOM_BAD_POINTER, "finalizer for ",
+		      err = gom_set_finalizer(&static_data, no_finalizer, NULL));
+	KUNIT_EXPECT_EQ(test, err, -EINVAL);
+	EXPECT_REPORT(test, GOM_BAD_POINTER, "finalizer for ",
+		      err = gom_set_finalizer(NULL, no_finalizer, NULL));
+	KUNIT_EXPECT_EQ(test, err, -EINVAL);
+	gom_free(p);
+}
+
 static void freeing_what_is_not_ours(struct kunit *test)
 {
 	void *k = kunit_kmalloc(test, 64, GFP_KERNEL);
@@ -263,6 +285,7 @@ static void asking_for_no_persistent_memory(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(finalizers_for_what_is_no_object),
 	KUNIT_CASE(freeing_what_is_not_ours),
 	KUNIT_CASE(freeing_into_the_middle),
 	KUNIT_CASE(freeing_the_unused_end_of_a_span),

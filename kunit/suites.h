@@ -26,6 +26,8 @@ extern struct kunit_suite gomalloc_shrinker_suite;
 extern struct kunit_suite gomalloc_sbrk_suite;
 extern struct kunit_suite gomalloc_persistent_suite;
 extern struct kunit_suite gomalloc_lifetime_suite;
+extern struct kunit_suite gomalloc_finalizer_suite;
+extern struct kunit_suite gomalloc_profile_suite;
 extern struct kunit_suite gomalloc_stats_suite;
 
 /*
@@ -59,5 +61,7 @@ void needs_heap(struct kunit *test);
 int heap_begin(struct kunit *test);
 int live_begin(struct kunit *test);
 void live_end(struct kunit *test);
+bool fail_after(unsigned int bytes);
+void fail_no_more(void);
 
 #endif /* GOM_KUNIT_SUITES_H */

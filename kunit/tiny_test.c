@@ -169,10 +169,11 @@ static void a_new_block_with_less_room_is_closed(struct kunit *test)
 {
 	void *p[5];
 	unsigned int i;
+	bool sample;
 
 	p[0] = noscan(test, 1);				/* A, 15 left */
-	p[1] = gom_tiny_alloc_new(1, GFP_KERNEL);	/* B, 15 left */
-	p[2] = gom_tiny_alloc_new(6, GFP_KERNEL);	/* C, 10 left: closed */
+	p[1] = gom_tiny_alloc_new(1, GFP_KERNEL, &sample);	/* B, 15 left */
+	p[2] = gom_tiny_alloc_new(6, GFP_KERNEL, &sample);	/* C, 10 left: closed */
 	KUNIT_ASSERT_NOT_NULL(test, p[1]);
 	KUNIT_ASSERT_NOT_NULL(test, p[2]);
 	for (i = 3; i < ARRAY_SIZE(p); i++) {

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The heap profile (Go: mprof.go, and profilealloc() in malloc.go of 2015): now and
+ * then an allocation is sampled, one for each memprofilerate bytes on average, and
+ * counted under the stack that asked for it; so is its free.
+ *
+ * Go counts bytes down, and draws the next distance when it comes to zero.  Here
+ * each class of each CPU counts its own objects down (mcache.h), which are all of
+ * the same size, so that nothing has to be subtracted but one.  With R for the rate
+ * an object of s bytes is sampled with probability 1 - exp(-s / R): distances are
+ * drawn from an exponential distribution, in whole objects, and what has no
+ * memory need not be counted over the classes together.  That is also what pprof takes
+ * for granted when it scales samples up to an estimate, which so has no bias.
+ *
+ * Stacks are kept in the kernel's stack depot, once each.  A sample that is live is
+ * a special of its object.
+ *
+ * Context: sampling happens after an allocation, in its context, with no lock held.
+ * The table is used under a lock with interrupts off; buckets stay where they are
+ * as long as the module, so readers take no lock.
+ */
+#include <linux/bitops.h>
+#include <linux/hash.h>
+#include <linux/list.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/rculist.h>
+#include <linux/spinlock.h>
+#include <linux/stackdepot.h>
+#include <linux/stacktrace.h>
+#include <linux/xarray.h>
+
+#include "compat.h"
+#include "fixalloc.h"
+#include "mcache.h"
+#include "profile.h"
+#include "special.h"
+
+#define MAX_DEPTH	32U		/* frames, as in Go */
+#define TABLE_BITS	10
+#define LN2_16		45426U		/* ln(2) in 16 bits after the point */
+
+unsigned int gom_memprofilerate = GOM_PROFILE_RATE;
+GOM_EXPORT_FOR_TEST(gom_memprofilerate);
+
+/**
+ * struct gom_bucket - samples of one size and stack
+ * @node: in the table
+ * @stack: handle of the depot
+ * @size: bytes of an object
+ * @mallocs: samples taken
+ * @frees: of these, freed
+ * @before: @frees when the counters were last reset
+ */
+struct gom_bucket {
+	struct hlist_node node;
+	depot_stack_handle_t stack;
+	size_t size;
+	u64 mallocs;
+	u64 frees;
+	u64 before;
+};
+
+static DEFINE_SPINLOCK(lock);		/* protects what follows, and all buckets */
+static struct hlist_head table[1 << TABLE_BITS];
+static struct gom_fixalloc supply;
+static u64 lost;
+
+/* === When to sample === */
+
+/* -log2(@r / 2^32), 24 bits after the point, for @r not 0: digits by squaring. */
+static u32 minus_log2(u32 r)
+{
+	unsigned int exponent = fls(r) - 1, i;
+	u64 x = (u64)r << (31 - exponent);	/* 1 to 2, with 31 bits after the point */
+	u32 log = exponent << 24;
+
+	for (i = 24; i--;) {
+		x = x * x >> 31;
+		if (x >> 32) {
+			x >>= 1;
+			log |= BIT(i);
+		}
+	}
+	return (32U << 24) - log;
+}
+
+/**
+ * gom_profile_step - how many objects to pass over until the next sample
+ * @size: bytes of an object
+ *
+ * Return: that many; GOM_PROFILE_NEVER if nothing is to be sampled.
+ */
+s64 gom_profile_step(size_t size)
+{
+	u32 rate = READ_ONCE(gom_memprofilerate);
+	u64 ln;
+
+	if (!rate)
+		return GOM_PROFILE_NEVER;
+	if (rate == 1)
+		return 0;
+	ln = (u64)minus_log2(get_random_u32() | 1) * LN2_16 >> 16;
+	return div64_u64(ln * rate >> 24, size);
+}
+GOM_EXPORT_FOR_TEST(gom_profile_step);
+
+/* Is an object of @size, which nobody counts down, to be sampled? */
+bool gom_profile_draw(size_t size)
+{
+	return READ_ONCE(gom_memprofilerate) && !gom_profile_step(size);
+}
+
+/**
+ * gom_profile_set_rate - change memprofilerate
+ * @rate: bytes, 0 for off, 1 for every allocation
+ *
+ * Context: task, may sleep.
+ * Return: 0; -EINVAL if it is too large; -EOPNOTSUPP if the kernel has no stack depot.
+ */
+int gom_profile_set_rate(unsigned int rate)
+{
+	int err;
+
+	if (rate > GOM_PROFILE_RATE_MAX)
+		return -EINVAL;
+	err = rate ? gom_stack_depot_init() : 0;
+	if (err)
+		return err;
+	WRITE_ONCE(gom_memprofilerate, rate);
+	gom_mcache_rearm();
+	return 0;
+}
+GOM_EXPORT_FOR_TEST(gom_profile_set_rate);
+
+/* === Samples === */
+
+/*
+ * The stack that asked for the allocation we are in, without our own part of it; where
+ * the kernel cannot tell (UML without frame pointers), the caller alone.
+ */
+static depot_stack_handle_t save_stack(gfp_t gfp, unsigned long caller)
+{
+	unsigned long entries[MAX_DEPTH + 8];
+	unsigned int n, own = 0;
+
+	n = stack_trace_save(entries, ARRAY_SIZE(entries), 0);
+	/* What takes the trace may be in it, before us. */
+	while (own < n && !within_module(entries[own], THIS_MODULE))
+		own++;
+	while (own < n && within_module(entries[own], THIS_MODULE))
+		own++;
+	if (own == n) {
+		entries[0] = caller;
+		own = 0;
+		n = 1;
+	}
+	return gom_stack_depot_save(entries + own, min(n - own, MAX_DEPTH), gfp);
+}
+
+static struct hlist_head *head_of(depot_stack_handle_t stack, size_t size)
+{
+	return &table[hash_64((u64)stack << 32 ^ size, TABLE_BITS)];
+}
+
+/* Under the lock.  @block may be new memory for buckets. */
+static struct gom_bucket *find_bucket(depot_stack_handle_t stack, size_t size, void *block)
+{
+	struct hlist_head *head = head_of(stack, size);
+	struct gom_bucket *b;
+
+	if (block)
+		gom_fixalloc_carve(&supply, block);
+	hlist_for_each_entry(b, head, node)
+		if (b->stack == stack && b->size == size)
+			return b;
+	b = gom_fixalloc_take(&supply);
+	if (!b)
+		return NULL;
+	*b = (struct gom_bucket) { .stack = stack, .size = size };
+	hlist_add_head_rcu(&b->node, head);
+	return b;
+}
+
+static struct gom_bucket *get_bucket(depot_stack_handle_t stack, size_t size, gfp_t gfp)
+{
+	struct gom_bucket *b;
+	unsigned long flags;
+	void *block;
+
+	spin_lock_irqsave(&lock, flags);
+	b = find_bucket(stack, size, NULL);
+	spin_unlock_irqrestore(&lock, flags);
+	if (b)
+		return b;
+	block = gom_fixalloc_block(&supply, gfp);
+	if (!block)
+		return NULL;
+	spin_lock_irqsave(&lock, flags);
+	b = find_bucket(stack, size, block);
+	spin_unlock_irqrestore(&lock, flags);
+	return b;
+}
+
+static bool add_sample(const void *p, size_t size, gfp_t gfp, unsigned long caller)
+{
+	depot_stack_handle_t stack = save_stack(gfp, caller);
+	struct gom_bucket *b = stack ? get_bucket(stack, size, gfp) : NULL;
+	struct gom_special *sp = b ? gom_special_new(gfp) : NULL;
+	unsigned long flags;
+
+	if (!sp)
+		return false;
+	sp->kind = GOM_SPECIAL_SAMPLE;
+	sp->bucket = b;
+	if (!gom_special_add(p, sp)) {
+		gom_special_delete(sp);
+		return false;
+	}
+	spin_lock_irqsave(&lock, flags);
+	b->mallocs++;
+	spin_unlock_irqrestore(&lock, flags);
+	return true;
+}
+
+/**
+ * gom_profile_malloc - take a sample
+ * @p: the object, which nobody has yet
+ * @size: bytes it stands for
+ * @gfp: as for its allocation; here nothing is waited for
+ * @caller: who asked for it
+ */
+void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller)
+{
+	unsigned long flags;
+
+	if (add_sample(p, size, (gfp & __GFP_HIGH) | GFP_NOWAIT | __GFP_NOWARN, caller))
+		return;
+	spin_lock_irqsave(&lock, flags);
+	lost++;
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+/* An object that was sampled is freed. */
+void gom_profile_free(struct gom_special *sample)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&lock, flags);
+	sample->bucket->frees++;
+	spin_unlock_irqrestore(&lock, flags);
+	gom_special_delete(sample);
+}
+
+/* === Reading === */
+
+#define for_each_bucket(i, b)						\
+	for ((i) = 0; (i) < ARRAY_SIZE(table); (i)++)			\
+		hlist_for_each_entry_rcu(b, &table[i], node, true)
+
+void gom_profile_read(struct gom_profile_figures *fig)
+{
+	struct gom_bucket *b;
+	unsigned int i;
+
+	*fig = (struct gom_profile_figures) { .lost = READ_ONCE(lost) };
+	for_each_bucket(i, b) {
+		fig->samples += READ_ONCE(b->mallocs);
+		fig->freed += READ_ONCE(b->frees);
+	}
+}
+GOM_EXPORT_FOR_TEST(gom_profile_read);
+
+/* What was allocated before counts only as far as it is live. */
+void gom_profile_reset(void)
+{
+	struct gom_bucket *b;
+	unsigned long flags;
+	unsigned int i;
+
+	spin_lock_irqsave(&lock, flags);
+	for_each_bucket(i, b)
+		b->before = b->frees;
+	lost = 0;
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+/* The symbols of all addresses, each once, in the form that google-pprof reads. */
+static void show_symbols(struct seq_file *m)
+{
+	unsigned long *entries;
+	struct gom_bucket *b;
+	unsigned int i, j, n;
+	struct xarray seen;
+
+	xa_init(&seen);
+	seq_puts(m, "--- symbol\nbinary=kernel\n");
+	for_each_bucket(i, b) {
+		n = gom_stack_depot_fetch(b->stack, &entries);
+		for (j = 0; j < n; j++)
+			if (!xa_insert(&seen, entries[j], xa_mk_value(1), GFP_KERNEL))
+				seq_printf(m, "0x%016lx %ps\n", entries[j], (void *)entries[j]);
+	}
+	seq_puts(m, "---\n--- heap\n");
+	xa_destroy(&seen);
+}
+
+static void show_figures(struct seq_file *m, u64 mallocs, u64 frees, u64 alloc, u64 freed)
+{
+	seq_printf(m, "%llu: %llu [%llu: %llu] @", mallocs - frees, alloc - freed, mallocs, alloc);
+}
+
+static void show_header(struct seq_file *m)
+{
+	u64 mallocs = 0, frees = 0, alloc = 0, freed = 0;
+	struct gom_bucket *b;
+	unsigned int i;
+
+	for_each_bucket(i, b) {
+		mallocs += b->mallocs - b->before;
+		frees += b->frees - b->before;
+		alloc += (b->mallocs - b->before) * b->size;
+		freed += (b->frees - b->before) * b->size;
+	}
+	seq_puts(m, "heap profile: ");
+	show_figures(m, mallocs, frees, alloc, freed);
+	/* Twice the rate, as Go has it, and as pprof expects. */
+	seq_printf(m, " heap/%u\n", 2 * READ_ONCE(gom_memprofilerate));
+}
+
+static void show_bucket(struct seq_file *m, const struct gom_bucket *b)
+{
+	u64 mallocs = b->mallocs - b->before, frees = b->frees - b->before;
+	unsigned long *entries;
+	unsigned int i, n;
+
+	if (!mallocs)
+		return;
+	show_figures(m, mallocs, frees, mallocs * b->size, frees * b->size);
+	n = gom_stack_depot_fetch(b->stack, &entries);
+	for (i = 0; i < n; i++)
+		seq_printf(m, " 0x%016lx", entries[i]);
+	seq_putc(m, '\n');
+}
+
+/* The profile as text, for debugfs heap. */
+int gom_profile_show(struct seq_file *m)
+{
+	struct gom_bucket *b;
+	unsigned int i;
+
+	show_symbols(m);
+	show_header(m);
+	for_each_bucket(i, b)
+		show_bucket(m, b);
+	return 0;
+}
+GOM_EXPORT_FOR_TEST(gom_profile_show);
+
+/* Before anything is allocated. */
+int gom_profile_init(void)
+{
+	gom_fixalloc_init(&supply, sizeof(struct gom_bucket), GOM_BUCKHASH_SYS);
+	if (!gom_memprofilerate)
+		return 0;
+	if (gom_stack_depot_init()) {
+		pr_notice("gomalloc: no heap profile: the kernel has no stack depot\n");
+		gom_memprofilerate = 0;
+	}
+	return 0;
+}

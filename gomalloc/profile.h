@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The heap profile: which allocations are sampled, and what is known of them. */
+#ifndef GOM_PROFILE_H
+#define GOM_PROFILE_H
+
+#include <linux/limits.h>
+#include <linux/seq_file.h>
+#include <linux/types.h>
+
+struct gom_special;
+
+#define GOM_PROFILE_RATE	(512U << 10)	/* bytes; Go's default */
+#define GOM_PROFILE_RATE_MAX	(1U << 30)
+#define GOM_PROFILE_NEVER	(S64_MAX / 2)	/* a countdown that does not end */
+
+extern unsigned int gom_memprofilerate;
+
+/**
+ * struct gom_profile_figures - sums over all samples since load
+ * @samples: taken
+ * @freed: of these, freed since
+ * @lost: not taken for want of memory
+ */
+struct gom_profile_figures {
+	u64 samples;
+	u64 freed;
+	u64 lost;
+};
+
+s64 gom_profile_step(size_t size);
+bool gom_profile_draw(size_t size);
+void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller);
+void gom_profile_free(struct gom_special *sample);
+void gom_profile_read(struct gom_profile_figures *fig);
+int gom_profile_show(struct seq_file *m);
+int gom_profile_set_rate(unsigned int rate);
+int gom_profile_init(void);
+void gom_profile_reset(void);
+
+#endif /* GOM_PROFILE_H */

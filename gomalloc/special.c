@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Specials: the records, the lists, and the end of an object that has some.  See special.h. */
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include <linux/spinlock.h>
+
+#include "cacheclass.h"
+#include "compat.h"
+#include "fixalloc.h"
+#include "malloc.h"
+#include "mheap.h"
+#include "pagemap.h"
+#include "profile.h"
+#include "report.h"
+#include "special.h"
+
+#define LOCK_BITS	6
+
+u8 gom_special_near[GOM_SPECIAL_NEAR];
+GOM_EXPORT_FOR_TEST(gom_special_near);
+
+static spinlock_t locks[1 << LOCK_BITS];	/* of the lists, by span */
+static DEFINE_SPINLOCK(supply_lock);		/* protects supply */
+static struct gom_fixalloc supply;
+static DEFINE_SPINLOCK(near_lock);		/* who writes the table */
+
+void gom_special_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << LOCK_BITS; i++)	/* on UP a lock has no size */
+		spin_lock_init(&locks[i]);
+	gom_fixalloc_init(&supply, sizeof(struct gom_special), GOM_SPECIAL_SYS);
+	gom_special_near[0] = U8_MAX;		/* NULL's; what is full stays full */
+}
+
+/* === Records === */
+
+static struct gom_special *take(void *block)
+{
+	struct gom_special *sp;
+	unsigned long flags;
+
+	spin_lock_irqsave(&supply_lock, flags);
+	if (block)
+		gom_fixalloc_carve(&supply, block);
+	sp = gom_fixalloc_take(&supply);
+	spin_unlock_irqrestore(&supply_lock, flags);
+	return sp;
+}
+
+/* A record for the caller to fill in; NULL if there is no memory. */
+struct gom_special *gom_special_new(gfp_t gfp)
+{
+	struct gom_special *sp = take(NULL);
+	void *block;
+
+	if (sp)
+		return sp;
+	block = gom_fixalloc_block(&supply, gfp);
+	return block ? take(block) : NULL;
+}
+
+void gom_special_delete(struct gom_special *sp)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&supply_lock, flags);
+	gom_fixalloc_give(&supply, sp);
+	spin_unlock_irqrestore(&supply_lock, flags);
+}
+
+/* === What frees look at === */
+
+static spinlock_t *lock_of(const struct gom_span *s)
+{
+	return &locks[hash_ptr(s, LOCK_BITS)];
+}
+
+static struct gom_span *find_span(const void *p, u32 *off)
+{
+	u32 entry = gom_pagemap_entry(p);
+
+	*off = gom_entry_offset(entry, p);
+	return gom_pagemap_span_of(p, *off);
+}
+
+/* One special more, or less, in the page at @p.  A full entry can not be counted down. */
+static void note_near(const void *p, int by)
+{
+	u8 *n = &gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR];
+	unsigned long flags;
+
+	spin_lock_irqsave(&near_lock, flags);
+	if (*n != U8_MAX)
+		WRITE_ONCE(*n, *n + by);
+	spin_unlock_irqrestore(&near_lock, flags);
+}
+
+/*
+ * The first special of @s comes, or the last goes: its pages are marked.  Others who
+ * free objects of @s meanwhile see one mark or the other, and both are right for them.
+ */
+static void mark(const struct gom_span *s, bool ask)
+{
+	if (s->state == GOM_SPAN_SMALL)
+		gom_pagemap_mark(s, GOM_SLOT_OF(ask ? GOM_SLOT_ASK : gom_class_slot(s->class)));
+}
+
+static void count_in_class(const struct gom_span *s, int by)
+{
+	if (s->state == GOM_SPAN_SMALL && s->class >= GOM_NR_SPAN_CLASSES)
+		atomic_add(by, &gom_cache_class(s->class)->specials);
+}
+
+/* === Lists, under the lock === */
+
+/* Where a special of @offset and @kind is linked, or would be. */
+static struct gom_special **place(struct gom_span *s, u32 offset, unsigned int kind)
+{
+	struct gom_special **at = &s->specials;
+
+	while (*at && ((*at)->offset < offset ||
+		       ((*at)->offset == offset && (*at)->kind < kind)))
+		at = &(*at)->next;
+	return at;
+}
+
+static struct gom_special *find(struct gom_span *s, u32 offset, unsigned int kind)
+{
+	struct gom_special *sp = *place(s, offset, kind);
+
+	return sp && sp->offset == offset && sp->kind == kind ? sp : NULL;
+}
+
+static void link_special(struct gom_span *s, struct gom_special *sp)
+{
+	struct gom_special **at = place(s, sp->offset, sp->kind);
+
+	if (!s->specials)
+		mark(s, true);
+	sp->next = *at;
+	WRITE_ONCE(*at, sp);
+	count_in_class(s, 1);
+	note_near(s->base + sp->offset, 1);
+}
+
+static void unlink_special(struct gom_span *s, struct gom_special *sp)
+{
+	WRITE_ONCE(*place(s, sp->offset, sp->kind), sp->next);
+	note_near(s->base + sp->offset, -1);
+	count_in_class(s, -1);
+	if (!s->specials)
+		mark(s, false);
+}
+
+/* === The interface === */
+
+/**
+ * gom_special_add - tie a special to an object
+ * @p: the object, owned by the caller
+ * @sp: the special, its kind and what belongs to that filled in
+ *
+ * Return: false if the object has one of that kind.
+ */
+bool gom_special_add(const void *p, struct gom_special *sp)
+{
+	struct gom_span *s = find_span(p, &sp->offset);
+	unsigned long flags;
+	bool added;
+
+	spin_lock_irqsave(lock_of(s), flags);
+	added = !find(s, sp->offset, sp->kind);
+	if (added)
+		link_special(s, sp);
+	spin_unlock_irqrestore(lock_of(s), flags);
+	return added;
+}
+
+/**
+ * gom_special_remove - untie a special
+ * @p: the object, owned by the caller
+ * @kind: which
+ *
+ * Return: the special, the caller's now; NULL if there is none.
+ */
+struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind)
+{
+	struct gom_special *sp;
+	unsigned long flags;
+	struct gom_span *s;
+	u32 off;
+
+	s = find_span(p, &off);
+	spin_lock_irqsave(lock_of(s), flags);
+	sp = find(s, off, kind);
+	if (sp)
+		unlink_special(s, sp);
+	spin_unlock_irqrestore(lock_of(s), flags);
+	return sp;
+}
+
+/**
+ * gom_special_end - an object is being freed
+ * @p: the object
+ * @caller: who frees it
+ *
+ * If it has a finalizer that is what becomes of it for now; the object waits.  If not,
+ * and if it was sampled, its free is counted.
+ *
+ * Return: whether the object is not to be freed now, or was freed before.
+ */
+bool gom_special_end(const void *p, unsigned long caller)
+{
+	struct gom_special *fin, *sample = NULL;
+	unsigned long flags;
+	struct gom_span *s;
+	bool twice;
+	u32 off;
+
+	s = find_span(p, &off);
+	if (!READ_ONCE(s->specials))
+		return false;
+	spin_lock_irqsave(lock_of(s), flags);
+	twice = find(s, off, GOM_SPECIAL_QUEUED);
+	fin = twice ? NULL : find(s, off, GOM_SPECIAL_FINALIZER);
+	if (fin) {
+		/* Kinds are in this order for this: it stays where it is. */
+		fin->kind = GOM_SPECIAL_QUEUED;
+	} else if (!twice) {
+		sample = find(s, off, GOM_SPECIAL_SAMPLE);
+		if (sample)
+			unlink_special(s, sample);
+	}
+	spin_unlock_irqrestore(lock_of(s), flags);
+	if (twice)
+		gom_report(GOM_BAD_FREE_TWICE, caller,
+			   "object %p was freed twice, the finalizer is to run", p);
+	if (fin)
+		gom_finalizer_queue(fin);
+	if (sample)
+		gom_profile_free(sample);
+	return twice || fin;
+}
+
+/* Show all specials of @s, which has some, to @visit, under the lock. */
+void gom_special_visit(const struct gom_span *s,
+		       void (*visit)(const struct gom_special *sp, void *arg), void *arg)
+{
+	const struct gom_special *sp;
+	unsigned long flags;
+
+	spin_lock_irqsave(lock_of(s), flags);
+	for (sp = s->specials; sp; sp = sp->next)
+		visit(sp, arg);
+	spin_unlock_irqrestore(lock_of(s), flags);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Specials: records tied to one object, which are found when it is freed (Go: Special
+ * in mheap.go): its finalizer, or that it was sampled for the heap profile.
+ *
+ * How a free learns of them
+ * -------------------------
+ * Nobody else is to pay for them.  gom_free() has the word of the page map in its
+ * hand: the pages of a span that has a special are marked GOM_SLOT_ASK, which is no
+ * class, so that frees of its objects, and no others, take the slow path.  Frees that
+ * look nothing up, sized ones and those to a named cache, look into a table of bytes
+ * by the page's number, which is not zero if a page of that number, or one that
+ * shares the entry, has an object with a special.  NULL has an entry that is never
+ * zero, so that this one test also takes the place of that for NULL.
+ *
+ * Who may be in here: the list of a span is used under a lock chosen by the span's
+ * record, taken with interrupts off, with no other lock held but, inside it, for a
+ * few instructions, the lock of the supply and of the table.  Any context but NMI.
+ * Only the owner of an object adds specials to it or frees it, so a list is never
+ * gone while somebody uses it: the object keeps its span.
+ */
+#ifndef GOM_SPECIAL_H
+#define GOM_SPECIAL_H
+
+#include <linux/compiler.h>
+#include <linux/llist.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/types.h>
+
+struct gom_span;
+
+#define GOM_SPECIAL_NEAR	16384U		/* entries: 64 MiB without two in one */
+
+extern u8 gom_special_near[GOM_SPECIAL_NEAR];
+
+/* What a special is; one object has at most one of each kind. */
+enum gom_special_kind {
+	GOM_SPECIAL_FINALIZER,	/* to be run when the object is freed */
+	GOM_SPECIAL_QUEUED,	/* the object was freed, its finalizer not yet run */
+	GOM_SPECIAL_SAMPLE,	/* of the heap profile */
+};
+
+struct gom_bucket;
+
+/**
+ * struct gom_special - a record tied to an object
+ * @next: of the same span, in the order of @offset, then @kind
+ * @offset: of the object in its span, in bytes
+ * @kind: enum gom_special_kind
+ * @fn: the finalizer
+ * @arg: for it
+ * @p: the object
+ * @node: in the queue of finalizers to run
+ * @bucket: where the sample is counted
+ * @size: bytes it stands for
+ */
+struct gom_special {
+	struct gom_special *next;
+	u32 offset;
+	u8 kind;
+	union {
+		struct {
+			void (*fn)(void *p, void *arg);
+			void *arg;
+			void *p;
+			struct llist_node node;
+		};
+		struct {
+			struct gom_bucket *bucket;
+			size_t size;
+		};
+	};
+};
+
+/* May @p, which may be NULL, have a special?  If not, it has none and is not NULL. */
+static __always_inline bool gom_special_maybe(const void *p)
+{
+	const u8 *near = gom_special_near;	/* for UBSAN, which would check the index */
+
+	return unlikely(READ_ONCE(near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR]));
+}
+
+void gom_special_init(void);
+struct gom_special *gom_special_new(gfp_t gfp);
+void gom_special_delete(struct gom_special *sp);
+bool gom_special_add(const void *p, struct gom_special *sp);
+struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind);
+bool gom_special_end(const void *p, unsigned long caller);
+void gom_special_visit(const struct gom_span *s,
+		       void (*visit)(const struct gom_special *sp, void *arg), void *arg);
+
+int gom_finalizer_init(void);
+void gom_finalizer_exit(void);
+void gom_finalizer_queue(struct gom_special *sp);
+void gom_finalizer_show(struct seq_file *m);
+
+/**
+ * struct gom_finalizer_figures - finalizers
+ * @set: armed, waiting for their object to be freed
+ * @queued: of objects that were freed, waiting to run
+ * @run: run since load
+ */
+struct gom_finalizer_figures {
+	unsigned long set;
+	unsigned long queued;
+	unsigned long run;
+};
+
+void gom_finalizer_read(struct gom_finalizer_figures *fig);
+
+#endif /* GOM_SPECIAL_H */

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The heap profile: who is sampled, how often, and what is said of it. */
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+
+#include "../gomalloc/compat.h"
+#include "../gomalloc/gomalloc.h"
+#include "../gomalloc/profile.h"
+#include "suites.h"
+
+#define TEXT	(256U << 10)
+#define MANY	400U
+
+static void *many[MANY];
+
+/* The profile's text from its header on; kunit frees it. */
+static char *read_profile(struct kunit *test)
+{
+	struct seq_file m = { .size = TEXT };
+	char *heap;
+
+	m.buf = kunit_kzalloc(test, TEXT, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	KUNIT_ASSERT_EQ(test, gom_profile_show(&m), 0);
+	KUNIT_ASSERT_LT(test, m.count, m.size);
+	m.buf[m.count] = 0;
+	heap = strstr(m.buf, "--- heap\n");
+	KUNIT_ASSERT_NOT_NULL(test, heap);
+	return heap + strlen("--- heap\n");
+}
+
+struct totals {
+	u64 live;
+	u64 live_bytes;
+	u64 mallocs;
+	u64 bytes;
+	unsigned int rate;
+};
+
+static void read_totals(struct kunit *test, struct totals *t)
+{
+	int n = sscanf(read_profile(test), "heap profile: %llu: %llu [%llu: %llu] @ heap/%u",
+		       &t->live, &t->live_bytes, &t->mallocs, &t->bytes, &t->rate);
+
+	KUNIT_ASSERT_EQ(test, n, 5);
+	t->rate /= 2;
+}
+
+/* === How often === */
+
+/*
+ * Distances have the expectation that the rate promises, and half of them are below
+ * the median of an exponential distribution, ln 2 of it.
+ */
+static void distances_are_exponential(struct kunit *test)
+{
+	const unsigned int rate = 1U << 16, size = 64, n = TIMES(100000, 20000);
+	unsigned int i, below = 0;
+	u64 sum = 0;
+	s64 step;
+
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(rate), 0);
+	for (i = 0; i < n; i++) {
+		step = gom_profile_step(size);
+		sum += step;
+		below += step < rate / size * 6931 / 10000;
+	}
+	/* Half an object is lost to whole numbers; five sigma are 1.6% (debug: 3.5%). */
+	KUNIT_EXPECT_GT(test, sum / n, rate / size * TIMES(97ULL, 95ULL) / 100);
+	KUNIT_EXPECT_LT(test, sum / n, rate / size * TIMES(103ULL, 105ULL) / 100);
+	KUNIT_EXPECT_GT(test, below, n / 2 - n / 40);
+	KUNIT_EXPECT_LT(test, below, n / 2 + n / 40);
+}
+
+/* Allocate and free @n objects of @size; half of them at the end of a magazine. */
+static void churn(struct kunit *test, size_t size, unsigned int n)
+{
+	void *p[16];
+	unsigned int i, j;
+
+	for (i = 0; i < n; i += ARRAY_SIZE(p)) {
+		for (j = 0; j < ARRAY_SIZE(p); j++)
+			p[j] = size <= GOM_TINY_MAX ? gom_malloc_noscan(size, GFP_KERNEL) :
+						      gom_malloc(size, GFP_KERNEL);
+		gom_free_bulk(ARRAY_SIZE(p), p);
+	}
+}
+
+/*
+ * Over a known mix of sizes each is estimated as what it is: for an object much
+ * smaller than the rate that is the rate's bytes for each sample.
+ */
+static void the_estimate_has_no_bias(struct kunit *test)
+{
+	static const size_t sizes[] = { 3, 6, 8, 48, 256, 1000 };
+	const unsigned int rate = TIMES(1024, 64);
+	struct totals before, after;
+	u64 bytes, is, sigma;
+	unsigned int i, n;
+
+	for (i = 0; i < TIMES(ARRAY_SIZE(sizes), 4); i++) {
+		n = TIMES(6000000, 12000) / sizes[i] / 16 * 16;
+		KUNIT_ASSERT_EQ(test, gom_profile_set_rate(sizes[i] > 100 ? 16 * rate : rate), 0);
+		read_totals(test, &before);
+		churn(test, sizes[i], n);
+		read_totals(test, &after);
+		KUNIT_EXPECT_EQ(test, after.live, before.live);
+		bytes = (u64)n * (sizes[i] == 1000 ? 1024 : sizes[i]);
+		is = (after.mallocs - before.mallocs) * after.rate;
+		/* Of n samples: the square root of n, five times; and s/2R for large objects. */
+		sigma = int_sqrt64(bytes / after.rate) * after.rate;
+		KUNIT_EXPECT_GT_MSG(test, is + 5 * sigma, bytes - bytes / 30, "%zu bytes", sizes[i]);
+		KUNIT_EXPECT_LT_MSG(test, is, bytes + 5 * sigma, "%zu bytes", sizes[i]);
+	}
+}
+
+static void every_allocation_is_a_sample(struct kunit *test)
+{
+	static const size_t sizes[] = { 1, 5, 8, 96, 4000, 40000, 300000 };
+	struct totals before, with, after;
+	void *p[ARRAY_SIZE(sizes)][10];
+	unsigned int i, j;
+
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	read_totals(test, &before);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (j = 0; j < 10; j++) {
+			p[i][j] = gom_malloc_noscan(sizes[i], GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, p[i][j]);
+		}
+	}
+	read_totals(test, &with);
+	KUNIT_EXPECT_EQ(test, with.rate, 1U);
+	KUNIT_EXPECT_EQ(test, with.live - before.live, 10ULL * ARRAY_SIZE(sizes));
+	KUNIT_EXPECT_EQ(test, with.mallocs - before.mallocs, 10ULL * ARRAY_SIZE(sizes));
+	KUNIT_EXPECT_GE(test, with.live_bytes - before.live_bytes, 10ULL * 344110);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (j = 0; j < 10; j++)
+			j % 2 ? gom_free(p[i][j]) : gom_free_sized(p[i][j], sizes[i]);
+	read_totals(test, &after);
+	KUNIT_EXPECT_EQ(test, after.live, before.live);
+	KUNIT_EXPECT_EQ(test, after.live_bytes, before.live_bytes);
+	KUNIT_EXPECT_EQ(test, after.mallocs, with.mallocs);
+}
+
+static void objects_of_caches_are_sampled(struct kunit *test)
+{
+	struct gom_cache *cache = gom_cache_create("gom_profile", 200, 0, GOM_NO_MERGE, NULL);
+	struct totals before, with, after;
+	void *p[50];
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	read_totals(test, &before);
+	KUNIT_ASSERT_TRUE(test, gom_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(p), p));
+	read_totals(test, &with);
+	KUNIT_EXPECT_EQ(test, with.live - before.live, (u64)ARRAY_SIZE(p));
+	gom_cache_free_bulk(cache, 40, p);
+	gom_free_bulk(10, p + 40);
+	read_totals(test, &after);
+	KUNIT_EXPECT_EQ(test, after.live, before.live);
+	gom_cache_destroy(cache);
+}
+
+static void nothing_is_sampled_when_off(struct kunit *test)
+{
+	struct gom_profile_figures before, after;
+
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(0), 0);
+	gom_profile_read(&before);
+	churn(test, 64, TIMES(16000, 800));
+	churn(test, 4, TIMES(16000, 800));
+	gom_free(gom_malloc(300000, GFP_KERNEL));
+	gom_profile_read(&after);
+	KUNIT_EXPECT_EQ(test, after.samples, before.samples);
+	KUNIT_EXPECT_EQ(test, gom_profile_set_rate(GOM_PROFILE_RATE_MAX + 1), -EINVAL);
+}
+
+/* === Who === */
+
+static noinline void *ask_in_here(struct kunit *test)
+{
+	void *p = gom_malloc(3000, GFP_KERNEL);
+
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	return p;
+}
+
+/* The caller's function is the first frame, and has its name in the symbols. */
+static void the_caller_is_named(struct kunit *test)
+{
+	char *text, line[40], *at;
+	unsigned long first;
+	void *p;
+	int n;
+
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	p = ask_in_here(test);
+	text = read_profile(test);
+	at = strstr(text, "1: 3072 [1: 3072] @ 0x");
+	KUNIT_ASSERT_NOT_NULL(test, at);
+	n = sscanf(at, "1: 3072 [1: 3072] @ 0x%lx", &first);
+	KUNIT_ASSERT_EQ(test, n, 1);
+	snprintf(line, sizeof(line), "%ps", (void *)first);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(line, "ask_in_here"));
+	gom_free(p);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(read_profile(test), "0: 0 [1: 3072] @ 0x"));
+}
+
+static void no_memory_for_a_sample(struct kunit *test)
+{
+	struct gom_profile_figures before, after;
+	void **p = many;
+	unsigned int i;
+
+	if (!fail_after(0))
+		kunit_skip(test, "this kernel has no fault injection");
+	fail_no_more();
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(64, GFP_KERNEL, MANY, p));
+	gom_free_bulk(MANY, p);
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	gom_profile_read(&before);
+	fail_after(0);
+	for (i = 0; i < MANY; i++)
+		p[i] = gom_malloc(64, GFP_KERNEL);
+	fail_no_more();
+	gom_profile_read(&after);
+	KUNIT_EXPECT_GT(test, after.lost, before.lost);
+	gom_free_bulk(MANY, p);
+}
+
+static int profile_begin(struct kunit *test)
+{
+	needs_heap(test);
+	if (gom_profile_set_rate(1))
+		kunit_skip(test, "this kernel has no stack depot");
+	return live_begin(test);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(distances_are_exponential),
+	KUNIT_CASE(the_estimate_has_no_bias),
+	KUNIT_CASE(every_allocation_is_a_sample),
+	KUNIT_CASE(objects_of_caches_are_sampled),
+	KUNIT_CASE(nothing_is_sampled_when_off),
+	KUNIT_CASE(the_caller_is_named),
+	KUNIT_CASE(no_memory_for_a_sample),
+	{}
+};
+
+struct kunit_suite gomalloc_profile_suite = {
+	.name = "gomalloc_profile",
+	.init = profile_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};
