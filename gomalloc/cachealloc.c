@@ -37,6 +37,7 @@ static void *prepare_slow(struct gom_cache *cache, void *p, gfp_t gfp, bool samp
 			  unsigned long caller)
 {
 	prepare_cached(cache, p, gfp);
+	gom_note_malloc(caller, p, cache->size, cache->class, gom_class(cache->class)->size, gfp);
 	if (unlikely(sample))
 		gom_profile_malloc(p, gom_class(cache->class)->size, gfp, caller);
 	return p;

@@ -15,6 +15,7 @@
 #include <linux/uaccess.h>
 
 #include "cache.h"
+#include "check.h"
 #include "compat.h"
 #include "debugfs.h"
 #include "fault.h"
@@ -76,6 +77,7 @@ int gom_debugfs_memstats(struct seq_file *m)
 	for (i = 0; i < GOM_NR_STATS; i++)
 		show_value(m, gom_stat_names[i], ms.stat[i]);
 	show_value(m, "persistent", gom_persistent_bytes());
+	show_value(m, "mallocing", gom_mcache_inside());
 	show_value(m, "finalizers_set", fin.set);
 	show_value(m, "finalizers_queued", fin.queued);
 	show_value(m, "finalizers_run", fin.run);
@@ -335,7 +337,9 @@ DEFINE_SHOW_ATTRIBUTE(persistent);
 
 static int control_show(struct seq_file *m, void *v)
 {
-	seq_puts(m, "flush    empty the per-CPU caches and the depots into the heap\n"
+	seq_puts(m, "check    hold all structures against each other; EUCLEAN, and lines in the\n"
+		    "         kernel log, if something is wrong\n"
+		    "flush    empty the per-CPU caches and the depots into the heap\n"
 		    "release  flush, then give idle pages back to the system\n");
 	return 0;
 }
@@ -348,6 +352,7 @@ static int control_open(struct inode *inode, struct file *file)
 static ssize_t control_write(struct file *file, const char __user *ubuf, size_t len, loff_t *pos)
 {
 	char word[16] = "";
+	int wrong;
 
 	if (len >= sizeof(word))
 		return -EINVAL;
@@ -358,6 +363,10 @@ static ssize_t control_write(struct file *file, const char __user *ubuf, size_t 
 		gom_mcentral_drain();
 	} else if (sysfs_streq(word, "release")) {
 		gom_release_memory();
+	} else if (sysfs_streq(word, "check")) {
+		wrong = gom_check();
+		if (wrong)
+			return wrong < 0 ? wrong : -EUCLEAN;
 	} else {
 		return -EINVAL;
 	}

@@ -12,6 +12,7 @@
 #include "large.h"
 #include "mheap.h"
 #include "report.h"
+#include "trace.h"
 
 /* The alignment that a caller of kmalloc(@size) relies on, in pages. */
 static unsigned int natural_align(size_t size)
@@ -63,6 +64,7 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 		memset(s->base, 0, (size_t)s->npages << PAGE_SHIFT);
 	s->state = GOM_SPAN_LARGE;
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_LARGE));
+	trace_gom_span_alloc(0, s->base, s->npages, s->nid);
 	return s->base;
 }
 

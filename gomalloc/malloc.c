@@ -41,6 +41,7 @@
 #include "report.h"
 #include "sbrk.h"
 #include "special.h"
+#include "trace.h"
 
 /* Flags with which an object cannot be handed out as it comes. */
 #define SPECIAL_GFP	(__GFP_ZERO | GOM_ZONE_GFP)
@@ -75,6 +76,8 @@ static void *alloc_large(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	void *p = gom_large_alloc(size, gfp & (GOM_PAGE_GFP | __GFP_ZERO | __GFP_DMA), nid, caller);
 
 	kmemleak_alloc(p, PAGE_ALIGN(size), 1, gfp);
+	if (p)
+		gom_note_malloc(caller, p, size, 0, PAGE_ALIGN(size), gfp);
 	if (p && gom_profile_draw(PAGE_ALIGN(size)))
 		gom_profile_malloc(p, PAGE_ALIGN(size), gfp, caller);
 	return p;
@@ -91,8 +94,13 @@ static gfp_t check_zone(gfp_t gfp, unsigned long caller)
 
 static void *sbrk_alloc(size_t size, gfp_t gfp, unsigned long caller)
 {
+	void *p;
+
 	gfp = check_zone(gfp, caller) & (GOM_PAGE_GFP | __GFP_DMA);
-	return gom_sbrk_alloc(size, 0, gfp, caller);
+	p = gom_sbrk_alloc(size, 0, gfp, caller);
+	if (p)
+		gom_note_malloc(caller, p, size, 0, size, gfp);
+	return p;
 }
 
 /* A tiny object that did not go straight through. */
@@ -109,6 +117,8 @@ static noinline void *tiny_slow(size_t size, gfp_t gfp, unsigned long caller)
 		return __gom_malloc(size, gfp | __GFP_ZERO);
 	kmemleak_alloc(p, size, 1, gfp);
 	kmemleak_no_scan(p);
+	if (p)
+		gom_note_malloc(caller, p, size, GOM_CLASS_TINY, size, gfp);
 	if (p && sample)
 		gom_profile_malloc(p, size, gfp, caller);
 	return p;
@@ -134,10 +144,11 @@ static void *prepare(void *p, unsigned int class, gfp_t gfp)
 	return p;
 }
 
-static void *prepare_slow(void *p, unsigned int class, gfp_t gfp, bool sample,
+static void *prepare_slow(void *p, size_t size, unsigned int class, gfp_t gfp, bool sample,
 			  unsigned long caller)
 {
 	prepare(p, class, gfp);
+	gom_note_malloc(caller, p, size, class, gom_classes[class].size, gfp);
 	if (unlikely(sample))
 		gom_profile_malloc(p, gom_classes[class].size, gfp, caller);
 	return p;
@@ -170,7 +181,7 @@ void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long ca
 	if (!class)
 		return alloc_large(size, gfp, numa_mem_id(), caller);
 	p = gom_mcache_alloc_slow(class, gfp & GOM_PAGE_GFP, &sample);
-	return p ? prepare_slow(p, class, gfp, sample, caller) : NULL;
+	return p ? prepare_slow(p, size, class, gfp, sample, caller) : NULL;
 }
 
 /* Can @p not be handed out as it comes? */
@@ -296,7 +307,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 	if (!class)
 		return alloc_large(size, gfp, node, _RET_IP_);
 	p = gom_take_on_node(class, gfp & GOM_PAGE_GFP, node, &sample);
-	return p ? prepare_slow(p, class, gfp, sample, _RET_IP_) : NULL;
+	return p ? prepare_slow(p, size, class, gfp, sample, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_malloc_node);
 
@@ -342,6 +353,7 @@ void gom_free_slow(const void *p, unsigned long caller)
 
 	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
 		return;
+	trace_gom_free(caller, p, class);
 	if (!slot) {
 		gom_report(GOM_BAD_FREE_FOREIGN, caller, "free of %p, which is not gomalloc's", p);
 	} else if (slot == GOM_SLOT_IDLE) {

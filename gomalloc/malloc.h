@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "gomalloc.h"
 #include "pagemap.h"
+#include "trace.h"
 
 /* Flags that matter to where memory comes from; the rest is ours to heed. */
 #define GOM_PAGE_GFP	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS |	\
@@ -39,6 +40,14 @@ static inline unsigned int gom_class_at(const void *p, unsigned int slot)
 		return slot < GOM_NR_SPAN_CLASSES ? slot : 0;
 	s = gom_pagemap_span(p);
 	return s && s->class < gom_class_end() ? s->class : 0;
+}
+
+/* Tell who listens that @p was allocated, @space bytes for @size that were asked for. */
+static __always_inline void gom_note_malloc(unsigned long caller, const void *p, size_t size,
+					    unsigned int class, size_t space, gfp_t gfp)
+{
+	if (trace_gom_malloc_enabled())
+		trace_gom_malloc(caller, p, size, class, space, gfp, gom_pagemap_nid(p));
 }
 
 void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller);

@@ -54,14 +54,14 @@ static int cpuhp_state;
 
 /* === Magazines in and out; inside the cache === */
 
-static struct gom_slot *slot_of(const struct gom_mcache *c, unsigned int class)
+struct gom_slot *gom_mcache_slot_of(const struct gom_mcache *c, unsigned int class)
 {
 	if (likely(class < GOM_NR_SPAN_CLASSES))
 		return (struct gom_slot *)&c->slot[class];
 	return &per_cpu_ptr(gom_cache_class(class)->cpu, c->cpu)->slot;
 }
 
-static struct gom_mcache_class *class_of(const struct gom_mcache *c, unsigned int class)
+struct gom_mcache_class *gom_mcache_class_of(const struct gom_mcache *c, unsigned int class)
 {
 	if (likely(class < GOM_NR_SPAN_CLASSES))
 		return &c->class[class];
@@ -70,15 +70,15 @@ static struct gom_mcache_class *class_of(const struct gom_mcache *c, unsigned in
 
 static unsigned int loaded_nr(const struct gom_mcache *c, unsigned int class)
 {
-	const struct gom_magazine *mag = class_of(c, class)->mag;
+	const struct gom_magazine *mag = gom_mcache_class_of(c, class)->mag;
 
-	return mag ? READ_ONCE(slot_of(c, class)->top) - &mag->bottom : 0;
+	return mag ? READ_ONCE(gom_mcache_slot_of(c, class)->top) - &mag->bottom : 0;
 }
 
 static void load(struct gom_mcache *c, unsigned int class, struct gom_magazine *mag)
 {
-	struct gom_slot *s = slot_of(c, class);
-	struct gom_mcache_class *k = class_of(c, class);
+	struct gom_slot *s = gom_mcache_slot_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	unsigned int limit = max_t(unsigned int, k->limit, mag->nr);
 
 	k->mag = mag;
@@ -89,8 +89,8 @@ static void load(struct gom_mcache *c, unsigned int class, struct gom_magazine *
 /* The loaded magazine leaves its slot; NULL if there was none. */
 static struct gom_magazine *unload(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_slot *s = slot_of(c, class);
-	struct gom_mcache_class *k = class_of(c, class);
+	struct gom_slot *s = gom_mcache_slot_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_magazine *mag = k->mag;
 
 	if (!mag)
@@ -104,7 +104,7 @@ static struct gom_magazine *unload(struct gom_mcache *c, unsigned int class)
 
 static void swap_spare(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_mcache_class *k = class_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_magazine *spare = k->spare;
 
 	k->spare = unload(c, class);
@@ -124,7 +124,7 @@ static void account(struct gom_mcache_class *k, int nr)
 /* Take both magazines of @class out, on to @list; its room is free again. */
 static void evict(struct gom_mcache *c, unsigned int class, struct gom_magazine **list)
 {
-	struct gom_mcache_class *k = class_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_magazine *mags[2] = { unload(c, class), k->spare };
 	unsigned int i;
 
@@ -156,8 +156,8 @@ static void keep_all(struct gom_magazine *list)
 /* Draw how many objects @class may give until one is sampled (profile.h). */
 static void arm(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_mcache_class *k = class_of(c, class);
-	struct gom_slot *s = slot_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
+	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
 	k->mallocs += k->armed - max(s->left, 0LL);
 	/* Not a block of tiny objects, which are counted themselves (tiny.c). */
@@ -169,14 +169,14 @@ static void arm(struct gom_mcache *c, unsigned int class)
 /* One object is allocated past the fast path: is it to be sampled? */
 static bool count_down(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_slot *s = slot_of(c, class);
+	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
 	if (s->left <= 0) {
 		arm(c, class);
 		return true;
 	}
 	s->left--;
-	class_of(c, class)->armed--;
+	gom_mcache_class_of(c, class)->armed--;
 	return false;
 }
 
@@ -185,7 +185,7 @@ static bool count_down(struct gom_mcache *c, unsigned int class)
 static unsigned int next_limit(const struct gom_mcache *c, unsigned int class)
 {
 	const struct gom_class *cl = gom_class(class);
-	unsigned int limit = class_of(c, class)->limit;
+	unsigned int limit = gom_mcache_class_of(c, class)->limit;
 
 	if (!limit)
 		limit = clamp(FIRST_BYTES / cl->size, 1U, FIRST_MAX);
@@ -207,7 +207,7 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 		return false;
 	for (i = 0; i < end && n < EVICT_MAX && c->bytes + more > most; i++) {
 		c->clock = c->clock + 1 < end ? c->clock + 1 : 1;
-		if (c->clock == class || !class_of(c, c->clock)->limit)
+		if (c->clock == class || !gom_mcache_class_of(c, c->clock)->limit)
 			continue;
 		evict(c, c->clock, evicted);
 		n++;
@@ -219,7 +219,7 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 				struct gom_magazine **evicted)
 {
-	struct gom_mcache_class *k = class_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	unsigned int limit = next_limit(c, class);
 	size_t more = 2UL * (limit - k->limit) * gom_class(class)->size;
 
@@ -227,7 +227,7 @@ static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 		c->bytes += more;
 		k->limit = limit;
 		if (k->mag)
-			slot_of(c, class)->end = &k->mag->bottom +
+			gom_mcache_slot_of(c, class)->end = &k->mag->bottom +
 				max(limit, loaded_nr(c, class));
 	}
 	return k->limit;
@@ -238,8 +238,8 @@ static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 /* An object from what the cache has, whether or not it is time for a sample; inside it. */
 void *gom_mcache_pop(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_mcache_class *k = class_of(c, class);
-	struct gom_slot *s = slot_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
+	struct gom_slot *s = gom_mcache_slot_of(c, class);
 	void *p = *s->top;
 
 	if (!p && k->spare && k->spare->nr) {
@@ -272,7 +272,7 @@ static bool install(struct gom_magazine *mag)
 		gom_mcentral_keep(mag);
 		return false;
 	}
-	k = class_of(c, class);
+	k = gom_mcache_class_of(c, class);
 	account(k, mag->nr + 1);
 	k->mallocs++;
 	sample = count_down(c, class);
@@ -347,8 +347,8 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 static bool push_any(struct gom_mcache *c, unsigned int class, const void *p,
 		     struct gom_magazine **evicted)
 {
-	struct gom_mcache_class *k = class_of(c, class);
-	struct gom_slot *s = slot_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
+	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
 	if (gom_slot_push(s, p))
 		return true;
@@ -371,7 +371,7 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 	bool done = false;
 
 	if (!WARN_ON_ONCE(!c)) {
-		if (!class_of(c, class)->mag) {
+		if (!gom_mcache_class_of(c, class)->mag) {
 			load(c, class, empty);
 			empty = NULL;
 		}
@@ -388,7 +388,7 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 /* Make a place for a magazine; returns a full one that had to leave, or NULL. */
 static struct gom_magazine *retire(struct gom_mcache *c, unsigned int class)
 {
-	struct gom_mcache_class *k = class_of(c, class);
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_magazine *out = k->spare;
 
 	k->spare = unload(c, class);
@@ -415,7 +415,7 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 		gom_mcentral_free(class, p, caller);
 		return;
 	}
-	if (*slot_of(c, class)->top == p) {
+	if (*gom_mcache_slot_of(c, class)->top == p) {
 		gom_mcache_leave_slow(c);
 		gom_report(GOM_BAD_FREE_TWICE, caller, "object %p was freed twice", p);
 		return;
@@ -426,7 +426,7 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 		return;
 	}
 	mag = retire(c, class);
-	limit = class_of(c, class)->limit ?: raise_limit(c, class, &evicted);
+	limit = gom_mcache_class_of(c, class)->limit ?: raise_limit(c, class, &evicted);
 	gom_mcache_leave_slow(c);
 	keep_all(evicted);
 
@@ -586,20 +586,63 @@ void gom_mcache_arm_class(unsigned int class)
 		arm(per_cpu_ptr(&gom_mcache, cpu), class);
 }
 
+/* === Modes === */
+
+static u8 modes;		/* bits of @mallocing that stay as long as the module */
+static int hooks;		/* who wants each call to take the slow path now */
+
+static void hook(struct gom_mcache *c)
+{
+	if (hooks || modes & GOM_MALLOCING_HOOKED)
+		c->mallocing |= GOM_MALLOCING_HOOKED;
+	else
+		c->mallocing &= ~GOM_MALLOCING_HOOKED;
+}
+
+/* Whoever interrupts us here leaves the flag as it is. */
+static void hook_this_cpu(void)
+{
+	preempt_disable();
+	hook(this_cpu_ptr(&gom_mcache));
+	preempt_enable();
+}
+
+/**
+ * gom_mcache_hook - have every call take the slow path, or no longer
+ * @by: 1, or -1 for an end to one of those
+ *
+ * Context: task, may sleep.
+ */
+void gom_mcache_hook(int by)
+{
+	int cpu;
+
+	mutex_lock(&cpus_lock);
+	hooks += by;
+	cpus_read_lock();
+	on_each_online_cpu(hook_this_cpu);
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			hook(per_cpu_ptr(&gom_mcache, cpu));
+	cpus_read_unlock();
+	mutex_unlock(&cpus_lock);
+}
+GOM_EXPORT_FOR_TEST(gom_mcache_hook);
+
 /* === Figures === */
 
 /* Figures of one class of the possible CPU @cpu, exact if that CPU is idle. */
 void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig)
 {
 	const struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
-	const struct gom_mcache_class *k = class_of(c, class);
+	const struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	const struct gom_magazine *spare;
 	unsigned int seq;
 	s64 in, left;
 
 	do {
 		seq = raw_read_seqcount_begin(&c->seq);
-		left = READ_ONCE(slot_of(c, class)->left);
+		left = READ_ONCE(gom_mcache_slot_of(c, class)->left);
 		fig->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->armed) - max(left, 0LL);
 		fig->held = loaded_nr(c, class);
 		spare = READ_ONCE(k->spare);
@@ -619,6 +662,18 @@ size_t gom_mcache_bytes(int cpu)
 	return READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->bytes);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_bytes);
+
+/* Calls, on all CPUs, that came while their CPU was inside, and went past the cache. */
+unsigned long gom_mcache_inside(void)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->inside);
+	return sum;
+}
+GOM_EXPORT_FOR_TEST(gom_mcache_inside);
 
 /* === Beginning and end === */
 
@@ -671,6 +726,7 @@ int gom_mcache_init(u8 mode)
 	/* Each object must be told to kmemleak, each freed one may have to be cleared. */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || want_init_on_free())
 		mode |= GOM_MALLOCING_HOOKED;
+	modes = mode;
 	for_each_possible_cpu(cpu) {
 		err = init_cpu(cpu, mode);
 		if (err)

@@ -87,6 +87,7 @@ struct gom_mcache_class {
  * struct gom_mcache - the cache of one CPU
  * @mallocing: see above
  * @clock: the class to look at first when room is needed
+ * @inside: calls that found their CPU inside (Go: mallocing)
  * @crowded: how often there was no room for a class that wanted some
  * @cpu: whose it is
  * @seq: odd while magazines change hands: for readers on other CPUs
@@ -102,6 +103,7 @@ struct gom_mcache {
 	seqcount_t seq;
 	unsigned int bytes;
 	int cpu;
+	unsigned long inside;
 	struct gom_mcache_class *class;
 	struct gom_tiny tiny;
 	struct gom_slot slot[GOM_NR_SLOTS];
@@ -192,6 +194,8 @@ static inline struct gom_mcache *gom_mcache_enter_slow(void)
 	preempt_disable();
 	c = this_cpu_ptr(&gom_mcache);
 	if (c->mallocing & (GOM_MALLOCING | GOM_MALLOCING_DEBUG)) {
+		if (c->mallocing & GOM_MALLOCING)
+			this_cpu_inc(gom_mcache.inside);
 		preempt_enable();
 		return NULL;
 	}
@@ -280,11 +284,15 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample);
 void *gom_mcache_pop(struct gom_mcache *c, unsigned int class);
 void gom_mcache_arm_class(unsigned int class);
 void gom_mcache_rearm(void);
+void gom_mcache_hook(int by);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class(unsigned int class);
 struct gom_cache_cpu __percpu *gom_mcache_new_class(void);
+struct gom_slot *gom_mcache_slot_of(const struct gom_mcache *c, unsigned int class);
+struct gom_mcache_class *gom_mcache_class_of(const struct gom_mcache *c, unsigned int class);
 void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig);
 size_t gom_mcache_bytes(int cpu);
+unsigned long gom_mcache_inside(void);
 
 #endif /* GOM_MCACHE_H */

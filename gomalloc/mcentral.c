@@ -27,6 +27,7 @@
 #include "mheap.h"
 #include "persistent.h"
 #include "report.h"
+#include "trace.h"
 
 #define DEPOT_BYTES	(256U << 10)	/* of objects, per class and node */
 #define DEPOT_MIN	2U
@@ -373,10 +374,12 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 	if (!full) {
 		fill_from_new_spans(mag, want, nid, gfp);
 		if (mag->nr)
-			return mag;
+			swap(full, mag);
 	}
 	if (mag)
 		gom_magazine_delete(mag);
+	if (full)
+		trace_gom_refill(class, full->nr, nid);
 	return full;
 }
 
@@ -392,6 +395,8 @@ void gom_mcentral_keep(struct gom_magazine *mag)
 	unsigned long flags;
 	bool kept = false;
 
+	if (mag->nr)
+		trace_gom_flush(mag->class, mag->nr, nid);
 	if (mag->nr && local) {
 		spin_lock_irqsave(&c->lock, flags);
 		kept = push_mag(c, &c->full, &c->nr_full, mag);
@@ -418,6 +423,7 @@ struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
 	struct gom_magazine *empty = NULL;
 	unsigned long flags;
 
+	trace_gom_flush(mag->class, mag->nr, nid);
 	if (all_local(mag, nid) && READ_ONCE(c->nr_full) < c->max_full) {
 		if (!READ_ONCE(c->empty))
 			empty = gom_magazine_new(mag->class, GFP_NOWAIT | __GFP_NOWARN);

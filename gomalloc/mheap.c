@@ -20,8 +20,10 @@
 #include "mheap.h"
 #include "persistent.h"
 #include "stats.h"
+#include "trace.h"
 
 struct gom_mheap **gom_mheaps __read_mostly;
+GOM_EXPORT_FOR_TEST(gom_mheaps);
 
 static int init_node(int nid)
 {
@@ -347,6 +349,7 @@ static int grow(unsigned int npages, int nid, gfp_t gfp)
 		free_pages_singly(page_address(page), 1U << order);
 		return -ENOMEM;
 	}
+	trace_gom_heap_grow(0, s->base, s->npages, s->nid);
 	s->zeroed = want_init_on_alloc(0);
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	h = gom_mheaps[s->nid];
@@ -446,6 +449,7 @@ static void return_pages(struct gom_mheap *h, void *start, unsigned int npages)
 {
 	unsigned long flags;
 
+	trace_gom_heap_release(0, start, npages, h->nid);
 	gom_pagemap_unmark(start, npages);
 	free_pages_singly(start, npages);
 	spin_lock_irqsave(&h->lock, flags);
@@ -465,6 +469,7 @@ void gom_mheap_free(struct gom_span *s)
 	struct gom_mheap *h = gom_mheaps[s->nid];
 	unsigned long flags;
 
+	trace_gom_span_free(s->class, s->base, s->npages, s->nid);
 	s->zeroed = 0;
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
@@ -502,18 +507,23 @@ bool gom_mheap_free_large(const void *p)
 {
 	struct gom_mheap *h = gom_mheaps[gom_known_node(gom_pagemap_nid(p))];
 	bool found, kept = false;
+	unsigned int npages = 0;
 	struct gom_span *s;
 	unsigned long flags;
 
 	spin_lock_irqsave(&h->lock, flags);
 	s = gom_pagemap_span(p);
 	found = s && s->state == GOM_SPAN_LARGE && s->base == p;
-	if (found)
+	if (found) {
+		npages = s->npages;
 		kept = retire_large(h, s);
+	}
 	spin_unlock_irqrestore(&h->lock, flags);
+	if (found)
+		trace_gom_span_free(0, p, npages, h->nid);
 	if (!found || kept)
 		return found;
-	return_pages(h, s->base, s->npages);
+	return_pages(h, s->base, npages);
 	spin_lock_irqsave(&h->lock, flags);
 	gom_span_give_record(h->records, s);
 	spin_unlock_irqrestore(&h->lock, flags);

@@ -24,6 +24,7 @@
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 
+#include "check.h"
 #include "compat.h"
 #include "persistent.h"
 #include "report.h"
@@ -362,20 +363,52 @@ void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat)
 }
 EXPORT_SYMBOL_GPL(gom_persistent_alloc);
 
-/*
- * Figures of the possible CPU @cpu, of the global bump for -1, of the direct
- * blocks for -2.  Not exact while somebody allocates.
- */
-void gom_persistent_info(int cpu, struct gom_persistent_info *info)
+/* Those of the possible CPU @cpu, of the global bump for -1, of the direct blocks for -2. */
+struct gom_persistent_info *gom_persistent_info_of(int cpu)
 {
 	if (cpu == -2)
-		*info = direct_info;
-	else if (cpu == -1)
-		*info = global_bump.info;
-	else
-		*info = per_cpu(cpu_bump, cpu).info;
+		return &direct_info;
+	return cpu == -1 ? &global_bump.info : &per_cpu(cpu_bump, cpu).info;
+}
+GOM_EXPORT_FOR_TEST(gom_persistent_info_of);
+
+/* A copy of them; not exact while somebody allocates. */
+void gom_persistent_info(int cpu, struct gom_persistent_info *info)
+{
+	*info = *gom_persistent_info_of(cpu);
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_info);
+
+static void check_bump(const struct bump *b, int cpu)
+{
+	u64 bytes = b->info.chunks * sizeof(struct chunk);
+	unsigned int i;
+
+	for (i = 0; i < MAX_ASKERS; i++)
+		bytes += b->account[i].bytes;
+	if (b->info.used + b->info.wasted + (b->end - b->pos) != b->info.bytes)
+		gom_wrong("chunks of cpu %d: %llu bytes are not %llu used, %llu wasted and %ld left",
+			  cpu, b->info.bytes, b->info.used, b->info.wasted, (long)(b->end - b->pos));
+	if (bytes != b->info.used)
+		gom_wrong("chunks of cpu %d: %llu bytes used, %llu on account", cpu, b->info.used,
+			  bytes);
+}
+
+/* For the consistency check: chunks, what was cut off them, and the figures. */
+void gom_persistent_check(void)
+{
+	const struct chunk *chunk;
+	u64 bytes = 0;
+	int cpu;
+
+	check_bump(&global_bump, -1);
+	for_each_possible_cpu(cpu)
+		check_bump(&per_cpu(cpu_bump, cpu), cpu);
+	llist_for_each_entry(chunk, all_chunks.first, node)
+		bytes += chunk->bytes;
+	if (bytes != gom_persistent_bytes())
+		gom_wrong("all chunks: %llu bytes, %llu counted", bytes, gom_persistent_bytes());
+}
 
 /* Bytes taken from the page allocator. */
 u64 gom_persistent_bytes(void)

@@ -50,6 +50,8 @@ bool gom_persistent_read_asker(unsigned int nr, struct gom_persistent_asker *who
 void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *sum);
 u64 gom_persistent_bytes(void);
 void gom_persistent_set_busy(bool busy);
+struct gom_persistent_info *gom_persistent_info_of(int cpu);
+void gom_persistent_check(void);
 void gom_persistent_info(int cpu, struct gom_persistent_info *info);
 void gom_persistent_free_all(void);
 

@@ -287,6 +287,15 @@ void gom_profile_reset(void)
 	spin_unlock_irqrestore(&lock, flags);
 }
 
+/*
+ * An address as the profile has it: pprof (of gperftools) passes over those of the upper
+ * half of the address space, so the highest bit is left out.
+ */
+static unsigned long shown(unsigned long addr)
+{
+	return addr & LONG_MAX;
+}
+
 /* The symbols of all addresses, each once, in the form that google-pprof reads. */
 static void show_symbols(struct seq_file *m)
 {
@@ -301,9 +310,10 @@ static void show_symbols(struct seq_file *m)
 		n = gom_stack_depot_fetch(b->stack, &entries);
 		for (j = 0; j < n; j++)
 			if (!xa_insert(&seen, entries[j], xa_mk_value(1), GFP_KERNEL))
-				seq_printf(m, "0x%016lx %ps\n", entries[j], (void *)entries[j]);
+				seq_printf(m, "0x%016lx %ps\n", shown(entries[j]),
+					   (void *)entries[j]);
 	}
-	seq_puts(m, "---\n--- heap\n");
+	seq_puts(m, "---\n");
 	xa_destroy(&seen);
 }
 
@@ -326,8 +336,8 @@ static void show_header(struct seq_file *m)
 	}
 	seq_puts(m, "heap profile: ");
 	show_figures(m, mallocs, frees, alloc, freed);
-	/* Twice the rate, as Go has it, and as pprof expects. */
-	seq_printf(m, " heap/%u\n", 2 * READ_ONCE(gom_memprofilerate));
+	/* "v2" is what samples are drawn as: with "heap" pprof scales otherwise, or fails. */
+	seq_printf(m, " heap_v2/%u\n", READ_ONCE(gom_memprofilerate));
 }
 
 static void show_bucket(struct seq_file *m, const struct gom_bucket *b)
@@ -341,7 +351,7 @@ static void show_bucket(struct seq_file *m, const struct gom_bucket *b)
 	show_figures(m, mallocs, frees, mallocs * b->size, frees * b->size);
 	n = gom_stack_depot_fetch(b->stack, &entries);
 	for (i = 0; i < n; i++)
-		seq_printf(m, " 0x%016lx", entries[i]);
+		seq_printf(m, " 0x%016lx", shown(entries[i]));
 	seq_putc(m, '\n');
 }
 

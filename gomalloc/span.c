@@ -23,6 +23,7 @@
 #include "pagemap.h"
 #include "span.h"
 #include "tiny.h"
+#include "trace.h"
 
 /* === Records: under the lock of the heap that owns the supplies === */
 
@@ -114,6 +115,7 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	construct(s, class);
 	gom_pagemap_mark(s, GOM_SLOT_OF(gom_class_slot(class)));
 	s->state = GOM_SPAN_SMALL;
+	trace_gom_span_alloc(class, s->base, s->npages, s->nid);
 	return s;
 }
 

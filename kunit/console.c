@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Listening to the kernel log as a console of its own: lines of gomalloc's are
- * counted, and the last one is kept.  (The tracepoint that the tests of KFENCE
+ * counted, and kept as far as there is room.  (The tracepoint that the tests of KFENCE
  * use is not there for modules before 6.2.)
  */
 #include <linux/console.h>
@@ -12,14 +12,17 @@
 
 /* Written with the console lock held, read after it was taken: all is said then. */
 static unsigned int lines;
-static char last[256];
+static char said[4096];
 
 static void listen(struct console *con, const char *text, unsigned int len)
 {
+	size_t at;
+
 	if (!strnstr(text, "gomalloc: ", len))
 		return;
 	lines++;
-	strscpy(last, text, min_t(size_t, len + 1, sizeof(last)));
+	at = strlen(said);
+	strscpy(said + at, text, min_t(size_t, len + 1, sizeof(said) - at));
 }
 
 static struct console listener = {
@@ -46,7 +49,7 @@ void console_clear(void)
 	console_unlock();	/* flushes what is still to be said */
 	console_lock();
 	lines = 0;
-	last[0] = '\0';
+	said[0] = '\0';
 	console_unlock();
 }
 
@@ -58,15 +61,15 @@ unsigned int console_lines(void)
 	return READ_ONCE(lines);
 }
 
-/* Did the last line have @words in it? */
+/* Did a line since console_clear() have @words in it? */
 bool console_said(const char *words)
 {
-	bool said;
+	bool found;
 
 	console_lock();
 	console_unlock();
 	console_lock();
-	said = strstr(last, words);
+	found = strstr(said, words);
 	console_unlock();
-	return said;
+	return found;
 }

@@ -44,6 +44,7 @@ static void allocate_inside(struct irq_work *work)
 static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
 {
 	unsigned int class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
+	unsigned long inside_before = gom_mcache_inside();
 	struct gom_mcache_figures cpu_before, cpu_after;
 	struct gom_class_figures before, after;
 	struct inside in = { };
@@ -74,6 +75,8 @@ static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
 	migrate_enable();
 
 	KUNIT_EXPECT_TRUE(test, in.in_hardirq);
+	/* Two allocations and a free, and all of them noticed. */
+	KUNIT_EXPECT_EQ(test, gom_mcache_inside() - inside_before, 3UL);
 	KUNIT_EXPECT_NOT_NULL(test, in.p);
 	KUNIT_EXPECT_TRUE(test, in.intact);
 	KUNIT_EXPECT_EQ(test, cpu_after.mallocs, cpu_before.mallocs);

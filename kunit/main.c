@@ -6,6 +6,7 @@
  */
 #include <linux/module.h>
 
+#include "../gomalloc/check.h"
 #include "../gomalloc/compat.h"
 #include "../gomalloc/fault.h"
 #include "../gomalloc/profile.h"
@@ -49,6 +50,7 @@ void live_end(struct kunit *test)
 	if (!before)	/* skipped before it began */
 		return;
 	gom_profile_set_rate(rate_before);
+	KUNIT_EXPECT_EQ_MSG(test, gom_check(), 0, "something is wrong now, see above");
 	if (gom_sbrk)
 		KUNIT_EXPECT_GE(test, live_objects(), *before);
 	else
@@ -98,6 +100,8 @@ kunit_test_suites(&gomalloc_sizeclass_suite,
 		  &gomalloc_lifetime_suite,
 		  &gomalloc_finalizer_suite,
 		  &gomalloc_profile_suite,
+		  &gomalloc_trace_suite,
+		  &gomalloc_check_suite,
 		  &gomalloc_stats_suite);
 
 static unsigned int leave;

@@ -28,6 +28,8 @@ extern struct kunit_suite gomalloc_persistent_suite;
 extern struct kunit_suite gomalloc_lifetime_suite;
 extern struct kunit_suite gomalloc_finalizer_suite;
 extern struct kunit_suite gomalloc_profile_suite;
+extern struct kunit_suite gomalloc_trace_suite;
+extern struct kunit_suite gomalloc_check_suite;
 extern struct kunit_suite gomalloc_stats_suite;
 
 /*

@@ -10,7 +10,7 @@ packages="
 	gcc make flex bison bc libelf-dev libssl-dev xz-utils
 	sparse
 	busybox-static qemu-system-x86
-	iso-codes gnuplot-nox
+	iso-codes gnuplot-nox google-perftools
 	debootstrap debian-archive-keyring
 "
 

@@ -22,13 +22,18 @@ insmod gomalloc_bench.ko workload=smoke seconds=5 &
 hammer=$!
 
 reads=0
+checks=0
 while kill -0 $hammer 2> /dev/null; do
 	for file in $(find $files -type f -perm -400); do
 		cat $file > /dev/null || exit
 		reads=$((reads + 1))
 	done
+	# All structures hold against each other, also while everything is on its way.
+	echo check > $files/control || exit
+	checks=$((checks + 1))
 done
 wait $hammer || exit
+echo check > $files/control || exit
 
 # Tiny objects were among them; all are free, so once it is flushed no block is held.
 echo flush > $files/control || exit
@@ -61,5 +66,5 @@ if ! dmesg | grep "gomalloc: sbrk: .* go back"; then
 	echo "rmmod gomalloc did not say what sbrk mode gave back"
 	exit 1
 fi
-echo "$(nproc) CPUs hammered for 5 s, $reads reads of debugfs files meanwhile"
+echo "$(nproc) CPUs hammered for 5 s, $reads reads of debugfs files and $checks checks of all structures meanwhile"
 [ $reads -gt 0 ]

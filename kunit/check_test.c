@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The consistency check: each structure is broken in turn, and named. */
+#include <linux/mm.h>
+#include <linux/percpu.h>
+
+#include "../gomalloc/check.h"
+#include "../gomalloc/compat.h"
+#include "../gomalloc/gomalloc.h"
+#include "../gomalloc/mcache.h"
+#include "../gomalloc/mcentral.h"
+#include "../gomalloc/mheap.h"
+#include "../gomalloc/persistent.h"
+#include "../gomalloc/special.h"
+#include "console.h"
+#include "suites.h"
+
+/* A size with several pages in a span, and a mask that does not fill its words. */
+#define SIZE	1408U
+#define OBJECTS	100U
+
+static void *objects[OBJECTS];
+static unsigned int class;
+
+/* With @broken done, the check finds something and says @words; with @mended, nothing. */
+#define EXPECT_NAMED(test, words, broken, mended)				\
+do {										\
+	int __wrong;								\
+										\
+	console_clear();							\
+	broken;									\
+	__wrong = gom_check();							\
+	mended;									\
+	KUNIT_EXPECT_GT_MSG(test, __wrong, 0, "%s", words);			\
+	KUNIT_EXPECT_TRUE_MSG(test, console_said("gomalloc: check: "), "%s", words);	\
+	KUNIT_EXPECT_TRUE_MSG(test, console_said(words), "%s", words);		\
+	KUNIT_EXPECT_EQ_MSG(test, gom_check(), 0, "after %s", words);		\
+} while (0)
+
+static u32 *word_of(const void *p)
+{
+	unsigned long off = (unsigned long)p - gom_pagemap.base;
+	struct gom_region *r = gom_pagemap.directory[off >> GOM_REGION_SHIFT];
+
+	return &r->entry[(off >> PAGE_SHIFT) % GOM_REGION_PAGES];
+}
+
+/* A span of the class that has free objects and others. */
+static struct gom_span *partial_span(struct kunit *test)
+{
+	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
+
+	KUNIT_ASSERT_FALSE(test, list_empty(&c->spans));
+	return list_first_entry(&c->spans, struct gom_span, list);
+}
+
+static void the_page_map(struct kunit *test)
+{
+	struct gom_span *s = gom_pagemap_span(objects[0]);
+	u32 *word = word_of(s->base + PAGE_SIZE), saved = *word;
+	void *page = s->base;
+	u32 *first = word_of(page), first_saved = *first;
+
+	EXPECT_NAMED(test, "its word is", *word ^= 2 * PAGE_SIZE, *word = saved);
+	EXPECT_NAMED(test, "its word is", *word = GOM_SLOT_OF(GOM_SLOT_IDLE), *word = saved);
+	EXPECT_NAMED(test, "is not ours, but has a record", *first = 0, *first = first_saved);
+}
+
+static void spans_and_masks(struct kunit *test)
+{
+	struct gom_span *s = partial_span(test);
+	const struct gom_class *cl = &gom_classes[class];
+	unsigned int bit = __ffs(s->free[0] ?: 1);
+	struct gom_mcentral *c = gom_mcentral_of(class, s->nid);
+	void *base = s->base;
+
+	EXPECT_NAMED(test, "in its mask", s->nfree++, s->nfree--);
+	if (s->free[0])
+		EXPECT_NAMED(test, "in its mask", __clear_bit(bit, s->free), __set_bit(bit, s->free));
+	KUNIT_ASSERT_NE(test, cl->nelems % BITS_PER_LONG, 0);
+	EXPECT_NAMED(test, "its mask has bits beyond", __set_bit(cl->nelems, s->free),
+		     __clear_bit(cl->nelems, s->free));
+	EXPECT_NAMED(test, "but it is not listed", list_del_init(&s->list),
+		     list_add(&s->list, &c->spans));
+	EXPECT_NAMED(test, "its record says", s->base += PAGE_SIZE, s->base = base);
+	EXPECT_NAMED(test, "has state", s->state = GOM_SPAN_BUSY, s->state = GOM_SPAN_SMALL);
+	EXPECT_NAMED(test, "spans in the page map", atomic_long_inc(&c->nr_spans),
+		     atomic_long_dec(&c->nr_spans));
+}
+
+static void marks_of_tiny_blocks(struct kunit *test)
+{
+	void *p = gom_malloc_noscan(4, GFP_KERNEL);
+	struct gom_tiny_marks *marks;
+	struct gom_span *s;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	s = gom_pagemap_span(p);
+	marks = gom_tiny_marks(s);
+	i = find_first_bit(s->free, GOM_TINY_SPAN_BLOCKS);
+	KUNIT_ASSERT_LT(test, i, (unsigned int)GOM_TINY_SPAN_BLOCKS);
+	EXPECT_NAMED(test, "is free, its marks are", marks->starts[i] = 4, marks->starts[i] = 0);
+	i = (p - s->base) / GOM_TINY_BLOCK;
+	gom_mcache_flush_all();		/* it is closed now, with one object */
+	EXPECT_NAMED(test, "do not go together", marks->starts[i] <<= 1, marks->starts[i] >>= 1);
+	gom_free(p);
+}
+
+/* The magazine this CPU has loaded, with @n objects at least; nobody else runs here. */
+static struct gom_magazine *loaded(struct kunit *test, struct gom_mcache **c)
+{
+	struct gom_magazine *mag;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		gom_free(objects[i]);
+	*c = raw_cpu_ptr(&gom_mcache);
+	mag = (*c)->class[class].mag;
+	KUNIT_ASSERT_NOT_NULL(test, mag);
+	KUNIT_ASSERT_GE(test, (*c)->slot[class].top - &mag->bottom, 2L);
+	return mag;
+}
+
+static void what_a_cpu_has(struct kunit *test)
+{
+	struct gom_magazine *mag;
+	struct gom_mcache *c;
+	void *saved;
+	unsigned int i;
+
+	migrate_disable();
+	mag = loaded(test, &c);
+	saved = mag->obj[0];
+	EXPECT_NAMED(test, "is in magazines twice", mag->obj[0] = mag->obj[1], mag->obj[0] = saved);
+	EXPECT_NAMED(test, "which is no object of it", mag->obj[0] = saved + 8, mag->obj[0] = saved);
+	EXPECT_NAMED(test, "which is no object of it", mag->obj[0] = test, mag->obj[0] = saved);
+	EXPECT_NAMED(test, "a magazine of class", mag->class++, mag->class--);
+	EXPECT_NAMED(test, "room for", c->bytes += 8, c->bytes -= 8);
+	EXPECT_NAMED(test, "not of this class", c->slot[class].limit++, c->slot[class].limit--);
+	EXPECT_NAMED(test, "somebody is inside", c->mallocing |= GOM_MALLOCING,
+		     c->mallocing &= ~GOM_MALLOCING);
+	migrate_enable();
+	for (i = 0; i < 4; i++)
+		objects[i] = gom_malloc(SIZE, GFP_KERNEL);
+}
+
+static void depots_and_statistics(struct kunit *test)
+{
+	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
+
+	EXPECT_NAMED(test, "empty magazines", c->nr_full++, c->nr_full--);
+	EXPECT_NAMED(test, "live", c->mallocs++, c->mallocs--);
+	EXPECT_NAMED(test, "live", c->frees += 3, c->frees -= 3);
+}
+
+static void heaps(struct kunit *test)
+{
+	struct gom_mheap *h = gom_mheaps[numa_mem_id()];
+	unsigned int bin = find_last_bit(h->nonempty, GOM_HEAP_BINS);
+	struct gom_span *r;
+
+	KUNIT_ASSERT_LT(test, bin, GOM_HEAP_BINS);
+	r = list_first_entry(&h->bin[bin], struct gom_span, list);
+	EXPECT_NAMED(test, "pages in free runs", h->idle_pages++, h->idle_pages--);
+	EXPECT_NAMED(test, "pages held", h->sys_pages--, h->sys_pages++);
+	EXPECT_NAMED(test, "and the mask of bins differ", __clear_bit(bin, h->nonempty),
+		     __set_bit(bin, h->nonempty));
+	EXPECT_NAMED(test, "free run", r->npages--, r->npages++);
+	EXPECT_NAMED(test, "free run", r->state = GOM_SPAN_LARGE, r->state = GOM_SPAN_IDLE);
+}
+
+static void no_finalizer(void *p, void *arg)
+{
+}
+
+static void specials(struct kunit *test)
+{
+	struct gom_special *sp;
+	struct gom_span *s;
+	u32 offset;
+	u8 *near;
+
+	KUNIT_ASSERT_EQ(test, gom_set_finalizer(objects[0], no_finalizer, NULL), 0);
+	near = &gom_special_near[(unsigned long)objects[0] / PAGE_SIZE % GOM_SPECIAL_NEAR];
+	s = gom_pagemap_span(objects[0]);
+	sp = s->specials;
+	offset = sp->offset;
+	EXPECT_NAMED(test, "which frees would not see", *near -= 1, *near += 1);
+	EXPECT_NAMED(test, "beyond its end", sp->offset = 1 << 20, sp->offset = offset);
+	EXPECT_NAMED(test, "its word is", s->specials = NULL, s->specials = sp);
+	KUNIT_EXPECT_EQ(test, gom_set_finalizer(objects[0], NULL, NULL), 0);
+}
+
+static void persistent_memory(struct kunit *test)
+{
+	struct gom_persistent_info *info = gom_persistent_info_of(raw_smp_processor_id());
+
+	EXPECT_NAMED(test, "chunks of cpu", info->used += 8, info->used -= 8);
+	EXPECT_NAMED(test, "chunks of cpu", info->wasted += 8, info->wasted -= 8);
+	EXPECT_NAMED(test, "all chunks", info->bytes += 8, info->bytes -= 8);
+}
+
+static int check_begin(struct kunit *test)
+{
+	unsigned int i;
+	int err = heap_begin(test);
+
+	if (err)
+		return err;
+	class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
+	for (i = 0; i < OBJECTS; i++) {
+		objects[i] = gom_malloc(SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objects[i]);
+	}
+	/* Some in magazines, some free in their spans, and some in use. */
+	gom_free_bulk(40, objects + 60);
+	gom_mcache_flush_all();
+	gom_mcentral_drain_class(class);
+	return console_listen();
+}
+
+static void check_end(struct kunit *test)
+{
+	console_unlisten();
+	gom_free_bulk(60, objects);
+	live_end(test);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(the_page_map),
+	KUNIT_CASE(spans_and_masks),
+	KUNIT_CASE(marks_of_tiny_blocks),
+	KUNIT_CASE(what_a_cpu_has),
+	KUNIT_CASE(depots_and_statistics),
+	KUNIT_CASE(heaps),
+	KUNIT_CASE(specials),
+	KUNIT_CASE(persistent_memory),
+	{}
+};
+
+struct kunit_suite gomalloc_check_suite = {
+	.name = "gomalloc_check",
+	.init = check_begin,
+	.exit = check_end,
+	.test_cases = cases,
+};

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Heap profiles: reading, scaling up, differences, the flame graph, and pprof's opinion of the same text."""
+
+import re
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+from gomtools import flamegraph, heapprofile
+from gomtools.ui import Failure
+
+TEXT = """--- symbol
+binary=kernel
+0x7fffffffc0819b07 leaf [m]
+0x7fffffff96c98b27 root
+0x7fffffff96c98b28 other<T>
+---
+heap profile: 3: 3136 [14: 36240] @ heap_v2/1024
+2: 64 [10: 320] @ 0x7fffffffc0819b07 0x7fffffff96c98b27
+1: 3072 [3: 9216] @ 0x7fffffff96c98b28 0x7fffffff96c98b27
+0: 0 [1: 26704] @ 0x7fffffff00000001
+"""
+
+
+class Reading(unittest.TestCase):
+    def test_samples_stand_for_more_the_smaller_they_are(self):
+        live = heapprofile.parse(TEXT, "inuse", "objects").values
+        self.assertAlmostEqual(live[("leaf [m]", "root")], 2 / (1 - 2.718281828 ** (-32 / 1024)), 4)
+        self.assertAlmostEqual(live[("other<T>", "root")], 1 / (1 - 2.718281828 ** -3), 6)
+
+    def test_every_object_a_sample_is_taken_as_it_is(self):
+        self.assertEqual(heapprofile.parse(TEXT.replace("v2/1024", "v2/1"), "alloc").total, 36240)
+
+    def test_an_address_without_a_symbol_stays_one(self):
+        self.assertIn(("0x7fffffff00000001",), heapprofile.parse(TEXT, "alloc").values)
+
+    def test_what_is_freed_is_not_in_use(self):
+        self.assertEqual(len(heapprofile.parse(TEXT).values), 2)
+
+    def test_other_files_are_refused_with_the_line(self):
+        with self.assertRaisesRegex(Failure, "Line 1 of x is not"):
+            heapprofile.parse("root:x:0:0\n", name="x")
+        with self.assertRaisesRegex(Failure, "no line"):
+            heapprofile.parse("", name="x")
+
+
+class Difference(unittest.TestCase):
+    def test_what_stayed_is_left_out(self):
+        more = TEXT.replace("1: 3072 [3: 9216]", "2: 6144 [4: 12288]")
+        change = heapprofile.parse(more).minus(heapprofile.parse(TEXT))
+        self.assertEqual([stack[0] for stack in change.values], ["other<T>"])
+        self.assertGreater(change.total, 3072)
+        self.assertLess(heapprofile.parse(TEXT).minus(heapprofile.parse(more)).total, -3072)
+
+
+class FlameGraph(unittest.TestCase):
+    def test_it_is_one_svg_with_a_box_for_each_frame(self):
+        profile = heapprofile.parse(TEXT)
+        text = flamegraph.draw(profile, str)
+        titles = [title.text.split(":")[0] for title in xml.fromstring(text).iter("{http://www.w3.org/2000/svg}title")]
+        self.assertEqual(sorted(titles), ["all", "leaf [m]", "other<T>", "root"])
+
+
+class PprofOfGperftools(unittest.TestCase):
+    def test_it_comes_to_the_same_total(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".heap") as file:
+            file.write(TEXT)
+            file.flush()
+            for option, which in (("--inuse_space", "inuse"), ("--alloc_space", "alloc")):
+                done = subprocess.run(["google-pprof", "--text", "--show_bytes", option, file.name],
+                                      capture_output=True, text=True)
+                total = re.search(r"Total: (\d+) B", done.stdout)
+                self.assertIsNotNone(total, done.stdout + done.stderr)
+                mine = heapprofile.read(Path(file.name), which, "bytes").total
+                self.assertAlmostEqual(int(total[1]), mine, delta=2)
+                self.assertIn("leaf [m]", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
