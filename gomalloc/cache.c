@@ -413,6 +413,17 @@ void gom_cache_read(struct gom_cache_figures *sum)
 	}
 }
 
+/* Objects counted so far are going to be forgotten, but for the live ones. */
+void gom_cache_reset(void)
+{
+	unsigned int i;
+
+	mutex_lock(&lock);
+	for (i = 0; i < gom_nr_cache_classes; i++)
+		gom_cache_classes[i]->mallocs = 0;
+	mutex_unlock(&lock);
+}
+
 static void show_line(struct seq_file *m, const struct gom_cache *c)
 {
 	const struct gom_cache_class *cc = gom_cache_class(c->class);

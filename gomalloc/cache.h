@@ -44,6 +44,7 @@ struct gom_cache_figures {
 	u64 bytes;
 };
 
+void gom_cache_reset(void);
 void gom_cache_read(struct gom_cache_figures *fig);
 void gom_cache_show(struct seq_file *m);
 void gom_cache_report_left(void);

@@ -66,6 +66,7 @@ int gom_debugfs_memstats(struct seq_file *m)
 	show_value(m, "heap_idle", ms.heap_idle);
 	show_value(m, "heap_inuse", ms.heap_inuse);
 	show_value(m, "heap_released", ms.heap_released);
+	show_value(m, "heap_refaults", ms.heap_refaults);
 	show_value(m, "heap_objects", ms.mallocs - ms.frees);
 	show_value(m, "large_mallocs", large.mallocs);
 	show_value(m, "large_frees", large.frees);
@@ -283,9 +284,9 @@ static int mheap_show(struct seq_file *m, void *v)
 		h = gom_mheaps[nid];
 		seq_printf(m, "node %d\n  held %lu pages, idle %lu pages\n", nid,
 			   READ_ONCE(h->sys_pages), READ_ONCE(h->idle_pages));
-		seq_printf(m, "  grown %llu pages in %llu steps, given back %llu pages\n",
+		seq_printf(m, "  grown %llu pages in %llu steps, given back %llu pages, %llu too early\n",
 			   READ_ONCE(h->grown_pages), READ_ONCE(h->grows),
-			   READ_ONCE(h->released_pages));
+			   READ_ONCE(h->released_pages), READ_ONCE(h->refaults));
 		seq_puts(m, "  idle runs by length:\n");
 		show_bins(m, h);
 	}
@@ -340,7 +341,9 @@ static int control_show(struct seq_file *m, void *v)
 	seq_puts(m, "check    hold all structures against each other; EUCLEAN, and lines in the\n"
 		    "         kernel log, if something is wrong\n"
 		    "flush    empty the per-CPU caches and the depots into the heap\n"
-		    "release  flush, then give idle pages back to the system\n");
+		    "reset    begin all counters anew, as far as they are not of what is live\n"
+		    "scavenge give idle pages back to the system\n"
+		    "release  flush, then scavenge\n");
 	return 0;
 }
 
@@ -363,6 +366,10 @@ static ssize_t control_write(struct file *file, const char __user *ubuf, size_t 
 		gom_mcentral_drain();
 	} else if (sysfs_streq(word, "release")) {
 		gom_release_memory();
+	} else if (sysfs_streq(word, "scavenge")) {
+		gom_mheap_release(ULONG_MAX);
+	} else if (sysfs_streq(word, "reset")) {
+		gom_stats_reset();
 	} else if (sysfs_streq(word, "check")) {
 		wrong = gom_check();
 		if (wrong)

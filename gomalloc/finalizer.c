@@ -141,6 +141,11 @@ void gom_finalizer_barrier(void)
 }
 EXPORT_SYMBOL_GPL(gom_finalizer_barrier);
 
+void gom_finalizer_reset(void)
+{
+	atomic_long_set(&nr_run, 0);
+}
+
 void gom_finalizer_read(struct gom_finalizer_figures *fig)
 {
 	fig->set = atomic_long_read(&nr_set);

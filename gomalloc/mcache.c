@@ -517,6 +517,21 @@ static void on_each_online_cpu(void (*fn)(void))
 		flush_work(per_cpu_ptr(&cpu_works, cpu));
 }
 
+/* The same, and call @dead for the caches of CPUs that are offline. */
+static void each_cpu(void (*fn)(void), void (*dead)(struct gom_mcache *c))
+{
+	int cpu;
+
+	mutex_lock(&cpus_lock);
+	cpus_read_lock();
+	on_each_online_cpu(fn);
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			dead(per_cpu_ptr(&gom_mcache, cpu));
+	cpus_read_unlock();
+	mutex_unlock(&cpus_lock);
+}
+
 /**
  * gom_mcache_flush_all - empty the caches of all CPUs
  *
@@ -565,16 +580,7 @@ static void arm_this_cpu(void)
 /* The rate of the heap profile has changed: draw all countdowns anew.  May sleep. */
 void gom_mcache_rearm(void)
 {
-	int cpu;
-
-	mutex_lock(&cpus_lock);
-	cpus_read_lock();
-	on_each_online_cpu(arm_this_cpu);
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			arm_all(per_cpu_ptr(&gom_mcache, cpu));
-	cpus_read_unlock();
-	mutex_unlock(&cpus_lock);
+	each_cpu(arm_this_cpu, arm_all);
 }
 
 /* The same for a class that nobody uses yet. */
@@ -586,14 +592,56 @@ void gom_mcache_arm_class(unsigned int class)
 		arm(per_cpu_ptr(&gom_mcache, cpu), class);
 }
 
+/* === Beginning counters anew === */
+
+static void reset_class(struct gom_mcache *c, unsigned int class)
+{
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
+	u64 held = loaded_nr(c, class) + (k->spare ? k->spare->nr : 0);
+	u64 mallocs = k->mallocs + k->armed - max(gom_mcache_slot_of(c, class)->left, 0LL);
+	u64 frees = mallocs + held - k->in;
+	u64 n = min(mallocs, frees);
+
+	/* Frees, which are derived, are as many fewer. */
+	k->mallocs -= n;
+	k->refills = 0;
+	k->flushes = 0;
+}
+
+static void reset_cpu(struct gom_mcache *c)
+{
+	unsigned int class;
+
+	for_each_gom_class(class)
+		reset_class(c, class);
+	gom_tiny_reset(&c->tiny);
+	c->inside = 0;
+}
+
+static void reset_this_cpu(void)
+{
+	struct gom_mcache *c = gom_mcache_enter_slow();
+
+	if (!c)		/* debug=1: nothing is counted here */
+		return;
+	reset_cpu(c);
+	gom_mcache_leave_slow(c);
+}
+
+/* Begin the counters of all CPUs anew; live objects stay counted.  May sleep. */
+void gom_mcache_reset(void)
+{
+	each_cpu(reset_this_cpu, reset_cpu);
+}
+
 /* === Modes === */
 
 static u8 modes;		/* bits of @mallocing that stay as long as the module */
-static int hooks;		/* who wants each call to take the slow path now */
+static atomic_t hooks;		/* who wants each call to take the slow path now */
 
 static void hook(struct gom_mcache *c)
 {
-	if (hooks || modes & GOM_MALLOCING_HOOKED)
+	if (atomic_read(&hooks) || modes & GOM_MALLOCING_HOOKED)
 		c->mallocing |= GOM_MALLOCING_HOOKED;
 	else
 		c->mallocing &= ~GOM_MALLOCING_HOOKED;
@@ -615,17 +663,8 @@ static void hook_this_cpu(void)
  */
 void gom_mcache_hook(int by)
 {
-	int cpu;
-
-	mutex_lock(&cpus_lock);
-	hooks += by;
-	cpus_read_lock();
-	on_each_online_cpu(hook_this_cpu);
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			hook(per_cpu_ptr(&gom_mcache, cpu));
-	cpus_read_unlock();
-	mutex_unlock(&cpus_lock);
+	atomic_add(by, &hooks);
+	each_cpu(hook_this_cpu, hook);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_hook);
 

@@ -285,6 +285,7 @@ void *gom_mcache_pop(struct gom_mcache *c, unsigned int class);
 void gom_mcache_arm_class(unsigned int class);
 void gom_mcache_rearm(void);
 void gom_mcache_hook(int by);
+void gom_mcache_reset(void);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class(unsigned int class);

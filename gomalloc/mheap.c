@@ -12,6 +12,7 @@
  * go and are marked in the page map without it, and so do span records.
  */
 #include <linux/bitmap.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -19,6 +20,7 @@
 #include "fault.h"
 #include "mheap.h"
 #include "persistent.h"
+#include "scavenger.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -89,6 +91,7 @@ static void remove_run(struct gom_mheap *h, struct gom_span *r)
 	gom_pagemap_set_span(r->base, NULL);
 	gom_pagemap_set_span(gom_span_end(r) - PAGE_SIZE, NULL);
 	h->idle_pages -= r->npages;
+	h->idle_low = min(h->idle_low, h->idle_pages);
 	r->state = GOM_SPAN_BUSY;
 }
 
@@ -321,9 +324,21 @@ static struct gom_span *adopt_pages(struct page *page, unsigned int npages, gfp_
 	return s;
 }
 
+/* Pages are wanted that were given back just now: then that was too early. */
+static void account_refault(struct gom_mheap *h, unsigned int npages)
+{
+	unsigned long again = min_t(unsigned long, npages, h->given_back);
+
+	if (!again || time_after(jiffies, h->given_at + HZ))
+		return;
+	h->refaults += again;
+	h->given_back -= again;
+}
+
 static void account_grown(struct gom_mheap *h, unsigned int npages)
 {
 	lockdep_assert_held(&h->lock);
+	account_refault(h, npages);
 	h->sys_pages += npages;
 	h->grown_pages += npages;
 	h->grows++;
@@ -475,6 +490,7 @@ void gom_mheap_free(struct gom_span *s)
 	spin_lock_irqsave(&h->lock, flags);
 	give_run(h, s);
 	spin_unlock_irqrestore(&h->lock, flags);
+	gom_scavenger_wake();
 }
 
 /* Take the LARGE span @s out of use; true if its pages stay in the heap. */
@@ -521,6 +537,8 @@ bool gom_mheap_free_large(const void *p)
 	spin_unlock_irqrestore(&h->lock, flags);
 	if (found)
 		trace_gom_span_free(0, p, npages, h->nid);
+	if (kept)
+		gom_scavenger_wake();
 	if (!found || kept)
 		return found;
 	return_pages(h, s->base, npages);
@@ -576,6 +594,23 @@ unsigned long gom_mheap_record_bytes(void)
 	return bytes;
 }
 
+/* The least number of pages in free runs since this was last asked, on all nodes. */
+unsigned long gom_mheap_idle_low(void)
+{
+	struct gom_mheap *h;
+	unsigned long flags, pages = 0;
+	int nid;
+
+	for_each_gom_node(nid) {
+		h = gom_mheaps[nid];
+		spin_lock_irqsave(&h->lock, flags);
+		pages += min(h->idle_low, h->idle_pages);
+		h->idle_low = h->idle_pages;
+		spin_unlock_irqrestore(&h->lock, flags);
+	}
+	return pages;
+}
+
 /* Pages in free runs, on all nodes. */
 unsigned long gom_mheap_idle_pages(void)
 {
@@ -609,6 +644,10 @@ static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **
 			insert_run(h, r);
 		else
 			gom_span_give_record(h->records, r);
+		if (time_after(jiffies, h->given_at + HZ))
+			h->given_back = 0;
+		h->given_back += npages;
+		h->given_at = jiffies;
 	}
 	spin_unlock_irqrestore(&h->lock, flags);
 	return npages;
@@ -616,7 +655,7 @@ static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **
 
 /**
  * gom_mheap_release - give idle pages back to the page allocator
- * @nr_pages: how many; whole megabytes leave together
+ * @nr_pages: how many at most
  *
  * Context: any but NMI, no lock held.
  * Return: pages given back.
@@ -630,7 +669,8 @@ unsigned long gom_mheap_release(unsigned long nr_pages)
 
 	for_each_gom_node(nid) {
 		while (released < nr_pages) {
-			npages = detach_pages(gom_mheaps[nid], GOM_REGION_PAGES, &start);
+			npages = min(nr_pages - released, (unsigned long)GOM_REGION_PAGES);
+			npages = detach_pages(gom_mheaps[nid], npages, &start);
 			if (!npages)
 				break;
 			return_pages(gom_mheaps[nid], start, npages);
@@ -639,6 +679,7 @@ unsigned long gom_mheap_release(unsigned long nr_pages)
 	}
 	return released;
 }
+GOM_EXPORT_FOR_TEST(gom_mheap_release);
 
 /* Give every page back, in use or not.  The module is going; no one else is in. */
 void gom_mheap_exit(void)

@@ -22,9 +22,13 @@
  * @nonempty: a bit for each bin
  * @sys_pages: pages held, in use and idle
  * @idle_pages: pages in free runs
+ * @idle_low: the least there were since somebody last asked
  * @grown_pages: pages taken from the page allocator since load
  * @released_pages: pages given back to it since load
  * @grows: times that pages were taken
+ * @refaults: pages taken within a second after as many were given back
+ * @given_back: pages that would count as such
+ * @given_at: when they were given back, in jiffies
  * @large_mallocs: large objects allocated since load
  * @large_frees: large objects freed since load
  * @large_pages: pages of large objects now
@@ -37,9 +41,13 @@ struct gom_mheap {
 	struct list_head bin[GOM_HEAP_BINS];
 	unsigned long sys_pages;
 	unsigned long idle_pages;
+	unsigned long idle_low;
 	u64 grown_pages;
 	u64 released_pages;
 	u64 grows;
+	u64 refaults;
+	unsigned long given_back;
+	unsigned long given_at;
 	u64 large_mallocs;
 	u64 large_frees;
 	unsigned long large_pages;
@@ -77,6 +85,7 @@ bool gom_mheap_free_large(const void *p);
 bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp);
 unsigned long gom_mheap_record_bytes(void);
 unsigned long gom_mheap_idle_pages(void);
+unsigned long gom_mheap_idle_low(void);
 unsigned long gom_mheap_release(unsigned long nr_pages);
 void gom_mheap_exit(void);
 

@@ -24,6 +24,7 @@
 #include "profile.h"
 #include "rcufree.h"
 #include "sbrk.h"
+#include "scavenger.h"
 #include "shrinker.h"
 #include "special.h"
 #include "stats.h"
@@ -76,6 +77,25 @@ static const struct kernel_param_ops memprofilerate_ops = {
 module_param_cb(memprofilerate, &memprofilerate_ops, &gom_memprofilerate, 0600);
 MODULE_PARM_DESC(memprofilerate, "bytes allocated, on average, for each sample of the heap profile; 0: none, 1: every allocation; may be changed at any time (default: 524288)");
 
+/* Parameters of the scavenger: any value will do, and takes effect at once. */
+static int set_scavenge(const char *val, const struct kernel_param *kp)
+{
+	int err = param_set_uint(val, kp);
+
+	if (!err && loaded)
+		gom_scavenger_set();
+	return err;
+}
+
+static const struct kernel_param_ops scavenge_ops = {
+	.set = set_scavenge,
+	.get = param_get_uint,
+};
+module_param_cb(scavenge_ms, &scavenge_ops, &gom_scavenge_ms, 0600);
+MODULE_PARM_DESC(scavenge_ms, "milliseconds that pages must have been idle until they are given back, 0: never; may be changed at any time (default: 5000)");
+module_param_cb(scavenge_kb, &scavenge_ops, &gom_scavenge_kb, 0600);
+MODULE_PARM_DESC(scavenge_kb, "how fast they are given back, in KiB per second, 0: not at all; may be changed at any time (default: 65536)");
+
 static bool valid_parameters(void)
 {
 	return check_range("mcache_kb", gom_mcache_kb, 0, MCACHE_KB_MAX) &&
@@ -116,6 +136,9 @@ static int __init gom_init(void)
 	err = gom_shrinker_init();
 	if (err)
 		goto no_shrinker;
+	err = gom_scavenger_init();
+	if (err)
+		goto no_scavenger;
 	gom_debugfs_init();
 	loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
@@ -123,6 +146,8 @@ static int __init gom_init(void)
 		gom_sbrk ? ", sbrk: nothing is freed" : debug ? ", debug" : "");
 	return 0;
 
+no_scavenger:
+	gom_shrinker_exit();
 no_shrinker:
 	gom_rcufree_exit();
 no_rcufree:
@@ -158,6 +183,7 @@ static void __exit gom_exit(void)
 	wait_for_frees();
 	gom_rcufree_exit();
 	gom_finalizer_exit();
+	gom_scavenger_exit();
 	gom_shrinker_exit();
 	gom_cache_report_left();
 	gom_mcache_exit();

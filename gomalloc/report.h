@@ -26,5 +26,6 @@ __printf(3, 4) __cold
 void gom_report(enum gom_misuse kind, unsigned long caller, const char *fmt, ...);
 unsigned long gom_misuse_count(enum gom_misuse kind);
 void gom_report_forget(void);
+void gom_report_reset(void);
 
 #endif /* GOM_REPORT_H */

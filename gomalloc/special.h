@@ -107,6 +107,7 @@ struct gom_finalizer_figures {
 	unsigned long run;
 };
 
+void gom_finalizer_reset(void);
 void gom_finalizer_read(struct gom_finalizer_figures *fig);
 
 #endif /* GOM_SPECIAL_H */

@@ -21,7 +21,10 @@
 #include "mcentral.h"
 #include "mheap.h"
 #include "persistent.h"
+#include "profile.h"
+#include "report.h"
 #include "sbrk.h"
+#include "special.h"
 #include "stats.h"
 
 const char * const gom_stat_names[GOM_NR_STATS] = {
@@ -106,6 +109,7 @@ static void add_heaps(struct gom_memstats *m)
 		m->heap_sys += (u64)READ_ONCE(h->sys_pages) << PAGE_SHIFT;
 		m->heap_idle += (u64)READ_ONCE(h->idle_pages) << PAGE_SHIFT;
 		m->heap_released += READ_ONCE(h->released_pages) << PAGE_SHIFT;
+		m->heap_refaults += READ_ONCE(h->refaults) << PAGE_SHIFT;
 	}
 	m->heap_inuse = m->heap_sys - m->heap_idle;
 }
@@ -152,6 +156,62 @@ void gom_memstats_read(struct gom_memstats *m)
 	m->mcache_inuse = gom_magazine_bytes();
 }
 GOM_EXPORT_FOR_TEST(gom_memstats_read);
+
+/* === Beginning anew === */
+
+static void reset_central(struct gom_mcentral *c)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	c->frees -= c->double_frees;
+	c->double_frees = 0;
+	gom_stats_forget(&c->mallocs, &c->frees);
+	c->depot_hits = 0;
+	c->carves = 0;
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+static void reset_heap(struct gom_mheap *h)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&h->lock, flags);
+	gom_stats_forget(&h->large_mallocs, &h->large_frees);
+	h->grown_pages = 0;
+	h->released_pages = 0;
+	h->grows = 0;
+	h->refaults = 0;
+	spin_unlock_irqrestore(&h->lock, flags);
+}
+
+/**
+ * gom_stats_reset - begin all counters anew
+ *
+ * What says how much there is stays; what says how much there was since load now says
+ * how much since this: an object that is live counts as allocated since.
+ *
+ * Context: task, may sleep.
+ */
+void gom_stats_reset(void)
+{
+	unsigned int class;
+	int nid;
+
+	gom_cache_reset();
+	gom_mcache_reset();
+	for_each_gom_node(nid) {
+		for_each_gom_class(class)
+			reset_central(gom_mcentral_of(class, nid));
+		reset_heap(gom_mheaps[nid]);
+	}
+	gom_profile_reset();
+	gom_finalizer_reset();
+	gom_report_reset();
+}
+GOM_EXPORT_FOR_TEST(gom_stats_reset);
+
+/* === The end === */
 
 static void report_class(unsigned int class)
 {

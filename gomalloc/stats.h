@@ -3,6 +3,7 @@
 #ifndef GOM_STATS_H
 #define GOM_STATS_H
 
+#include <linux/minmax.h>
 #include <linux/types.h>
 
 #include "gomalloc.h"
@@ -37,6 +38,7 @@ struct gom_class_figures {
  * @heap_idle: of these, in free runs
  * @heap_inuse: of these, in spans
  * @heap_released: bytes of pages given back since load
+ * @heap_refaults: of these, bytes taken again within a second
  * @mspan_inuse: bytes of span records in use
  * @mcache_inuse: bytes of magazines in use
  * @stat: bytes by enum gom_stat
@@ -50,16 +52,27 @@ struct gom_memstats {
 	u64 heap_idle;
 	u64 heap_inuse;
 	u64 heap_released;
+	u64 heap_refaults;
 	u64 mspan_inuse;
 	u64 mcache_inuse;
 	u64 stat[GOM_NR_STATS];
 };
+
+/* Begin two counters anew, by as much as is counted in both: live objects stay. */
+static inline void gom_stats_forget(u64 *mallocs, u64 *frees)
+{
+	u64 n = min(*mallocs, *frees);
+
+	*mallocs -= n;
+	*frees -= n;
+}
 
 extern const char * const gom_stat_names[GOM_NR_STATS];
 
 void gom_stat_add(enum gom_stat stat, size_t bytes);
 void gom_class_read(unsigned int class, struct gom_class_figures *fig);
 void gom_memstats_read(struct gom_memstats *m);
+void gom_stats_reset(void);
 u64 gom_stats_report_live(void);
 
 #endif /* GOM_STATS_H */

@@ -18,6 +18,7 @@
 #include "pagemap.h"
 #include "profile.h"
 #include "report.h"
+#include "stats.h"
 #include "tiny.h"
 
 #define BLOCK_BITS	GENMASK(GOM_TINY_BLOCK - 1, 0)
@@ -470,6 +471,15 @@ size_t gom_tiny_size(const void *p)
 			return next ? 1 + __ffs(next) : (state >> 16) - w.at;
 		cpu_relax();	/* it was closed just now */
 	}
+}
+
+/* Begin the counters of a CPU anew; live objects stay counted.  Inside its cache. */
+void gom_tiny_reset(struct gom_tiny *t)
+{
+	gom_stats_forget(&t->mallocs, &t->frees);
+	gom_stats_forget(&t->mallocs, &t->undone);
+	gom_stats_forget(&t->mallocs, &t->frees_outside);
+	t->opened = 0;
 }
 
 static void add_open(const struct gom_tiny_open *t, struct gom_tiny_figures *fig)

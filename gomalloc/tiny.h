@@ -199,5 +199,6 @@ size_t gom_tiny_size(const void *p);
 unsigned int gom_tiny_close_all(struct gom_mcache *c, void **blocks);
 void gom_tiny_read(int cpu, struct gom_tiny_figures *fig);
 void gom_tiny_init(struct gom_tiny *t);
+void gom_tiny_reset(struct gom_tiny *t);
 
 #endif /* GOM_TINY_H */

@@ -102,6 +102,7 @@ kunit_test_suites(&gomalloc_sizeclass_suite,
 		  &gomalloc_profile_suite,
 		  &gomalloc_trace_suite,
 		  &gomalloc_check_suite,
+		  &gomalloc_scavenger_suite,
 		  &gomalloc_stats_suite);
 
 static unsigned int leave;

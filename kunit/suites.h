@@ -30,6 +30,7 @@ extern struct kunit_suite gomalloc_finalizer_suite;
 extern struct kunit_suite gomalloc_profile_suite;
 extern struct kunit_suite gomalloc_trace_suite;
 extern struct kunit_suite gomalloc_check_suite;
+extern struct kunit_suite gomalloc_scavenger_suite;
 extern struct kunit_suite gomalloc_stats_suite;
 
 /*

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The scavenger: gives pages back that nobody has needed for a while. */
+#ifndef GOM_SCAVENGER_H
+#define GOM_SCAVENGER_H
+
+#include <linux/types.h>
+
+#define GOM_SCAVENGE_MS		5000U	/* defaults */
+#define GOM_SCAVENGE_KB		65536U
+
+extern unsigned int gom_scavenge_ms;
+extern unsigned int gom_scavenge_kb;
+
+int gom_scavenger_init(void);
+void gom_scavenger_exit(void);
+void gom_scavenger_set(void);
+void gom_scavenger_wake(void);
+
+#endif /* GOM_SCAVENGER_H */
