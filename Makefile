@@ -13,7 +13,7 @@ WORKLOAD ?=
 SIZE ?=
 SCRIPT ?=
 
-.PHONY: all check bench bench-here style kunit smoke boot clean distclean-cache help
+.PHONY: all check bench bench-here style kunit smoke inspect boot clean distclean-cache help
 
 all:
 	@test -d $(KDIR) || { echo "error: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=." >&2; exit 1; }
@@ -37,6 +37,9 @@ kunit:
 smoke:
 	@$(GOM) smoke $(or $(GROUND),stock-newest) $(if $(NODES),--nodes $(NODES))
 
+inspect:
+	@$(GOM) inspect $(or $(GROUND),stock-newest)
+
 boot:
 	@$(if $(SCRIPT),,echo "error: which script shall the guest run? Give SCRIPT=file." >&2; exit 1;) \
 	$(GOM) boot $(or $(GROUND),uml) --build --script '$(SCRIPT)'
@@ -57,6 +60,7 @@ help:
 	@echo "make kunit           KUnit on one ground: GROUND=uml|uml-6.1|uml-debug FILTER='suite.case'"
 	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|...;"
 	@echo "                     NODES=2: where memory comes from on a machine of so many NUMA nodes"
+	@echo "make inspect         heap profile, tracepoints, scavenger, fences on one: GROUND=stock-6.1|..."
 	@echo "make boot            boot a ground with the modules and a script: GROUND=... SCRIPT=file"
 	@echo "make style           checkpatch.pl, sparse and kernel-doc, as the newest kernel has them"
 	@echo "make clean           remove what was built here"

@@ -11,6 +11,7 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "efence.h"
 #include "malloc.h"
 #include "mcache.h"
 #include "profile.h"
@@ -60,6 +61,20 @@ static void *sbrk_cached(struct gom_cache *cache, gfp_t gfp, unsigned long calle
 	return p;
 }
 
+/* Behind a fence, if it can be.  Type-safe ones are not: their memory stays theirs. */
+static void *fenced_cached(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+{
+	const struct gom_cache_class *cc = gom_cache_class(cache->class);
+	void *p;
+
+	if (cc->rcu)
+		return NULL;
+	p = gom_efence_alloc(cache->size, cache->align, gfp & (GOM_PAGE_GFP | __GFP_ZERO));
+	if (p && cc->ctor)
+		cc->ctor(p);
+	return p ? prepare_slow(cache, p, gfp & ~__GFP_ZERO, false, caller) : NULL;
+}
+
 static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	bool sample = false;
@@ -69,6 +84,11 @@ static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsig
 	check_ctor(cache, gfp, caller);
 	if (unlikely(gom_sbrk))
 		return sbrk_cached(cache, gfp, caller);
+	if (unlikely(gom_efence)) {
+		p = fenced_cached(cache, gfp, caller);
+		if (p)
+			return p;
+	}
 	p = gom_mcache_alloc_slow(cache->class, gfp & GOM_PAGE_GFP, &sample);
 	return p ? prepare_slow(cache, p, gfp, sample, caller) : NULL;
 }
@@ -121,7 +141,7 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 	bool sample;
 	void *p;
 
-	if (node == NUMA_NO_NODE || nr_node_ids == 1 || gom_sbrk)
+	if (node == NUMA_NO_NODE || nr_node_ids == 1 || gom_sbrk || gom_efence)
 		return gom_cache_alloc(cache, gfp);
 	might_alloc(gfp);
 	check_ctor(cache, gfp, _RET_IP_);
@@ -134,6 +154,8 @@ EXPORT_SYMBOL_GPL(gom_cache_alloc_node);
 static noinline void cache_free_slow(struct gom_cache *cache, const void *p, unsigned long caller)
 {
 	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
+		return;
+	if (unlikely(gom_efence) && gom_efence_free(p, caller))
 		return;
 	if (gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_ASK &&
 	    gom_class_at(p, GOM_SLOT_ASK) == cache->class)

@@ -18,6 +18,7 @@
 #include "check.h"
 #include "compat.h"
 #include "debugfs.h"
+#include "efence.h"
 #include "fault.h"
 #include "large.h"
 #include "mcache.h"
@@ -44,6 +45,7 @@ int gom_debugfs_memstats(struct seq_file *m)
 {
 	struct gom_large_figures large;
 	struct gom_tiny_figures tiny;
+	struct gom_efence_figures fenced;
 	struct gom_sbrk_figures sbrk;
 	struct gom_finalizer_figures fin;
 	struct gom_profile_figures prof;
@@ -55,6 +57,7 @@ int gom_debugfs_memstats(struct seq_file *m)
 	gom_large_read(&large);
 	gom_tiny_read(-1, &tiny);
 	gom_sbrk_read(&sbrk);
+	gom_efence_read(&fenced);
 	gom_finalizer_read(&fin);
 	gom_profile_read(&prof);
 	show_value(m, "alloc", ms.alloc);
@@ -88,6 +91,10 @@ int gom_debugfs_memstats(struct seq_file *m)
 	show_value(m, "sbrk", gom_sbrk);
 	show_value(m, "sbrk_mallocs", sbrk.mallocs);
 	show_value(m, "sbrk_bytes", sbrk.bytes);
+	show_value(m, "efence", gom_efence);
+	show_value(m, "efence_mallocs", fenced.mallocs);
+	show_value(m, "efence_frees", fenced.frees);
+	show_value(m, "efence_missed", fenced.missed);
 	for (i = 0; i < GOM_NR_MISUSES; i++) {
 		snprintf(name, sizeof(name), "misuse_%s", gom_misuse_names[i]);
 		show_value(m, name, gom_misuse_count(i));

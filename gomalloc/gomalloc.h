@@ -34,6 +34,7 @@ enum gom_stat {
 	GOM_MHEAP_SYS,		/* heaps */
 	GOM_PAGEMAP_SYS,	/* page-map directory and descriptors */
 	GOM_SBRK_SYS,		/* objects of sbrk mode */
+	GOM_EFENCE_SYS,		/* objects of efence mode */
 	GOM_SPECIAL_SYS,	/* finalizers, and samples of the heap profile */
 	GOM_BUCKHASH_SYS,	/* the heap profile's counts by stack */
 	GOM_NR_STATS,
@@ -46,6 +47,13 @@ enum gom_stat {
 #define GOM_SLOT_SHIFT		5
 #define GOM_CONST_SLOT(size)	(GOM_CONST_CLASS(size) << GOM_SLOT_SHIFT)
 
+/* The same with the size above it, where there is room: for whoever asks what was asked for. */
+#if BITS_PER_LONG == 64
+# define GOM_CONST_REQUEST(size)	(GOM_CONST_SLOT(size) | (unsigned long)(size) << 32)
+#else
+# define GOM_CONST_REQUEST(size)	((unsigned long)GOM_CONST_SLOT(size))
+#endif
+
 /*
  * No-scan objects up to GOM_TINY_MAX bytes are combined in blocks of
  * GOM_TINY_BLOCK bytes (Go: TinySize).
@@ -56,7 +64,7 @@ enum gom_stat {
 #define __gom_is_const_small(size)					\
 	(__builtin_constant_p(size) && (size) && (size) <= GOM_MAX_SMALL_SIZE)
 
-void *__gom_malloc_slot(unsigned long slot, gfp_t gfp) __malloc;
+void *__gom_malloc_slot(unsigned long request, gfp_t gfp) __malloc;
 void *__gom_malloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void *__gom_malloc_noscan(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void __gom_free_slot(const void *p, unsigned long slot);
@@ -114,7 +122,7 @@ static __always_inline __malloc __alloc_size(1)
 void *gom_malloc(size_t size, gfp_t gfp)
 {
 	if (__gom_is_const_small(size))
-		return __gom_malloc_slot(GOM_CONST_SLOT(size), gfp);
+		return __gom_malloc_slot(GOM_CONST_REQUEST(size), gfp);
 	return __gom_malloc(size, gfp);
 }
 

@@ -31,6 +31,7 @@
 #include <linux/topology.h>
 
 #include "compat.h"
+#include "efence.h"
 #include "gomalloc.h"
 #include "large.h"
 #include "malloc.h"
@@ -103,6 +104,20 @@ static void *sbrk_alloc(size_t size, gfp_t gfp, unsigned long caller)
 	return p;
 }
 
+/* Behind a fence, if it can be; NULL if not. */
+static void *fenced_alloc(size_t size, gfp_t gfp, unsigned long caller)
+{
+	void *p = gom_efence_alloc(size, 0, gfp & (GOM_PAGE_GFP | __GFP_ZERO));
+
+	if (!p)
+		return NULL;
+	kmemleak_alloc(p, size, 1, gfp);
+	gom_note_malloc(caller, p, size, 0, size, gfp);
+	if (gom_profile_draw(size))
+		gom_profile_malloc(p, size, gfp, caller);
+	return p;
+}
+
 /* A tiny object that did not go straight through. */
 static noinline void *tiny_slow(size_t size, gfp_t gfp, unsigned long caller)
 {
@@ -110,8 +125,8 @@ static noinline void *tiny_slow(size_t size, gfp_t gfp, unsigned long caller)
 	void *p;
 
 	might_alloc(gfp);
-	if (unlikely(gom_sbrk))
-		return sbrk_alloc(size, gfp, caller);
+	if (unlikely(gom_sbrk || gom_efence))
+		return __gom_malloc(size, gfp | __GFP_ZERO);
 	p = gom_tiny_alloc_slow(size, gfp & GOM_PAGE_GFP, &sample);
 	if (p == ERR_PTR(-EBUSY))	/* its neighbours are zeroed, so is this one */
 		return __gom_malloc(size, gfp | __GFP_ZERO);
@@ -176,6 +191,11 @@ void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long ca
 	might_alloc(gfp);
 	if (unlikely(gom_sbrk))
 		return sbrk_alloc(size, gfp, caller);
+	if (unlikely(gom_efence) && !(gfp & GOM_ZONE_GFP)) {
+		p = fenced_alloc(size, gfp, caller);
+		if (p)
+			return p;
+	}
 	if (gfp & GOM_ZONE_GFP)
 		return alloc_zone(size, gfp, NUMA_NO_NODE, caller);
 	if (!class)
@@ -199,21 +219,25 @@ static noinline void *finish(size_t size, gfp_t gfp, unsigned int slot, void *p,
 	return gom_alloc_slow(size, slot, gfp, caller);
 }
 
-static noinline void *finish_slot(unsigned long slot, gfp_t gfp, void *p, unsigned long caller)
+static noinline void *finish_slot(unsigned long request, gfp_t gfp, void *p, unsigned long caller)
 {
-	return finish(gom_classes[slot >> GOM_SLOT_SHIFT].size, gfp, slot, p, caller);
+	u32 slot = request;
+	size_t size = BITS_PER_LONG == 64 ? request >> 16 >> 16 :
+					    gom_classes[slot >> GOM_SLOT_SHIFT].size;
+
+	return finish(size, gfp, slot, p, caller);
 }
 
 /* gom_malloc() of a size known when the caller was compiled. */
-void *__gom_malloc_slot(unsigned long slot, gfp_t gfp)
+void *__gom_malloc_slot(unsigned long request, gfp_t gfp)
 {
 	void *p;
 
 	gom_check_context(gfp);
-	p = take(slot);
+	p = take((u32)request);
 	if (likely(p) && !is_special(gfp))
 		return p;
-	return finish_slot(slot, gfp, p, _RET_IP_);
+	return finish_slot(request, gfp, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc_slot);
 
@@ -299,7 +323,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 	bool sample;
 	void *p;
 
-	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_sbrk)
+	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_sbrk || gom_efence)
 		return __gom_malloc(size, gfp);
 	might_alloc(gfp);
 	if (gfp & GOM_ZONE_GFP)
@@ -352,6 +376,8 @@ void gom_free_slow(const void *p, unsigned long caller)
 	bool special = gom_special_maybe(p);
 
 	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
+		return;
+	if (unlikely(gom_efence) && gom_efence_free(p, caller))
 		return;
 	trace_gom_free(caller, p, class);
 	if (!slot) {

@@ -58,7 +58,7 @@ struct gom_slot {
 #define GOM_MALLOCING		0x01	/* somebody is inside */
 #define GOM_MALLOCING_HOOKED	0x02	/* there is more to a call than moving an object */
 #define GOM_MALLOCING_DEBUG	0x04	/* debug=1: every object goes by mcentral */
-#define GOM_MALLOCING_SBRK	0x08	/* sbrk=1: there is no cache at all */
+#define GOM_MALLOCING_BYPASS	0x08	/* sbrk=1, efence=1: there is no cache at all */
 
 /**
  * struct gom_mcache_class - the rest of one class in one CPU's cache

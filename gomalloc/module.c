@@ -15,6 +15,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "debugfs.h"
+#include "efence.h"
 #include "magazine.h"
 #include "mcache.h"
 #include "mcentral.h"
@@ -35,6 +36,9 @@ MODULE_PARM_DESC(debug, "bypass the per-CPU caches so that every second free is 
 
 module_param_named(sbrk, gom_sbrk, bool, 0400);
 MODULE_PARM_DESC(sbrk, "replace the allocator by a pointer that moves up: nothing is ever freed before the module goes (default: off)");
+
+module_param_named(efence, gom_efence, bool, 0400);
+MODULE_PARM_DESC(efence, "put every object at the end of pages of its own, and unmap them when it is freed, so that overruns and uses after a free fault (default: off)");
 
 module_param_named(mcache_kb, gom_mcache_kb, uint, 0400);
 MODULE_PARM_DESC(mcache_kb, "most memory that one CPU's cache may hold, in KiB, 0 to 65536 (default: 2048)");
@@ -109,6 +113,10 @@ static int __init gom_init(void)
 
 	if (!valid_parameters())
 		return -EINVAL;
+	if (gom_sbrk && gom_efence) {
+		pr_err("sbrk=1 and efence=1 exclude each other\n");
+		return -EINVAL;
+	}
 	err = gom_pagemap_init();
 	if (err)
 		goto no_pagemap;
@@ -123,10 +131,13 @@ static int __init gom_init(void)
 	gom_special_init();
 	gom_profile_init();
 	err = gom_mcache_init((debug ? GOM_MALLOCING_DEBUG : 0) |
-			      (gom_sbrk ? GOM_MALLOCING_SBRK : 0));
+			      (gom_sbrk || gom_efence ? GOM_MALLOCING_BYPASS : 0));
 	if (err)
 		goto no_mheap;
 	gom_nolock_init();
+	err = gom_efence_init();
+	if (err)
+		goto no_efence;
 	err = gom_finalizer_init();
 	if (err)
 		goto no_finalizer;
@@ -143,7 +154,7 @@ static int __init gom_init(void)
 	loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
 		GOM_NR_CLASSES - 1, GOM_MAX_SMALL_SIZE, GOM_RUN_MAX_SIZE,
-		gom_sbrk ? ", sbrk: nothing is freed" : debug ? ", debug" : "");
+		gom_sbrk ? ", sbrk: nothing is freed" : gom_efence ? ", efence" : debug ? ", debug" : "");
 	return 0;
 
 no_scavenger:
@@ -153,6 +164,8 @@ no_shrinker:
 no_rcufree:
 	gom_finalizer_exit();
 no_finalizer:
+	gom_efence_exit();
+no_efence:
 	gom_mcache_exit();
 no_mheap:
 	gom_pagemap_exit();
@@ -190,6 +203,7 @@ static void __exit gom_exit(void)
 	gom_mcentral_drain();
 	rcu_barrier();		/* spans of type-safe caches */
 	gom_stats_report_live();
+	gom_efence_exit();
 	gom_mheap_exit();
 	gom_pagemap_exit();
 	gom_cache_exit();

@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
+#include "efence.h"
 #include "large.h"
 #include "malloc.h"
 #include "report.h"
@@ -25,6 +26,8 @@ void *gom_object_at(const void *p, size_t *size)
 		*size = gom_sbrk_size(p);
 		return *size ? (void *)p : NULL;
 	}
+	if (unlikely(gom_efence) && !slot)
+		return gom_efence_object(p, size);
 	if (!slot || slot == GOM_SLOT_IDLE)
 		return NULL;
 	if (slot == GOM_SLOT_LARGE) {

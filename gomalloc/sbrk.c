@@ -7,7 +7,7 @@
  * code made of the address and a number drawn at load.  An address that somebody
  * made up is read without a fault and, but for one in 2^32, not taken for an object.
  *
- * How the mode is entered: gom_mcache_init() sets GOM_MALLOCING_SBRK on every
+ * How the mode is entered: gom_mcache_init() sets GOM_MALLOCING_BYPASS on every
  * CPU, so that each call takes the slow path, which asks gom_sbrk first.
  *
  * Context: as the persistent allocator (persistent.c), which also counts.

@@ -6,6 +6,7 @@
 
 #include "cacheclass.h"
 #include "compat.h"
+#include "efence.h"
 #include "fixalloc.h"
 #include "malloc.h"
 #include "mheap.h"
@@ -80,7 +81,13 @@ static spinlock_t *lock_of(const struct gom_span *s)
 static struct gom_span *find_span(const void *p, u32 *off)
 {
 	u32 entry = gom_pagemap_entry(p);
+	struct gom_span *s;
 
+	if (unlikely(gom_efence) && !entry) {
+		s = gom_efence_span(p);
+		*off = p - s->base;
+		return s;
+	}
 	*off = gom_entry_offset(entry, p);
 	return gom_pagemap_span_of(p, *off);
 }

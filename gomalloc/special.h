@@ -78,7 +78,8 @@ static __always_inline bool gom_special_maybe(const void *p)
 {
 	const u8 *near = gom_special_near;	/* for UBSAN, which would check the index */
 
-	return unlikely(READ_ONCE(near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR]));
+	/* Whose object has none, for him it says so at any time. */
+	return unlikely(data_race(near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR]));
 }
 
 void gom_special_init(void);

@@ -16,6 +16,7 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "efence.h"
 #include "large.h"
 #include "mcache.h"
 #include "mcentral.h"
@@ -35,6 +36,7 @@ const char * const gom_stat_names[GOM_NR_STATS] = {
 	[GOM_MHEAP_SYS]		= "mheap_sys",
 	[GOM_PAGEMAP_SYS]	= "pagemap_sys",
 	[GOM_SBRK_SYS]		= "sbrk_sys",
+	[GOM_EFENCE_SYS]	= "efence_sys",
 	[GOM_SPECIAL_SYS]	= "special_sys",
 	[GOM_BUCKHASH_SYS]	= "buckhash_sys",
 };
@@ -120,6 +122,7 @@ void gom_memstats_read(struct gom_memstats *m)
 	struct gom_large_figures large;
 	struct gom_tiny_figures tiny;
 	struct gom_cache_figures cached;
+	struct gom_efence_figures fenced;
 	struct gom_sbrk_figures sbrk;
 	struct gom_class_figures fig;
 	unsigned int i;
@@ -143,6 +146,10 @@ void gom_memstats_read(struct gom_memstats *m)
 	gom_sbrk_read(&sbrk);
 	m->mallocs += sbrk.mallocs;
 	m->alloc += sbrk.bytes;
+	gom_efence_read(&fenced);
+	m->mallocs += fenced.mallocs;
+	m->frees += fenced.frees;
+	m->alloc += fenced.bytes;
 	gom_large_read(&large);
 	m->mallocs += large.mallocs;
 	m->frees += large.frees;
@@ -230,6 +237,7 @@ u64 gom_stats_report_live(void)
 {
 	struct gom_large_figures large;
 	struct gom_cache_figures cached;
+	struct gom_efence_figures fenced;
 	struct gom_tiny_figures tiny;
 	struct gom_memstats m;
 	unsigned int i;
@@ -255,6 +263,10 @@ u64 gom_stats_report_live(void)
 	gom_tiny_read(-1, &tiny);
 	if (tiny.mallocs != tiny.frees)
 		pr_warn("  %12s: %8llu objects\n", "tiny", tiny.mallocs - tiny.frees);
+	gom_efence_read(&fenced);
+	if (fenced.mallocs != fenced.frees)
+		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "fenced",
+			fenced.mallocs - fenced.frees, fenced.bytes);
 	gom_large_read(&large);
 	if (large.mallocs != large.frees)
 		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "large",

@@ -8,6 +8,7 @@
 
 #include "../gomalloc/check.h"
 #include "../gomalloc/compat.h"
+#include "../gomalloc/efence.h"
 #include "../gomalloc/fault.h"
 #include "../gomalloc/profile.h"
 #include "suites.h"
@@ -33,8 +34,17 @@ static unsigned int rate_before;
  */
 int live_begin(struct kunit *test)
 {
-	u64 *before = kunit_kmalloc(test, sizeof(*before), GFP_KERNEL);
+	if (gom_efence)
+		kunit_skip(test, "with efence=1 objects have neither spans nor caches");
+	return counted_begin(test);
+}
 
+/* The same, in any mode. */
+int counted_begin(struct kunit *test)
+{
+	u64 *before;
+
+	before = kunit_kmalloc(test, sizeof(*before), GFP_KERNEL);
 	if (!before)
 		return -ENOMEM;
 	*before = live_objects();
@@ -103,6 +113,7 @@ kunit_test_suites(&gomalloc_sizeclass_suite,
 		  &gomalloc_trace_suite,
 		  &gomalloc_check_suite,
 		  &gomalloc_scavenger_suite,
+		  &gomalloc_efence_suite,
 		  &gomalloc_stats_suite);
 
 static unsigned int leave;

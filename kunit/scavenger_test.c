@@ -61,15 +61,17 @@ static void a_heap_left_alone_comes_back(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_release_memory();
 	before = global_zone_page_state(NR_FREE_PAGES);
-	scavenge_after(100, 4 << 20);
+	scavenge_after(0, 0);
 	n = fill(p);
 	KUNIT_EXPECT_EQ(test, n, OBJECTS);
 	gom_free_bulk(n, p);
 	gom_memstats_read(&m);
 	KUNIT_EXPECT_GT(test, m.heap_idle, BYTES / 2);
+	scavenge_after(100, 4 << 20);
 	KUNIT_EXPECT_LT(test, wait_for_idle(2 << 20, 20), 2ULL << 20);
 	after = global_zone_page_state(NR_FREE_PAGES);
-	KUNIT_EXPECT_GE(test, after + totalram_pages() / 100, before);
+	/* Within 1%; kmemleak keeps slabs of records of its own. */
+	KUNIT_EXPECT_GE(test, after + totalram_pages() / TIMES(100, 50), before);
 	kvfree(p);
 }
 

@@ -31,6 +31,7 @@ extern struct kunit_suite gomalloc_profile_suite;
 extern struct kunit_suite gomalloc_trace_suite;
 extern struct kunit_suite gomalloc_check_suite;
 extern struct kunit_suite gomalloc_scavenger_suite;
+extern struct kunit_suite gomalloc_efence_suite;
 extern struct kunit_suite gomalloc_stats_suite;
 
 /*
@@ -63,6 +64,7 @@ static inline bool all_bytes(const void *p, u8 byte, size_t n)
 void needs_heap(struct kunit *test);
 int heap_begin(struct kunit *test);
 int live_begin(struct kunit *test);
+int counted_begin(struct kunit *test);
 void live_end(struct kunit *test);
 bool fail_after(unsigned int bytes);
 void fail_no_more(void);

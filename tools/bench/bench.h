@@ -64,6 +64,7 @@ extern const struct bench_workload bench_noscan_workloads[];
 extern const struct bench_workload bench_json_workloads[];
 extern const struct bench_workload bench_persistent_workloads[];
 extern const struct bench_workload bench_numa_workloads[];
+extern const struct bench_workload bench_fence_workloads[];
 extern const struct bench_workload bench_smoke_workloads[];
 
 #define BENCH_MAX_SIZES		64

@@ -62,6 +62,7 @@ static const struct bench_workload * const tables[] = {
 	bench_json_workloads,
 	bench_persistent_workloads,
 	bench_numa_workloads,
+	bench_fence_workloads,
 	bench_smoke_workloads,
 };
 

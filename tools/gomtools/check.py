@@ -8,7 +8,7 @@ downloaded and unpacked.  The checks then run two at a time; each shows its resu
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import checkout, grounds, headers, kunit, modules, packages, selftest, smoke, style
+from . import checkout, grounds, headers, inspection, kunit, modules, packages, selftest, smoke, style
 from .tally import failed, last_line, passed
 from .ui import Failure
 
@@ -37,6 +37,7 @@ def checks():
         yield f"build against {name}", lambda name=name: builds(name)
     for name in SMOKE_GROUNDS:
         yield f"smoke on {name}", lambda name=name: smoke.run(smoke_ground(name))
+        yield f"inspection on {name}", lambda name=name: inspection.run(smoke_ground(name))
         for nodes in NUMA_NODES:
             yield f"{nodes} nodes on {name}", lambda name=name, nodes=nodes: smoke.run(smoke_ground(name, nodes))
     yield from style.checks()

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import bench, cache, check, checkout, grounds, guest, kunit, modules, smoke, style
+from . import bench, cache, check, checkout, grounds, guest, inspection, kunit, modules, smoke, style
 from .ui import Failure, paint, step
 
 
@@ -91,6 +91,9 @@ def parser():
     verb = verbs.add_parser("smoke", help="the SMP smoke test on one ground")
     verb.set_defaults(run=lambda options: shown(smoke.run(check.smoke_ground(options.ground, options.nodes))))
     verb.add_argument("--nodes", type=int, default=1, help="NUMA nodes: with several, the test of those")
+    verb.add_argument("ground")
+    verb = verbs.add_parser("inspect", help="heap profile, tracepoints, scavenger and fences on a stock ground")
+    verb.set_defaults(run=lambda options: shown(inspection.run(check.smoke_ground(options.ground))))
     verb.add_argument("ground")
     verb = verbs.add_parser("style", help="checkpatch, kernel-doc, sparse")
     verb.set_defaults(run=lambda options: style.run())

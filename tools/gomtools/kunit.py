@@ -14,7 +14,7 @@ START = re.compile(r"gomalloc: KUnit starts ?(.*)")
 END = "gomalloc: KUnit ended"
 SUMMARY = re.compile(r"Testing complete\. Ran \d+ tests:(.*)")
 TIMEOUT = {"uml-debug": 900}
-DEFAULT_TIMEOUT = 300
+DEFAULT_TIMEOUT = 200
 # Where all memory is cleared anyway (Debian's default), nobody sees that it was not when it had to be.
 APPEND = {"uml": "init_on_alloc=0"}
 

@@ -24,6 +24,7 @@ if ! grep -q filter_glob /proc/cmdline && ! dmesg | grep -q "gomalloc: sbrk: .* 
 	echo "rmmod gomalloc did not say what sbrk mode gave back"
 	exit 1
 fi
+run_suites 0 efence=1 || exit
 run_suites 3 || exit
 
 # It left objects behind: they must be reported, by class.

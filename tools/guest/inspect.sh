@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0
+# What a developer looks with, on a kernel that is not ours: the heap profile, the
+# tracepoints, the consistency check, memory that goes back, fences.
+
+files=/sys/kernel/debug/gomalloc
+parameters=/sys/module/gomalloc/parameters
+tracing=/sys/kernel/tracing
+megabyte=$((1024 * 1024))
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+value_of() {
+	awk -v name="$1" '$1 == name { print $2 }' $files/memstats
+}
+
+free_kb() {
+	awk '$1 == "MemFree:" { print $2 }' /proc/meminfo
+}
+
+insmod gomalloc.ko memprofilerate=4096 || exit
+mount -t tracefs none $tracing || exit
+
+# Every kind of event is heard, and the objects' only as long as somebody listens.
+echo 16384 > $tracing/buffer_size_kb
+echo 1 > $tracing/events/gomalloc/enable || exit
+insmod gomalloc_bench.ko workload=mixed rounds=2 iters=1000 > /dev/null || exit
+echo flush > $files/control
+echo scavenge > $files/control
+echo 0 > $tracing/events/gomalloc/enable
+for event in malloc free refill flush span_alloc span_free heap_grow heap_release; do
+	n=$(grep -c " gom_$event: " $tracing/trace)
+	[ "$n" -gt 0 ] || fail "no gom_$event was traced"
+	echo "traced: $n gom_$event"
+done
+grep -m 1 " gom_malloc: " $tracing/trace
+echo > $tracing/trace
+
+# The profile of the same, as long as the caller's names are there, and another rate.
+echo "PROFILE BEGINS"
+cat $files/heap || exit
+echo "PROFILE ENDS"
+rmmod gomalloc_bench
+echo 2000000000 2> /dev/null > $parameters/memprofilerate && fail "a rate of 2000000000 was taken"
+echo 1 > $parameters/memprofilerate || exit
+before=$(value_of profile_samples)
+insmod gomalloc_bench.ko workload=pair size=64 rounds=1 iters=100 > /dev/null || exit
+rmmod gomalloc_bench
+after=$(value_of profile_samples)
+[ $((after - before)) -ge 100 ] || fail "with a rate of 1 there were $((after - before)) samples"
+echo "sampled: $((after - before)) at a rate of 1"
+echo 0 > $parameters/memprofilerate || exit
+
+# 256 MiB that were used and freed go back when they are left alone.
+echo 200 > $parameters/scavenge_ms
+echo 4194304 > $parameters/scavenge_kb
+echo release > $files/control
+before=$(free_kb)
+insmod gomalloc_bench.ko workload=hold || exit
+rmmod gomalloc_bench
+peak=$(value_of heap_sys)
+for second in 1 2 3 4 5 6 7 8 9 10; do
+	sleep 1
+	[ "$(value_of heap_idle)" -lt $((2 * megabyte)) ] && break
+done
+after=$(free_kb)
+echo "left alone: $((peak / megabyte)) MiB held at most, $(($(value_of heap_sys) / megabyte)) MiB after $second s," \
+	"MemFree $before kB before, $after kB after"
+[ $((after + before / 100)) -ge "$before" ] || fail "more than 1% did not come back"
+
+# Without the scavenger they stay, until the kernel wants them.
+echo 0 > $parameters/scavenge_ms
+insmod gomalloc_bench.ko workload=hold || exit
+rmmod gomalloc_bench
+sleep 1
+idle=$(value_of heap_idle)
+[ "$idle" -gt $((100 * megabyte)) ] || fail "only $idle bytes are idle"
+echo 2 > /proc/sys/vm/drop_caches
+# The page allocator's lists of each CPU are not MemFree until they are drained, in time.
+for second in 1 2 3 4 5 6; do
+	after=$(free_kb)
+	[ $((after + before / 100)) -ge "$before" ] && break
+	sleep 1
+done
+echo "pressure: $((idle / megabyte)) MiB idle before, $(($(value_of heap_idle) / megabyte)) MiB after, MemFree $after kB"
+[ $((after + before / 100)) -ge "$before" ] || fail "more than 1% did not come back under pressure"
+
+# control takes what it says, and nothing else.
+echo check > $files/control || fail "the check found something"
+echo reset > $files/control || exit
+[ "$(value_of heap_released)" = 0 ] || fail "reset left heap_released at $(value_of heap_released)"
+echo nonsense 2> /dev/null > $files/control && fail "control took nonsense"
+for word in check flush reset scavenge release; do
+	grep -q "^$word " $files/control || fail "control does not say that it takes $word"
+done
+rmmod gomalloc || exit
+
+insmod gomalloc.ko efence=1 || exit
+insmod gomalloc_bench.ko workload=fence || exit
+dmesg | grep "gomalloc_bench: fence:"
+rmmod gomalloc_bench || exit
+rmmod gomalloc
