@@ -26,7 +26,7 @@ static bool faults(const void *p)
 	return copy_from_kernel_nofault(&byte, p, 1);
 }
 
-static int fence(unsigned int size)
+static int check_fence(unsigned int size)
 {
 	char *p = gom_malloc(size, GFP_KERNEL);
 	bool inside, overrun, after;
@@ -54,7 +54,7 @@ static int run_fence(const struct bench_workload *workload, unsigned int unused)
 		return -EOPNOTSUPP;
 	}
 	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++)
-		err = fence(sizes[i]);
+		err = check_fence(sizes[i]);
 	return err;
 }
 
