@@ -161,6 +161,40 @@ static void memory_is_not_used_before_the_finalizer_ran(struct kunit *test)
 	gom_free_bulk(ARRAY_SIZE(others), others);
 }
 
+static void *order[8];
+static unsigned int nr_order;
+
+static void note_order(void *p, void *arg)
+{
+	if (nr_order < ARRAY_SIZE(order))
+		order[nr_order++] = p;
+}
+
+static void in_the_order_of_the_frees(struct kunit *test)
+{
+	DECLARE_COMPLETION_ONSTACK(go_on);
+	void *first, *p[ARRAY_SIZE(order)];
+	unsigned int i;
+
+	nr_order = 0;
+	first = gom_malloc(CLASS_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_ASSERT_EQ(test, gom_set_finalizer(first, wait_for, &go_on), 0);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = gom_malloc(40, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		KUNIT_ASSERT_EQ(test, gom_set_finalizer(p[i], note_order, NULL), 0);
+	}
+	gom_free(first);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		gom_free(p[i]);
+	complete(&go_on);
+	settle();
+	KUNIT_EXPECT_EQ(test, nr_order, (unsigned int)ARRAY_SIZE(p));
+	for (i = 0; i < nr_order; i++)
+		KUNIT_EXPECT_PTR_EQ(test, order[i], p[i]);
+}
+
 /* Of two frees the second comes too late, also while the finalizer has not run yet. */
 static void a_second_free_meanwhile_is_seen(struct kunit *test)
 {
@@ -452,6 +486,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_tiny_object_is_seen_by_its_own_finalizer),
 	KUNIT_CASE(not_before_the_object_is_freed),
 	KUNIT_CASE(memory_is_not_used_before_the_finalizer_ran),
+	KUNIT_CASE(in_the_order_of_the_frees),
 	KUNIT_CASE(a_second_free_meanwhile_is_seen),
 	KUNIT_CASE(one_at_a_time),
 	KUNIT_CASE(a_finalizer_may_do_anything),

@@ -118,19 +118,28 @@ kunit_test_suites(&gomalloc_sizeclass_suite,
 
 static unsigned int leave;
 module_param(leave, uint, 0400);
-MODULE_PARM_DESC(leave, "64-byte objects, and one of 200000 bytes, to leave behind when this module goes, for gomalloc to report (default: 0)");
+MODULE_PARM_DESC(leave, "64-byte objects, and one of 200000 bytes with a finalizer, to leave behind when this module goes, for gomalloc to report (default: 0)");
 
 static int __init gom_kunit_init(void)
 {
 	return 0;
 }
 
+/* Of an object that is never freed; nobody may call it when this module has gone. */
+static void never(void *p, void *arg)
+{
+	WARN_ON(1);
+}
+
 static void __exit gom_kunit_exit(void)
 {
 	unsigned int i;
+	void *p;
 
-	if (leave)
-		WARN_ON(!gom_malloc(200000, GFP_KERNEL));
+	if (leave) {
+		p = gom_malloc(200000, GFP_KERNEL);
+		WARN_ON(!p || gom_set_finalizer(p, never, NULL));
+	}
 	for (i = 0; i < leave; i++)
 		WARN_ON(!gom_malloc(64, GFP_KERNEL));
 }
