@@ -6,6 +6,7 @@
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/profile.h"
+#include "../gomalloc/sizeclass.h"
 #include "suites.h"
 
 #define TEXT	(256U << 10)
@@ -182,6 +183,26 @@ static void nothing_is_sampled_when_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_profile_set_rate(GOM_PROFILE_RATE_MAX + 1), -EINVAL);
 }
 
+/* What was counted down is counted, whenever a countdown ends. */
+static void another_rate_leaves_the_counts(struct kunit *test)
+{
+	static const unsigned int rates[] = { 1 << 20, 1, 0, 4096, 1 << 30 };
+	struct gom_class_figures before, after;
+	unsigned int class, i;
+
+	churn(test, 64, 160);
+	class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT;
+	gom_class_read(class, &before);
+	for (i = 0; i < ARRAY_SIZE(rates); i++)
+		KUNIT_ASSERT_EQ(test, gom_profile_set_rate(rates[i]), 0);
+	gom_class_read(class, &after);
+	KUNIT_EXPECT_EQ(test, after.mallocs, before.mallocs);
+	churn(test, 64, 160);
+	gom_class_read(class, &after);
+	KUNIT_EXPECT_EQ(test, after.mallocs - before.mallocs, 160ULL);
+	KUNIT_EXPECT_EQ(test, after.frees - before.frees, 160ULL);
+}
+
 /* === Who === */
 
 static noinline void *ask_in_here(struct kunit *test)
@@ -250,6 +271,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(every_allocation_is_a_sample),
 	KUNIT_CASE(objects_of_caches_are_sampled),
 	KUNIT_CASE(nothing_is_sampled_when_off),
+	KUNIT_CASE(another_rate_leaves_the_counts),
 	KUNIT_CASE(the_caller_is_named),
 	KUNIT_CASE(no_memory_for_a_sample),
 	{}

@@ -12,6 +12,7 @@
 #include "../gomalloc/profile.h"
 #include "../gomalloc/report.h"
 #include "../gomalloc/scavenger.h"
+#include "../gomalloc/sizeclass.h"
 #include "../gomalloc/tiny.h"
 #include "suites.h"
 
@@ -135,9 +136,8 @@ static void a_busy_heap_is_not_robbed(struct kunit *test)
 	while (time_before(jiffies, end)) {
 		p = gom_malloc(4 << 20, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
-		msleep(20);
 		gom_free(p);
-		msleep(20);
+		msleep(20);		/* idle whenever somebody looks, but needed */
 	}
 	gom_memstats_read(&after);
 	KUNIT_EXPECT_EQ(test, after.heap_refaults, before.heap_refaults);
@@ -170,6 +170,7 @@ static void a_reset_keeps_what_is_live(struct kunit *test)
 	struct gom_cache *cache = gom_cache_create("gom_reset", 72, 0, GOM_NO_MERGE, NULL);
 	struct gom_profile_figures profile;
 	struct gom_memstats before, after;
+	struct gom_class_figures fig;
 	struct gom_tiny_figures tiny;
 	void *p, *q, *t, *o, *l;
 
@@ -188,6 +189,8 @@ static void a_reset_keeps_what_is_live(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.heap_sys, before.heap_sys);
 	KUNIT_EXPECT_LT(test, after.mallocs, before.mallocs);
 	KUNIT_EXPECT_EQ(test, after.heap_released, 0ULL);
+	gom_class_read(gom_size_to_slot(50) >> GOM_SLOT_SHIFT, &fig);
+	KUNIT_EXPECT_EQ(test, fig.refills + fig.flushes, 0ULL);
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), 0UL);
 	gom_tiny_read(-1, &tiny);
 	KUNIT_EXPECT_GE(test, tiny.mallocs - tiny.frees, 1ULL);
