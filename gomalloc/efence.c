@@ -35,6 +35,7 @@
 #include <linux/poison.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -243,9 +244,19 @@ static struct fenced *get(size_t size, gfp_t gfp)
 	unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	gfp_t page_gfp = gfp & ~(__GFP_ZERO | __GFP_DMA | __GFP_THISNODE | __GFP_NOFAIL);
 
-	if (gfpflags_allow_blocking(gfp))
-		return make(npages, page_gfp);
-	return npages == 1 ? take_ready() : NULL;
+	struct fenced *f;
+	unsigned int scope;
+
+	if (!gfpflags_allow_blocking(gfp))
+		return npages == 1 ? take_ready() : NULL;
+	/* Page tables come with GFP_KERNEL, but for what the scope forbids. */
+	scope = gfp & __GFP_IO ? memalloc_nofs_save() : memalloc_noio_save();
+	f = make(npages, page_gfp);
+	if (gfp & __GFP_IO)
+		memalloc_nofs_restore(scope);
+	else
+		memalloc_noio_restore(scope);
+	return f;
 }
 
 /**

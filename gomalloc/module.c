@@ -192,6 +192,10 @@ static void __exit wait_for_frees(void)
 
 static void __exit gom_exit(void)
 {
+	/* Whoever sets a parameter from now on finds nobody. */
+	kernel_param_lock(THIS_MODULE);
+	loaded = false;
+	kernel_param_unlock(THIS_MODULE);
 	gom_debugfs_exit();
 	wait_for_frees();
 	gom_rcufree_exit();

@@ -53,6 +53,12 @@ int counted_begin(struct kunit *test)
 	return gom_profile_set_rate(0);
 }
 
+/* All structures hold against each other after what the test did. */
+void still_sound(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ_MSG(test, gom_check(), 0, "something is wrong now, see above");
+}
+
 void live_end(struct kunit *test)
 {
 	u64 *before = test->priv;
@@ -60,7 +66,7 @@ void live_end(struct kunit *test)
 	if (!before)	/* skipped before it began */
 		return;
 	gom_profile_set_rate(rate_before);
-	KUNIT_EXPECT_EQ_MSG(test, gom_check(), 0, "something is wrong now, see above");
+	still_sound(test);
 	if (gom_sbrk)
 		KUNIT_EXPECT_GE(test, live_objects(), *before);
 	else

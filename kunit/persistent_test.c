@@ -132,5 +132,6 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_persistent_suite = {
 	.name = "gomalloc_persistent",
+	.exit = still_sound,
 	.test_cases = cases,
 };

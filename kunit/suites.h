@@ -66,6 +66,7 @@ int heap_begin(struct kunit *test);
 int live_begin(struct kunit *test);
 int counted_begin(struct kunit *test);
 void live_end(struct kunit *test);
+void still_sound(struct kunit *test);
 bool fail_after(unsigned int bytes);
 void fail_no_more(void);
 

@@ -6,7 +6,7 @@
 files=/sys/kernel/debug/gomalloc
 
 # A parameter out of range fails the load with a line that names it.
-for parameter in mcache_kb=70000 persistent_chunk_kb=1; do
+for parameter in mcache_kb=70000 persistent_chunk_kb=1 memprofilerate=2000000000; do
 	if insmod gomalloc.ko $parameter 2> /dev/null; then
 		echo "gomalloc.ko was loaded with $parameter"
 		exit 1
@@ -16,6 +16,11 @@ for parameter in mcache_kb=70000 persistent_chunk_kb=1; do
 		exit 1
 	fi
 done
+
+if insmod gomalloc.ko sbrk=1 efence=1 2> /dev/null; then
+	echo "gomalloc.ko was loaded with sbrk=1 and efence=1"
+	exit 1
+fi
 
 insmod gomalloc.ko || exit
 insmod gomalloc_bench.ko workload=smoke seconds=5 &
