@@ -52,6 +52,14 @@ class Guest(unittest.TestCase):
         self.assertIn("before", result.verdict())
 
 
+class LostInstruction(unittest.TestCase):
+    def test_it_is_told_from_a_crash_later_on(self):
+        early = "sched_clock: Marking stable\nOops: int3: 0000 [#1] SMP"
+        self.assertTrue(guest.lost_an_instruction(early))
+        self.assertFalse(guest.lost_an_instruction("Run /init as init process\n" + early))
+        self.assertFalse(guest.lost_an_instruction("Oops: general protection fault"))
+
+
 class Names(unittest.TestCase):
     def assert_one_sentence(self, *arguments, **options):
         with self.assertRaises(Failure) as caught:
