@@ -129,7 +129,9 @@ static int __init gom_init(void)
 		goto no_mheap;
 	gom_sbrk_init();
 	gom_special_init();
-	gom_profile_init();
+	err = gom_profile_init();
+	if (err)
+		goto no_mheap;
 	err = gom_mcache_init((debug ? GOM_MALLOCING_DEBUG : 0) |
 			      (gom_sbrk || gom_efence ? GOM_MALLOCING_BYPASS : 0));
 	if (err)

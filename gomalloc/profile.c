@@ -12,7 +12,8 @@
  * memory need not be counted over the classes together.  That is also what pprof takes
  * for granted when it scales samples up to an estimate, which so has no bias.
  *
- * Stacks are kept in the kernel's stack depot, once each.  A sample that is live is
+ * Stacks are kept in the kernel's stack depot, once each; those that come again and
+ * again are known without being unwound.  A sample that is live is
  * a special of its object.
  *
  * Context: sampling happens after an allocation, in its context, with no lock held.
@@ -24,9 +25,12 @@
 #include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
+#include <linux/sched/task_stack.h>
 #include <linux/spinlock.h>
 #include <linux/stackdepot.h>
 #include <linux/stacktrace.h>
@@ -35,10 +39,12 @@
 #include "compat.h"
 #include "fixalloc.h"
 #include "mcache.h"
+#include "persistent.h"
 #include "profile.h"
 #include "special.h"
 
 #define MAX_DEPTH	32U		/* frames, as in Go */
+#define MAX_ENTRIES	(MAX_DEPTH + 8)	/* with our own */
 #define TABLE_BITS	10
 #define LN2_16		45426U		/* ln(2) in 16 bits after the point */
 
@@ -87,6 +93,21 @@ static u32 minus_log2(u32 r)
 	return (32U << 24) - log;
 }
 
+static DEFINE_PER_CPU(u64, random_state);
+
+/*
+ * Knuth's linear generator, of which the upper half is used, as in span.c: it need not
+ * be better than its seed.  Never 0.
+ */
+static u32 draw_random(void)
+{
+	u64 x = raw_cpu_read(random_state) ?: get_random_u64() | 1;
+
+	x = x * 6364136223846793005ULL + 1;
+	raw_cpu_write(random_state, x);
+	return (x >> 32) | 1;
+}
+
 /**
  * gom_profile_step - how many objects to pass over until the next sample
  * @size: bytes of an object
@@ -102,7 +123,7 @@ s64 gom_profile_step(size_t size)
 		return GOM_PROFILE_NEVER;
 	if (rate == 1)
 		return 0;
-	ln = (u64)minus_log2(get_random_u32() | 1) * LN2_16 >> 16;
+	ln = (u64)minus_log2(draw_random()) * LN2_16 >> 16;
 	return div64_u64(ln * rate >> 24, size);
 }
 GOM_EXPORT_FOR_TEST(gom_profile_step);
@@ -138,15 +159,128 @@ GOM_EXPORT_FOR_TEST(gom_profile_set_rate);
 /* === Samples === */
 
 /*
- * The stack that asked for the allocation we are in, without our own part of it; where
- * the kernel cannot tell (UML without frame pointers), the caller alone.
+ * Unwinding a stack takes thousands of instructions, and those who allocate much do it
+ * again and again from the same place.  So each CPU remembers some stacks, not only
+ * which functions are on them but where on the stack their return addresses lie, from the
+ * end of the stack: if the same caller comes at the same depth and finds all of them
+ * there, it is the same stack.  Now and then it is unwound nevertheless, in case a word
+ * was taken for a return address that only looked like one.
  */
-static depot_stack_handle_t save_stack(gfp_t gfp, unsigned long caller)
+#define MEMOS		8U		/* a power of two */
+#define MEMO_HITS	64U
+
+/**
+ * struct memo - a stack that is known
+ * @caller: who asks
+ * @depth: bytes from our frame to the end of the stack
+ * @size: of the object
+ * @bucket: of that stack and size; NULL in a memo that holds none
+ * @hits: times it was found
+ * @n: return addresses; 0 if the caller is all that is known
+ * @at: where they lie, in bytes from our frame
+ * @entry: what they are
+ */
+struct memo {
+	unsigned long caller;
+	unsigned int depth;
+	size_t size;
+	struct gom_bucket *bucket;
+	unsigned int hits;
+	unsigned int n;
+	unsigned int at[MAX_DEPTH];
+	unsigned long entry[MAX_DEPTH];
+};
+
+static DEFINE_PER_CPU(struct memo *, memos);	/* MEMOS of them; the modules' per-CPU space is small */
+
+/* Bytes from @frame, in the function we are in, to the end of the task's stack; 0 on another. */
+static unsigned int depth_of(const void *frame)
 {
-	unsigned long entries[MAX_DEPTH + 8];
+	const void *stack = task_stack_page(current);
+
+	return frame >= stack && frame < stack + THREAD_SIZE ? stack + THREAD_SIZE - frame : 0;
+}
+
+static struct memo *memo_of(unsigned long caller, unsigned int depth, size_t size)
+{
+	return this_cpu_read(memos) + hash_long(caller ^ depth ^ size << 16, const_ilog2(MEMOS));
+}
+
+static bool same_stack(const struct memo *m, const void *frame)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n; i++)
+		if (READ_ONCE_NOCHECK(*(const unsigned long *)(frame + m->at[i])) != m->entry[i])
+			return false;
+	return true;
+}
+
+/* The bucket of a stack that is known; NULL if it is not, or it is time to unwind it. */
+static struct gom_bucket *recall(unsigned long caller, const void *frame, size_t size)
+{
+	unsigned int depth = depth_of(frame);
+	struct gom_bucket *b = NULL;
+	unsigned long flags;
+	struct memo *m;
+
+	local_irq_save(flags);		/* an interrupt has its own stack, but shares the memo */
+	m = memo_of(caller, depth, size);
+	if (m->bucket && m->caller == caller && m->depth == depth && m->size == size &&
+	    ++m->hits % MEMO_HITS && same_stack(m, frame))
+		b = m->bucket;
+	local_irq_restore(flags);
+	return b;
+}
+
+/* Find the @n addresses in @entries, in their order, above @frame; false if they are not there. */
+static bool locate(struct memo *m, const unsigned long *entries, unsigned int n,
+		   const void *frame)
+{
+	unsigned int i, at = 0;
+
+	for (i = 0; i < n; i++, at += sizeof(long)) {
+		while (at + sizeof(long) <= m->depth &&
+		       READ_ONCE_NOCHECK(*(const unsigned long *)(frame + at)) != entries[i])
+			at += sizeof(long);
+		if (at + sizeof(long) > m->depth)
+			return false;
+		m->at[i] = at;
+		m->entry[i] = entries[i];
+	}
+	m->n = n;
+	return true;
+}
+
+static void memorize(unsigned long caller, const void *frame, size_t size, struct gom_bucket *b,
+		     const unsigned long *entries, unsigned int n)
+{
+	unsigned int depth = depth_of(frame);
+	unsigned long flags;
+	struct memo *m;
+
+	local_irq_save(flags);
+	m = memo_of(caller, depth, size);
+	m->bucket = NULL;
+	m->caller = caller;
+	m->depth = depth;
+	m->size = size;
+	m->n = 0;
+	if ((n == 1 && entries[0] == caller) || (depth && locate(m, entries, n, frame)))
+		m->bucket = b;
+	local_irq_restore(flags);
+}
+
+/*
+ * The stack that asked for the allocation we are in, without our own part of it; where
+ * the kernel cannot tell (UML without frame pointers), the caller alone.  Returns how
+ * many addresses are at *@from in @entries.
+ */
+static unsigned int unwind(unsigned long *entries, unsigned int *from, unsigned long caller)
+{
 	unsigned int n, own = 0;
 
-	n = stack_trace_save(entries, ARRAY_SIZE(entries), 0);
+	n = stack_trace_save(entries, MAX_ENTRIES, 0);
 	/* What takes the trace may be in it, before us. */
 	while (own < n && !within_module(entries[own], THIS_MODULE))
 		own++;
@@ -157,7 +291,8 @@ static depot_stack_handle_t save_stack(gfp_t gfp, unsigned long caller)
 		own = 0;
 		n = 1;
 	}
-	return gom_stack_depot_save(entries + own, min(n - own, MAX_DEPTH), gfp);
+	*from = own;
+	return min(n - own, MAX_DEPTH);
 }
 
 static struct hlist_head *head_of(depot_stack_handle_t stack, size_t size)
@@ -204,10 +339,28 @@ static struct gom_bucket *get_bucket(depot_stack_handle_t stack, size_t size, gf
 	return b;
 }
 
-static bool add_sample(const void *p, size_t size, gfp_t gfp, unsigned long caller)
+static struct gom_bucket *unwound_bucket(const void *frame, size_t size, gfp_t gfp,
+					 unsigned long caller)
 {
-	depot_stack_handle_t stack = save_stack(gfp, caller);
-	struct gom_bucket *b = stack ? get_bucket(stack, size, gfp) : NULL;
+	unsigned long entries[MAX_ENTRIES];
+	struct gom_bucket *b = NULL;
+	depot_stack_handle_t stack;
+	unsigned int from, n;
+
+	n = unwind(entries, &from, caller);
+	stack = gom_stack_depot_save(entries + from, n, gfp);
+	if (stack)
+		b = get_bucket(stack, size, gfp);
+	if (b)
+		memorize(caller, frame, size, b, entries + from, n);
+	return b;
+}
+
+static noinline bool add_sample(const void *p, size_t size, gfp_t gfp, unsigned long caller)
+{
+	const void *frame = __builtin_frame_address(0);
+	struct gom_bucket *b = recall(caller, frame, size) ?:
+			       unwound_bucket(frame, size, gfp, caller);
 	struct gom_special *sp = b ? gom_special_new(gfp) : NULL;
 	unsigned long flags;
 
@@ -372,7 +525,17 @@ GOM_EXPORT_FOR_TEST(gom_profile_show);
 /* Before anything is allocated. */
 int gom_profile_init(void)
 {
+	struct memo *m;
+	int cpu;
+
 	gom_fixalloc_init(&supply, sizeof(struct gom_bucket), GOM_BUCKHASH_SYS);
+	for_each_possible_cpu(cpu) {
+		m = gom_persistent_alloc_gfp(MEMOS * sizeof(*m), SMP_CACHE_BYTES,
+					     GOM_BUCKHASH_SYS, GFP_KERNEL);
+		if (!m)
+			return -ENOMEM;
+		per_cpu(memos, cpu) = m;
+	}
 	if (!gom_memprofilerate)
 		return 0;
 	if (gom_stack_depot_init()) {

@@ -235,6 +235,51 @@ static void the_caller_is_named(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(read_profile(test), "0: 0 [1: 3072] @ 0x"));
 }
 
+static noinline void *one_place(void)
+{
+	void *p = gom_malloc(5000, GFP_KERNEL);		/* of class 5376 */
+
+	OPTIMIZER_HIDE_VAR(p);		/* no jump to it instead of a call */
+	return p;
+}
+
+static noinline void *one_way(void)
+{
+	void *p = one_place();
+
+	OPTIMIZER_HIDE_VAR(p);
+	return p;
+}
+
+static noinline void *another_way(void)
+{
+	void *p = one_place();
+
+	OPTIMIZER_HIDE_VAR(p);
+	return p;
+}
+
+/* Stacks that are known are not taken for others that differ further up. */
+static void two_ways_to_one_place_are_two_stacks(struct kunit *test)
+{
+	unsigned int i, stacks = 0;
+	char *text;
+
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	for (i = 0; i < 10; i++) {
+		gom_free(one_way());
+		gom_free(another_way());
+	}
+	text = read_profile(test);
+	if (strstr(text, "0: 0 [20: 107520]"))
+		kunit_skip(test, "this kernel knows no more of a stack than the caller");
+	while ((text = strstr(text, "0: 0 [10: 53760]"))) {
+		stacks++;
+		text++;
+	}
+	KUNIT_EXPECT_EQ(test, stacks, 2U);
+}
+
 static void no_memory_for_a_sample(struct kunit *test)
 {
 	struct gom_profile_figures before, after;
@@ -273,6 +318,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(nothing_is_sampled_when_off),
 	KUNIT_CASE(another_rate_leaves_the_counts),
 	KUNIT_CASE(the_caller_is_named),
+	KUNIT_CASE(two_ways_to_one_place_are_two_stacks),
 	KUNIT_CASE(no_memory_for_a_sample),
 	{}
 };
