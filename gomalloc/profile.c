@@ -17,8 +17,9 @@
  * a special of its object.
  *
  * Context: sampling happens after an allocation, in its context, with no lock held.
- * The table is used under a lock with interrupts off; buckets stay where they are
- * as long as the module, so readers take no lock.
+ * The table is changed under a lock with interrupts off; buckets stay where they are
+ * as long as the module, so readers take no lock.  A CPU's memos of stacks are used with
+ * preemption off; an interrupt that comes into the middle does without.
  */
 #include <linux/bitops.h>
 #include <linux/hash.h>
@@ -64,15 +65,15 @@ struct gom_bucket {
 	struct hlist_node node;
 	depot_stack_handle_t stack;
 	size_t size;
-	u64 mallocs;
-	u64 frees;
+	atomic64_t mallocs;
+	atomic64_t frees;
 	u64 before;
 };
 
-static DEFINE_SPINLOCK(lock);		/* protects what follows, and all buckets */
+static DEFINE_SPINLOCK(lock);		/* protects what follows */
 static struct hlist_head table[1 << TABLE_BITS];
 static struct gom_fixalloc supply;
-static u64 lost;
+static atomic64_t lost;
 
 /* === When to sample === */
 
@@ -175,6 +176,7 @@ GOM_EXPORT_FOR_TEST(gom_profile_set_rate);
  * @depth: bytes from our frame to the end of the stack
  * @size: of the object
  * @bucket: of that stack and size; NULL in a memo that holds none
+ * @busy: somebody uses it; an interrupt in the middle of that goes without
  * @hits: times it was found
  * @n: return addresses; 0 if the caller is all that is known
  * @at: where they lie, in bytes from our frame
@@ -185,6 +187,7 @@ struct memo {
 	unsigned int depth;
 	size_t size;
 	struct gom_bucket *bucket;
+	u8 busy;
 	unsigned int hits;
 	unsigned int n;
 	unsigned int at[MAX_DEPTH];
@@ -201,9 +204,27 @@ static unsigned int depth_of(const void *frame)
 	return frame >= stack && frame < stack + THREAD_SIZE ? stack + THREAD_SIZE - frame : 0;
 }
 
-static struct memo *memo_of(unsigned long caller, unsigned int depth, size_t size)
+/* This CPU's memo for such a stack, for us alone until put_memo(); NULL if it is in use. */
+static struct memo *get_memo(unsigned long caller, unsigned int depth, size_t size)
 {
-	return this_cpu_read(memos) + hash_long(caller ^ depth ^ size << 16, const_ilog2(MEMOS));
+	struct memo *m;
+
+	preempt_disable();
+	m = this_cpu_read(memos) + hash_long(caller ^ depth ^ size << 16, const_ilog2(MEMOS));
+	if (m->busy) {
+		preempt_enable();
+		return NULL;
+	}
+	WRITE_ONCE(m->busy, 1);
+	barrier();
+	return m;
+}
+
+static void put_memo(struct memo *m)
+{
+	barrier();
+	WRITE_ONCE(m->busy, 0);
+	preempt_enable();
 }
 
 static bool same_stack(const struct memo *m, const void *frame)
@@ -220,16 +241,15 @@ static bool same_stack(const struct memo *m, const void *frame)
 static struct gom_bucket *recall(unsigned long caller, const void *frame, size_t size)
 {
 	unsigned int depth = depth_of(frame);
+	struct memo *m = get_memo(caller, depth, size);
 	struct gom_bucket *b = NULL;
-	unsigned long flags;
-	struct memo *m;
 
-	local_irq_save(flags);		/* an interrupt has its own stack, but shares the memo */
-	m = memo_of(caller, depth, size);
+	if (!m)
+		return NULL;
 	if (m->bucket && m->caller == caller && m->depth == depth && m->size == size &&
-	    ++m->hits % MEMO_HITS && same_stack(m, frame))
+	    (!m->n || ++m->hits % MEMO_HITS) && same_stack(m, frame))
 		b = m->bucket;
-	local_irq_restore(flags);
+	put_memo(m);
 	return b;
 }
 
@@ -256,11 +276,10 @@ static void memorize(unsigned long caller, const void *frame, size_t size, struc
 		     const unsigned long *entries, unsigned int n)
 {
 	unsigned int depth = depth_of(frame);
-	unsigned long flags;
-	struct memo *m;
+	struct memo *m = get_memo(caller, depth, size);
 
-	local_irq_save(flags);
-	m = memo_of(caller, depth, size);
+	if (!m)
+		return;
 	m->bucket = NULL;
 	m->caller = caller;
 	m->depth = depth;
@@ -268,7 +287,7 @@ static void memorize(unsigned long caller, const void *frame, size_t size, struc
 	m->n = 0;
 	if ((n == 1 && entries[0] == caller) || (depth && locate(m, entries, n, frame)))
 		m->bucket = b;
-	local_irq_restore(flags);
+	put_memo(m);
 }
 
 /*
@@ -362,7 +381,6 @@ static noinline bool add_sample(const void *p, size_t size, gfp_t gfp, unsigned 
 	struct gom_bucket *b = recall(caller, frame, size) ?:
 			       unwound_bucket(frame, size, gfp, caller);
 	struct gom_special *sp = b ? gom_special_new(gfp) : NULL;
-	unsigned long flags;
 
 	if (!sp)
 		return false;
@@ -372,9 +390,7 @@ static noinline bool add_sample(const void *p, size_t size, gfp_t gfp, unsigned 
 		gom_special_delete(sp);
 		return false;
 	}
-	spin_lock_irqsave(&lock, flags);
-	b->mallocs++;
-	spin_unlock_irqrestore(&lock, flags);
+	atomic64_inc(&b->mallocs);
 	return true;
 }
 
@@ -387,23 +403,14 @@ static noinline bool add_sample(const void *p, size_t size, gfp_t gfp, unsigned 
  */
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller)
 {
-	unsigned long flags;
-
-	if (add_sample(p, size, (gfp & __GFP_HIGH) | GFP_NOWAIT | __GFP_NOWARN, caller))
-		return;
-	spin_lock_irqsave(&lock, flags);
-	lost++;
-	spin_unlock_irqrestore(&lock, flags);
+	if (!add_sample(p, size, (gfp & __GFP_HIGH) | GFP_NOWAIT | __GFP_NOWARN, caller))
+		atomic64_inc(&lost);
 }
 
 /* An object that was sampled is freed. */
 void gom_profile_free(struct gom_special *sample)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&lock, flags);
-	sample->bucket->frees++;
-	spin_unlock_irqrestore(&lock, flags);
+	atomic64_inc(&sample->bucket->frees);
 	gom_special_delete(sample);
 }
 
@@ -418,10 +425,10 @@ void gom_profile_read(struct gom_profile_figures *fig)
 	struct gom_bucket *b;
 	unsigned int i;
 
-	*fig = (struct gom_profile_figures) { .lost = READ_ONCE(lost) };
+	*fig = (struct gom_profile_figures) { .lost = atomic64_read(&lost) };
 	for_each_bucket(i, b) {
-		fig->samples += READ_ONCE(b->mallocs);
-		fig->freed += READ_ONCE(b->frees);
+		fig->samples += atomic64_read(&b->mallocs);
+		fig->freed += atomic64_read(&b->frees);
 	}
 }
 GOM_EXPORT_FOR_TEST(gom_profile_read);
@@ -430,14 +437,11 @@ GOM_EXPORT_FOR_TEST(gom_profile_read);
 void gom_profile_reset(void)
 {
 	struct gom_bucket *b;
-	unsigned long flags;
 	unsigned int i;
 
-	spin_lock_irqsave(&lock, flags);
 	for_each_bucket(i, b)
-		b->before = b->frees;
-	lost = 0;
-	spin_unlock_irqrestore(&lock, flags);
+		WRITE_ONCE(b->before, atomic64_read(&b->frees));
+	atomic64_set(&lost, 0);
 }
 
 /*
@@ -475,17 +479,28 @@ static void show_figures(struct seq_file *m, u64 mallocs, u64 frees, u64 alloc, 
 	seq_printf(m, "%llu: %llu [%llu: %llu] @", mallocs - frees, alloc - freed, mallocs, alloc);
 }
 
+/* Since the counters were reset. */
+static void read_bucket(const struct gom_bucket *b, u64 *mallocs, u64 *frees)
+{
+	u64 before = READ_ONCE(b->before);
+
+	*frees = atomic64_read(&b->frees) - before;
+	smp_rmb();	/* frees first: there are never more of them than allocations */
+	*mallocs = atomic64_read(&b->mallocs) - before;
+}
+
 static void show_header(struct seq_file *m)
 {
-	u64 mallocs = 0, frees = 0, alloc = 0, freed = 0;
+	u64 mallocs = 0, frees = 0, alloc = 0, freed = 0, m1, f1;
 	struct gom_bucket *b;
 	unsigned int i;
 
 	for_each_bucket(i, b) {
-		mallocs += b->mallocs - b->before;
-		frees += b->frees - b->before;
-		alloc += (b->mallocs - b->before) * b->size;
-		freed += (b->frees - b->before) * b->size;
+		read_bucket(b, &m1, &f1);
+		mallocs += m1;
+		frees += f1;
+		alloc += m1 * b->size;
+		freed += f1 * b->size;
 	}
 	seq_puts(m, "heap profile: ");
 	show_figures(m, mallocs, frees, alloc, freed);
@@ -495,10 +510,11 @@ static void show_header(struct seq_file *m)
 
 static void show_bucket(struct seq_file *m, const struct gom_bucket *b)
 {
-	u64 mallocs = b->mallocs - b->before, frees = b->frees - b->before;
 	unsigned long *entries;
 	unsigned int i, n;
+	u64 mallocs, frees;
 
+	read_bucket(b, &mallocs, &frees);
 	if (!mallocs)
 		return;
 	show_figures(m, mallocs, frees, mallocs * b->size, frees * b->size);

@@ -214,9 +214,11 @@ def run_here(workload, size):
         raise Failure("gomalloc.ko and gomalloc_bench.ko are not built: run make first.")
     wanted = parameters(workload=workload, size=size,
                         json=",".join(str(path) for path in json_texts(workload, False)))
-    with Loaded((allocator, []), (bench, wanted.split())):
+    with Loaded((allocator, ["memprofilerate=0"]), (bench, wanted.split())):
         facts, rows, tables = parse_both(Path("/sys/kernel/debug/gomalloc_bench/results").read_text())
+        rate = Path("/sys/module/gomalloc/parameters/memprofilerate").read_text()
     publish([{"name": "here", "kernel": facts.get("kernel", ""), "unit": facts["unit"],
-              "cpus": int(facts["cpus"]), "cmdline": Path("/proc/cmdline").read_text().strip(),
-              "machine": "this machine", "rows": rows, "tables": tables}], command("bench-here", workload, size))
+              "cpus": int(facts["cpus"]), "machine": "this machine", "rows": rows, "tables": tables,
+              "cmdline": f"{Path('/proc/cmdline').read_text().strip()}; gomalloc.ko memprofilerate={rate.strip()}"}],
+            command("bench-here", workload, size))
     return 0

@@ -3,9 +3,10 @@
 # are set before by bench.py.
 
 sleep 2		# right after boot other tasks share the CPUs: let them finish
-insmod gomalloc.ko || exit
+# Without the heap profile, which SLUB does not have either; heap-profile.rst says what it costs.
+insmod gomalloc.ko memprofilerate=0 || exit
 insmod gomalloc_bench.ko $PARAMETERS || exit
-echo "# cmdline $(cat /proc/cmdline)"
+echo "# cmdline $(cat /proc/cmdline); gomalloc.ko memprofilerate=0"
 cat /sys/kernel/debug/gomalloc_bench/results || exit
 rmmod gomalloc_bench && rmmod gomalloc || exit
 
