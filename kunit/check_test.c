@@ -10,6 +10,7 @@
 #include "../gomalloc/mcentral.h"
 #include "../gomalloc/mheap.h"
 #include "../gomalloc/persistent.h"
+#include "../gomalloc/scavenger.h"
 #include "../gomalloc/special.h"
 #include "console.h"
 #include "suites.h"
@@ -19,7 +20,7 @@
 #define OBJECTS	100U
 
 static void *objects[OBJECTS];
-static unsigned int class;
+static unsigned int class, ms_before;
 
 /* With @broken done, the check finds something and says @words; with @mended, nothing. */
 #define EXPECT_NAMED(test, words, broken, mended)				\
@@ -208,6 +209,10 @@ static int check_begin(struct kunit *test)
 	if (err)
 		return err;
 	class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
+	/* It must not take away what is broken for a moment. */
+	ms_before = gom_scavenge_ms;
+	gom_scavenge_ms = 0;
+	gom_scavenger_set();
 	for (i = 0; i < OBJECTS; i++) {
 		objects[i] = gom_malloc(SIZE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objects[i]);
@@ -222,6 +227,8 @@ static int check_begin(struct kunit *test)
 static void check_end(struct kunit *test)
 {
 	console_unlisten();
+	gom_scavenge_ms = ms_before;
+	gom_scavenger_set();
 	gom_free_bulk(60, objects);
 	live_end(test);
 }
