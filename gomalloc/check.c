@@ -85,8 +85,9 @@ static void check_specials(const struct gom_span *s)
 {
 	const struct gom_special *sp, *next;
 
-	for (sp = s->specials; sp; sp = next) {
-		next = sp->next;
+	sp = rb_entry_safe(rb_first(&s->specials), struct gom_special, rb);
+	for (; sp; sp = next) {
+		next = rb_entry_safe(rb_next(&sp->rb), struct gom_special, rb);
 		if (sp->offset >= (size_t)s->npages << PAGE_SHIFT)
 			gom_wrong("span %p: special at %u, beyond its end", s->base, sp->offset);
 		else if (!gom_special_maybe(s->base + sp->offset))
@@ -149,7 +150,7 @@ static unsigned int slot_for(const struct gom_span *s)
 		return GOM_SLOT_LARGE;
 	if (s->state != GOM_SPAN_SMALL || !s->class || s->class >= classes)
 		return 0;
-	return s->specials ? GOM_SLOT_ASK : gom_class_slot(s->class);
+	return gom_span_has_specials(s) ? GOM_SLOT_ASK : gom_class_slot(s->class);
 }
 
 /* A span begins at page @i of @r. */
@@ -224,7 +225,7 @@ static unsigned int check_run(const struct gom_mheap *h, const struct gom_span *
 	const struct gom_span *next = gom_pagemap_span_at(gom_span_end(r), h->nid);
 	unsigned int i;
 
-	if (r->state != GOM_SPAN_IDLE || !r->npages || min(r->npages, GOM_HEAP_BINS - 1) != bin)
+	if (r->state != GOM_SPAN_IDLE || !r->npages || gom_heap_bin(r->npages) != bin)
 		gom_wrong("free run %p: state %u, %u pages, in bin %u", r->base, r->state,
 			  r->npages, bin);
 	if (gom_pagemap_span_at(r->base, h->nid) != r ||
@@ -249,15 +250,21 @@ static void check_heap(struct gom_mheap *h)
 {
 	const struct gom_span *r;
 	unsigned long pages = 0;
-	unsigned int bin;
+	unsigned int bin, runs;
 
 	if (!spin_trylock(&h->lock))
 		return;
 	for (bin = 0; bin < GOM_HEAP_BINS; bin++) {
+		runs = 0;
 		if (list_empty(&h->bin[bin]) == test_bit(bin, h->nonempty))
 			gom_wrong("node %d: bin %u and the mask of bins differ", h->nid, bin);
-		list_for_each_entry(r, &h->bin[bin], list)
+		list_for_each_entry(r, &h->bin[bin], list) {
 			pages += check_run(h, r, bin);
+			runs++;
+		}
+		if (runs != h->runs[bin])
+			gom_wrong("node %d: bin %u has %u runs, %u counted", h->nid, bin, runs,
+				  h->runs[bin]);
 	}
 	if (pages != h->idle_pages || pages != idle_pages[h->nid])
 		gom_wrong("node %d: %lu pages in free runs, %lu counted, %lu in the page map",

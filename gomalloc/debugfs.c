@@ -267,18 +267,16 @@ DEFINE_SHOW_ATTRIBUTE(finalizers);
 
 static void show_bins(struct seq_file *m, struct gom_mheap *h)
 {
-	unsigned long flags, bin, runs;
-	struct gom_span *r;
+	unsigned int bin, runs;
+	unsigned long pages;
 
 	for (bin = 1; bin < GOM_HEAP_BINS; bin++) {
-		runs = 0;
-		spin_lock_irqsave(&h->lock, flags);
-		list_for_each_entry(r, &h->bin[bin], list)
-			runs++;
-		spin_unlock_irqrestore(&h->lock, flags);
+		runs = READ_ONCE(h->runs[bin]);
+		pages = bin < GOM_HEAP_EXACT ? bin : (unsigned long)GOM_HEAP_EXACT <<
+						     (bin - GOM_HEAP_EXACT);
 		if (runs)
-			seq_printf(m, "%5lu%s pages: %lu runs\n", bin,
-				   bin == GOM_HEAP_BINS - 1 ? "+" : " ", runs);
+			seq_printf(m, "%8lu%s pages: %u runs\n", pages,
+				   bin < GOM_HEAP_EXACT ? " " : "+", runs);
 	}
 }
 

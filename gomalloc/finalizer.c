@@ -172,7 +172,7 @@ void gom_finalizer_show(struct seq_file *m)
 	for (r = gom_pagemap_regions(); r; r = r->next) {
 		for (i = 0; i < GOM_REGION_PAGES; i++) {
 			s = READ_ONCE(r->span[i]);
-			if (s && READ_ONCE(s->specials))
+			if (s && gom_span_has_specials(s))
 				gom_special_visit(s, show, m);
 		}
 		cond_resched();

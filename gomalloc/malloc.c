@@ -9,7 +9,7 @@
  *   2. If it is empty, get a full one from mcentral (mcache.c, mcentral.c).
  *   3. If mcentral has none, fill it from spans with free objects.
  *   4. If there is none, get a run of pages from the heap and cut it (mheap.c).
- *   5. If the heap has none, get a megabyte from the page allocator.
+ *   5. If the heap has none, get up to a megabyte from the page allocator.
  *
  * Freeing goes down: the page map tells the class of the address and, in the
  * same word, where in its span it lies, which is all it takes to see whether an

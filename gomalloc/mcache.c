@@ -37,6 +37,7 @@ GOM_EXPORT_FOR_TEST(gom_mcache_kb);
 #define FIRST_BYTES	2048U	/* a class starts with this much in a magazine */
 #define FIRST_MAX	8U	/* or with so many objects */
 #define EVICT_MAX	8U	/* classes to take room from at a time */
+#define EVICT_LOOK	64U	/* classes looked at for it */
 #define EVICT_EVERY	32U	/* times that one wanted room when there was none */
 
 DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
@@ -198,14 +199,14 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 		      struct gom_magazine **evicted)
 {
 	size_t most = (size_t)gom_mcache_kb << 10;
-	unsigned int end = gom_class_end(), i, n = 0;
+	unsigned int end = gom_class_end(), look = min(end, EVICT_LOOK), i, n = 0;
 
 	/* One page run would drive out whole classes: it gets what nobody uses. */
 	if (c->bytes + more <= most || gom_class(class)->size > GOM_MAX_SMALL_SIZE)
 		return c->bytes + more <= most;
 	if (++c->crowded % EVICT_EVERY)
 		return false;
-	for (i = 0; i < end && n < EVICT_MAX && c->bytes + more > most; i++) {
+	for (i = 0; i < look && n < EVICT_MAX && c->bytes + more > most; i++) {
 		c->clock = c->clock + 1 < end ? c->clock + 1 : 1;
 		if (c->clock == class || !gom_mcache_class_of(c, c->clock)->limit)
 			continue;

@@ -10,8 +10,9 @@
  *
  * Context: any but NMI.  The lock is taken with interrupts off, because an
  * interrupt that hits a CPU inside its cache comes here directly, and with the
- * cache released, so that it may sleep under PREEMPT_RT.  It is held for one
- * magazine of objects at most.  Memory is taken and given without it.
+ * cache released, so that it may sleep under PREEMPT_RT.  It is held for a few
+ * objects or spans only, as each may be a line that is in no processor's cache.
+ * Memory is taken and given without it.
  *
  * On a machine of several nodes an object belongs to the mcentral of its own
  * node; only magazines with local objects alone enter the depot.
@@ -32,7 +33,11 @@
 #define DEPOT_BYTES	(256U << 10)	/* of objects, per class and node */
 #define DEPOT_MIN	2U
 #define DEPOT_MAX	16U
-#define DRAIN_SCAN	64U		/* spans looked at with the lock held */
+
+/* With the lock held: */
+#define PUT_SPANS	16U		/* spans that objects are put into */
+#define TAKE_SPANS	16U		/* spans that objects are taken from */
+#define DRAIN_SCAN	32U		/* spans looked at */
 
 struct gom_mcentral **gom_mcentrals __read_mostly;
 
@@ -203,16 +208,18 @@ static unsigned int put_into(struct gom_mcentral *c, const struct gom_class *cl,
  * Put objects of @class back into their spans, from the last of @n on.  Neighbours in
  * a magazine are often neighbours in a span, too, so a span is looked up once for
  * all of its objects that follow each other.  Returns how many are left: 0, or those
- * up to one that is not of node @nid, as @c is.
+ * up to one that is not of node @nid, as @c is, or for which the lock would be held
+ * too long.
  */
 static unsigned int put_objects(struct gom_mcentral *c, int nid, unsigned int class,
 				void *const *objs, unsigned int n, struct put *put)
 {
 	const struct gom_class *cl = gom_class(class);
+	unsigned int spans = PUT_SPANS;
 	struct gom_span *s;
 
 	lockdep_assert_held(&c->lock);
-	while (n) {
+	while (n && spans--) {
 		s = gom_pagemap_span(objs[n - 1]);
 		if (unlikely(!s || s->state != GOM_SPAN_SMALL || s->class != class)) {
 			c->double_frees++;
@@ -271,11 +278,11 @@ static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
 
 static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigned int n)
 {
-	unsigned int taken = 0;
+	unsigned int taken = 0, spans = TAKE_SPANS;
 	struct gom_span *s;
 
 	lockdep_assert_held(&c->lock);
-	while (taken < n && !list_empty(&c->spans)) {
+	while (taken < n && spans-- && !list_empty(&c->spans)) {
 		s = list_first_entry(&c->spans, struct gom_span, list);
 		taken += gom_span_take(s, objs + taken, n - taken);
 		if (!s->nfree)

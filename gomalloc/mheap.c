@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The heap (Go: MHeap): runs of pages, taken from the buddy allocator a
- * megabyte at a time when it has one, best fit by length, neighbours merged
- * through the page map.
+ * The heap (Go: MHeap): runs of pages, taken from the buddy allocator up to a
+ * megabyte at a time when it has one, best fit by length (among runs longer than
+ * that, roughly), neighbours merged through the page map.
  *
  * Blocks of the buddy allocator are split into single pages as they arrive, so
  * that any part of a free run can go back on its own, whatever it came with.
@@ -23,6 +23,8 @@
 #include "scavenger.h"
 #include "stats.h"
 #include "trace.h"
+
+#define FIT_SCAN	8U	/* runs of a bin that are looked at with the lock held */
 
 struct gom_mheap **gom_mheaps __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_mheaps);
@@ -62,18 +64,14 @@ int gom_mheap_init(void)
 
 /* === Free runs, under the lock === */
 
-static unsigned int bin_of(unsigned int npages)
-{
-	return min(npages, GOM_HEAP_BINS - 1);
-}
-
 static void insert_run(struct gom_mheap *h, struct gom_span *r)
 {
-	unsigned int bin = bin_of(r->npages);
+	unsigned int bin = gom_heap_bin(r->npages);
 
 	lockdep_assert_held(&h->lock);
 	r->state = GOM_SPAN_IDLE;
 	list_add(&r->list, &h->bin[bin]);
+	WRITE_ONCE(h->runs[bin], h->runs[bin] + 1);
 	__set_bit(bin, h->nonempty);
 	gom_pagemap_set_span(r->base, r);
 	gom_pagemap_set_span(gom_span_end(r) - PAGE_SIZE, r);
@@ -82,10 +80,11 @@ static void insert_run(struct gom_mheap *h, struct gom_span *r)
 
 static void remove_run(struct gom_mheap *h, struct gom_span *r)
 {
-	unsigned int bin = bin_of(r->npages);
+	unsigned int bin = gom_heap_bin(r->npages);
 
 	lockdep_assert_held(&h->lock);
 	list_del_init(&r->list);
+	WRITE_ONCE(h->runs[bin], h->runs[bin] - 1);
 	if (list_empty(&h->bin[bin]))
 		__clear_bit(bin, h->nonempty);
 	gom_pagemap_set_span(r->base, NULL);
@@ -103,24 +102,42 @@ static void *fit(const struct gom_span *r, unsigned int npages, unsigned int ali
 	return p + ((size_t)npages << PAGE_SHIFT) <= gom_span_end(r) ? p : NULL;
 }
 
-/* The shortest free run that @npages fit in. */
-static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsigned int align)
+/* The shortest run of @bin that @npages fit in, of the first FIT_SCAN. */
+static struct gom_span *fit_in_bin(struct gom_mheap *h, unsigned int bin, unsigned int npages,
+				   unsigned int align)
 {
 	struct gom_span *r, *best = NULL;
-	unsigned int bin = bin_of(npages);
+	unsigned int scan = FIT_SCAN;
 
-	for_each_set_bit_from(bin, h->nonempty, GOM_HEAP_BINS) {
-		list_for_each_entry(r, &h->bin[bin], list) {
-			if (!fit(r, npages, align) || (best && best->npages <= r->npages))
-				continue;
+	list_for_each_entry(r, &h->bin[bin], list) {
+		if (fit(r, npages, align) && (!best || r->npages < best->npages)) {
 			best = r;
-			if (bin < GOM_HEAP_BINS - 1)
+			if (bin < GOM_HEAP_EXACT)	/* none is shorter */
 				break;
 		}
-		if (best)
+		if (!--scan)
 			break;
 	}
 	return best;
+}
+
+/*
+ * The shortest free run that @npages fit in, as far as FIT_SCAN runs of a bin tell: the
+ * lock is not to be held the longer the more runs there are.  In bins of runs that are
+ * longer than @npages by @align each fits, so that what was not looked at only matters
+ * where a longer run is cut instead.
+ */
+static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsigned int align)
+{
+	unsigned int bin = gom_heap_bin(npages);
+	struct gom_span *r;
+
+	for_each_set_bit_from(bin, h->nonempty, GOM_HEAP_BINS) {
+		r = fit_in_bin(h, bin, npages, align);
+		if (r)
+			return r;
+	}
+	return NULL;
 }
 
 /*
@@ -285,13 +302,20 @@ static void free_pages_singly(void *start, unsigned int npages)
 		__free_page(virt_to_page(start));
 }
 
+/* What a heap of so many pages is to grow by at least. */
+static unsigned int grow_order(unsigned long pages)
+{
+	return clamp_t(int, ilog2(pages / GOM_HEAP_GROW_PART | 1), max(GOM_HEAP_GROW_MIN, 0),
+		       max(GOM_HEAP_GROW_MAX, 0));
+}
+
 /* The largest block of at least @min_order that can be had, split into pages. */
 static struct page *get_block(unsigned int min_order, unsigned int *order, int nid, gfp_t gfp)
 {
 	gfp_t try = (gfp & ~(__GFP_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN | __GFP_NORETRY;
 	struct page *page;
 
-	*order = max_t(unsigned int, min_order, GOM_HEAP_GROW_SHIFT - PAGE_SHIFT);
+	*order = max(min_order, grow_order(READ_ONCE(gom_mheaps[nid]->sys_pages)));
 	for (;; --*order) {
 		page = alloc_pages_node(nid, *order == min_order ? gfp : try, *order);
 		if (page || *order == min_order)

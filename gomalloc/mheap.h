@@ -4,22 +4,36 @@
 #define GOM_MHEAP_H
 
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/nodemask.h>
 #include <linux/spinlock.h>
 
 #include "pagemap.h"
 #include "span.h"
 
-#define GOM_HEAP_GROW_SHIFT	20	/* Go's HeapAllocChunk: 1 MiB */
-#define GOM_HEAP_BINS		(GOM_REGION_PAGES + 1)
+/*
+ * The heap grows by a part of what it holds, as what it has just got and nobody uses
+ * yet is waste; from 64 KiB up to Go's HeapAllocChunk, 1 MiB.
+ */
+#define GOM_HEAP_GROW_PART	256U
+#define GOM_HEAP_GROW_MIN	(16 - PAGE_SHIFT)	/* orders */
+#define GOM_HEAP_GROW_MAX	(20 - PAGE_SHIFT)
+/*
+ * Free runs by length in pages: a bin for each length below GOM_HEAP_EXACT, then one
+ * for each power of two that has runs of so many pages and less than twice as many.
+ */
+#define GOM_HEAP_EXACT		GOM_REGION_PAGES
+#define GOM_HEAP_BINS		(GOM_HEAP_EXACT + BITS_PER_TYPE(unsigned int) -		\
+				 const_ilog2(GOM_HEAP_EXACT))
 
 /**
  * struct gom_mheap - the pages of one node
  * @lock: protects all below, the states of free runs, and the span records in
  *	the page map; taken with no other lock held, and holding it none is taken
  * @nid: the node
- * @bin: free runs by length in pages; the last bin holds all longer ones
+ * @bin: free runs by length in pages (gom_heap_bin())
  * @nonempty: a bit for each bin
+ * @runs: how many there are in each
  * @sys_pages: pages held, in use and idle
  * @idle_pages: pages in free runs
  * @idle_low: the least there were since somebody last asked
@@ -39,6 +53,7 @@ struct gom_mheap {
 	int nid;
 	DECLARE_BITMAP(nonempty, GOM_HEAP_BINS);
 	struct list_head bin[GOM_HEAP_BINS];
+	unsigned int runs[GOM_HEAP_BINS];
 	unsigned long sys_pages;
 	unsigned long idle_pages;
 	unsigned long idle_low;
@@ -55,6 +70,14 @@ struct gom_mheap {
 };
 
 extern struct gom_mheap **gom_mheaps;	/* by node; NULL if offline at load */
+
+/* Which bin a free run of @npages is in. */
+static inline unsigned int gom_heap_bin(unsigned int npages)
+{
+	if (npages < GOM_HEAP_EXACT)
+		return npages;
+	return GOM_HEAP_EXACT + ilog2(npages) - const_ilog2(GOM_HEAP_EXACT);
+}
 
 /* The node after @nid that has a heap; nr_node_ids if there is none. */
 static inline int gom_next_node(int nid)

@@ -65,7 +65,7 @@ struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned in
 	s->class = 0;
 	s->zeroed = 0;
 	s->direct = 0;
-	s->specials = NULL;
+	s->specials = RB_ROOT;
 	s->nfree = 0;
 	s->supply = supply;
 	return s;

@@ -10,6 +10,7 @@
 #include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/log2.h>
+#include <linux/rbtree.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
@@ -47,7 +48,7 @@ struct gom_span {
 		struct rcu_head rcu;
 	};
 	void *base;
-	struct gom_special *specials;
+	struct rb_root specials;
 	unsigned int npages;
 	int nid;
 	u8 state;
@@ -58,6 +59,12 @@ struct gom_span {
 	u16 nfree;
 	unsigned long free[];
 };
+
+/* Also for who does not hold the lock of its specials, and will look again. */
+static inline bool gom_span_has_specials(const struct gom_span *s)
+{
+	return READ_ONCE(s->specials.rb_node);
+}
 
 static inline void *gom_span_end(const struct gom_span *s)
 {

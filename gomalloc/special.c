@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Specials: the records, the lists, and the end of an object that has some.  See special.h. */
+/* Specials: the records, their trees, and the end of an object that has some.  See special.h. */
 #include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
@@ -16,11 +16,12 @@
 #include "special.h"
 
 #define LOCK_BITS	6
+#define VISIT_AT_ONCE	8U	/* specials shown with the lock held */
 
 u8 gom_special_near[GOM_SPECIAL_NEAR];
 GOM_EXPORT_FOR_TEST(gom_special_near);
 
-static spinlock_t locks[1 << LOCK_BITS];	/* of the lists, by span */
+static spinlock_t locks[1 << LOCK_BITS];	/* of the trees, by span */
 static DEFINE_SPINLOCK(supply_lock);		/* protects supply */
 static struct gom_fixalloc supply;
 static DEFINE_SPINLOCK(near_lock);		/* who writes the table */
@@ -120,44 +121,54 @@ static void count_in_class(const struct gom_span *s, int by)
 		atomic_add(by, &gom_cache_class(s->class)->specials);
 }
 
-/* === Lists, under the lock === */
+/* === Trees, under the lock === */
 
-/* Where a special of @offset and @kind is linked, or would be. */
-static struct gom_special **place(struct gom_span *s, u32 offset, unsigned int kind)
+static const struct gom_special *special_of(const struct rb_node *node)
 {
-	struct gom_special **at = &s->specials;
+	return rb_entry(node, struct gom_special, rb);
+}
 
-	while (*at && ((*at)->offset < offset ||
-		       ((*at)->offset == offset && (*at)->kind < kind)))
-		at = &(*at)->next;
-	return at;
+static int compare(const void *key, const struct rb_node *node)
+{
+	const struct gom_special *a = key, *b = special_of(node);
+
+	if (a->offset != b->offset)
+		return a->offset < b->offset ? -1 : 1;
+	return (int)a->kind - b->kind;
+}
+
+static int compare_nodes(struct rb_node *node, const struct rb_node *other)
+{
+	return compare(special_of(node), other);
 }
 
 static struct gom_special *find(struct gom_span *s, u32 offset, unsigned int kind)
 {
-	struct gom_special *sp = *place(s, offset, kind);
+	const struct gom_special key = { .offset = offset, .kind = kind };
 
-	return sp && sp->offset == offset && sp->kind == kind ? sp : NULL;
+	return rb_entry_safe(rb_find(&key, &s->specials, compare), struct gom_special, rb);
 }
 
-static void link_special(struct gom_span *s, struct gom_special *sp)
+/* False if the object has one of that kind. */
+static bool link_special(struct gom_span *s, struct gom_special *sp)
 {
-	struct gom_special **at = place(s, sp->offset, sp->kind);
+	const bool first = RB_EMPTY_ROOT(&s->specials);
 
-	if (!s->specials)
+	if (rb_find_add(&sp->rb, &s->specials, compare_nodes))
+		return false;
+	if (first)
 		mark(s, true);
-	sp->next = *at;
-	WRITE_ONCE(*at, sp);
 	count_in_class(s, 1);
 	note_near(s->base + sp->offset, 1);
+	return true;
 }
 
 static void unlink_special(struct gom_span *s, struct gom_special *sp)
 {
-	WRITE_ONCE(*place(s, sp->offset, sp->kind), sp->next);
+	rb_erase(&sp->rb, &s->specials);
 	note_near(s->base + sp->offset, -1);
 	count_in_class(s, -1);
-	if (!s->specials)
+	if (RB_EMPTY_ROOT(&s->specials))
 		mark(s, false);
 }
 
@@ -177,9 +188,7 @@ bool gom_special_add(const void *p, struct gom_special *sp)
 	bool added;
 
 	spin_lock_irqsave(lock_of(s), flags);
-	added = !find(s, sp->offset, sp->kind);
-	if (added)
-		link_special(s, sp);
+	added = link_special(s, sp);
 	spin_unlock_irqrestore(lock_of(s), flags);
 	return added;
 }
@@ -226,7 +235,7 @@ bool gom_special_end(const void *p, unsigned long caller)
 	u32 off;
 
 	s = find_span(p, &off);
-	if (!READ_ONCE(s->specials))
+	if (!gom_span_has_specials(s))
 		return false;
 	spin_lock_irqsave(lock_of(s), flags);
 	twice = find(s, off, GOM_SPECIAL_QUEUED);
@@ -250,15 +259,39 @@ bool gom_special_end(const void *p, unsigned long caller)
 	return twice || fin;
 }
 
-/* Show all specials of @s, which has some, to @visit, under the lock. */
+/* The first special of @s that is not before @key, which is none of them. */
+static struct rb_node *first_from(const struct gom_span *s, const struct gom_special *key)
+{
+	struct rb_node *node = s->specials.rb_node, *found = NULL;
+
+	while (node) {
+		if (compare(key, node) <= 0) {
+			found = node;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
+}
+
+/* Show all specials of @s, which has some, to @visit, some at a time, under the lock. */
 void gom_special_visit(const struct gom_span *s,
 		       void (*visit)(const struct gom_special *sp, void *arg), void *arg)
 {
-	const struct gom_special *sp;
+	struct gom_special next = {};
+	struct rb_node *node;
 	unsigned long flags;
+	unsigned int n;
 
-	spin_lock_irqsave(lock_of(s), flags);
-	for (sp = s->specials; sp; sp = sp->next)
-		visit(sp, arg);
-	spin_unlock_irqrestore(lock_of(s), flags);
+	do {
+		spin_lock_irqsave(lock_of(s), flags);
+		node = first_from(s, &next);
+		for (n = 0; node && n < VISIT_AT_ONCE; n++, node = rb_next(node)) {
+			visit(special_of(node), arg);
+			next.offset = special_of(node)->offset;
+			next.kind = special_of(node)->kind + 1;
+		}
+		spin_unlock_irqrestore(lock_of(s), flags);
+	} while (node);
 }

@@ -13,11 +13,12 @@
  * shares the entry, has an object with a special.  NULL has an entry that is never
  * zero, so that this one test also takes the place of that for NULL.
  *
- * Who may be in here: the list of a span is used under a lock chosen by the span's
+ * Who may be in here: the specials of a span are used under a lock chosen by the span's
  * record, taken with interrupts off, with no other lock held but, inside it, for a
  * few instructions, the lock of the supply and of the table.  Any context but NMI.
- * Only the owner of an object adds specials to it or frees it, so a list is never
- * gone while somebody uses it: the object keeps its span.
+ * Only the owner of an object adds specials to it or frees it, so they are never
+ * gone while somebody uses them: the object keeps its span.  Go keeps them in a list;
+ * a span may have thousands, and a lock is not held for so long here: they are a tree.
  */
 #ifndef GOM_SPECIAL_H
 #define GOM_SPECIAL_H
@@ -25,6 +26,7 @@
 #include <linux/compiler.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
+#include <linux/rbtree.h>
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
@@ -45,7 +47,7 @@ struct gom_bucket;
 
 /**
  * struct gom_special - a record tied to an object
- * @next: of the same span, in the order of @offset, then @kind
+ * @rb: among those of the same span, in the order of @offset, then @kind
  * @offset: of the object in its span, in bytes
  * @kind: enum gom_special_kind
  * @fn: the finalizer
@@ -56,7 +58,7 @@ struct gom_bucket;
  * @size: bytes it stands for
  */
 struct gom_special {
-	struct gom_special *next;
+	struct rb_node rb;
 	u32 offset;
 	u8 kind;
 	union {

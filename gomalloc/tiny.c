@@ -490,7 +490,7 @@ static void add_open(const struct gom_tiny_open *t, struct gom_tiny_figures *fig
 	}
 }
 
-static void add_cpu(int cpu, struct gom_tiny_figures *fig)
+static void add_figures(int cpu, struct gom_tiny_figures *fig)
 {
 	const struct gom_tiny *t = &per_cpu_ptr(&gom_mcache, cpu)->tiny;
 
@@ -507,8 +507,8 @@ void gom_tiny_read(int cpu, struct gom_tiny_figures *fig)
 {
 	*fig = (struct gom_tiny_figures) { };
 	if (cpu >= 0)
-		return add_cpu(cpu, fig);
+		return add_figures(cpu, fig);
 	for_each_possible_cpu(cpu)
-		add_cpu(cpu, fig);
+		add_figures(cpu, fig);
 }
 GOM_EXPORT_FOR_TEST(gom_tiny_read);

@@ -166,6 +166,7 @@ static void heaps(struct kunit *test)
 	EXPECT_NAMED(test, "pages held", h->sys_pages--, h->sys_pages++);
 	EXPECT_NAMED(test, "and the mask of bins differ", __clear_bit(bin, h->nonempty),
 		     __set_bit(bin, h->nonempty));
+	EXPECT_NAMED(test, "runs, ", h->runs[bin]++, h->runs[bin]--);
 	EXPECT_NAMED(test, "free run", r->npages--, r->npages++);
 	EXPECT_NAMED(test, "free run", r->state = GOM_SPAN_LARGE, r->state = GOM_SPAN_IDLE);
 }
@@ -177,6 +178,7 @@ static void no_finalizer(void *p, void *arg)
 static void specials(struct kunit *test)
 {
 	struct gom_special *sp;
+	struct rb_node *root;
 	struct gom_span *s;
 	u32 offset;
 	u8 *near;
@@ -184,11 +186,13 @@ static void specials(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, gom_set_finalizer(objects[0], no_finalizer, NULL), 0);
 	near = &gom_special_near[(unsigned long)objects[0] / PAGE_SIZE % GOM_SPECIAL_NEAR];
 	s = gom_pagemap_span(objects[0]);
-	sp = s->specials;
+	root = s->specials.rb_node;
+	sp = rb_entry(root, struct gom_special, rb);
 	offset = sp->offset;
 	EXPECT_NAMED(test, "which frees would not see", *near -= 1, *near += 1);
 	EXPECT_NAMED(test, "beyond its end", sp->offset = 1 << 20, sp->offset = offset);
-	EXPECT_NAMED(test, "its word is", s->specials = NULL, s->specials = sp);
+	EXPECT_NAMED(test, "its word is", s->specials.rb_node = NULL,
+		     s->specials.rb_node = root);
 	KUNIT_EXPECT_EQ(test, gom_set_finalizer(objects[0], NULL, NULL), 0);
 }
 
