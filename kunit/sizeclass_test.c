@@ -52,7 +52,7 @@ static void recompute(struct recomputed *r)
 		if (next <= GOM_MAX_SMALL_SIZE && span_for(next) == span &&
 		    span / next == span / size)
 			continue;
-		while (span / size < 32 && span * 2 <= 65536)
+		while (span / size < (span <= 16384 ? 16 : 8) && span <= 32768)
 			span *= 2;
 		r->size[r->n] = size;
 		r->span[r->n] = span;

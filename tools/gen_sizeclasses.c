@@ -8,9 +8,11 @@
  * at most an eighth at its end, and drop a size that would fill the same span
  * with as many objects as the next one.
  *
- * One step is ours: a span that would hold only a few objects is doubled
- * until it holds MIN_OBJECTS or has reached MAX_DOUBLED bytes, because each span
- * costs a trip to the heap.  Doubling cannot raise the share wasted.
+ * One step is ours: a span that would hold only a few objects is doubled, because
+ * each span costs a trip to the heap: up to SOME_BYTES until it holds SOME_OBJECTS, and
+ * beyond while it holds less than FEW_OBJECTS.  Not further, as a span goes back when
+ * all its objects are free, and of many one is likely to stay.  Doubling cannot raise
+ * the share wasted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,9 @@
 #define HEAP_PAGE	8192u
 #define MAX_SMALL	32768u
 #define MAX_CLASSES	67u	/* class 0 is unused */
-#define MIN_OBJECTS	32u
+#define SOME_OBJECTS	16u
+#define SOME_BYTES	32768u
+#define FEW_OBJECTS	8u
 #define MAX_DOUBLED	65536u
 
 static unsigned int class_size[MAX_CLASSES + 1], class_span[MAX_CLASSES + 1];
@@ -59,13 +63,20 @@ static void choose_classes(void)
 	}
 }
 
+static int is_too_short(unsigned int span, unsigned int size)
+{
+	const unsigned int objects = span / size;
+
+	return (objects < SOME_OBJECTS && span * 2 <= SOME_BYTES) ||
+	       (objects < FEW_OBJECTS && span * 2 <= MAX_DOUBLED);
+}
+
 static void widen_spans(void)
 {
 	unsigned int i;
 
 	for (i = 1; i < nr_classes; i++)
-		while (class_span[i] / class_size[i] < MIN_OBJECTS &&
-		       class_span[i] * 2 <= MAX_DOUBLED)
+		while (is_too_short(class_span[i], class_size[i]))
 			class_span[i] *= 2;
 }
 
