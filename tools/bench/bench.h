@@ -59,12 +59,15 @@ extern const struct bench_workload bench_fresh_workloads[];
 extern const struct bench_workload bench_remote_workloads[];
 extern const struct bench_workload bench_parallel_workloads[];
 extern const struct bench_workload bench_held_workloads[];
+extern const struct bench_workload bench_churn_workloads[];
+extern const struct bench_workload bench_scale_workloads[];
 extern const struct bench_workload bench_cache_workloads[];
 extern const struct bench_workload bench_noscan_workloads[];
 extern const struct bench_workload bench_json_workloads[];
 extern const struct bench_workload bench_persistent_workloads[];
 extern const struct bench_workload bench_numa_workloads[];
 extern const struct bench_workload bench_fence_workloads[];
+extern const struct bench_workload bench_offtimes_workloads[];
 extern const struct bench_workload bench_smoke_workloads[];
 
 #define BENCH_MAX_SIZES		64

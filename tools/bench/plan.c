@@ -57,12 +57,15 @@ static const struct bench_workload * const tables[] = {
 	bench_remote_workloads,
 	bench_parallel_workloads,
 	bench_held_workloads,
+	bench_churn_workloads,
+	bench_scale_workloads,
 	bench_cache_workloads,
 	bench_noscan_workloads,
 	bench_json_workloads,
 	bench_persistent_workloads,
 	bench_numa_workloads,
 	bench_fence_workloads,
+	bench_offtimes_workloads,
 	bench_smoke_workloads,
 };
 

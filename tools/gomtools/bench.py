@@ -29,13 +29,17 @@ class Course:
     append: str
     counted: bool = False
     cpus: int | None = None
+    memory: int | None = None
     only: str = ""          # the one workload that is run there
+    variant: str = ""       # of the modules
 
 
-PLAN = {"uml": Course("uml", "init_on_alloc=0"),
+PLAN = {"uml": Course("uml", "init_on_alloc=0", memory=1024),
         "stock-6.1": Course("stock-6.1", COUNTED, counted=True),
         "stock-newest": Course("stock-newest", COUNTED, counted=True),
         # An emulator's time says little; how often CPUs wait for each other is told by counters.
+        "uml-offtimes": Course("uml", "init_on_alloc=0", only="offtimes", variant="-offtimes"),
+        "stock-newest-offtimes": Course("stock-newest", COUNTED, counted=True, only="offtimes", variant="-offtimes"),
         "stock-newest-8cpu": Course("stock-newest", "init_on_alloc=0", cpus=8, only="persistent")}
 
 
@@ -136,8 +140,8 @@ def measure(name, workload, size):
     """Run the benchmark on one ground; return its part of results.json."""
     course = PLAN[name]
     counted = course.counted
-    ground = grounds.find(course.ground, counted=counted, cpus=course.cpus)
-    built, _ = modules.build(ground.modules)
+    ground = grounds.find(course.ground, counted=counted, cpus=course.cpus, memory=course.memory)
+    built, _ = modules.build(ground.modules, variant=course.variant)
     workload = course.only or workload
     texts = json_texts(workload, counted)
     wanted = parameters(workload=workload, size=size, json=",".join(f"/modules/{path.name}" for path in texts))

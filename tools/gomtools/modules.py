@@ -70,12 +70,12 @@ def warnings(log):
     return [line for line in log.splitlines() if WARNING.search(line) and not HARMLESS.search(line)]
 
 
-def build_log(name, source, arguments):
+def build_log(name, source, arguments, variant=""):
     """Build for `name` and return (the directory, what make printed)."""
     if not (source / "Kbuild").exists():
         raise Failure(f"There is nothing to build: {source / 'Kbuild'} does not exist.")
     chosen = target(name)
-    directory = checkout.BUILD / "mod" / name
+    directory = checkout.BUILD / "mod" / (name + variant)
     directory.mkdir(parents=True, exist_ok=True)
     with cache.locked(f"mod{directory}"):
         copy(source, directory)
@@ -86,11 +86,18 @@ def build_log(name, source, arguments):
         return directory, log.read_text(errors="replace")
 
 
-def build(name, source=checkout.ROOT):
-    """Build the modules for `name`; return ({file name: path}, warnings)."""
-    directory, log = build_log(name, source, [])
+def build(name, source=checkout.ROOT, variant=""):
+    """Build the modules for `name`; return ({file name: path}, warnings).
+
+    A variant, "-offtimes", is built with GOM_OFFTIMES=1, in a directory of its own."""
+    directory, log = build_log(name, source, [f"{variable(variant)}=1"] if variant else [], variant)
     names = [f"{Path(line).stem}.ko" for line in (directory / "modules.order").read_text().split()]
     return {name: directory / name for name in names}, warnings(log)
+
+
+def variable(variant):
+    """What make calls a variant: "-offtimes" is GOM_OFFTIMES."""
+    return "GOM" + variant.replace("-", "_").upper()
 
 
 def analyse(name, source=checkout.ROOT):

@@ -6,6 +6,7 @@ them are all rows, the machines and their command lines, and how to repeat the r
 """
 
 import html
+import math
 import os
 import platform
 import shutil
@@ -25,6 +26,9 @@ PLOTS = [
     ("10,000 live, freed in the order of allocation", "bytes", ["batch-fifo"], COSTS),
     ("10,000 live, freed at random", "bytes", ["batch-random"], COSTS),
     ("Named cache, many in a call, each", "objects in a call", ["cache-bulk-"], COSTS[:2]),
+    ("Some of the live objects replaced", "objects of 16 bytes live", ["live-"], COSTS[:2]),
+    ("1,000 objects of 1 KiB come and go", "spans in use in part", ["spans-"], COSTS[:2]),
+    ("50 page runs of 33 to 64 KiB come and go", "idle runs in the heap", ["runs-"], COSTS[:2]),
     ("No-scan objects", "bytes", ["noscan"], COSTS[:3]),
     ("Bytes held for each byte asked for", "bytes", ["held"], [("SLUB", "held_slub"), ("gomalloc", "held_gomalloc")]),
 ]
@@ -43,8 +47,9 @@ pre { padding: .6em 1em; overflow-x: auto; } details { margin: 1em 0; }
 
 
 def abscissa(row):
-    """What a row is plotted over: its size, or for bulk calls the number in its name."""
-    return int(row["workload"].rsplit("-", 1)[1]) if "bulk-" in row["workload"] else row["size"]
+    """What a row is plotted over: the number at the end of its name, or its size."""
+    number = row["workload"].rpartition("-")[2]
+    return int(number) if number.isdigit() else row["size"]
 
 
 def belongs(row, workloads):
@@ -83,9 +88,26 @@ def curves_over(along, unit, curves):
         parts.append(f"$d{number} using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '{COLOURS[name]}' title '{name}'")
     values = [y for _, line in curves for _, y in line]
     wide = max(x for _, line in curves for x, _ in line) > 16
-    return gnuplot(data + ("set logscale x 2\nset format x '%.0b%B'\n" if wide else "")
+    decimal = all(math.log10(x) % 1 == 0 for _, line in curves for x, _ in line)
+    axis = "set logscale x 10\nset format x '10^%T'\n" if decimal else "set logscale x 2\nset format x '%.0b%B'\n"
+    return gnuplot(data + (axis if wide else "")
                    + ("set logscale y\n" if max(values) > 8 * min(values) else "set yrange [0:*]\n")
                    + f"set ylabel '{unit}'\nset xlabel '{along}'\nplot " + ", ".join(parts) + "\n")
+
+
+def curve_of_churn(lines):
+    """Bytes held for each byte live, each time the set has grown and each time it has shrunk."""
+    head, *body = lines
+    cells = [dict(zip(head, line)) for line in body]
+    data, parts = "", []
+    for name in ("SLUB", "gomalloc"):
+        column = name.lower()
+        data += f"${column} << EOD\n" + "".join(
+            f"{int(c['round']) - 0.5} {c[f'{column}_grown']}\n{c['round']} {c[f'{column}_shrunk']}\n"
+            for c in cells) + "EOD\n"
+        parts.append(f"${column} using 1:2 with linespoints lw 2 pt 7 ps 0.4 lc rgb '{COLOURS[name]}' title '{name}'")
+    return gnuplot(data + "set yrange [0:*]\nset xlabel 'round'\nset ylabel 'held / live'\nplot "
+                   + ", ".join(parts) + "\n")
 
 
 def bars_of_json(lines, unit):
@@ -111,6 +133,10 @@ def figures(ground):
         curves = [(name, line) for name, line in curves if len(line) > 1]
         if curves:
             text += f"<figure><figcaption>{title}</figcaption>{curves_over(along, unit, curves)}</figure>\n"
+    for bytes_each in sorted({line[0] for line in ground["tables"].get("churn", [])[1:]}):
+        lines = [line for line in ground["tables"]["churn"] if line[0] in ("bytes", bytes_each)]
+        text += (f"<figure><figcaption>Held over live, sizes of {bytes_each} bytes: to 256 MiB and down to a tenth, "
+                 f"ten times</figcaption>{curve_of_churn(lines)}</figure>\n")
     if "json" in ground["tables"]:
         text += (f"<figure><figcaption>JSON text into a tree and back, for each object</figcaption>"
                  f"{bars_of_json(ground['tables']['json'], ground['unit'])}</figure>\n")
