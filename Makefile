@@ -12,8 +12,9 @@ FILTER ?=
 WORKLOAD ?=
 SIZE ?=
 SCRIPT ?=
+SECONDS ?=
 
-.PHONY: all check bench bench-here style kunit smoke inspect boot clean distclean-cache help
+.PHONY: all check bench bench-here soak style kunit smoke inspect boot clean distclean-cache help
 
 all:
 	@test -d $(KDIR) || { echo "error: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=." >&2; exit 1; }
@@ -24,6 +25,9 @@ check:
 
 bench:
 	@$(GOM) bench $(addprefix --ground ,$(GROUND)) $(addprefix --workload ,$(WORKLOAD)) $(addprefix --size ,$(SIZE))
+
+soak:
+	@$(GOM) soak $(addprefix --ground ,$(GROUND)) $(addprefix --seconds ,$(SECONDS))
 
 bench-here:
 	@python3 tools/gom bench-here $(addprefix --workload ,$(WORKLOAD)) $(addprefix --size ,$(SIZE))
@@ -56,6 +60,7 @@ help:
 	@echo "make check           build and test on every ground; ends with N passed, N failed, N skipped"
 	@echo "make bench           measure against SLUB on every ground; writes build/bench/report.html"
 	@echo "                     GROUND=uml|stock-6.1|stock-newest WORKLOAD=pair,batch SIZE=64,128"
+	@echo "make soak            an hour of churn: does anything get slower or larger? GROUND=uml SECONDS=3600"
 	@echo "make bench-here      the same on this machine (root; loads gomalloc.ko if it is not loaded)"
 	@echo "make kunit           KUnit on one ground: GROUND=uml|uml-6.1|uml-debug FILTER='suite.case'"
 	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|...;"

@@ -68,13 +68,14 @@ extern const struct bench_workload bench_persistent_workloads[];
 extern const struct bench_workload bench_numa_workloads[];
 extern const struct bench_workload bench_fence_workloads[];
 extern const struct bench_workload bench_offtimes_workloads[];
+extern const struct bench_workload bench_soak_workloads[];
 extern const struct bench_workload bench_smoke_workloads[];
 
 #define BENCH_MAX_SIZES		64
 
 struct bench_plan {
 	unsigned int rounds;
-	unsigned int seconds;		/* of smoke */
+	unsigned int seconds;		/* of smoke and soak */
 	unsigned int iters;		/* per timing; 0: choose */
 	bool rounds_given;
 	unsigned int nr_sizes;		/* 0: each workload's own */

@@ -31,7 +31,7 @@ MODULE_PARM_DESC(rounds, "timings per figure, 1 to 1000 (default 15)");
 
 static char *seconds = "";
 module_param(seconds, charp, 0444);
-MODULE_PARM_DESC(seconds, "how long smoke runs, 1 to 86400 (default 5)");
+MODULE_PARM_DESC(seconds, "how long smoke and soak run, 1 to 86400 (default 5)");
 
 static char *iters = "";
 module_param(iters, charp, 0444);
@@ -66,6 +66,7 @@ static const struct bench_workload * const tables[] = {
 	bench_numa_workloads,
 	bench_fence_workloads,
 	bench_offtimes_workloads,
+	bench_soak_workloads,
 	bench_smoke_workloads,
 };
 

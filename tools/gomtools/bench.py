@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import benchtable, cache, checkout, grounds, guest, modules, process, report
-from .ui import Failure
+from .ui import Failure, step
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
-RESULTS = checkout.BUILD / "bench/results.json"
+PLACE = checkout.BUILD / "bench"
 TIMEOUT = 900
 COUNTED = "init_on_alloc=0 mitigations=off"
 
@@ -136,7 +136,7 @@ def row(cells):
             "held_slub": values["held_slub"], "held_gomalloc": values["held_gomalloc"]}
 
 
-def measure(name, workload, size):
+def measure(name, workload, size, seconds=0):
     """Run the benchmark on one ground; return its part of results.json."""
     course = PLAN[name]
     counted = course.counted
@@ -144,11 +144,11 @@ def measure(name, workload, size):
     built, _ = modules.build(ground.modules, variant=course.variant)
     workload = course.only or workload
     texts = json_texts(workload, counted)
-    wanted = parameters(workload=workload, size=size, json=",".join(f"/modules/{path.name}" for path in texts))
+    wanted = parameters(workload=workload, size=size, seconds=seconds, json=",".join(f"/modules/{path.name}" for path in texts))
     in_sbrk = "" if course.only else sbrk_parameters(workload, size, counted)
     script = (f"PARAMETERS='{wanted}'\nSBRK_PARAMETERS='{in_sbrk}'\n"
               + SCRIPT.read_text())
-    result = guest.run(ground, script, [*built.values(), *texts], TIMEOUT, course.append,
+    result = guest.run(ground, script, [*built.values(), *texts], TIMEOUT + seconds, course.append,
                        checkout.LOGS / f"bench-{name}.log")
     if not result.passed:
         raise Failure(f"The benchmark failed on {ground.describe()}: {result.verdict()}")
@@ -181,12 +181,24 @@ def command(verb, workload, size, names=()):
     return " ".join(["make", verb, *(f"{name}={value}" for name, value in variables.items() if value)])
 
 
-def publish(measured, repeat):
-    cache.write(RESULTS, json.dumps({"grounds": measured}, indent=1) + "\n")
+def soak(name, seconds):
+    """Churn for so long on one ground; print what an operation cost as time went on."""
+    if name not in PLAN:
+        raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
+    if not 1 <= seconds <= 86400:
+        raise Failure(f"{seconds} seconds: it must be a number from 1 to 86400.")
+    step(f"this takes {seconds} seconds, and a little more")
+    publish([measure(name, "soak", "", seconds)], f"make soak GROUND={name} SECONDS={seconds}", "soak", "soak")
+    return 0
+
+
+def publish(measured, repeat, results="results", page="report"):
+    written = [PLACE / f"{results}.json", PLACE / f"{page}.html"]
+    cache.write(written[0], json.dumps({"grounds": measured}, indent=1) + "\n")
     for ground in measured:
         benchtable.show(ground)
-    report.write(measured, repeat)
-    print(f"written to {RESULTS.relative_to(checkout.ROOT)} and {report.PATH.relative_to(checkout.ROOT)}")
+    report.write(measured, repeat, written[1])
+    print("written to " + " and ".join(str(path.relative_to(checkout.ROOT)) for path in written))
 
 
 class Loaded:

@@ -34,6 +34,7 @@ TITLES = {"json": "json: text tokenised into a tree and freed; {unit} per object
           "churn": "churn: memory held over memory live, grown to 256 MiB, shrunk to a tenth, idle memory asked back",
           "offtimes": "offtimes: nanoseconds (or instructions, where they are counted) with interrupts or preemption off:\n"
                       "what half of the sections, all but one in a thousand, and the longest took",
+          "soak": "soak: {unit} for a free and an allocation as time goes on; memory held over memory live",
           "persistent": "persistent: {unit} per block of 64 bytes, one chunk under a lock or one for each CPU"}
 
 

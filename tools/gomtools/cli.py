@@ -102,6 +102,10 @@ def parser():
     verb.add_argument("--ground", action="append", help=", ".join(bench.PLAN))
     add_bench(verbs, "bench-here", "the comparison with SLUB, on this machine",
               lambda options: bench.run_here(options.workload, options.size))
+    verb = verbs.add_parser("soak", help="an hour of churn: does anything get slower or larger?")
+    verb.set_defaults(run=lambda options: bench.soak(options.ground, options.seconds))
+    verb.add_argument("--ground", default="uml", help="uml, stock-6.1, stock-newest")
+    verb.add_argument("--seconds", type=int, default=3600)
     verb = verbs.add_parser("drop-cache", help="remove the cache")
     verb.set_defaults(run=drop_cache)
     return top

@@ -13,9 +13,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import cache, checkout
+from . import cache
 
-PATH = checkout.BUILD / "bench/report.html"
 COLOURS = {"SLUB": "#c0392b", "gomalloc": "#1f77b4", "floor": "#7f8c8d", "sbrk mode": "#b8860b"}
 
 # A plot: its title, what is told along x, the workloads whose rows it shows, and the curves
@@ -95,6 +94,19 @@ def curves_over(along, unit, curves):
                    + f"set ylabel '{unit}'\nset xlabel '{along}'\nplot " + ", ".join(parts) + "\n")
 
 
+def curves_of_table(lines, x, column, along, unit):
+    """A curve for each allocator, out of the columns of a table that are named after them."""
+    head, *body = lines
+    cells = [dict(zip(head, line)) for line in body]
+    data, parts = "", []
+    for name in ("SLUB", "gomalloc"):
+        y = column.format(name.lower())
+        data += f"${name} << EOD\n" + "".join(f"{c[x]} {c[y]}\n" for c in cells) + "EOD\n"
+        parts.append(f"${name} using 1:2 with linespoints lw 2 pt 7 ps 0.4 lc rgb '{COLOURS[name]}' title '{name}'")
+    return gnuplot(data + f"set yrange [0:*]\nset xlabel '{along}'\nset ylabel '{unit}'\nplot "
+                   + ", ".join(parts) + "\n")
+
+
 def curve_of_churn(lines):
     """Bytes held for each byte live, each time the set has grown and each time it has shrunk."""
     head, *body = lines
@@ -137,6 +149,12 @@ def figures(ground):
         lines = [line for line in ground["tables"]["churn"] if line[0] in ("bytes", bytes_each)]
         text += (f"<figure><figcaption>Held over live, sizes of {bytes_each} bytes: to 256 MiB and down to a tenth, "
                  f"ten times</figcaption>{curve_of_churn(lines)}</figure>\n")
+    if "soak" in ground["tables"]:
+        lines = ground["tables"]["soak"]
+        text += (f"<figure><figcaption>An operation after so many seconds of churn, median</figcaption>"
+                 f"{curves_of_table(lines, 'second', '{}_med', 'seconds', ground['unit'])}</figure>\n"
+                 f"<figure><figcaption>Memory held over memory live</figcaption>"
+                 f"{curves_of_table(lines, 'second', '{}_held', 'seconds', 'held / live')}</figure>\n")
     if "json" in ground["tables"]:
         text += (f"<figure><figcaption>JSON text into a tree and back, for each object</figcaption>"
                  f"{bars_of_json(ground['tables']['json'], ground['unit'])}</figure>\n")
@@ -183,10 +201,10 @@ def processor():
     return names[0] if names else platform.machine()
 
 
-def write(grounds, command):
-    """Write the page; `command` is what repeats the run."""
+def write(grounds, command, path):
+    """Write the page to `path`; `command` is what repeats the run."""
     body = "".join(section(ground) for ground in grounds)
-    cache.write(PATH, f"""<!doctype html>
+    cache.write(path, f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>gomalloc against SLUB</title><style>{STYLE}</style></head><body>
 <h1>gomalloc against SLUB</h1>
 <p>Measured on {os.cpu_count()} CPUs of {html.escape(processor())}. A ratio is SLUB's figure over gomalloc's:

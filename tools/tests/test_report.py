@@ -4,7 +4,6 @@
 import tempfile
 import unittest
 from pathlib import Path
-from unittest import mock
 
 from gomtools import report
 
@@ -36,9 +35,10 @@ class Points(unittest.TestCase):
 
 class Page(unittest.TestCase):
     def page(self, *grounds):
-        with tempfile.TemporaryDirectory() as place, mock.patch.object(report, "PATH", Path(place) / "report.html"):
-            report.write(grounds, "make bench SIZE=8")
-            return report.PATH.read_text()
+        with tempfile.TemporaryDirectory() as place:
+            path = Path(place) / "report.html"
+            report.write(grounds, "make bench SIZE=8", path)
+            return path.read_text()
 
     def test_what_is_slower_is_marked(self):
         page = self.page(ground(row("pair", 8, 10, 20), row("pair", 16, 30, 10)))
