@@ -68,6 +68,7 @@ extern const struct bench_workload bench_persistent_workloads[];
 extern const struct bench_workload bench_numa_workloads[];
 extern const struct bench_workload bench_fence_workloads[];
 extern const struct bench_workload bench_offtimes_workloads[];
+extern const struct bench_workload bench_cpus_workloads[];
 extern const struct bench_workload bench_soak_workloads[];
 extern const struct bench_workload bench_smoke_workloads[];
 

@@ -66,6 +66,7 @@ static const struct bench_workload * const tables[] = {
 	bench_numa_workloads,
 	bench_fence_workloads,
 	bench_offtimes_workloads,
+	bench_cpus_workloads,
 	bench_soak_workloads,
 	bench_smoke_workloads,
 };

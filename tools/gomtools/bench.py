@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import benchtable, cache, checkout, grounds, guest, modules, process, report
+from . import benchtable, cache, cachelines, checkout, grounds, guest, modules, process, report
 from .ui import Failure, step
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
@@ -30,7 +30,8 @@ class Course:
     counted: bool = False
     cpus: int | None = None
     memory: int | None = None
-    only: str = ""          # the one workload that is run there
+    only: tuple = ()        # the workloads that are run there, if not the usual ones
+    lines: bool = False     # the emulator counts cache lines that move between CPUs
     variant: str = ""       # of the modules
 
 
@@ -38,9 +39,11 @@ PLAN = {"uml": Course("uml", "init_on_alloc=0", memory=1024),
         "stock-6.1": Course("stock-6.1", COUNTED, counted=True),
         "stock-newest": Course("stock-newest", COUNTED, counted=True),
         # An emulator's time says little; how often CPUs wait for each other is told by counters.
-        "uml-offtimes": Course("uml", "init_on_alloc=0", only="offtimes", variant="-offtimes"),
-        "stock-newest-offtimes": Course("stock-newest", COUNTED, counted=True, only="offtimes", variant="-offtimes"),
-        "stock-newest-8cpu": Course("stock-newest", "init_on_alloc=0", cpus=8, only="persistent")}
+        "uml-offtimes": Course("uml", "init_on_alloc=0", only=("offtimes",), variant="-offtimes"),
+        "stock-newest-offtimes": Course("stock-newest", COUNTED, counted=True, only=("offtimes",),
+                                        variant="-offtimes"),
+        "stock-newest-8cpu": Course("stock-newest", "init_on_alloc=0", cpus=8, only=("persistent", "cpus-locks")),
+        "stock-newest-lines": Course("stock-newest", "init_on_alloc=0", cpus=8, only=("cpus-lines",), lines=True)}
 
 
 # Real text for the json workload, and how much of a made-up one beside it.
@@ -60,6 +63,11 @@ def parameters(**wanted):
 
 def matches(workload, asked):
     return not workload or not asked or any(workload.startswith(name) for name in asked.split(","))
+
+
+def parts_of(course, asked):
+    """The workloads of a course that has its own which are asked for."""
+    return [name for name in course.only if matches(name, asked)]
 
 
 def sbrk_parameters(workload, size, counted):
@@ -142,7 +150,11 @@ def measure(name, workload, size, seconds=0):
     counted = course.counted
     ground = grounds.find(course.ground, counted=counted, cpus=course.cpus, memory=course.memory)
     built, _ = modules.build(ground.modules, variant=course.variant)
-    workload = course.only or workload
+    if course.only:
+        workload = ",".join(parts_of(course, workload) or course.only)
+    counted_lines = checkout.BUILD / "plugin/cachelines.txt"
+    if course.lines:
+        ground.plugin = cachelines.options(counted_lines)
     texts = json_texts(workload, counted)
     wanted = parameters(workload=workload, size=size, seconds=seconds, json=",".join(f"/modules/{path.name}" for path in texts))
     in_sbrk = "" if course.only else sbrk_parameters(workload, size, counted)
@@ -153,6 +165,8 @@ def measure(name, workload, size, seconds=0):
     if not result.passed:
         raise Failure(f"The benchmark failed on {ground.describe()}: {result.verdict()}")
     facts, rows, tables = parse_both(result.output)
+    if course.lines:
+        cachelines.join(tables, counted_lines.read_text())
     return {"name": name, "kernel": ground.kernel.version, "unit": facts["unit"],
             "cpus": int(facts["cpus"]), "cmdline": facts["cmdline"], "machine": ground.machine, "rows": rows,
             "tables": tables}
@@ -164,7 +178,7 @@ def run(names, workload, size):
         if name not in PLAN:
             raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
         grounds.find(PLAN[name].ground).kernel.image.exists()
-    names = [name for name in names if matches(PLAN[name].only, workload)] or names
+    names = [name for name in names if not PLAN[name].only or parts_of(PLAN[name], workload)] or names
     native = [name for name in names if not PLAN[name].counted]
     counted = [name for name in names if PLAN[name].counted]
     # Native cycles want the machine to themselves; counts do not care.

@@ -35,6 +35,8 @@ TITLES = {"json": "json: text tokenised into a tree and freed; {unit} per object
           "offtimes": "offtimes: nanoseconds (or instructions, where they are counted) with interrupts or preemption off:\n"
                       "what half of the sections, all but one in a thousand, and the longest took",
           "soak": "soak: {unit} for a free and an allocation as time goes on; memory held over memory live",
+          "cpus-locks": "cpus-locks: spin locks taken, and waited for, for each call",
+          "cpus-lines": "cpus-lines: cache lines moved from CPU to CPU, locked instructions and accesses, for each call",
           "persistent": "persistent: {unit} per block of 64 bytes, one chunk under a lock or one for each CPU"}
 
 

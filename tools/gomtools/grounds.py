@@ -60,6 +60,7 @@ class Stock:
         self.memory = memory
         self.counted = counted
         self.nodes = 1
+        self.plugin = []        # options of the emulator's, when it is to count something
 
     @functools.cached_property
     def kernel(self):
@@ -67,13 +68,13 @@ class Stock:
 
     @property
     def accelerator(self):
-        return "kvm" if not self.counted and bootprobe.kvm_works(self.kernel.image) else "tcg"
+        return "kvm" if not self.counted and not self.plugin and bootprobe.kvm_works(self.kernel.image) else "tcg"
 
     @property
     def machine(self):
         if self.counted:
             return "QEMU -icount shift=0 -cpu max (presents itself as an AMD part)"
-        return f"QEMU with {self.accelerator}"
+        return f"QEMU with {self.accelerator}" + ", a plugin counting" * bool(self.plugin)
 
     def describe(self):
         how = "QEMU, counting instructions" if self.counted else f"QEMU ({self.accelerator})"
@@ -96,7 +97,8 @@ class Stock:
             raise Failure("qemu-system-x86_64 is not installed: run tools/setup.sh, or install qemu-system-x86.")
         speed = ["-icount", "shift=0"] if self.counted else []
         accelerator = self.accelerator
-        return ["qemu-system-x86_64", "-accel", accelerator, *speed,
+        threads = ",thread=multi" if accelerator == "tcg" and not self.counted else ""
+        return ["qemu-system-x86_64", *(self.plugin or ["-accel", accelerator + threads]), *speed,
                 "-cpu", "host" if accelerator == "kvm" else "max",
                 "-smp", str(self.cpus), "-m", str(self.memory), *self.node_options(), "-nodefaults", "-display", "none",
                 "-no-reboot", "-kernel", str(self.kernel.image), "-initrd", str(initrd),

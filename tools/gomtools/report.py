@@ -32,6 +32,10 @@ PLOTS = [
     ("Bytes held for each byte asked for", "bytes", ["held"], [("SLUB", "held_slub"), ("gomalloc", "held_gomalloc")]),
 ]
 
+# Tables by number of CPUs: the column that is drawn, and what it is.
+CPU_TABLES = [("cpus-lines", "lines_moved", "Cache lines moved"), ("cpus-locks", "locks", "Spin locks taken")]
+PATTERNS = {"pair": "pairs", "batch": "400 objects come and go", "neighbour": "400 come, the neighbour frees them"}
+
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 66em; margin: 2em auto; padding: 0 1em; color: #222; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2em; border-bottom: 1px solid #ccc; }
@@ -107,6 +111,20 @@ def curves_of_table(lines, x, column, along, unit):
                    + ", ".join(parts) + "\n")
 
 
+def curves_over_cpus(lines, pattern, y, unit):
+    """A curve for each allocator over the number of CPUs."""
+    head, *body = lines
+    cells = [dict(zip(head, line)) for line in body if line[0] == pattern]
+    curves = [(name, [(int(c["cpus"]), float(c[y])) for c in cells if c["allocator"] == name])
+              for name in ("SLUB", "gomalloc")]
+    top = max([value for _, line in curves for _, value in line] + [0.001])
+    data = "".join(f"${name} << EOD\n" + "".join(f"{x} {value}\n" for x, value in line) + "EOD\n"
+                   for name, line in curves)
+    return gnuplot(data + f"set yrange [0:{top * 1.1}]\nset xlabel 'CPUs'\nset ylabel '{unit}'\nplot " + ", ".join(
+        f"${name} using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '{COLOURS[name]}' title '{name}'"
+        for name, _ in curves) + "\n")
+
+
 def curve_of_churn(lines):
     """Bytes held for each byte live, each time the set has grown and each time it has shrunk."""
     head, *body = lines
@@ -155,6 +173,10 @@ def figures(ground):
                  f"{curves_of_table(lines, 'second', '{}_med', 'seconds', ground['unit'])}</figure>\n"
                  f"<figure><figcaption>Memory held over memory live</figcaption>"
                  f"{curves_of_table(lines, 'second', '{}_held', 'seconds', 'held / live')}</figure>\n")
+    for table, y, what in CPU_TABLES:
+        for pattern in sorted({line[0] for line in ground["tables"].get(table, [])[1:]}):
+            text += (f"<figure><figcaption>{what} for each call, {PATTERNS.get(pattern, pattern)}</figcaption>"
+                     f"{curves_over_cpus(ground['tables'][table], pattern, y, what.lower())}</figure>\n")
     if "json" in ground["tables"]:
         text += (f"<figure><figcaption>JSON text into a tree and back, for each object</figcaption>"
                  f"{bars_of_json(ground['tables']['json'], ground['unit'])}</figure>\n")

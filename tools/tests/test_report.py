@@ -56,6 +56,21 @@ class Page(unittest.TestCase):
         self.assertEqual(page.count("<svg"), 2)
         self.assertNotIn("gnuplot failed", page)
 
+    def test_tables_that_grow_are_drawn(self):
+        tables = {"churn": [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk"],
+                            ["1-256", "1", "1.2", "1.1", "9.1", "8.1"], ["1-4096", "1", "1.3", "1.1", "8.1", "7.1"]],
+                  "soak": [["second", "slub_med", "gomalloc_med", "slub_held", "gomalloc_held"],
+                           ["60", "300.1", "100.1", "1.4", "1.3"], ["120", "301.1", "101.1", "1.4", "1.3"]],
+                  "cpus-lines": [["pattern", "cpus", "allocator", "lines_moved"], ["pair", "1", "SLUB", "0.000"],
+                                 ["pair", "1", "gomalloc", "0.000"], ["pair", "2", "SLUB", "0.1"]]}
+        page = self.page(ground(row("pair", 8, 2, 1), tables=tables))
+        self.assertEqual(page.count("<svg"), 5)
+        self.assertNotIn("gnuplot failed", page)
+
+    def test_live_sets_are_over_powers_of_ten(self):
+        some = ground(*(row(f"live-{10 ** n}", None, 9, 3) for n in (2, 3, 4)))
+        self.assertEqual(report.points(some, ["live-"], "slub"), [(100, 9), (1000, 9), (10000, 9)])
+
 
 if __name__ == "__main__":
     unittest.main()
