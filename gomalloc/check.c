@@ -256,9 +256,9 @@ static void check_heap(struct gom_mheap *h)
 		return;
 	for (bin = 0; bin < GOM_HEAP_BINS; bin++) {
 		runs = 0;
-		if (list_empty(&h->bin[bin]) == test_bit(bin, h->nonempty))
+		if (hlist_empty(&h->bin[bin]) == test_bit(bin, h->nonempty))
 			gom_wrong("node %d: bin %u and the mask of bins differ", h->nid, bin);
-		list_for_each_entry(r, &h->bin[bin], list) {
+		hlist_for_each_entry(r, &h->bin[bin], run) {
 			pages += check_run(h, r, bin);
 			runs++;
 		}

@@ -16,7 +16,7 @@
 #include "sizeclass.h"
 
 #define MIN_BYTES	64U
-#define MAX_BYTES	(128U * sizeof(void *))
+#define MAX_BYTES	(sizeof(struct gom_magazine) + GOM_MAGAZINE_MAX * sizeof(void *))
 #define NR_SUPPLIES	(const_ilog2(MAX_BYTES / MIN_BYTES) + 1)
 
 static DEFINE_SPINLOCK(lock);	/* protects supplies */

@@ -30,13 +30,14 @@ struct gom_magazine {
 };
 
 /*
- * Objects in a magazine: no more than 128 KiB of memory or four objects, and such
- * that magazine and header are a power of two.
+ * Objects in a magazine: no more than 256 KiB of memory, and such that magazine and
+ * header are a power of two.
  */
 #define GOM_MAGAZINE_SIZE(object_size)					\
-	((object_size) <= 1024 ? 125 : (object_size) <= 2048 ? 61 :	\
-	 (object_size) <= 4096 ? 29 : (object_size) <= 8192 ? 13 :	\
-	 (object_size) <= 24576 ? 5 : 4)
+	((object_size) <= 1024 ? 253 : (object_size) <= 2048 ? 125 :	\
+	 (object_size) <= 4096 ? 61 : (object_size) <= 8192 ? 29 :	\
+	 (object_size) <= 16384 ? 13 : 5)
+#define GOM_MAGAZINE_MAX	GOM_MAGAZINE_SIZE(1)
 
 /* Objects of more than 32 KiB: not many, as they leave little room for others. */
 #define GOM_RUN_MAGAZINE_SIZE	2

@@ -221,10 +221,14 @@ static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 				struct gom_magazine **evicted)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
-	unsigned int limit = next_limit(c, class);
-	size_t more = 2UL * (limit - k->limit) * gom_class(class)->size;
+	unsigned int limit;
+	size_t more;
 
-	if (more && make_room(c, class, more, evicted)) {
+	if (k->limit == gom_class(class)->mag_size)
+		return k->limit;
+	limit = next_limit(c, class);
+	more = 2UL * (limit - k->limit) * gom_class(class)->size;
+	if (make_room(c, class, more, evicted)) {
 		c->bytes += more;
 		k->limit = limit;
 		if (k->mag)

@@ -163,25 +163,38 @@ struct put {
 
 #define PUT_INIT(put)	{ .empty_spans = LIST_HEAD_INIT((put).empty_spans) }
 
-/* @n objects came back to @s. */
-static void span_grew(struct gom_mcentral *c, const struct gom_class *cl, struct gom_span *s,
-		      unsigned int n, struct put *put)
+/* All objects of @s, which is in the list if @listed, are free: it goes, unless it is the last. */
+static void span_emptied(struct gom_mcentral *c, struct gom_span *s, bool listed,
+			 struct put *put)
 {
-	bool listed = s->nfree;
-
-	s->nfree += n;
-	if (s->nfree == cl->nelems && !put->keep_spans && !list_empty(&c->spans) &&
+	if (!put->keep_spans && !list_empty(&c->spans) &&
 	    (!listed || !list_is_singular(&c->spans))) {
 		s->state = GOM_SPAN_BUSY;
-		list_move(&s->list, &put->empty_spans);
+		if (listed)
+			list_del(&s->list);
+		list_add(&s->list, &put->empty_spans);
 		atomic_long_dec(&c->nr_spans);
-	} else if (!listed && n) {
+	} else if (!listed) {
 		list_add_tail(&s->list, &c->spans);
 	}
 }
 
+/* @n objects came back to @s. */
+static __always_inline void span_grew(struct gom_mcentral *c, const struct gom_class *cl,
+				      struct gom_span *s, unsigned int n, struct put *put)
+{
+	const unsigned int had = s->nfree;
+
+	s->nfree = had + n;
+	if (unlikely(had + n == cl->nelems))
+		span_emptied(c, s, had, put);
+	else if (!had && n)
+		list_add_tail(&s->list, &c->spans);
+}
+
 /* Put objects into @s, from the last of @n on, as long as they are its; how many are left. */
-static unsigned int put_into(struct gom_mcentral *c, const struct gom_class *cl,
+static __always_inline unsigned int
+put_into(struct gom_mcentral *c, const struct gom_class *cl,
 			     struct gom_span *s, void *const *objs, unsigned int n,
 			     struct put *put)
 {
@@ -220,7 +233,7 @@ static unsigned int put_objects(struct gom_mcentral *c, int nid, unsigned int cl
 
 	lockdep_assert_held(&c->lock);
 	while (n && spans--) {
-		s = gom_pagemap_span(objs[n - 1]);
+		s = gom_pagemap_lookup(objs[n - 1]);
 		if (unlikely(!s || s->state != GOM_SPAN_SMALL || s->class != class)) {
 			c->double_frees++;
 			put->twice = objs[--n];

@@ -41,7 +41,7 @@ static int init_node(int nid)
 	h->nid = nid;
 	gom_span_supplies_init(h->records);
 	for (i = 0; i < GOM_HEAP_BINS; i++)
-		INIT_LIST_HEAD(&h->bin[i]);
+		INIT_HLIST_HEAD(&h->bin[i]);
 	gom_mheaps[nid] = h;
 	return 0;
 }
@@ -64,34 +64,36 @@ int gom_mheap_init(void)
 
 /* === Free runs, under the lock === */
 
-static void insert_run(struct gom_mheap *h, struct gom_span *r)
+/* Into its bin.  The page map is the caller's to write. */
+static void link_run(struct gom_mheap *h, struct gom_span *r)
 {
 	unsigned int bin = gom_heap_bin(r->npages);
 
 	lockdep_assert_held(&h->lock);
 	r->state = GOM_SPAN_IDLE;
-	list_add(&r->list, &h->bin[bin]);
+	hlist_add_head(&r->run, &h->bin[bin]);
 	WRITE_ONCE(h->runs[bin], h->runs[bin] + 1);
 	__set_bit(bin, h->nonempty);
-	gom_pagemap_set_span(r->base, r);
-	gom_pagemap_set_span(gom_span_end(r) - PAGE_SIZE, r);
 	h->idle_pages += r->npages;
 }
 
-static void remove_run(struct gom_mheap *h, struct gom_span *r)
+static void unlink_run(struct gom_mheap *h, struct gom_span *r)
 {
 	unsigned int bin = gom_heap_bin(r->npages);
 
 	lockdep_assert_held(&h->lock);
-	list_del_init(&r->list);
+	hlist_del(&r->run);
 	WRITE_ONCE(h->runs[bin], h->runs[bin] - 1);
-	if (list_empty(&h->bin[bin]))
+	if (hlist_empty(&h->bin[bin]))
 		__clear_bit(bin, h->nonempty);
-	gom_pagemap_set_span(r->base, NULL);
-	gom_pagemap_set_span(gom_span_end(r) - PAGE_SIZE, NULL);
 	h->idle_pages -= r->npages;
 	h->idle_low = min(h->idle_low, h->idle_pages);
 	r->state = GOM_SPAN_BUSY;
+}
+
+static void *last_page(const struct gom_span *r)
+{
+	return gom_span_end(r) - PAGE_SIZE;
 }
 
 /* The first byte in @r where @npages aligned to @align pages fit, or NULL. */
@@ -109,7 +111,7 @@ static struct gom_span *fit_in_bin(struct gom_mheap *h, unsigned int bin, unsign
 	struct gom_span *r, *best = NULL;
 	unsigned int scan = FIT_SCAN;
 
-	list_for_each_entry(r, &h->bin[bin], list) {
+	hlist_for_each_entry(r, &h->bin[bin], run) {
 		if (fit(r, npages, align) && (!best || r->npages < best->npages)) {
 			best = r;
 			if (bin < GOM_HEAP_EXACT)	/* none is shorter */
@@ -142,7 +144,8 @@ static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsig
 
 /*
  * Cut [@s->base, @s->npages) out of the free run @r.  What is left on one side
- * keeps the record; if something is left on both, @spare becomes the second.
+ * keeps the record; if something is left on both, @spare becomes the second.  Of the
+ * ends that the page map has records for, only those that move are written.
  */
 static void cut_run(struct gom_mheap *h, struct gom_span *r, const struct gom_span *s,
 		    struct gom_span *spare)
@@ -150,22 +153,52 @@ static void cut_run(struct gom_mheap *h, struct gom_span *r, const struct gom_sp
 	size_t head = s->base - r->base;
 	size_t tail = gom_span_end(r) - gom_span_end(s);
 
-	remove_run(h, r);
+	unlink_run(h, r);
 	if (head && tail) {
 		spare->base = gom_span_end(s);
 		spare->npages = tail >> PAGE_SHIFT;
 		spare->nid = r->nid;
 		spare->zeroed = r->zeroed;
-		insert_run(h, spare);
+		gom_pagemap_set_span(spare->base, spare);
+		gom_pagemap_set_span(last_page(spare), spare);
+		link_run(h, spare);
+	} else if (tail) {
+		r->base = gom_span_end(s);
+		gom_pagemap_set_span(r->base, r);
+	} else {
+		gom_pagemap_set_span(last_page(s), NULL);
 	}
 	if (!head && !tail) {
 		gom_span_give_record(h->records, r);
 		return;
 	}
-	if (!head)
-		r->base = gom_span_end(s);
 	r->npages = (head ?: tail) >> PAGE_SHIFT;
-	insert_run(h, r);
+	if (head)
+		gom_pagemap_set_span(last_page(r), r);
+	link_run(h, r);
+}
+
+/* The free run @n, which @s follows, becomes one with it; its record is that of both. */
+static struct gom_span *merge_before(struct gom_mheap *h, struct gom_span *n, struct gom_span *s)
+{
+	unlink_run(h, n);
+	gom_pagemap_set_span(s->base, NULL);
+	if (n->npages > 1)
+		gom_pagemap_set_span(last_page(n), NULL);
+	n->npages += s->npages;
+	n->zeroed &= s->zeroed;
+	gom_span_give_record(h->records, s);
+	return n;
+}
+
+/* The same for the free run that follows @s. */
+static void merge_behind(struct gom_mheap *h, struct gom_span *s, struct gom_span *n)
+{
+	unlink_run(h, n);
+	gom_pagemap_set_span(n->base, NULL);
+	s->npages += n->npages;
+	s->zeroed &= n->zeroed;
+	gom_span_give_record(h->records, n);
 }
 
 /* Insert the run @s after merging it with its neighbours. */
@@ -173,23 +206,16 @@ static void give_run(struct gom_mheap *h, struct gom_span *s)
 {
 	struct gom_span *n;
 
-	gom_pagemap_set_span(s->base, NULL);
 	n = gom_pagemap_span_at(s->base - PAGE_SIZE, h->nid);
-	if (n && n->state == GOM_SPAN_IDLE && gom_span_end(n) == s->base) {
-		remove_run(h, n);
-		s->base = n->base;
-		s->npages += n->npages;
-		s->zeroed &= n->zeroed;
-		gom_span_give_record(h->records, n);
-	}
+	if (n && n->state == GOM_SPAN_IDLE && gom_span_end(n) == s->base)
+		s = merge_before(h, n, s);
+	else
+		gom_pagemap_set_span(s->base, s);
 	n = gom_pagemap_span_at(gom_span_end(s), h->nid);
-	if (n && n->state == GOM_SPAN_IDLE) {
-		remove_run(h, n);
-		s->npages += n->npages;
-		s->zeroed &= n->zeroed;
-		gom_span_give_record(h->records, n);
-	}
-	insert_run(h, s);
+	if (n && n->state == GOM_SPAN_IDLE)
+		merge_behind(h, s, n);
+	gom_pagemap_set_span(last_page(s), s);
+	link_run(h, s);
 }
 
 /* === Asking for a run === */
@@ -659,15 +685,19 @@ static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **
 	spin_lock_irqsave(&h->lock, flags);
 	bin = find_last_bit(h->nonempty, GOM_HEAP_BINS);
 	if (bin < GOM_HEAP_BINS) {
-		r = list_first_entry(&h->bin[bin], struct gom_span, list);
-		remove_run(h, r);
+		r = hlist_entry(h->bin[bin].first, struct gom_span, run);
 		npages = min(r->npages, want);
+		unlink_run(h, r);
+		gom_pagemap_set_span(last_page(r), NULL);
 		r->npages -= npages;
 		*start = gom_span_end(r);
-		if (r->npages)
-			insert_run(h, r);
-		else
+		if (r->npages) {
+			gom_pagemap_set_span(last_page(r), r);
+			link_run(h, r);
+		} else {
+			gom_pagemap_set_span(r->base, NULL);
 			gom_span_give_record(h->records, r);
+		}
 		if (time_after(jiffies, h->given_at + HZ))
 			h->given_back = 0;
 		h->given_back += npages;

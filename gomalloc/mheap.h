@@ -52,7 +52,7 @@ struct gom_mheap {
 	spinlock_t lock;
 	int nid;
 	DECLARE_BITMAP(nonempty, GOM_HEAP_BINS);
-	struct list_head bin[GOM_HEAP_BINS];
+	struct hlist_head bin[GOM_HEAP_BINS];
 	unsigned int runs[GOM_HEAP_BINS];
 	unsigned long sys_pages;
 	unsigned long idle_pages;

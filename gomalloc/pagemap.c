@@ -123,19 +123,31 @@ int gom_pagemap_cover(const void *start, unsigned int npages, int nid, gfp_t gfp
 	return 0;
 }
 
-/* Region by region: a span of many pages crosses few of them. */
-static void write_entries(const void *start, unsigned int npages, u32 slot, u32 step)
+/* The words of @n pages of a region, from @word on by @step. */
+static __always_inline void write_some(u32 *entry, unsigned int n, u32 word, u32 step)
 {
-	u32 word = slot, *entry;
+	for (; n >= 4; n -= 4, entry += 4, word += 4 * step) {
+		WRITE_ONCE(entry[0], word);
+		WRITE_ONCE(entry[1], word + step);
+		WRITE_ONCE(entry[2], word + 2 * step);
+		WRITE_ONCE(entry[3], word + 3 * step);
+	}
+	for (; n--; word += step)
+		WRITE_ONCE(*entry++, word);
+}
+
+/* Region by region: a span of many pages crosses few of them. */
+static __always_inline void write_entries(const void *start, unsigned int npages, u32 word,
+					  u32 step)
+{
 	unsigned int n;
 
 	while (npages) {
-		entry = &region_of(start)->entry[page_of(start)];
 		n = min(npages, GOM_REGION_PAGES - page_of(start));
+		write_some(&region_of(start)->entry[page_of(start)], n, word, step);
 		npages -= n;
 		start += (size_t)n << PAGE_SHIFT;
-		for (; n--; word += step)
-			WRITE_ONCE(*entry++, word);
+		word += n * step;
 	}
 }
 
@@ -151,12 +163,6 @@ void gom_pagemap_unmark(const void *start, unsigned int npages)
 	write_entries(start, npages, 0, 0);
 }
 
-/* Under the heap's lock. */
-void gom_pagemap_set_span(const void *page, struct gom_span *s)
-{
-	WRITE_ONCE(region_of(page)->span[page_of(page)], s);
-}
-
 /*
  * The span that begins at @page, or the free run that begins or ends there, if
  * it belongs to node @nid.  Under the lock of that node's heap.
@@ -168,20 +174,10 @@ struct gom_span *gom_pagemap_span_at(const void *page, int nid)
 	return r->nid == nid ? r->span[page_of(page)] : NULL;
 }
 
-/*
- * The span that @p lies in, NULL if it is in no page of ours or in a free one.
- * For a pointer nobody has a right to, the record found may be out of date.
- */
+/* gom_pagemap_lookup() for who is in no hurry. */
 struct gom_span *gom_pagemap_span(const void *p)
 {
-	u32 entry = gom_pagemap_entry(p);
-	unsigned int slot = gom_entry_slot(entry);
-	const void *first;
-
-	if (!slot || slot == GOM_SLOT_IDLE)
-		return NULL;
-	first = p - gom_entry_offset(entry, p);
-	return READ_ONCE(region_of(first)->span[page_of(first)]);
+	return gom_pagemap_lookup(p);
 }
 GOM_EXPORT_FOR_TEST(gom_pagemap_span);
 

@@ -79,7 +79,16 @@ static __always_inline struct gom_span *gom_pagemap_span_of(const void *p, u32 o
 	return READ_ONCE(r->span[(first >> PAGE_SHIFT) % GOM_REGION_PAGES]);
 }
 
-static inline unsigned int gom_entry_slot(u32 entry)
+/* Let @s be what begins, or ends, at @page, a page of ours.  Under the heap's lock. */
+static inline void gom_pagemap_set_span(const void *page, struct gom_span *s)
+{
+	unsigned long off = (unsigned long)page - gom_pagemap.base;
+	struct gom_region *r = gom_pagemap.directory[off >> GOM_REGION_SHIFT];
+
+	WRITE_ONCE(r->span[(off >> PAGE_SHIFT) % GOM_REGION_PAGES], s);
+}
+
+static __always_inline unsigned int gom_entry_slot(u32 entry)
 {
 	return (entry & GOM_ENTRY_SLOT_MASK) >> GOM_SLOT_SHIFT;
 }
@@ -90,12 +99,25 @@ static __always_inline u32 gom_entry_offset(u32 entry, const void *p)
 	return entry ^ ((entry ^ (u32)(unsigned long)p) & GOM_ENTRY_SLOT_MASK);
 }
 
+/*
+ * The span that @p lies in, NULL if it is in no page of ours or in a free one.
+ * For a pointer nobody has a right to, the record found may be out of date.
+ */
+static __always_inline struct gom_span *gom_pagemap_lookup(const void *p)
+{
+	u32 entry = gom_pagemap_entry(p);
+	unsigned int slot = gom_entry_slot(entry);
+
+	if (unlikely(!slot || slot == GOM_SLOT_IDLE))
+		return NULL;
+	return gom_pagemap_span_of(p, gom_entry_offset(entry, p));
+}
+
 int gom_pagemap_init(void);
 void gom_pagemap_exit(void);
 int gom_pagemap_cover(const void *start, unsigned int npages, int nid, gfp_t gfp);
 void gom_pagemap_mark(const struct gom_span *s, u32 slot);
 void gom_pagemap_unmark(const void *start, unsigned int npages);
-void gom_pagemap_set_span(const void *page, struct gom_span *s);
 struct gom_span *gom_pagemap_span_at(const void *page, int nid);
 struct gom_span *gom_pagemap_span(const void *p);
 int gom_pagemap_nid(const void *p);

@@ -6,7 +6,6 @@
  * nothing that the allocator relies on lies where an overrun of an object could
  * reach it, a second free is seen, and a cold object stays cold.
  */
-#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/kernel.h>
 #include <linux/kmemleak.h>
@@ -91,6 +90,14 @@ static void construct(struct gom_span *s, unsigned int class)
 		cc->ctor(s->base + (size_t)i * cc->facts.size);
 }
 
+/* The first @n bits of @map, and no others in their words. */
+static void set_all(unsigned long *map, unsigned int n)
+{
+	for (; n > BITS_PER_LONG; n -= BITS_PER_LONG)
+		*map++ = ~0UL;
+	*map = ~0UL >> (BITS_PER_LONG - n);
+}
+
 /**
  * gom_span_alloc_class - a span of pages cut into objects
  * @class: of the objects
@@ -108,8 +115,7 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	if (!s)
 		return NULL;
 	s->nfree = cl->nelems;
-	bitmap_zero(s->free, cl->nelems);
-	bitmap_set(s->free, 0, cl->nelems);
+	set_all(s->free, cl->nelems);
 	if (class == GOM_CLASS_TINY)
 		gom_tiny_init_marks(gom_tiny_marks(s));
 	construct(s, class);
@@ -155,30 +161,52 @@ static __always_inline void add_anywhere(void **objs, unsigned int n, void *p, u
 	objs[at] = p;
 }
 
+/* Take up to @n of the objects in word @w that @bits says are free; returns how many. */
+static __always_inline unsigned int take_bits(struct gom_span *s, unsigned int w,
+					      unsigned long bits, size_t size, void **objs,
+					      unsigned int have, unsigned int n, u64 *random)
+{
+	char *base = s->base + w * BITS_PER_LONG * size;
+	unsigned long left;
+
+	for (left = bits; left && have < n; left &= left - 1)
+		add_anywhere(objs, have++, base + __ffs(left) * size, random);
+	s->free[w] &= ~(bits ^ left);
+	return have;
+}
+
+/* From a random place on. */
+static unsigned int take_some(struct gom_span *s, const struct gom_class *cl, void **objs,
+			      unsigned int n, u64 *random)
+{
+	const unsigned int words = BITS_TO_LONGS(cl->nelems);
+	unsigned int w = draw(random, words), taken = 0, i;
+	unsigned long bits = s->free[w] & ~0UL << (*random >> 58);
+
+	/* The first word comes twice: its upper part, and at the end what is left. */
+	for (i = 0; i <= words && taken < n; i++) {
+		taken = take_bits(s, w, bits, cl->size, objs, taken, n, random);
+		w = w + 1 < words ? w + 1 : 0;
+		bits = s->free[w];
+	}
+	return taken;
+}
+
 /*
- * Take up to @n free objects out of @s into @objs, from a random place on; returns
- * how many.  Under the lock of the owning mcentral, or before it has the span.
+ * Take up to @n free objects out of @s into @objs, if not all then from a random place
+ * on; returns how many.  Under the lock of the owning mcentral, or before it has the span.
  */
 unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 {
 	const struct gom_class *cl = gom_class(s->class);
-	const size_t size = cl->size;
-	const unsigned int words = BITS_TO_LONGS(cl->nelems);
 	u64 random = IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM) ? load_random() : 0;
-	unsigned int w = draw(&random, words), taken = 0, i;
-	unsigned long bits = s->free[w] & ~0UL << (random >> 58), left;
+	unsigned int w, taken = 0;
 
-	n = min_t(unsigned int, n, s->nfree);
-	/* The first word comes twice: its upper part, and at the end what is left. */
-	for (i = 0; i <= words && taken < n; i++) {
-		char *base = s->base + w * BITS_PER_LONG * size;
-
-		for (left = bits; left && taken < n; left &= left - 1)
-			add_anywhere(objs, taken++, base + __ffs(left) * size, &random);
-		s->free[w] &= ~(bits ^ left);
-		w = w + 1 < words ? w + 1 : 0;
-		bits = s->free[w];
-	}
+	if (n < s->nfree)
+		taken = take_some(s, cl, objs, n, &random);
+	else
+		for (w = 0; taken < s->nfree; w++)
+			taken = take_bits(s, w, s->free[w], cl->size, objs, taken, n, &random);
 	s->nfree -= taken;
 	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
 		raw_cpu_write(random_state, random);

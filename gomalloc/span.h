@@ -26,7 +26,8 @@ enum gom_span_state {
 
 /**
  * struct gom_span - the record of a run of pages
- * @list: in a bin of the heap (IDLE) or in mcentral's list (SMALL, if nfree)
+ * @list: in mcentral's list (SMALL, if nfree)
+ * @run: in a bin of the heap (IDLE)
  * @rcu: while it waits for a grace period (BUSY)
  * @base: first byte
  * @npages: pages
@@ -45,6 +46,7 @@ enum gom_span_state {
 struct gom_span {
 	union {
 		struct list_head list;
+		struct hlist_node run;
 		struct rcu_head rcu;
 	};
 	void *base;

@@ -161,7 +161,7 @@ static void heaps(struct kunit *test)
 	struct gom_span *r;
 
 	KUNIT_ASSERT_LT(test, bin, GOM_HEAP_BINS);
-	r = list_first_entry(&h->bin[bin], struct gom_span, list);
+	r = hlist_entry(h->bin[bin].first, struct gom_span, run);
 	EXPECT_NAMED(test, "pages in free runs", h->idle_pages++, h->idle_pages--);
 	EXPECT_NAMED(test, "pages held", h->sys_pages--, h->sys_pages++);
 	EXPECT_NAMED(test, "and the mask of bins differ", __clear_bit(bin, h->nonempty),

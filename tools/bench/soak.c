@@ -249,22 +249,31 @@ static int watch(struct soak *soak)
 	return err;
 }
 
-static int run_soak(const struct bench_workload *workload, unsigned int unused)
+static int run_crew(struct soak *soak)
 {
-	struct soak soak = {};
 	struct bench_crew crew;
 	int err, crew_err;
 
-	err = set_up(&soak);
-	err = err ?: bench_table_head("soak", "second thousand_operations slub_min gomalloc_min slub_med gomalloc_med slub_held gomalloc_held");
-	err = err ?: bench_crew_start(&crew, UINT_MAX, work, &soak);
-	if (!err) {
-		err = watch(&soak);
-		WRITE_ONCE(soak.stop, true);
-		crew_err = bench_crew_finish(&crew);
-		err = err ?: crew_err;
-	}
-	give_up(&soak);
+	err = bench_table_head("soak", "second thousand_operations slub_min gomalloc_min slub_med gomalloc_med slub_held gomalloc_held");
+	err = err ?: bench_crew_start(&crew, UINT_MAX, work, soak);
+	if (err)
+		return err;
+	err = watch(soak);
+	WRITE_ONCE(soak->stop, true);
+	crew_err = bench_crew_finish(&crew);
+	return err ?: crew_err;
+}
+
+static int run_soak(const struct bench_workload *workload, unsigned int unused)
+{
+	struct soak *soak = kzalloc(sizeof(*soak), GFP_KERNEL);
+	int err;
+
+	if (!soak)
+		return -ENOMEM;
+	err = set_up(soak) ?: run_crew(soak);
+	give_up(soak);
+	kfree(soak);
 	return err;
 }
 
