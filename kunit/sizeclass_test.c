@@ -40,6 +40,23 @@ static unsigned int spacing(unsigned int size)
 	return 256;
 }
 
+/* From half of @span to a quarter more: what is lost in so many bytes is least. */
+static unsigned int best_length(unsigned int span, unsigned int size)
+{
+	const unsigned int few = min(span / size, 8U);
+	unsigned int best = span, pages;
+
+	for (pages = 1; pages * 4096 <= span + span / 4; pages++) {
+		const unsigned int bytes = pages * 4096;
+
+		if (bytes < rounddown(span / 2, 4096U) || bytes / size < few)
+			continue;
+		if ((u64)(bytes % size + 64) * best < (u64)(best % size + 64) * bytes)
+			best = bytes;
+	}
+	return best;
+}
+
 static void recompute(struct recomputed *r)
 {
 	unsigned int size, next, span;
@@ -54,6 +71,8 @@ static void recompute(struct recomputed *r)
 			continue;
 		while (span / size < (span <= 16384 ? 16 : 8) && span <= 32768)
 			span *= 2;
+		if (!is_power_of_2(size))
+			span = best_length(span, size);
 		r->size[r->n] = size;
 		r->span[r->n] = span;
 		if (++r->n > GOM_NR_CLASSES)

@@ -8,11 +8,13 @@
  * at most an eighth at its end, and drop a size that would fill the same span
  * with as many objects as the next one.
  *
- * One step is ours: a span that would hold only a few objects is doubled, because
+ * Two steps are ours.  A span that would hold only a few objects is doubled, because
  * each span costs a trip to the heap: up to SOME_BYTES until it holds SOME_OBJECTS, and
  * beyond while it holds less than FEW_OBJECTS.  Not further, as a span goes back when
- * all its objects are free, and of many one is likely to stay.  Doubling cannot raise
- * the share wasted.
+ * all its objects are free, and of many one is likely to stay.  Then, as spans are of
+ * any number of pages, of the lengths around that one the one is taken that wastes
+ * least at its end and for its record; but objects of a power of two, which are aligned,
+ * fill theirs anyway.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,8 @@
 #define SOME_BYTES	32768u
 #define FEW_OBJECTS	8u
 #define MAX_DOUBLED	65536u
+#define PAGE		4096u
+#define RECORD		64u
 
 static unsigned int class_size[MAX_CLASSES + 1], class_span[MAX_CLASSES + 1];
 static unsigned int nr_classes = 1;
@@ -80,6 +84,31 @@ static void widen_spans(void)
 			class_span[i] *= 2;
 }
 
+static double wasted(unsigned int span, unsigned int size)
+{
+	return (double)(span % size + RECORD) / span;
+}
+
+static unsigned int best_length(unsigned int span, unsigned int size)
+{
+	unsigned int objects = span / size < FEW_OBJECTS ? span / size : FEW_OBJECTS;
+	unsigned int best = span, other;
+
+	for (other = span / 2 / PAGE * PAGE; other <= span / 4 * 5; other += PAGE)
+		if (other / size >= objects && wasted(other, size) < wasted(best, size))
+			best = other;
+	return best;
+}
+
+static void fit_spans(void)
+{
+	unsigned int i;
+
+	for (i = 1; i < nr_classes; i++)
+		if (class_size[i] & (class_size[i] - 1))
+			class_span[i] = best_length(class_span[i], class_size[i]);
+}
+
 static unsigned int class_of(unsigned int size)
 {
 	unsigned int i = 1;
@@ -131,6 +160,7 @@ int main(void)
 {
 	choose_classes();
 	widen_spans();
+	fit_spans();
 	print_header();
 	return 0;
 }
