@@ -12,8 +12,9 @@
  * same where each CPU frees what its neighbour allocated.  All objects have 64 bytes and
  * are not touched.  Time says nothing where eight CPUs share two.
  */
-#ifdef CONFIG_KPROBES
+#if defined(CONFIG_KPROBES) && defined(CONFIG_HOTPLUG_CPU)
 #include <linux/atomic.h>
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/kprobes.h>
 #include <linux/math64.h>
@@ -29,10 +30,10 @@
 #include "lines.h"
 
 #define OBJECT_BYTES	64U
-#define CRATE		400U	/* more than the caches of either hold */
+#define CRATE		1200U	/* more than the caches of either hold */
 #define CPUS_MAX	8U
 #define WARM_UPS	4U
-#define TURNS		8U	/* counted ones */
+#define TURNS		4U	/* counted ones */
 
 enum pattern { PATTERN_PAIR, PATTERN_BATCH, PATTERN_NEIGHBOUR, NR_PATTERNS };
 
@@ -85,30 +86,57 @@ static struct kprobe probes[] = {
 	{ .symbol_name = "native_queued_spin_lock_slowpath", .pre_handler = lock_waited_for },
 };
 
+/* The CPUs that were online, without the one that cannot go; others come and go with them. */
+static struct cpumask others;
+
+/*
+ * Locks are taken all the time, and an emulator that runs its CPUs in parallel may miss
+ * that one of them changes the code another runs: probes are placed and removed while
+ * there is one CPU.
+ */
+static int send_others(bool away)
+{
+	unsigned int cpu;
+	int err = 0;
+
+	for_each_cpu(cpu, &others) {
+		err = away ? remove_cpu(cpu) : add_cpu(cpu);
+		if (err) {
+			pr_err("cpus-locks: CPU %u cannot be taken %s: %pe\n", cpu,
+			       away ? "offline" : "online", ERR_PTR(err));
+			break;
+		}
+	}
+	return err;
+}
+
 static int place_probes(void)
 {
 	unsigned int i;
 	int err;
 
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+	cpumask_copy(&others, cpu_online_mask);
+	cpumask_clear_cpu(cpumask_first(cpu_online_mask), &others);
+	err = send_others(true);
+	for (i = 0; i < ARRAY_SIZE(probes) && !err; i++) {
 		err = register_kprobe(&probes[i]);
-		if (err) {
+		if (err)
 			pr_err("cpus-locks: no kprobe on %s: %pe\n", probes[i].symbol_name,
 			       ERR_PTR(err));
-			while (i--)
-				unregister_kprobe(&probes[i]);
-			return err;
-		}
 	}
-	return 0;
+	while (err && i)
+		unregister_kprobe(&probes[--i]);	/* fine for one that was not placed */
+	return send_others(false) ?: err;
 }
 
 static void remove_probes(void)
 {
 	unsigned int i;
 
+	send_others(true);
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		unregister_kprobe(&probes[i]);
+	send_others(false);
 }
 
 /* === What a CPU does === */
@@ -283,4 +311,4 @@ const struct bench_workload bench_cpus_workloads[] = {
 #include "bench.h"
 
 const struct bench_workload bench_cpus_workloads[] = { { } };
-#endif /* CONFIG_KPROBES */
+#endif /* CONFIG_KPROBES && CONFIG_HOTPLUG_CPU */

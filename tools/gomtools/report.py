@@ -34,7 +34,8 @@ PLOTS = [
 
 # Tables by number of CPUs: the column that is drawn, and what it is.
 CPU_TABLES = [("cpus-lines", "lines_moved", "Cache lines moved"), ("cpus-locks", "locks", "Spin locks taken")]
-PATTERNS = {"pair": "pairs", "batch": "400 objects come and go", "neighbour": "400 come, the neighbour frees them"}
+PATTERNS = {"pair": "pairs", "batch": "1,200 objects come and go",
+            "neighbour": "1,200 come, the neighbour frees them"}
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 66em; margin: 2em auto; padding: 0 1em; color: #222; }
