@@ -59,7 +59,7 @@ help:
 	@echo "make                 build the modules for the running kernel (KDIR=... for another)"
 	@echo "make check           build and test on every ground; ends with N passed, N failed, N skipped"
 	@echo "make bench           measure against SLUB on every ground; writes build/bench/report.html"
-	@echo "                     GROUND=uml|stock-6.1|stock-newest WORKLOAD=pair,batch SIZE=64,128"
+	@echo "                     GROUND=uml|stock-6.1|stock-newest|... WORKLOAD=pair,batch SIZE=64,128"
 	@echo "make soak            an hour of churn: does anything get slower or larger? GROUND=uml SECONDS=3600"
 	@echo "make bench-here      the same on this machine (root; loads gomalloc.ko if it is not loaded)"
 	@echo "make kunit           KUnit on one ground: GROUND=uml|uml-6.1|uml-debug FILTER='suite.case'"
