@@ -97,17 +97,17 @@ static struct cpumask others;
 static int send_others(bool away)
 {
 	unsigned int cpu;
-	int err = 0;
+	int err;
 
 	for_each_cpu(cpu, &others) {
 		err = away ? remove_cpu(cpu) : add_cpu(cpu);
-		if (err) {
+		if (err < 0) {		/* 1: it was there already */
 			pr_err("cpus-locks: CPU %u cannot be taken %s: %pe\n", cpu,
 			       away ? "offline" : "online", ERR_PTR(err));
-			break;
+			return err;
 		}
 	}
-	return err;
+	return 0;
 }
 
 static int place_probes(void)

@@ -84,6 +84,11 @@ def gnuplot(script):
     return done.stdout[done.stdout.index("<svg"):]
 
 
+def value_axis(values):
+    """From 0 on, unless some are so much larger that the others would not be seen."""
+    return "set logscale y\n" if max(values) > 8 * min(values) > 0 else "set yrange [0:*]\n"
+
+
 def curves_over(along, unit, curves):
     """A plot of curves over sizes or numbers."""
     data, parts = "", []
@@ -95,7 +100,7 @@ def curves_over(along, unit, curves):
     decimal = all(math.log10(x) % 1 == 0 for _, line in curves for x, _ in line)
     axis = "set logscale x 10\nset format x '10^%T'\n" if decimal else "set logscale x 2\nset format x '%.0b%B'\n"
     return gnuplot(data + (axis if wide else "")
-                   + ("set logscale y\n" if max(values) > 8 * min(values) else "set yrange [0:*]\n")
+                   + value_axis(values)
                    + f"set ylabel '{unit}'\nset xlabel '{along}'\nplot " + ", ".join(parts) + "\n")
 
 
@@ -104,11 +109,12 @@ def curves_of_table(lines, x, column, along, unit):
     head, *body = lines
     cells = [dict(zip(head, line)) for line in body]
     data, parts = "", []
+    values = [float(c[column.format(name)]) for c in cells for name in ("slub", "gomalloc")]
     for name in ("SLUB", "gomalloc"):
         y = column.format(name.lower())
         data += f"${name} << EOD\n" + "".join(f"{c[x]} {c[y]}\n" for c in cells) + "EOD\n"
         parts.append(f"${name} using 1:2 with linespoints lw 2 pt 7 ps 0.4 lc rgb '{COLOURS[name]}' title '{name}'")
-    return gnuplot(data + f"set yrange [0:*]\nset xlabel '{along}'\nset ylabel '{unit}'\nplot "
+    return gnuplot(data + value_axis(values) + f"set xlabel '{along}'\nset ylabel '{unit}'\nplot "
                    + ", ".join(parts) + "\n")
 
 
