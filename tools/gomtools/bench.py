@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import benchtable, cache, cachelines, checkout, grounds, guest, modules, process, report
-from .ui import Failure, step
+from .ui import Failure, note, step
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
 PLACE = checkout.BUILD / "bench"
@@ -179,6 +179,13 @@ def run(names, workload, size):
             raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
         grounds.find(PLAN[name].ground).kernel.image.exists()
     names = [name for name in names if not PLAN[name].only or parts_of(PLAN[name], workload)] or names
+    refusal = cachelines.refusal() if any(PLAN[name].lines for name in names) else ""
+    if refusal:
+        reason = f"cache lines cannot be counted, as this QEMU does not take the plugin for it: {refusal}"
+        names = [name for name in names if not PLAN[name].lines]
+        if not names:
+            raise Failure(reason)
+        note(reason)
     native = [name for name in names if not PLAN[name].counted]
     counted = [name for name in names if PLAN[name].counted]
     # Native cycles want the machine to themselves; counts do not care.

@@ -7,12 +7,14 @@ The guest names what it did, a line each; the plugin writes the figures, a line 
 import os
 import re
 import shutil
+import subprocess
 
 from . import cache, checkout, process
 from .ui import Failure
 
 SOURCE = checkout.ROOT / "tools/plugin/cachelines.c"
 TABLE = "cpus-lines"
+SECONDS = 60            # until a QEMU that was told to quit is given up
 COLUMNS = ["lines_moved", "locked_instructions", "accesses"]
 
 
@@ -37,6 +39,17 @@ def build():
                      f"-DPLUGIN_VERSION={interface_version()}", "-o", str(path), str(SOURCE)],
                     checkout.LOGS / "build-plugin.log", "Building the emulator's plugin")
     return path
+
+
+def refusal():
+    """Why the QEMU that is installed does not take the plugin; empty if it does."""
+    try:
+        done = subprocess.run(["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display", "none", "-S",
+                               "-plugin", f"{build()},out={os.devnull}", "-monitor", "stdio"],
+                              input="quit\n", capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"it did not end within {SECONDS} s"
+    return process.tail(done.stderr, 1) or f"exit {done.returncode}" if done.returncode else ""
 
 
 def options(output):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The emulator's plugin: its figures come to the guest's lines, and it counts what it should."""
 
+import tempfile
 import unittest
+from unittest import mock
 
 from gomtools import cachelines
 from gomtools.ui import Failure
@@ -20,6 +22,16 @@ class Join(unittest.TestCase):
         tables = {"cpus-lines": [HEAD, ["pair", "1", "SLUB", "100"]]}
         with self.assertRaises(Failure):
             cachelines.join(tables, "7 7 7\n")
+
+
+class Refusal(unittest.TestCase):
+    def test_a_file_that_is_no_plugin_is_refused_with_its_reason(self):
+        with tempfile.NamedTemporaryFile(suffix=".so") as file, \
+             mock.patch.object(cachelines, "build", lambda: file.name):
+            self.assertIn(file.name, cachelines.refusal())
+
+    def test_ours_is_not(self):
+        self.assertEqual(cachelines.refusal(), "")
 
 
 if __name__ == "__main__":
