@@ -55,43 +55,59 @@ bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
 }
 EXPORT_SYMBOL_GPL(gom_malloc_bulk);
 
-/*
- * Push the objects at @p that are of @slot, up to the first that is not or that
- * does not go straight through; *@entry is the word of the first one's page,
- * and becomes that of the one that stopped it.
- */
-static __always_inline size_t put_run(struct gom_slot *s, size_t nr, void **p, u32 *entry)
+/* Bytes of the span of an object of @slot; 0 if objects of it do not go straight through. */
+static size_t span_bytes(unsigned int slot)
 {
-	u32 e = *entry, slot = e & GOM_ENTRY_SLOT_MASK;
-	const u32 recip = s->recip, limit = s->limit;
-	void **top = s->top, **end = s->end;
-	size_t i = 0;
+	unsigned int class = slot >> GOM_SLOT_SHIFT;
 
-	do {
-		if (gom_entry_offset(e, p[i]) * recip >= limit || top == end || *top == p[i])
+	return class < GOM_NR_SPAN_CLASSES ? (size_t)gom_classes[class].npages << PAGE_SHIFT : 0;
+}
+
+/*
+ * Push the objects at @p that are of the slot in @entry, the word of the first one's page,
+ * up to the first that is of another or that does not go straight through.  What lies in
+ * the span of the one before is of its slot, too: our objects keep it what it is.
+ */
+static __always_inline size_t put_run(struct gom_slot *s, size_t nr, void **p, u32 entry)
+{
+	const u32 slot = entry & GOM_ENTRY_SLOT_MASK, recip = s->recip, limit = s->limit;
+	const size_t bytes = nr > 1 ? span_bytes(slot) : 0;
+	size_t off = gom_entry_offset(entry, p[0]), i = 0;
+	void **top = s->top, **end = s->end;
+	const void *base = p[0] - off;
+
+	for (;;) {
+		if ((u32)off * recip >= limit || top == end || *top == p[i])
 			break;
 		*++top = p[i];
 		if (++i == nr)
 			break;
-		e = gom_pagemap_entry(p[i]);
-	} while ((e & GOM_ENTRY_SLOT_MASK) == slot);
+		off = p[i] - base;
+		if (off < bytes)
+			continue;
+		entry = gom_pagemap_entry(p[i]);
+		if ((entry & GOM_ENTRY_SLOT_MASK) != slot)
+			break;
+		off = gom_entry_offset(entry, p[i]);
+		base = p[i] - off;
+	}
 	s->top = top;
-	*entry = e;
 	return i;
 }
 
 /* Put what goes straight through, from the first on; returns how many. */
 static size_t put_bulk(size_t nr, void **p)
 {
-	u32 entry = gom_pagemap_entry(p[0]);
 	struct gom_mcache *c;
 	size_t i = 0, n;
+	u32 entry;
 
 	if (!gom_mcache_enter(&c))
 		return 0;
 	do {
+		entry = gom_pagemap_entry(p[i]);
 		n = put_run(gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK), nr - i, p + i,
-			    &entry);
+			    entry);
 		i += n;
 	} while (n && i < nr);
 	gom_mcache_leave(c);

@@ -61,6 +61,37 @@ static void no_finalizer(void *p, void *arg)
 {
 }
 
+enum wrong { WRONG_MIDDLE, WRONG_TWICE, WRONG_FOREIGN };
+
+/* Three objects of one span, freed in one call with something else after the first. */
+static noinline void free_many_with(enum wrong wrong)
+{
+	char *a = gom_malloc(64, GFP_KERNEL), *b = gom_malloc(64, GFP_KERNEL);
+	void *p[] = { a, NULL, b, NULL, gom_malloc(64, GFP_KERNEL) };
+
+	if (wrong == WRONG_MIDDLE)
+		p[1] = b + 8;
+	else
+		p[1] = wrong == WRONG_TWICE ? (void *)a : &static_data;
+	gom_free_bulk(ARRAY_SIZE(p), p);
+}
+
+/* What is right is freed, whatever stands beside it. */
+static void a_wrong_one_among_many(struct kunit *test)
+{
+	u64 before = live_objects();
+
+	needs_heap(test);
+	EXPECT_REPORT(test, GOM_BAD_FREE_MIDDLE, "where no object begins",
+		      free_many_with(WRONG_MIDDLE));
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	EXPECT_REPORT(test, GOM_BAD_FREE_TWICE, "was freed twice", free_many_with(WRONG_TWICE));
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "is not gomalloc's",
+		      free_many_with(WRONG_FOREIGN));
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
+
 static void finalizers_for_what_is_no_object(struct kunit *test)
 {
 	char *p = gom_malloc(100, GFP_KERNEL);
@@ -285,6 +316,7 @@ static void asking_for_no_persistent_memory(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(a_wrong_one_among_many),
 	KUNIT_CASE(finalizers_for_what_is_no_object),
 	KUNIT_CASE(freeing_what_is_not_ours),
 	KUNIT_CASE(freeing_into_the_middle),
