@@ -463,21 +463,28 @@ struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
 
 /* === Past the caches === */
 
-static void *take_one(struct gom_mcentral *c)
+/*
+ * An object out of a span, or of a full magazine.  A magazine of which it was the last is
+ * kept, if there are not enough empty ones already; else it becomes *@out, and if the caller
+ * has no use for one its object stays.
+ */
+static void *take_one(struct gom_mcentral *c, struct gom_magazine **out)
 {
-	struct gom_magazine *mag;
+	struct gom_magazine *mag = c->full;
 	void *p = NULL;
 
 	lockdep_assert_held(&c->lock);
-	if (!take_from_spans(c, &p, 1) && c->full) {
-		mag = c->full;
+	if (take_from_spans(c, &p, 1)) {
+		c->mallocs++;
+		return p;
+	}
+	if (mag && mag->nr > 1) {
 		p = mag->obj[--mag->nr];
-		if (!mag->nr) {
-			pop_mag(&c->full, &c->nr_full);
-			mag->next = c->empty;
-			c->empty = mag;
-			c->nr_empty++;
-		}
+	} else if (mag && (out || c->nr_empty < c->max_full)) {
+		p = mag->obj[--mag->nr];
+		pop_mag(&c->full, &c->nr_full);
+		if (!push_mag(c, &c->empty, &c->nr_empty, mag))
+			*out = mag;
 	}
 	if (p)
 		c->mallocs++;
@@ -498,12 +505,15 @@ static void *take_one(struct gom_mcentral *c)
 void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 {
 	struct gom_mcentral *c = gom_mcentral_of(class, nid);
+	struct gom_magazine *out = NULL;
 	unsigned long flags;
 	void *p;
 
 	spin_lock_irqsave(&c->lock, flags);
-	p = take_one(c);
+	p = take_one(c, &out);
 	spin_unlock_irqrestore(&c->lock, flags);
+	if (out)
+		gom_magazine_delete(out);
 	if (p)
 		return p;
 	if (!take_from_new_span(class, nid, gfp, &p, 1))
@@ -530,7 +540,7 @@ void *gom_mcentral_try_alloc(unsigned int class, int nid)
 
 	if (!spin_trylock_irqsave(&c->lock, flags))
 		return NULL;
-	p = take_one(c);
+	p = take_one(c, NULL);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return p;
 }

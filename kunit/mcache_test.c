@@ -8,13 +8,16 @@
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/topology.h>
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/mcache.h"
+#include "../gomalloc/mcentral.h"
 #include "suites.h"
 
 #define OBJECTS	2000U
+#define EMPTIED_SIZE	8192U
 
 /* Not with mcache_kb=0 or debug=1. */
 static bool caching(void)
@@ -216,12 +219,38 @@ static void a_cpu_that_goes_offline_leaves_nothing(struct kunit *test)
 #endif
 }
 
+/* Who takes single objects out of full magazines leaves no more empty ones than are kept. */
+static void empty_magazines_are_bounded(struct kunit *test)
+{
+	const unsigned int class = gom_size_to_slot(EMPTIED_SIZE) >> GOM_SLOT_SHIFT;
+	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
+	void **p = new_array(test);
+	unsigned int round, n;
+
+	needs_heap(test);
+	if (!caching())
+		kunit_skip(test, "nothing is cached");
+	for (round = 0; round < 2 * c->max_full; round++) {
+		p[0] = gom_malloc(EMPTIED_SIZE, GFP_KERNEL);
+		gom_free(p[0]);
+		gom_mcache_flush_all();	/* the magazine goes to the depot */
+		for (n = 0; n < OBJECTS && c->nr_full; n++) {
+			p[n] = gom_malloc_nolock(EMPTIED_SIZE, 0);
+			if (!p[n])
+				break;
+		}
+		KUNIT_EXPECT_LE(test, c->nr_empty, c->max_full);
+		gom_free_bulk(n, p);
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
 	KUNIT_CASE(room_goes_over_in_time),
 	KUNIT_CASE(releasing_empties_everything),
 	KUNIT_CASE(a_cpu_that_goes_offline_leaves_nothing),
+	KUNIT_CASE(empty_magazines_are_bounded),
 	{}
 };
 
