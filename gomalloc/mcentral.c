@@ -10,9 +10,9 @@
  *
  * Context: any but NMI.  The lock is taken with interrupts off, because an
  * interrupt that hits a CPU inside its cache comes here directly, and with the
- * cache released, so that it may sleep under PREEMPT_RT.  It is held for a few
- * objects or spans only, as each may be a line that is in no processor's cache.
- * Memory is taken and given without it.
+ * cache released, so that it may sleep under PREEMPT_RT.  It is held for one magazine
+ * of objects at most, and for a few spans, as each may be a line that is in no
+ * processor's cache.  Memory is taken and given without it.
  *
  * On a machine of several nodes an object belongs to the mcentral of its own
  * node; only magazines with local objects alone enter the depot.
@@ -193,10 +193,9 @@ static __always_inline void span_grew(struct gom_mcentral *c, const struct gom_c
 }
 
 /* Put objects into @s, from the last of @n on, as long as they are its; how many are left. */
-static __always_inline unsigned int
-put_into(struct gom_mcentral *c, const struct gom_class *cl,
-			     struct gom_span *s, void *const *objs, unsigned int n,
-			     struct put *put)
+static __always_inline unsigned int put_into(struct gom_mcentral *c, const struct gom_class *cl,
+					     struct gom_span *s, void *const *objs,
+					     unsigned int n, struct put *put)
 {
 	const size_t bytes = (size_t)cl->npages << PAGE_SHIFT;
 	unsigned int came = 0;

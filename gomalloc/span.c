@@ -205,7 +205,7 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 	if (n < s->nfree)
 		taken = take_some(s, cl, objs, n, &random);
 	else
-		for (w = 0; taken < s->nfree; w++)
+		for (w = 0; w < BITS_TO_LONGS(cl->nelems) && taken < s->nfree; w++)
 			taken = take_bits(s, w, s->free[w], cl->size, objs, taken, n, &random);
 	s->nfree -= taken;
 	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))

@@ -114,6 +114,7 @@ struct bench_contest {
 };
 
 int bench_contest_run(const struct bench_contest *contest);
+void bench_sort(u32 *samples, unsigned int nr);
 
 /* === Results === */
 

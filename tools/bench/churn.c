@@ -43,8 +43,7 @@ static int grow(struct churn *churn, unsigned int max_size)
 
 	while (churn->bytes < PEAK_BYTES && churn->nr < churn->max) {
 		size = 1 + prandom_u32_state(&churn->rnd) % max_size;
-		p = churn->allocator == BENCH_SLUB ? kmalloc(size, GFP_KERNEL) :
-						     gom_malloc(size, GFP_KERNEL);
+		p = bench_malloc(churn->allocator, size, GFP_KERNEL);
 		if (!p)
 			return -ENOMEM;
 		churn->live[churn->nr] = p;
@@ -64,10 +63,7 @@ static void shrink(struct churn *churn, unsigned int nr)
 
 	while (churn->nr > nr) {
 		other = prandom_u32_state(&churn->rnd) % churn->nr--;
-		if (churn->allocator == BENCH_SLUB)
-			kfree(churn->live[other]);
-		else
-			gom_free(churn->live[other]);
+		bench_free(churn->allocator, churn->live[other]);
 		churn->bytes -= churn->sizes[other];
 		churn->live[other] = churn->live[churn->nr];
 		churn->sizes[other] = churn->sizes[churn->nr];

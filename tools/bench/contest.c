@@ -173,6 +173,12 @@ static int compare_u32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The smallest first, so that the median is in the middle. */
+void bench_sort(u32 *samples, unsigned int nr)
+{
+	sort(samples, nr, sizeof(*samples), compare_u32, NULL);
+}
+
 static int report(struct contest_run *run, enum part part)
 {
 	const struct bench_contest *contest = run->contest;
@@ -185,7 +191,7 @@ static int report(struct contest_run *run, enum part part)
 
 		if (!contest->shots[i])
 			continue;
-		sort(samples, run->rounds, sizeof(*samples), compare_u32, NULL);
+		bench_sort(samples, run->rounds);
 		figures.min[i] = samples[0];
 		figures.med[i] = samples[run->rounds / 2];
 	}

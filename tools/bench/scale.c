@@ -76,23 +76,10 @@ static void draw_objects(struct scale *scale, struct scale_set *set, unsigned in
 
 /* === Sets === */
 
-static void *make(enum bench_allocator allocator, size_t size)
-{
-	return allocator == BENCH_SLUB ? kmalloc(size, GFP_KERNEL) : gom_malloc(size, GFP_KERNEL);
-}
-
-static void unmake(enum bench_allocator allocator, const void *p)
-{
-	if (allocator == BENCH_SLUB)
-		kfree(p);
-	else
-		gom_free(p);
-}
-
 static void thin(enum bench_allocator allocator, struct scale_set *set, unsigned int nr)
 {
 	while (set->nr > nr) {
-		unmake(allocator, set->live[--set->nr]);
+		bench_free(allocator, set->live[--set->nr]);
 		cond_resched();
 	}
 }
@@ -107,7 +94,8 @@ static int fill(struct scale *scale, enum bench_allocator allocator, unsigned in
 	if (!set->live)
 		return -ENOMEM;
 	while (set->nr < nr) {
-		set->live[set->nr] = make(allocator, min + draw(scale, max - min + 1));
+		set->live[set->nr] = bench_malloc(allocator, min + draw(scale, max - min + 1),
+						  GFP_KERNEL);
 		if (!set->live[set->nr])
 			return -ENOMEM;
 		set->nr++;

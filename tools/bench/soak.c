@@ -15,7 +15,6 @@
 #include <linux/prandom.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
-#include <linux/sort.h>
 #include <linux/vmalloc.h>
 #include <linux/vmstat.h>
 
@@ -132,13 +131,6 @@ static int work(struct bench_crew *crew, unsigned int rank)
 
 /* === A line of the table === */
 
-static int compare_u32(const void *a, const void *b)
-{
-	const u32 x = *(const u32 *)a, y = *(const u32 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* The last timings of all CPUs, sorted; returns how many. */
 static unsigned int sort_timings(struct soak *soak, enum bench_allocator allocator)
 {
@@ -150,7 +142,7 @@ static unsigned int sort_timings(struct soak *soak, enum bench_allocator allocat
 		       nr * sizeof(*soak->sorted));
 		n += nr;
 	}
-	sort(soak->sorted, n, sizeof(*soak->sorted), compare_u32, NULL);
+	bench_sort(soak->sorted, n);
 	return n;
 }
 

@@ -45,6 +45,8 @@ PLAN = {"uml": Course("uml", "init_on_alloc=0", memory=1024),
         "stock-newest-8cpu": Course("stock-newest", "init_on_alloc=0", cpus=8, only=("persistent", "cpus-locks")),
         "stock-newest-lines": Course("stock-newest", "init_on_alloc=0", cpus=8, only=("cpus-lines",), lines=True)}
 
+# Workloads that a course of their own has beside the usual ones.
+EVERYWHERE = {"persistent"}
 
 # Real text for the json workload, and how much of a made-up one beside it.
 JSON_FILES = [Path("/usr/share/iso-codes/json/iso_639-3.json")]
@@ -68,6 +70,15 @@ def matches(workload, asked):
 def parts_of(course, asked):
     """The workloads of a course that has its own which are asked for."""
     return [name for name in course.only if matches(name, asked)]
+
+
+def asked_of(name, asked):
+    """What is asked of a course: its own workloads, or what others do not have to themselves; empty if nothing."""
+    course = PLAN[name]
+    if course.only:
+        return ",".join(parts_of(course, asked))
+    own = [work for other in PLAN.values() for work in other.only if work not in EVERYWHERE]
+    return ",".join(part for part in asked.split(",") if not any(work.startswith(part) for work in own))
 
 
 def sbrk_parameters(workload, size, counted):
@@ -150,8 +161,6 @@ def measure(name, workload, size, seconds=0):
     counted = course.counted
     ground = grounds.find(course.ground, counted=counted, cpus=course.cpus, memory=course.memory)
     built, _ = modules.build(ground.modules, variant=course.variant)
-    if course.only:
-        workload = ",".join(parts_of(course, workload) or course.only)
     counted_lines = checkout.BUILD / "plugin/cachelines.txt"
     if course.lines:
         ground.plugin = cachelines.options(counted_lines)
@@ -178,7 +187,10 @@ def run(names, workload, size):
         if name not in PLAN:
             raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
         grounds.find(PLAN[name].ground).kernel.image.exists()
-    names = [name for name in names if not PLAN[name].only or parts_of(PLAN[name], workload)] or names
+    work = {name: asked_of(name, workload) for name in names}
+    names = [name for name in names if work[name] or not workload]
+    if not names:
+        raise Failure(f"Nothing of {workload} is measured there; without GROUND= it is, if there is such a workload.")
     refusal = cachelines.refusal() if any(PLAN[name].lines for name in names) else ""
     if refusal:
         reason = f"cache lines cannot be counted, as this QEMU does not take the plugin for it: {refusal}"
@@ -189,9 +201,9 @@ def run(names, workload, size):
     native = [name for name in names if not PLAN[name].counted]
     counted = [name for name in names if PLAN[name].counted]
     # Native cycles want the machine to themselves; counts do not care.
-    measured = [measure(name, workload, size) for name in native]
+    measured = [measure(name, work[name], size) for name in native]
     with ThreadPoolExecutor(2) as pool:
-        measured += pool.map(lambda name: measure(name, workload, size), counted)
+        measured += pool.map(lambda name: measure(name, work[name], size), counted)
     publish(measured, command("bench", workload, size, names))
     return 0
 
@@ -206,6 +218,9 @@ def soak(name, seconds):
     """Churn for so long on one ground; print what an operation cost as time went on."""
     if name not in PLAN:
         raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
+    if PLAN[name].only:
+        raise Failure(f"{name} is for {', '.join(PLAN[name].only)} only: take "
+                      f"{', '.join(other for other in PLAN if not PLAN[other].only)}.")
     if not 1 <= seconds <= 86400:
         raise Failure(f"{seconds} seconds: it must be a number from 1 to 86400.")
     step(f"this takes {seconds} seconds, and a little more")

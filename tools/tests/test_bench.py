@@ -55,5 +55,26 @@ class Results(unittest.TestCase):
         self.assertEqual(bench.sbrk_parameters("pair-const", "64,4096", True), "workload=pair-const size=64 rounds=3")
 
 
+class Courses(unittest.TestCase):
+    def test_what_one_course_has_to_itself_is_not_asked_of_others(self):
+        self.assertEqual(bench.asked_of("uml", "offtimes"), "")
+        self.assertEqual(bench.asked_of("uml", "offtimes,pair"), "pair")
+        self.assertEqual(bench.asked_of("uml-offtimes", "offtimes,pair"), "offtimes")
+        self.assertEqual(bench.asked_of("uml-offtimes", "pair"), "")
+
+    def test_a_beginning_is_enough(self):
+        self.assertEqual(bench.asked_of("stock-newest-8cpu", "cpus"), "cpus-locks")
+        self.assertEqual(bench.asked_of("stock-newest-lines", "cpus"), "cpus-lines")
+        self.assertEqual(bench.asked_of("stock-6.1", "cpus"), "")
+
+    def test_some_are_measured_in_both(self):
+        self.assertEqual(bench.asked_of("uml", "persistent"), "persistent")
+        self.assertEqual(bench.asked_of("stock-newest-8cpu", "persistent"), "persistent")
+
+    def test_all_of_a_course_if_nothing_is_asked(self):
+        self.assertEqual(bench.asked_of("uml", ""), "")
+        self.assertEqual(bench.asked_of("stock-newest-8cpu", ""), "persistent,cpus-locks")
+
+
 if __name__ == "__main__":
     unittest.main()
