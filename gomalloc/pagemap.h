@@ -57,7 +57,8 @@ extern struct gom_pagemap gom_pagemap;
 /*
  * The word of the page at @p: 0 if it is not ours, wherever @p points.  The
  * directory is read plainly, though it may change while it is: which region
- * our page is in was written before anybody had a pointer to the page.
+ * our page is in was written before anybody had a pointer to the page.  Memory that is
+ * plugged in brings a longer directory; whoever sees its length sees it, too.
  */
 static __always_inline u32 gom_pagemap_entry(const void *p)
 {
@@ -66,6 +67,7 @@ static __always_inline u32 gom_pagemap_entry(const void *p)
 
 	if (unlikely(region >= gom_pagemap.regions))
 		return 0;
+	smp_rmb();	/* pairs with replace_directory(); on x86 it costs nothing */
 	return READ_ONCE(gom_pagemap.directory[region]->entry[(off >> PAGE_SHIFT) %
 							      GOM_REGION_PAGES]);
 }
@@ -114,6 +116,7 @@ static __always_inline struct gom_span *gom_pagemap_lookup(const void *p)
 }
 
 int gom_pagemap_init(void);
+int gom_pagemap_extend(unsigned long end);
 void gom_pagemap_exit(void);
 int gom_pagemap_cover(const void *start, unsigned int npages, int nid, gfp_t gfp);
 void gom_pagemap_mark(const struct gom_span *s, u32 slot);

@@ -71,10 +71,36 @@ static void nothing_else_is_ours(struct kunit *test)
 	vfree(v);
 }
 
+/* As when memory is plugged in: what was found is found, what is new is not ours. */
+static void a_longer_map_has_what_was_there(struct kunit *test)
+{
+	const unsigned long regions = gom_pagemap.regions;
+	const unsigned long end = gom_pagemap.base + (regions << GOM_REGION_SHIFT);
+	void *p = gom_malloc(64, GFP_KERNEL), *q;
+	u32 entry = gom_pagemap_entry(p);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	if (end + (1UL << GOM_REGION_SHIFT) < end)
+		kunit_skip(test, "the linear mapping ends at the last address");
+	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end), 0);
+	KUNIT_EXPECT_EQ(test, gom_pagemap.regions, regions);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end + 1), 0);
+	KUNIT_EXPECT_GE(test, gom_pagemap.regions, 2 * regions);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_entry(p), entry);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_entry((void *)end), 0U);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_nid((void *)end), NUMA_NO_NODE);
+	q = gom_malloc(3 << 20, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	expect_byte(test, q, (3 << 20) - 1, GOM_SLOT_LARGE);
+	gom_free(q);
+	gom_free(p);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(every_class_is_found),
 	KUNIT_CASE(a_large_object_is_found),
 	KUNIT_CASE(nothing_else_is_ours),
+	KUNIT_CASE(a_longer_map_has_what_was_there),
 	{}
 };
 
