@@ -434,7 +434,7 @@ static void show_line(struct seq_file *m, const struct gom_cache *c)
 		   c->name, c->size, cc->facts.size, c->align, cc->facts.npages, cc->facts.nelems,
 		   cc->users, fig.mallocs - fig.frees, fig.mallocs - cc->mallocs,
 		   fig.frees - cc->mallocs, fig.spans,
-		   (size_t)fig.spans * cc->facts.npages * PAGE_SIZE,
+		   (size_t)fig.pages << PAGE_SHIFT,
 		   cc->ctor ? " ctor" : "", cc->rcu ? " rcu" : "");
 }
 

@@ -107,7 +107,7 @@ static void check_tiny(struct gom_span *s)
 	unsigned int i;
 	u32 live;
 
-	for (i = 0; i < GOM_TINY_SPAN_BLOCKS; i++) {
+	for (i = 0; i < s->nelems; i++) {
 		live = (u32)atomic_read(&marks->live[i / 2]) >> i % 2 * GOM_TINY_BLOCK & 0xffff;
 		if (test_bit(i, s->free) && (marks->starts[i] || live != 0xffff))
 			gom_wrong("tiny block %p is free, its marks are %04x %04x",
@@ -121,23 +121,24 @@ static void check_tiny(struct gom_span *s)
 static void check_small(struct gom_span *s)
 {
 	const struct gom_class *cl = gom_class(s->class);
-	unsigned int words = BITS_TO_LONGS(cl->nelems);
-	unsigned int weight = bitmap_weight(s->free, cl->nelems);
+	unsigned int words = BITS_TO_LONGS(s->nelems);
+	unsigned int weight = bitmap_weight(s->free, s->nelems);
+	unsigned int fit = ((size_t)s->npages << PAGE_SHIFT) / cl->size;
 
-	if (s->npages != cl->npages)
-		gom_wrong("span %p of class %u has %u pages, not %u", s->base, s->class,
-			  s->npages, cl->npages);
+	if (s->npages > cl->npages || s->nelems != fit)
+		gom_wrong("span %p of class %u has %u pages and %u objects", s->base, s->class,
+			  s->npages, s->nelems);
 	if (s->nfree != weight)
 		gom_wrong("span %p of class %u: %u objects free, %u in its mask", s->base,
 			  s->class, s->nfree, weight);
 	if (bitmap_weight(s->free, words * BITS_PER_LONG) != weight)
 		gom_wrong("span %p of class %u: its mask has bits beyond object %u", s->base,
-			  s->class, cl->nelems);
+			  s->class, s->nelems);
 	if ((s->nfree == 0) != list_empty(&s->list))
 		gom_wrong("span %p of class %u: %u objects free, but it is %slisted", s->base,
 			  s->class, s->nfree, list_empty(&s->list) ? "not " : "");
 	sums[s->class].spans++;
-	sums[s->class].objects += cl->nelems;
+	sums[s->class].objects += s->nelems;
 	sums[s->class].free += weight;
 	if (s->class == GOM_CLASS_TINY)
 		check_tiny(s);
@@ -150,7 +151,7 @@ static unsigned int slot_for(const struct gom_span *s)
 		return GOM_SLOT_LARGE;
 	if (s->state != GOM_SPAN_SMALL || !s->class || s->class >= classes)
 		return 0;
-	return gom_span_has_specials(s) ? GOM_SLOT_ASK : gom_class_slot(s->class);
+	return gom_span_slot(s);
 }
 
 /* A span begins at page @i of @r. */
@@ -318,7 +319,10 @@ static size_t check_cpu_class(const struct gom_mcache *c, unsigned int class)
 	if (class < GOM_CLASS_TINY && (s->recip != gom_classes[class].recip ||
 				       s->limit != gom_classes[class].limit))
 		gom_wrong("cpu %d, class %u: its slot is not of this class", c->cpu, class);
-	if (nr < 0 || s->top > s->end)
+	if (k->spare && k->spare->nr > k->limit)
+		gom_wrong("cpu %d, class %u: a spare magazine of %u objects, the limit is %u",
+			  c->cpu, class, k->spare->nr, k->limit);
+	if (nr < 0 || s->top > s->end || (k->mag && s->end != &k->mag->bottom + k->limit))
 		gom_wrong("cpu %d, class %u: %ld objects loaded, the end is at %ld", c->cpu, class,
 			  nr, (long)(s->end - s->top) + nr);
 	else

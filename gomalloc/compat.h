@@ -112,7 +112,11 @@ static inline unsigned int gom_stack_depot_fetch(depot_stack_handle_t handle,
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *name)
 {
-	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (shrinker)
+		shrinker->flags = flags;
+	return shrinker;
 }
 
 /* Cannot fail later than shrinker_alloc() in newer kernels; here it may. */

@@ -147,7 +147,7 @@ static int class_show(struct seq_file *m, void *v)
 		   (span - cl->nelems * cl->size) * 100 / span,
 		   (span - cl->nelems * cl->size) * 10000 / span % 100,
 		   fig.mallocs - fig.frees, fig.mallocs, fig.frees, fig.cached, fig.depot,
-		   fig.spans, fig.spans * span);
+		   fig.spans, (size_t)fig.pages << PAGE_SHIFT);
 	return 0;
 }
 
@@ -287,6 +287,8 @@ static int mheap_show(struct seq_file *m, void *v)
 
 	for_each_gom_node(nid) {
 		h = gom_mheaps[nid];
+		if (!node_online(nid) && !READ_ONCE(h->sys_pages))
+			continue;
 		seq_printf(m, "node %d\n  held %lu pages, idle %lu pages\n", nid,
 			   READ_ONCE(h->sys_pages), READ_ONCE(h->idle_pages));
 		seq_printf(m, "  grown %llu pages in %llu steps, given back %llu pages, %llu too early\n",

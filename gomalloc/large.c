@@ -22,11 +22,16 @@ static unsigned int natural_align(size_t size)
 
 static struct gom_span *get_span(size_t size, int nid, gfp_t gfp)
 {
-	unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	const unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	const struct gom_run_request want = {
+		.npages = npages,
+		.least = npages,
+		.align = natural_align(size),
+	};
 
 	if (gfp & __GFP_DMA)
 		return gom_mheap_alloc_direct(npages, nid, gfp);
-	return gom_mheap_alloc(0, npages, natural_align(size), nid, gfp);
+	return gom_mheap_alloc(&want, nid, gfp);
 }
 
 /* Is @size one that anybody may ask for?  Reports it if not, unless @gfp forbids. */

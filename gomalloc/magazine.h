@@ -10,19 +10,25 @@
 #ifndef GOM_MAGAZINE_H
 #define GOM_MAGAZINE_H
 
+#include <linux/gfp.h>
+#include <linux/llist.h>
 #include <linux/minmax.h>
 #include <linux/types.h>
 
 /**
  * struct gom_magazine - a stack of free objects
- * @next: while in mcentral's depot
+ * @next: while in mcentral's depot, or on a list of somebody's own
+ * @node: while CPUs hand it over to another one
  * @nr: objects held; not kept up to date while loaded in a cache
  * @class: of the objects
  * @bottom: NULL, always
  * @obj: the objects, as many as the class's mag_size allows
  */
 struct gom_magazine {
-	struct gom_magazine *next;
+	union {
+		struct gom_magazine *next;
+		struct llist_node node;
+	};
 	unsigned short nr;
 	unsigned short class;
 	void *bottom;
@@ -41,6 +47,12 @@ struct gom_magazine {
 
 /* Objects of more than 32 KiB: not many, as they leave little room for others. */
 #define GOM_RUN_MAGAZINE_SIZE	2
+
+/*
+ * For memory that a free can do without: frees come from under any lock, where kswapd
+ * must not be woken, and from tasks that reclaim memory.
+ */
+#define GOM_FREE_GFP	(__GFP_NOWARN | __GFP_NOMEMALLOC)
 
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp);
 void gom_magazine_delete(struct gom_magazine *mag);

@@ -388,7 +388,7 @@ void gom_free_slow(const void *p, unsigned long caller)
 	} else if (class == GOM_CLASS_TINY) {
 		if (!special || !gom_special_end(p, caller))
 			gom_tiny_free(p, caller);
-	} else if (slot == GOM_SLOT_LARGE ? off : !gom_class_begins(gom_class(class), off)) {
+	} else if (slot == GOM_SLOT_LARGE ? off : !gom_object_begins(p, slot, class, off)) {
 		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", p);
 	} else if (!special || !gom_special_end(p, caller)) {
 		kmemleak_free(p);

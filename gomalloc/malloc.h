@@ -42,6 +42,23 @@ static inline unsigned int gom_class_at(const void *p, unsigned int slot)
 	return s && s->class < gom_class_end() ? s->class : 0;
 }
 
+/* Objects in the span that @p lies in, which is of @cl; @slot is the page's. */
+static inline unsigned int gom_nelems_at(const void *p, unsigned int slot,
+					 const struct gom_class *cl)
+{
+	const struct gom_span *s = slot == GOM_SLOT_ASK ? gom_pagemap_span(p) : NULL;
+
+	return s ? s->nelems : cl->nelems;
+}
+
+/* Does an object of @class begin at byte @off of the span that @p lies in? */
+static inline bool gom_object_begins(const void *p, unsigned int slot, unsigned int class, u32 off)
+{
+	const struct gom_class *cl = gom_class(class);
+
+	return gom_class_begins(cl, off) && gom_class_index(cl, off) < gom_nelems_at(p, slot, cl);
+}
+
 /* Tell who listens that @p was allocated, @space bytes for @size that were asked for. */
 static __always_inline void gom_note_malloc(unsigned long caller, const void *p, size_t size,
 					    unsigned int class, size_t space, gfp_t gfp)

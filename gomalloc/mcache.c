@@ -17,10 +17,12 @@
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/smp.h>
 #include <linux/topology.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "mcache.h"
@@ -36,9 +38,10 @@ GOM_EXPORT_FOR_TEST(gom_mcache_kb);
 
 #define FIRST_BYTES	2048U	/* a class starts with this much in a magazine */
 #define FIRST_MAX	8U	/* or with so many objects */
-#define EVICT_MAX	8U	/* classes to take room from at a time */
+#define EVICT_MAX	1U	/* classes to take room from at a time: a hardirq may have to empty them */
 #define EVICT_LOOK	64U	/* classes looked at for it */
-#define EVICT_EVERY	32U	/* times that one wanted room when there was none */
+#define EVICT_EVERY	16U	/* times that one wanted room when there was none */
+#define FLUSH_CLASSES	16U	/* classes whose magazines a CPU gives up in one interrupt */
 
 DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
 GOM_EXPORT_FOR_TEST(gom_mcache);
@@ -46,11 +49,6 @@ GOM_EXPORT_FOR_TEST(gom_mcache);
 /* A slot without a magazine points here: empty to a pop, full to a push. */
 static void *no_magazine[1];
 
-static DEFINE_MUTEX(cpus_lock);		/* protects what all CPUs are asked to do */
-static unsigned int flush_only;		/* the class to flush, 0 for all */
-static void (*each_cpu_fn)(void);	/* what each CPU is to do now */
-static struct workqueue_struct *cpu_wq;
-static DEFINE_PER_CPU(struct work_struct, cpu_works);
 static int cpuhp_state;
 
 /* === Magazines in and out; inside the cache === */
@@ -80,11 +78,10 @@ static void load(struct gom_mcache *c, unsigned int class, struct gom_magazine *
 {
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
-	unsigned int limit = max_t(unsigned int, k->limit, mag->nr);
 
 	k->mag = mag;
 	s->top = &mag->bottom + mag->nr;
-	s->end = &mag->bottom + max(limit, 1U);
+	s->end = &mag->bottom + k->limit;
 }
 
 /* The loaded magazine leaves its slot; NULL if there was none. */
@@ -216,6 +213,17 @@ static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
 	return c->bytes + more <= most;
 }
 
+/* Let the magazines of @class hold @limit objects: as many as before, or more. */
+static void set_limit(struct gom_mcache *c, unsigned int class, unsigned int limit)
+{
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
+
+	c->bytes += 2UL * (limit - k->limit) * gom_class(class)->size;
+	k->limit = limit;
+	if (k->mag)
+		gom_mcache_slot_of(c, class)->end = &k->mag->bottom + limit;
+}
+
 /* Let the magazines of @class hold more, if there is room for it. */
 static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 				struct gom_magazine **evicted)
@@ -228,13 +236,8 @@ static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 		return k->limit;
 	limit = next_limit(c, class);
 	more = 2UL * (limit - k->limit) * gom_class(class)->size;
-	if (make_room(c, class, more, evicted)) {
-		c->bytes += more;
-		k->limit = limit;
-		if (k->mag)
-			gom_mcache_slot_of(c, class)->end = &k->mag->bottom +
-				max(limit, loaded_nr(c, class));
-	}
+	if (make_room(c, class, more, evicted))
+		set_limit(c, class, limit);
 	return k->limit;
 }
 
@@ -256,6 +259,26 @@ void *gom_mcache_pop(struct gom_mcache *c, unsigned int class)
 		k->mallocs++;
 	}
 	return p;
+}
+
+/*
+ * Is there a place for a magazine of @nr objects, as far as the cache may hold them?
+ * Its limit may have been lowered since somebody went to fetch it.
+ */
+static bool has_place(struct gom_mcache *c, unsigned int class, unsigned int nr)
+{
+	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
+	size_t more;
+
+	if (loaded_nr(c, class) && k->spare)
+		return false;
+	if (nr <= k->limit)
+		return true;
+	more = 2UL * (nr - k->limit) * gom_class(class)->size;
+	if (c->bytes + more > (size_t)gom_mcache_kb << 10)
+		return false;
+	set_limit(c, class, nr);
+	return true;
 }
 
 /*
@@ -281,16 +304,16 @@ static bool install(struct gom_magazine *mag)
 	account(k, mag->nr + 1);
 	k->mallocs++;
 	sample = count_down(c, class);
-	if (!loaded_nr(c, class)) {
+	if (!has_place(c, class, mag->nr)) {
+		account(k, -(int)mag->nr);
+		out = mag;
+	} else if (!loaded_nr(c, class)) {
 		out = unload(c, class);
 		load(c, class, mag);
 		if (out && !k->spare)
 			swap(k->spare, out);
-	} else if (!k->spare) {
-		k->spare = mag;
 	} else {
-		account(k, -(int)mag->nr);
-		out = mag;
+		k->spare = mag;
 	}
 	gom_mcache_leave_slow(c);
 	if (out)
@@ -376,7 +399,7 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 	bool done = false;
 
 	if (!WARN_ON_ONCE(!c)) {
-		if (!gom_mcache_class_of(c, class)->mag) {
+		if (!gom_mcache_class_of(c, class)->mag && has_place(c, class, 1)) {
 			load(c, class, empty);
 			empty = NULL;
 		}
@@ -438,127 +461,196 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 	if (mag)
 		mag = gom_mcentral_exchange(mag);
 	else if (limit)
-		mag = gom_magazine_new(class, GFP_NOWAIT | __GFP_NOWARN);
+		mag = gom_magazine_new(class, GOM_FREE_GFP);
 	if (mag)
 		push_after(mag, p, caller);
 	else
 		gom_mcentral_free(class, p, caller);
 }
 
-/* === Flushing === */
+/* === What each CPU does with its own cache === */
 
-static void free_blocks(void **blocks, unsigned int n)
+/**
+ * struct cpu_call - what all CPUs are asked to do
+ * @fn: called inside the cache of the CPU it runs on, or of one that is offline; more
+ *	than once, perhaps
+ * @wants: is there anything to do in @c, seen from another CPU?  NULL: always
+ * @busy: CPUs whose owner was interrupted inside, and that have to be asked again
+ * @first: class that @fn begins with
+ * @end: class that it ends before
+ * @mags: magazines that it took out
+ * @blocks: blocks of tiny objects that it took out, linked through themselves
+ */
+struct cpu_call {
+	void (*fn)(struct gom_mcache *c, struct cpu_call *call);
+	bool (*wants)(const struct gom_mcache *c, const struct cpu_call *call);
+	atomic_t busy;
+	unsigned int first;
+	unsigned int end;
+	struct llist_head mags;
+	struct llist_head blocks;
+};
+
+/* An interrupt from the CPU that calls, or on that CPU a plain call with interrupts off. */
+static void call_this_cpu(void *info)
 {
-	while (n--)
-		gom_mcentral_free(GOM_CLASS_TINY, blocks[n], _RET_IP_);
-}
+	struct cpu_call *call = info;
+	struct gom_mcache *c = this_cpu_ptr(&gom_mcache);
 
-/* Empty what the CPU we are on has of one class. */
-static void flush_class(unsigned int class)
-{
-	struct gom_magazine *evicted = NULL;
-	struct gom_mcache *c = gom_mcache_enter_slow();
-
-	if (!c)		/* debug=1: nothing is cached */
-		return;
-	evict(c, class, &evicted);
-	gom_mcache_leave_slow(c);
-	keep_all(evicted);
-}
-
-/* Empty the cache of the CPU we are on, or what it has of one class. */
-static void flush_this_cpu(void)
-{
-	unsigned int class = READ_ONCE(flush_only), n;
-	struct gom_mcache *c;
-	void *blocks[2];
-
-	if (class) {
-		flush_class(class);
+	if (c->mallocing & GOM_MALLOCING) {
+		atomic_inc(&call->busy);
 		return;
 	}
 	c = gom_mcache_enter_slow();
-	if (!c)		/* debug=1: nothing is cached */
+	if (!c)		/* debug=1: nothing is cached, and nothing counted here */
 		return;
-	n = gom_tiny_close_all(c, blocks);
+	call->fn(c, call);
 	gom_mcache_leave_slow(c);
-	free_blocks(blocks, n);
-
-	for_each_gom_class(class)
-		flush_class(class);
 }
 
-/* Empty the cache of a CPU on which nothing runs any more. */
-static int flush_dead_cpu(unsigned int cpu)
+static bool cpu_wants(int cpu, void *info)
 {
-	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
-	struct gom_magazine *evicted = NULL;
-	unsigned int class, n;
-	void *blocks[2];
+	struct cpu_call *call = info;
 
-	gom_rcufree_flush_dead(cpu);
-	n = gom_tiny_close_all(c, blocks);
-	free_blocks(blocks, n);
-	for_each_gom_class(class)
-		evict(c, class, &evicted);
-	keep_all(evicted);
-	return 0;
+	return !call->wants || call->wants(per_cpu_ptr(&gom_mcache, cpu), call);
 }
 
-static void do_on_this_cpu(struct work_struct *work)
+/*
+ * Have the online CPUs that want to call @call->fn.  They do so in an interrupt: a worker
+ * would wait for ever for a CPU that an isolated real-time task keeps to itself.
+ * The interrupt finds the cache in use only if it hit a few instructions, so asking
+ * again is soon done.
+ */
+static void call_online(struct cpu_call *call)
 {
-	READ_ONCE(each_cpu_fn)();
+	do {
+		atomic_set(&call->busy, 0);
+		on_each_cpu_cond(cpu_wants, call_this_cpu, call, true);
+		cpu_relax();
+	} while (atomic_read(&call->busy));
 }
 
-/* Have all online CPUs call @fn, each its own; with CPU hotplug held off, under cpus_lock. */
-static void on_each_online_cpu(void (*fn)(void))
+/* The same, and call it for CPUs that are offline.  May sleep. */
+static void call_all(struct cpu_call *call)
 {
 	int cpu;
 
-	WRITE_ONCE(each_cpu_fn, fn);
-	for_each_online_cpu(cpu)
-		queue_work_on(cpu, cpu_wq, per_cpu_ptr(&cpu_works, cpu));
-	for_each_online_cpu(cpu)
-		flush_work(per_cpu_ptr(&cpu_works, cpu));
-}
-
-/* The same, and call @dead for the caches of CPUs that are offline. */
-static void each_cpu(void (*fn)(void), void (*dead)(struct gom_mcache *c))
-{
-	int cpu;
-
-	mutex_lock(&cpus_lock);
 	cpus_read_lock();
-	on_each_online_cpu(fn);
+	call_online(call);
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
-			dead(per_cpu_ptr(&gom_mcache, cpu));
+			call->fn(per_cpu_ptr(&gom_mcache, cpu), call);
 	cpus_read_unlock();
-	mutex_unlock(&cpus_lock);
+}
+
+/* === Flushing === */
+
+/* Magazines and blocks go to mcentral.  Outside the cache. */
+static void finish_flush(struct cpu_call *call)
+{
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&call->mags))
+		gom_mcentral_keep(llist_entry(node, struct gom_magazine, node));
+	llist_for_each_safe(node, next, llist_del_all(&call->blocks))
+		gom_mcentral_free(GOM_CLASS_TINY, node, _RET_IP_);
+}
+
+static bool holds_class(const struct gom_mcache *c, unsigned int class)
+{
+	const struct gom_mcache_class *k = gom_mcache_class_of(c, class);
+
+	return READ_ONCE(k->mag) || READ_ONCE(k->spare) || READ_ONCE(k->limit);
+}
+
+/* Has @c anything of the classes that are to be flushed? */
+static bool holds_some(const struct gom_mcache *c, const struct cpu_call *call)
+{
+	unsigned int class;
+
+	for (class = call->first; class < call->end; class++)
+		if (holds_class(c, class) || (class == GOM_CLASS_TINY && gom_tiny_is_open(&c->tiny)))
+			return true;
+	return false;
+}
+
+static void flush_some(struct gom_mcache *c, struct cpu_call *call)
+{
+	struct gom_magazine *mags = NULL, *mag;
+	unsigned int class, n = 0;
+	void *blocks[2];
+
+	for (class = call->first; class < call->end; class++) {
+		if (class == GOM_CLASS_TINY)
+			n = gom_tiny_close_all(c, blocks);
+		evict(c, class, &mags);
+	}
+	while ((mag = mags)) {
+		mags = mag->next;
+		llist_add(&mag->node, &call->mags);
+	}
+	while (n--)
+		llist_add(blocks[n], &call->blocks);
+}
+
+/* Flush the classes from @first to before @end, on all CPUs by means of @all. */
+static void flush_classes(unsigned int first, unsigned int end, void (*all)(struct cpu_call *call))
+{
+	struct cpu_call call = {
+		.fn = flush_some,
+		.wants = holds_some,
+		.first = first,
+	};
+
+	for (; call.first < end; call.first = call.end) {
+		call.end = min(call.first + FLUSH_CLASSES, end);
+		all(&call);
+		finish_flush(&call);
+	}
 }
 
 /**
  * gom_mcache_flush_all - empty the caches of all CPUs
  *
- * Their objects go to mcentral.  CPUs go on allocating meanwhile.
+ * Their objects go to mcentral.  CPUs go on allocating meanwhile; those that hold nothing
+ * are not disturbed.
  *
  * Context: task, may sleep.
  */
 void gom_mcache_flush_all(void)
 {
-	gom_mcache_flush_class(0);
+	flush_classes(1, gom_class_end(), call_all);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 
-/* The same for one class, or all for 0. */
+/* The same for one class. */
 void gom_mcache_flush_class(unsigned int class)
 {
-	mutex_lock(&cpus_lock);
-	WRITE_ONCE(flush_only, class);
-	cpus_read_lock();
-	on_each_online_cpu(flush_this_cpu);
-	cpus_read_unlock();
-	mutex_unlock(&cpus_lock);
+	flush_classes(class, class + 1, call_all);
+}
+
+/**
+ * gom_mcache_reclaim - empty the caches of all CPUs that are online
+ *
+ * For memory reclaim, in which nothing may be waited for that may itself wait for memory:
+ * a CPU on its way down is left to the hotplug callback.
+ *
+ * Context: task with interrupts on.
+ */
+void gom_mcache_reclaim(void)
+{
+	flush_classes(1, gom_class_end(), call_online);
+}
+
+/* Empty the cache of a CPU on which nothing runs any more. */
+static int flush_dead_cpu(unsigned int cpu)
+{
+	struct cpu_call call = { .first = 1, .end = gom_class_end() };
+
+	gom_rcufree_flush_dead(cpu);
+	flush_some(per_cpu_ptr(&gom_mcache, cpu), &call);
+	finish_flush(&call);
+	return 0;
 }
 
 /* === Sampling === */
@@ -572,20 +664,17 @@ static void arm_all(struct gom_mcache *c)
 	c->tiny.left = gom_profile_step(1);
 }
 
-static void arm_this_cpu(void)
+static void arm_cpu(struct gom_mcache *c, struct cpu_call *unused)
 {
-	struct gom_mcache *c = gom_mcache_enter_slow();
-
-	if (!c)		/* debug=1: nothing is counted here */
-		return;
 	arm_all(c);
-	gom_mcache_leave_slow(c);
 }
 
 /* The rate of the heap profile has changed: draw all countdowns anew.  May sleep. */
 void gom_mcache_rearm(void)
 {
-	each_cpu(arm_this_cpu, arm_all);
+	struct cpu_call call = { .fn = arm_cpu };
+
+	call_all(&call);
 }
 
 /* The same for a class that nobody uses yet. */
@@ -613,7 +702,7 @@ static void reset_class(struct gom_mcache *c, unsigned int class)
 	k->flushes = 0;
 }
 
-static void reset_cpu(struct gom_mcache *c)
+static void reset_cpu(struct gom_mcache *c, struct cpu_call *unused)
 {
 	unsigned int class;
 
@@ -623,53 +712,78 @@ static void reset_cpu(struct gom_mcache *c)
 	c->inside = 0;
 }
 
-static void reset_this_cpu(void)
-{
-	struct gom_mcache *c = gom_mcache_enter_slow();
-
-	if (!c)		/* debug=1: nothing is counted here */
-		return;
-	reset_cpu(c);
-	gom_mcache_leave_slow(c);
-}
-
 /* Begin the counters of all CPUs anew; live objects stay counted.  May sleep. */
 void gom_mcache_reset(void)
 {
-	each_cpu(reset_this_cpu, reset_cpu);
+	struct cpu_call call = { .fn = reset_cpu };
+
+	call_all(&call);
 }
 
 /* === Modes === */
 
+static DEFINE_MUTEX(modes_lock);	/* protects what follows, and who sets it on all CPUs */
 static u8 modes;		/* bits of @mallocing that stay as long as the module */
-static atomic_t hooks;		/* who wants each call to take the slow path now */
+static unsigned int hooks;	/* who wants each call to take the slow path now */
 
-static void hook(struct gom_mcache *c)
+static u8 wanted_modes(void)
 {
-	if (atomic_read(&hooks) || modes & GOM_MALLOCING_HOOKED)
-		c->mallocing |= GOM_MALLOCING_HOOKED;
-	else
-		c->mallocing &= ~GOM_MALLOCING_HOOKED;
+	return modes | (READ_ONCE(hooks) ? GOM_MALLOCING_HOOKED : 0);
 }
 
-/* Whoever interrupts us here leaves the flag as it is. */
-static void hook_this_cpu(void)
+/* On the CPU of @c, outside its cache, or while that is offline. */
+static void set_modes(struct gom_mcache *c)
 {
-	preempt_disable();
-	hook(this_cpu_ptr(&gom_mcache));
-	preempt_enable();
+	if (!(c->mallocing & GOM_MALLOCING))
+		c->mallocing = wanted_modes();
+}
+
+static void set_modes_here(void *unused)
+{
+	set_modes(this_cpu_ptr(&gom_mcache));
+}
+
+static bool all_modes_set(void)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		if ((READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->mallocing) & ~GOM_MALLOCING) !=
+		    wanted_modes())
+			return false;
+	return true;
 }
 
 /**
  * gom_mcache_hook - have every call take the slow path, or no longer
  * @by: 1, or -1 for an end to one of those
  *
+ * May be called before gom_mcache_init() and after gom_mcache_exit(): tracepoints may
+ * have listeners as long as there is a module.
+ *
+ * A CPU's flag is set in an interrupt of that CPU.  One that arrives between the test
+ * of the flag and its setting, or inside, sees its work undone.  All of that happens with
+ * preemption off, so it is over after a grace period: if the flag is still right
+ * then, or right again, it stays so, because whoever comes now sees it.
+ *
  * Context: task, may sleep.
  */
 void gom_mcache_hook(int by)
 {
-	atomic_add(by, &hooks);
-	each_cpu(hook_this_cpu, hook);
+	int cpu;
+
+	mutex_lock(&modes_lock);
+	WRITE_ONCE(hooks, hooks + by);
+	cpus_read_lock();
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			set_modes(per_cpu_ptr(&gom_mcache, cpu));
+	do {
+		on_each_cpu(set_modes_here, NULL, true);
+		synchronize_rcu();
+	} while (!all_modes_set());
+	cpus_read_unlock();
+	mutex_unlock(&modes_lock);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_hook);
 
@@ -721,7 +835,7 @@ GOM_EXPORT_FOR_TEST(gom_mcache_inside);
 
 /* === Beginning and end === */
 
-static int init_cpu(int cpu, u8 mode)
+static int init_cpu(int cpu)
 {
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	unsigned int i;
@@ -740,10 +854,9 @@ static int init_cpu(int cpu, u8 mode)
 			c->slot[i].limit = gom_classes[i].limit;
 		}
 	}
-	INIT_WORK(per_cpu_ptr(&cpu_works, cpu), do_on_this_cpu);
 	gom_tiny_init(&c->tiny);
 	arm_all(c);
-	c->mallocing = mode;
+	set_modes(c);
 	return 0;
 }
 
@@ -765,28 +878,25 @@ struct gom_cache_cpu __percpu *gom_mcache_new_class(void)
 /* @mode: bits of @mallocing that stay set, so that every call takes the slow path. */
 int gom_mcache_init(u8 mode)
 {
-	int cpu, err;
+	int cpu, err = 0;
 
 	/* Each object must be told to kmemleak, each freed one may have to be cleared. */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || want_init_on_free())
 		mode |= GOM_MALLOCING_HOOKED;
+	mutex_lock(&modes_lock);
 	modes = mode;
 	for_each_possible_cpu(cpu) {
-		err = init_cpu(cpu, mode);
+		err = init_cpu(cpu);
 		if (err)
-			return err;
+			break;
 	}
-	cpu_wq = alloc_workqueue("gomalloc", WQ_MEM_RECLAIM | GOM_WQ_PERCPU, 0);
-	if (!cpu_wq)
-		return -ENOMEM;
+	mutex_unlock(&modes_lock);
+	if (err)
+		return err;
 	/* The "prepare" stage goes down last, when the CPU is dead. */
 	cpuhp_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "gomalloc:dead",
 						NULL, flush_dead_cpu);
-	if (cpuhp_state < 0) {
-		destroy_workqueue(cpu_wq);
-		return cpuhp_state;
-	}
-	return 0;
+	return min(cpuhp_state, 0);
 }
 
 /* The module is going; nobody allocates.  All objects go to mcentral. */
@@ -795,7 +905,6 @@ void gom_mcache_exit(void)
 	int cpu;
 
 	cpuhp_remove_state_nocalls(cpuhp_state);
-	destroy_workqueue(cpu_wq);
 	for_each_possible_cpu(cpu)
 		flush_dead_cpu(cpu);
 }

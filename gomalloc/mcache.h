@@ -20,7 +20,9 @@
  *			@mallocing clear, and nothing was read before the test.
  *   CPU going offline	its cache is emptied when it is dead, by the CPU that
  *			takes it down; tasks have moved to other CPUs by then.
- *   another CPU	only reads figures (gom_mcache_read).
+ *   another CPU	only reads statistics (gom_mcache_read).  What it wants done, a
+ *			flush for instance, it has done in an interrupt of this CPU,
+ *			to which the rules above apply.
  *
  * Bits of @mallocing other than GOM_MALLOCING stay set while a mode needs every
  * call to take the slow path; the fast path's one test covers them all.
@@ -289,6 +291,7 @@ void gom_mcache_reset(void);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class(unsigned int class);
+void gom_mcache_reclaim(void);
 struct gom_cache_cpu __percpu *gom_mcache_new_class(void);
 struct gom_slot *gom_mcache_slot_of(const struct gom_mcache *c, unsigned int class);
 struct gom_mcache_class *gom_mcache_class_of(const struct gom_mcache *c, unsigned int class);

@@ -19,7 +19,9 @@
  */
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/percpu.h>
+#include <linux/string.h>
 #include <linux/topology.h>
 
 #include "cacheclass.h"
@@ -112,7 +114,7 @@ int gom_mcentral_init(void)
 	return 0;
 }
 
-/* That of any class; of a node that came after us, another one's. */
+/* That of any class. */
 struct gom_mcentral *gom_mcentral_of(unsigned int class, int nid)
 {
 	nid = gom_known_node(nid);
@@ -163,6 +165,13 @@ struct put {
 
 #define PUT_INIT(put)	{ .empty_spans = LIST_HEAD_INIT((put).empty_spans) }
 
+/* One span more, or less, by @n. */
+static void count_span(struct gom_mcentral *c, const struct gom_span *s, int n)
+{
+	atomic_long_add(n, &c->nr_spans);
+	atomic_long_add(n * (long)s->npages, &c->nr_pages);
+}
+
 /* All objects of @s, which is in the list if @listed, are free: it goes, unless it is the last. */
 static void span_emptied(struct gom_mcentral *c, struct gom_span *s, bool listed,
 			 struct put *put)
@@ -173,20 +182,20 @@ static void span_emptied(struct gom_mcentral *c, struct gom_span *s, bool listed
 		if (listed)
 			list_del(&s->list);
 		list_add(&s->list, &put->empty_spans);
-		atomic_long_dec(&c->nr_spans);
+		count_span(c, s, -1);
 	} else if (!listed) {
 		list_add_tail(&s->list, &c->spans);
 	}
 }
 
 /* @n objects came back to @s. */
-static __always_inline void span_grew(struct gom_mcentral *c, const struct gom_class *cl,
-				      struct gom_span *s, unsigned int n, struct put *put)
+static __always_inline void span_grew(struct gom_mcentral *c, struct gom_span *s,
+				      unsigned int n, struct put *put)
 {
 	const unsigned int had = s->nfree;
 
 	s->nfree = had + n;
-	if (unlikely(had + n == cl->nelems))
+	if (unlikely(had + n == s->nelems))
 		span_emptied(c, s, had, put);
 	else if (!had && n)
 		list_add_tail(&s->list, &c->spans);
@@ -197,7 +206,7 @@ static __always_inline unsigned int put_into(struct gom_mcentral *c, const struc
 					     struct gom_span *s, void *const *objs,
 					     unsigned int n, struct put *put)
 {
-	const size_t bytes = (size_t)cl->npages << PAGE_SHIFT;
+	const size_t bytes = (size_t)s->npages << PAGE_SHIFT;
 	unsigned int came = 0;
 	size_t off;
 
@@ -212,7 +221,7 @@ static __always_inline unsigned int put_into(struct gom_mcentral *c, const struc
 			put->twice = objs[n - 1];
 		}
 	} while (--n);
-	span_grew(c, cl, s, came, put);
+	span_grew(c, s, came, put);
 	return n;
 }
 
@@ -317,7 +326,7 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 	if (!s)
 		return 0;
 	c = gom_mcentral_of(class, s->nid);
-	atomic_long_inc(&c->nr_spans);
+	count_span(c, s, 1);
 	n = gom_span_take(s, objs, n);
 	if (s->nfree) {
 		spin_lock_irqsave(&c->lock, flags);
@@ -328,16 +337,15 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 }
 
 /*
- * Fill @mag up to @want objects.  Only for the first span, without which the
- * caller has nothing, is it worth to wait and to complain.
+ * Fill @mag up to @want objects.  Only for the first span, without which the caller
+ * has nothing, is it worth to wait, to touch reserves and to complain.
  */
 static void fill_from_new_spans(struct gom_magazine *mag, unsigned int want, int nid, gfp_t gfp)
 {
-	const gfp_t try = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN;
 	unsigned int n;
 
 	while (mag->nr < want) {
-		n = take_from_new_span(mag->class, nid, mag->nr ? try : gfp,
+		n = take_from_new_span(mag->class, nid, mag->nr ? gom_gfp_polite(gfp) : gfp,
 				       mag->obj + mag->nr, want - mag->nr);
 		if (!n)
 			break;
@@ -359,12 +367,97 @@ static bool all_local(const struct gom_magazine *mag, int nid)
 	return true;
 }
 
+/*
+ * Up to @want objects for the empty magazine @mag from what @c has: from a full
+ * magazine of the depot, which takes its place if it holds no more than that, else
+ * from spans.  *@full is the magazine that holds them; false if @c has none.
+ */
+static bool refill_from(struct gom_mcentral *c, struct gom_magazine **mag, unsigned int want,
+			struct gom_magazine **full)
+{
+	struct gom_magazine *m;
+	unsigned long flags;
+
+	/* Looking without the lock: who misses something just makes a span. */
+	if (!READ_ONCE(c->full) && list_empty_careful(&c->spans))
+		return false;
+	spin_lock_irqsave(&c->lock, flags);
+	m = c->full;
+	if (m && m->nr <= want) {
+		*full = pop_mag(&c->full, &c->nr_full);
+		if (push_mag(c, &c->empty, &c->nr_empty, *mag))
+			*mag = NULL;
+	} else if (m) {
+		m->nr -= want;
+		memcpy((*mag)->obj, m->obj + m->nr, want * sizeof(*m->obj));
+		(*mag)->nr = want;
+	} else {
+		(*mag)->nr = take_from_spans(c, (*mag)->obj, want);
+	}
+	c->depot_hits += !!m;
+	c->carves += !m && (*mag)->nr;
+	spin_unlock_irqrestore(&c->lock, flags);
+	if (!*full && (*mag)->nr)
+		swap(*full, *mag);
+	return *full;
+}
+
+/* The node nearest to @nid that is not in @seen; NUMA_NO_NODE if all are. */
+static int nearest_node(int nid, const nodemask_t *seen)
+{
+	int node, best = NUMA_NO_NODE;
+
+	for_each_gom_node(node)
+		if (!node_isset(node, *seen) &&
+		    (best == NUMA_NO_NODE ||
+		     node_distance(nid, node) < node_distance(nid, best)))
+			best = node;
+	return best;
+}
+
+/* The same from the other nodes, the nearest first. */
+static bool refill_from_others(unsigned int class, int nid, struct gom_magazine **mag,
+			       unsigned int want, struct gom_magazine **full)
+{
+	nodemask_t seen = nodemask_of_node(nid);
+	int node;
+
+	while ((node = nearest_node(nid, &seen)) != NUMA_NO_NODE) {
+		if (refill_from(gom_mcentral_of(class, node), mag, want, full))
+			return true;
+		node_set(node, seen);
+	}
+	return false;
+}
+
+/* Up to @want objects for @mag from new spans; a node that is full takes other nodes' objects first. */
+static bool refill_from_new_spans(struct gom_magazine **mag, unsigned int want, int nid, gfp_t gfp,
+				  struct gom_magazine **full)
+{
+	const bool others = nr_node_ids > 1 && !(gfp & __GFP_THISNODE);
+
+	if (others) {
+		fill_from_new_spans(*mag, want, nid, gom_gfp_polite(gfp));
+		if (!(*mag)->nr && refill_from_others((*mag)->class, nid, mag, want, full))
+			return true;
+	}
+	if (!(*mag)->nr)
+		fill_from_new_spans(*mag, want, nid, gfp);
+	if ((*mag)->nr)
+		swap(*full, *mag);
+	return *full;
+}
+
 /**
  * gom_mcentral_refill - get objects for a cache
  * @mag: the cache's empty magazine; not the caller's any more
- * @want: how many objects to take from spans; the depot's magazines come as they are
+ * @want: objects wanted, at least one; no more come
  * @nid: preferred node
  * @gfp: how to get memory
+ *
+ * Objects of @nid come first, from the depot, from spans, from new spans as long as
+ * that node has memory to spare; then those that other nodes have; then new spans
+ * wherever memory is.
  *
  * Return: a magazine with objects; NULL if there is no memory.
  */
@@ -372,29 +465,10 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 					 int nid, gfp_t gfp)
 {
 	unsigned int class = mag->class;
-	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	struct gom_magazine *full = NULL;
-	unsigned long flags;
 
-	/* Looking without the lock: who misses something just makes a span. */
-	if (READ_ONCE(c->full) || !list_empty_careful(&c->spans)) {
-		spin_lock_irqsave(&c->lock, flags);
-		full = pop_mag(&c->full, &c->nr_full);
-		if (!full) {
-			mag->nr = take_from_spans(c, mag->obj, want);
-			c->carves += mag->nr != 0;
-		} else {
-			c->depot_hits++;
-			if (push_mag(c, &c->empty, &c->nr_empty, mag))
-				mag = NULL;
-		}
-		spin_unlock_irqrestore(&c->lock, flags);
-	}
-	if (!full) {
-		fill_from_new_spans(mag, want, nid, gfp);
-		if (mag->nr)
-			swap(full, mag);
-	}
+	if (!refill_from(gom_mcentral_of(class, nid), &mag, want, &full))
+		refill_from_new_spans(&mag, want, nid, gfp, &full);
 	if (mag)
 		gom_magazine_delete(mag);
 	if (full)
@@ -445,7 +519,7 @@ struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
 	trace_gom_flush(mag->class, mag->nr, nid);
 	if (all_local(mag, nid) && READ_ONCE(c->nr_full) < c->max_full) {
 		if (!READ_ONCE(c->empty))
-			empty = gom_magazine_new(mag->class, GFP_NOWAIT | __GFP_NOWARN);
+			empty = gom_magazine_new(mag->class, GOM_FREE_GFP);
 		spin_lock_irqsave(&c->lock, flags);
 		if (!empty)
 			empty = pop_mag(&c->empty, &c->nr_empty);
@@ -490,18 +564,8 @@ static void *take_one(struct gom_mcentral *c, struct gom_magazine **out)
 	return p;
 }
 
-/**
- * gom_mcentral_alloc - allocate one object without a cache
- * @class: of the object
- * @nid: preferred node
- * @gfp: how to get memory
- *
- * For an interrupt that hit its CPU inside the cache, for another node's
- * memory, and for debug mode.
- *
- * Return: the object, not zeroed; NULL if there is no memory.
- */
-void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
+/* One object of what @class has on @nid; NULL if it has none. */
+static void *alloc_from(unsigned int class, int nid)
 {
 	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	struct gom_magazine *out = NULL;
@@ -513,14 +577,57 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 	spin_unlock_irqrestore(&c->lock, flags);
 	if (out)
 		gom_magazine_delete(out);
-	if (p)
-		return p;
+	return p;
+}
+
+static void *alloc_from_others(unsigned int class, int nid)
+{
+	nodemask_t seen = nodemask_of_node(nid);
+	void *p = NULL;
+	int node;
+
+	while (!p && (node = nearest_node(nid, &seen)) != NUMA_NO_NODE) {
+		p = alloc_from(class, node);
+		node_set(node, seen);
+	}
+	return p;
+}
+
+static void *alloc_from_new_span(unsigned int class, int nid, gfp_t gfp)
+{
+	struct gom_mcentral *c = gom_mcentral_of(class, nid);
+	unsigned long flags;
+	void *p;
+
 	if (!take_from_new_span(class, nid, gfp, &p, 1))
 		return NULL;
 	spin_lock_irqsave(&c->lock, flags);
 	c->mallocs++;
 	spin_unlock_irqrestore(&c->lock, flags);
 	return p;
+}
+
+/**
+ * gom_mcentral_alloc - allocate one object without a cache
+ * @class: of the object
+ * @nid: preferred node
+ * @gfp: how to get memory
+ *
+ * For an interrupt that hit its CPU inside the cache, for another node's
+ * memory, and for debug mode.  The order of nodes is gom_mcentral_refill()'s.
+ *
+ * Return: the object, not zeroed; NULL if there is no memory.
+ */
+void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
+{
+	void *p;
+
+	nid = gom_known_node(nid);
+	p = alloc_from(class, nid);
+	if (!p && nr_node_ids > 1 && !(gfp & __GFP_THISNODE))
+		p = alloc_from_new_span(class, nid, gom_gfp_polite(gfp)) ?:
+		    alloc_from_others(class, nid);
+	return p ?: alloc_from_new_span(class, nid, gfp);
 }
 
 /**
@@ -624,11 +731,11 @@ static void drop_empty_spans(struct gom_mcentral *c, unsigned int class)
 	list_for_each_entry_safe(s, next, &c->spans, list) {
 		if (!scan--)
 			break;
-		if (s->nfree != gom_class(class)->nelems)
+		if (s->nfree != s->nelems)
 			continue;
 		s->state = GOM_SPAN_BUSY;
 		list_move(&s->list, &put.empty_spans);
-		atomic_long_dec(&c->nr_spans);
+		count_span(c, s, -1);
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
 	finish_put(&put, 0);
@@ -638,6 +745,8 @@ static void drain_class(struct gom_mcentral *c, unsigned int class)
 {
 	struct gom_magazine *mag, *full, *empty;
 
+	if (!READ_ONCE(c->full) && !READ_ONCE(c->empty) && list_empty_careful(&c->spans))
+		return;
 	full = take_depot(c, &empty);
 	while ((mag = full)) {
 		full = mag->next;
@@ -661,11 +770,36 @@ void gom_mcentral_drain_class(unsigned int class)
 }
 GOM_EXPORT_FOR_TEST(gom_mcentral_drain_class);
 
-/* Empty all depots, and give the spans without an object to the heap. */
-void gom_mcentral_drain(void)
+/* Bytes in a node's depots, at most. */
+unsigned long gom_mcentral_depot_bytes(int nid)
+{
+	const struct gom_class *cl;
+	unsigned long bytes = 0;
+	unsigned int class;
+
+	for_each_gom_class(class) {
+		cl = gom_class(class);
+		bytes += (unsigned long)READ_ONCE(gom_mcentral_of(class, nid)->nr_full) *
+			 cl->mag_size * cl->size;
+	}
+	return bytes;
+}
+
+/* Empty a node's depots, and give its spans without an object to the heap. */
+void gom_mcentral_drain_node(int nid)
 {
 	unsigned int class;
 
 	for_each_gom_class(class)
-		gom_mcentral_drain_class(class);
+		drain_class(gom_mcentral_of(class, nid), class);
 }
+
+/* The same on all nodes. */
+void gom_mcentral_drain(void)
+{
+	int nid;
+
+	for_each_gom_node(nid)
+		gom_mcentral_drain_node(nid);
+}
+GOM_EXPORT_FOR_TEST(gom_mcentral_drain);

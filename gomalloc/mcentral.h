@@ -25,6 +25,7 @@
  * @empty: depot of magazines without
  * @nr_empty: how many, bounded by @max_full too
  * @nr_spans: spans there are, those without a free object included; no lock
+ * @nr_pages: pages of these; no lock
  * @mallocs: objects allocated past the caches
  * @frees: objects freed past the caches
  * @double_frees: objects that came back twice: counted as freed, here or in a
@@ -41,6 +42,7 @@ struct gom_mcentral {
 	struct gom_magazine *empty;
 	unsigned int nr_empty;
 	atomic_long_t nr_spans;
+	atomic_long_t nr_pages;
 	u64 mallocs;
 	u64 frees;
 	u64 double_frees;
@@ -63,6 +65,8 @@ bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long call
 void *gom_mcentral_try_alloc(unsigned int class, int nid);
 void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp);
 void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller);
+unsigned long gom_mcentral_depot_bytes(int nid);
+void gom_mcentral_drain_node(int nid);
 void gom_mcentral_drain(void);
 
 #endif /* GOM_MCENTRAL_H */

@@ -12,8 +12,10 @@
  * go and are marked in the page map without it, and so do span records.
  */
 #include <linux/bitmap.h>
+#include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -24,10 +26,15 @@
 #include "stats.h"
 #include "trace.h"
 
-#define FIT_SCAN	8U	/* runs of a bin that are looked at with the lock held */
+#define FIT_SCAN	8U	/* runs that are looked at with the lock held, twice at most */
+#define RELEASE_STEP	1024UL	/* pages that go back until others may run */
 
 struct gom_mheap **gom_mheaps __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_mheaps);
+
+/* Tests lower it: then memory looks as fragmented as it may be on an old machine. */
+unsigned int gom_heap_max_order = MAX_PAGE_ORDER;
+GOM_EXPORT_FOR_TEST(gom_heap_max_order);
 
 static int init_node(int nid)
 {
@@ -54,7 +61,7 @@ int gom_mheap_init(void)
 					      GOM_MHEAP_SYS, GFP_KERNEL);
 	if (!gom_mheaps)
 		return -ENOMEM;
-	for_each_online_node(nid) {
+	for_each_node(nid) {
 		err = init_node(nid);
 		if (err)
 			break;
@@ -104,38 +111,66 @@ static void *fit(const struct gom_span *r, unsigned int npages, unsigned int ali
 	return p + ((size_t)npages << PAGE_SHIFT) <= gom_span_end(r) ? p : NULL;
 }
 
-/* The shortest run of @bin that @npages fit in, of the first FIT_SCAN. */
+/*
+ * The shortest run of @bin that @npages fit in; at most *@scan runs are looked at,
+ * and taken off it.
+ */
 static struct gom_span *fit_in_bin(struct gom_mheap *h, unsigned int bin, unsigned int npages,
-				   unsigned int align)
+				   unsigned int align, unsigned int *scan)
 {
 	struct gom_span *r, *best = NULL;
-	unsigned int scan = FIT_SCAN;
 
 	hlist_for_each_entry(r, &h->bin[bin], run) {
+		if (!*scan)
+			break;
+		--*scan;
 		if (fit(r, npages, align) && (!best || r->npages < best->npages)) {
 			best = r;
 			if (bin < GOM_HEAP_EXACT)	/* none is shorter */
 				break;
 		}
-		if (!--scan)
-			break;
 	}
 	return best;
 }
 
+/* The first bin of which all runs are of @npages or more. */
+static unsigned int bin_of_longer(unsigned int npages)
+{
+	unsigned int bin = gom_heap_bin(npages);
+
+	return bin < GOM_HEAP_EXACT || is_power_of_2(npages) ? bin : bin + 1;
+}
+
 /*
- * The shortest free run that @npages fit in, as far as FIT_SCAN runs of a bin tell: the
- * lock is not to be held the longer the more runs there are.  In bins of runs that are
- * longer than @npages by @align each fits, so that what was not looked at only matters
- * where a longer run is cut instead.
+ * The shortest free run that @npages fit in, as far as a few runs tell: how long
+ * the lock is held does not depend on how many there are.  In bins of runs longer
+ * than @npages by @align each fits; what was not looked at only matters where a
+ * longer run is cut instead.
  */
 static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsigned int align)
 {
-	unsigned int bin = gom_heap_bin(npages);
+	const unsigned int all_fit = bin_of_longer(npages + align - 1);
+	unsigned int bin = gom_heap_bin(npages), scan = FIT_SCAN;
 	struct gom_span *r;
 
-	for_each_set_bit_from(bin, h->nonempty, GOM_HEAP_BINS) {
-		r = fit_in_bin(h, bin, npages, align);
+	for_each_set_bit_from(bin, h->nonempty, all_fit) {
+		r = fit_in_bin(h, bin, npages, align, &scan);
+		if (r)
+			return r;
+	}
+	bin = find_next_bit(h->nonempty, GOM_HEAP_BINS, all_fit);
+	scan = FIT_SCAN;
+	return bin < GOM_HEAP_BINS ? fit_in_bin(h, bin, npages, align, &scan) : NULL;
+}
+
+/* The longest of the runs that are shorter than @want is, and will do. */
+static struct gom_span *longest_short(struct gom_mheap *h, const struct gom_run_request *want)
+{
+	unsigned int bin = gom_heap_bin(want->npages), scan = FIT_SCAN;
+	struct gom_span *r;
+
+	while (bin-- > gom_heap_bin(want->least)) {
+		r = fit_in_bin(h, bin, want->least, want->align, &scan);
 		if (r)
 			return r;
 	}
@@ -220,57 +255,43 @@ static void give_run(struct gom_mheap *h, struct gom_span *s)
 
 /* === Asking for a run === */
 
-/**
- * struct request - what gom_mheap_alloc() was asked for, and what it is short of
- * @class: of the objects, 0 for a large one
- * @npages: pages
- * @align: alignment of the first, in pages
- * @supply: of records, to be fed before the request can be met; else -1 and it
- *	is pages that are missing
- */
-struct request {
-	unsigned int class;
-	unsigned int npages;
-	unsigned int align;
-	int supply;
-};
-
-/* A record from @supply; if it has none, that is what @req is short of. */
-static struct gom_span *take_record(struct gom_mheap *h, struct request *req, int supply)
+/* A record from @supply; if that has none, *@short_of is @supply, else -1. */
+static struct gom_span *take_record(struct gom_mheap *h, unsigned int supply, int *short_of)
 {
 	struct gom_span *s = gom_span_take_record(h->records, supply);
 
-	req->supply = s ? -1 : supply;
+	*short_of = s ? -1 : (int)supply;
 	return s;
 }
 
-static struct gom_span *take_span(struct gom_mheap *h, struct request *req)
+/*
+ * Cut a span for @want out of the free run @r, in which at least @want->least pages
+ * fit.  NULL if there is no record for it: *@short_of says of which supply.
+ */
+static struct gom_span *take_span(struct gom_mheap *h, const struct gom_run_request *want,
+				  struct gom_span *r, int *short_of)
 {
-	struct gom_span *r, *s, *spare = NULL;
+	struct gom_span *s, *spare = NULL;
 
 	lockdep_assert_held(&h->lock);
-	req->supply = -1;
-	r = best_fit(h, req->npages, req->align);
-	if (!r)
-		return NULL;
-	s = take_record(h, req, gom_span_supply(req->class));
+	s = take_record(h, gom_span_supply(want->class), short_of);
 	if (!s)
 		return NULL;
-	s->base = fit(r, req->npages, req->align);
-	s->npages = req->npages;
+	s->base = fit(r, want->least, want->align);
+	s->npages = min_t(size_t, want->npages, (gom_span_end(r) - s->base) >> PAGE_SHIFT);
 	if (s->base != r->base && gom_span_end(s) != gom_span_end(r)) {
-		spare = take_record(h, req, 0);
+		spare = take_record(h, 0, short_of);
 		if (!spare) {
 			gom_span_give_record(h->records, s);
 			return NULL;
 		}
 	}
 	s->nid = h->nid;
-	s->class = req->class;
+	s->class = want->class;
 	s->zeroed = r->zeroed;
 	cut_run(h, r, s, spare);
 	gom_pagemap_set_span(s->base, s);
-	if (!req->class) {
+	if (!want->class) {
 		h->large_mallocs++;
 		h->large_pages += s->npages;
 	}
@@ -292,18 +313,33 @@ static bool feed(struct gom_mheap *h, unsigned int nr, gfp_t gfp)
 	return true;
 }
 
-/* Meet @req from the pages @h has; NULL if it is short of pages or memory. */
-static struct gom_span *take_from(struct gom_mheap *h, struct request *req, gfp_t gfp)
+enum length {
+	WHOLE,		/* as long as it was asked for */
+	SHORT,		/* as long as it must be */
+};
+
+/*
+ * Meet @want from the pages @h has.  NULL if it has none that will do;
+ * ERR_PTR(-ENOMEM) if there is no memory for a record, and more pages would not help.
+ */
+static struct gom_span *take_from(struct gom_mheap *h, const struct gom_run_request *want,
+				  enum length length, gfp_t gfp)
 {
-	struct gom_span *s;
+	struct gom_span *r, *s = NULL;
 	unsigned long flags;
+	int short_of;
 
 	do {
+		short_of = -1;
 		spin_lock_irqsave(&h->lock, flags);
-		s = take_span(h, req);
+		r = best_fit(h, want->npages, want->align);
+		if (!r && length == SHORT)
+			r = longest_short(h, want);
+		if (r)
+			s = take_span(h, want, r, &short_of);
 		spin_unlock_irqrestore(&h->lock, flags);
-	} while (!s && req->supply >= 0 && feed(h, req->supply, gfp));
-	return s;
+	} while (!s && short_of >= 0 && feed(h, short_of, gfp));
+	return s || short_of < 0 ? s : ERR_PTR(-ENOMEM);
 }
 
 /* A record by itself, for a run that is not cut out of another. */
@@ -335,20 +371,16 @@ static unsigned int grow_order(unsigned long pages)
 		       max(GOM_HEAP_GROW_MAX, 0));
 }
 
-/* The largest block of at least @min_order that can be had, split into pages. */
-static struct page *get_block(unsigned int min_order, unsigned int *order, int nid, gfp_t gfp)
+/* A block of the page allocator's, split into pages. */
+static struct page *get_block(unsigned int order, int nid, gfp_t gfp)
 {
-	gfp_t try = (gfp & ~(__GFP_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN | __GFP_NORETRY;
 	struct page *page;
 
-	*order = max(min_order, grow_order(READ_ONCE(gom_mheaps[nid]->sys_pages)));
-	for (;; --*order) {
-		page = alloc_pages_node(nid, *order == min_order ? gfp : try, *order);
-		if (page || *order == min_order)
-			break;
-	}
+	if (order > READ_ONCE(gom_heap_max_order))
+		return NULL;
+	page = alloc_pages_node(nid, gfp, order);
 	if (page)
-		split_page(page, *order);
+		split_page(page, order);
 	return page;
 }
 
@@ -395,18 +427,16 @@ static void account_grown(struct gom_mheap *h, unsigned int npages)
 }
 
 /*
- * Add at least @npages in one run to a heap, if possible that of @nid.
- * Returns the node whose heap it was, or a negative error.
+ * Add a block of 2^@order pages to the heap of its node, which is @nid if possible.
+ * Returns that node, or a negative error.
  */
-static int grow(unsigned int npages, int nid, gfp_t gfp)
+static int grow(unsigned int order, int nid, gfp_t gfp)
 {
-	unsigned int order;
+	struct page *page = get_block(order, nid, gfp);
 	struct gom_mheap *h;
 	struct gom_span *s;
-	struct page *page;
 	unsigned long flags;
 
-	page = get_block(get_order((size_t)npages << PAGE_SHIFT), &order, nid, gfp);
 	if (!page)
 		return -ENOMEM;
 	s = adopt_pages(page, 1U << order, gfp);
@@ -425,49 +455,94 @@ static int grow(unsigned int npages, int nid, gfp_t gfp)
 	return h->nid;
 }
 
+/* Grow as much as memory comes easily, by a block of at most @most and at least @least. */
+static bool grow_politely(unsigned int most, unsigned int least, int nid, gfp_t gfp)
+{
+	for (; most >= least; most--) {
+		if (grow(most, nid, gom_gfp_polite(gfp)) >= 0)
+			return true;
+		if (!most)
+			break;
+	}
+	return false;
+}
+
 /* === The interface === */
+
+/* From the other nodes' heaps. */
+static struct gom_span *take_from_others(const struct gom_run_request *want, int nid, gfp_t gfp)
+{
+	struct gom_span *s;
+	int other;
+
+	for_each_gom_node(other) {
+		s = other == nid ? NULL : take_from(gom_mheaps[other], want, SHORT, gfp);
+		if (s)
+			return s;
+	}
+	return NULL;
+}
+
+/*
+ * From the heap of @nid, as long as it was asked for if that comes easily, and else
+ * as short as it may be.
+ */
+static struct gom_span *take_locally(const struct gom_run_request *want, int nid, gfp_t gfp)
+{
+	const unsigned int whole = get_order((size_t)want->npages << PAGE_SHIFT);
+	const unsigned int least = get_order((size_t)want->least << PAGE_SHIFT);
+	struct gom_mheap *h = gom_mheaps[nid];
+	struct gom_span *s;
+
+	s = take_from(h, want, WHOLE, gfp);
+	if (s)
+		return s;
+	if (grow_politely(max(whole, grow_order(READ_ONCE(h->sys_pages))), whole, nid, gfp))
+		return take_from(h, want, SHORT, gfp);
+	s = take_from(h, want, SHORT, gfp);
+	if (!s && least < whole && grow_politely(whole - 1, least, nid, gfp))
+		s = take_from(h, want, SHORT, gfp);
+	return s;
+}
 
 /**
  * gom_mheap_alloc - a run of pages with a record
- * @class: size class the pages are for: the record has room for its objects; 0
- *	if they are for a large object
- * @npages: pages wanted
- * @align: what the first page is to be aligned to, in pages; a power of two,
- *	not above @npages rounded up to one
+ * @want: what for, how long and how short, how aligned
  * @nid: preferred node
  * @gfp: how to get memory
+ *
+ * Memory of @nid comes first, as long as it comes easily; then what other nodes'
+ * heaps have idle; and only then is @gfp spent, on as few pages as will do: so
+ * reserves and reclaim serve the caller and nobody else, and a node that is full does
+ * not fill another one's.
  *
  * The words of the page map, the record's bitmap and its state are the caller's
  * to write.
  *
  * Context: any but NMI, no lock held; may sleep if @gfp allows it.
- * Return: the span, BUSY; NULL if there is no memory.
+ * Return: the span, BUSY, of @want->least to @want->npages pages; NULL if there is
+ * no memory.
  */
-struct gom_span *gom_mheap_alloc(unsigned int class, unsigned int npages,
-				 unsigned int align, int nid, gfp_t gfp)
+struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gfp_t gfp)
 {
-	struct request req = { .class = class, .npages = npages, .align = align };
+	const unsigned int least = get_order((size_t)want->least << PAGE_SHIFT);
 	struct gom_span *s;
-	int other;
 
-	if (gom_should_fail((size_t)npages << PAGE_SHIFT, gfp))
+	if (gom_should_fail((size_t)want->npages << PAGE_SHIFT, gfp))
 		return NULL;
 	nid = gom_known_node(nid);
-	other = nid;
-	do {
-		s = take_from(gom_mheaps[other], &req, gfp);
-		if (s)
-			return s;
-		other = grow(npages, nid, gfp);
-	} while (other >= 0);
-	if (gfp & __GFP_THISNODE)
-		return NULL;
-	for_each_gom_node(other) {
-		s = other == nid ? NULL : take_from(gom_mheaps[other], &req, gfp);
-		if (s)
-			return s;
+	s = take_locally(want, nid, gfp);
+	if (!s && nr_node_ids > 1 && !(gfp & __GFP_THISNODE))
+		s = take_from_others(want, nid, gfp);
+	while (!s) {
+		int node = grow(least, nid, gfp);
+
+		if (node < 0)
+			return NULL;
+		/* Another CPU may have been quicker. */
+		s = take_from(gom_mheaps[node], want, SHORT, gfp);
 	}
-	return NULL;
+	return IS_ERR(s) ? NULL : s;
 }
 
 /**
@@ -644,31 +719,16 @@ unsigned long gom_mheap_record_bytes(void)
 	return bytes;
 }
 
-/* The least number of pages in free runs since this was last asked, on all nodes. */
-unsigned long gom_mheap_idle_low(void)
+/* The least number of pages that were idle on a node since this was last asked. */
+unsigned long gom_mheap_idle_low(int nid)
 {
-	struct gom_mheap *h;
-	unsigned long flags, pages = 0;
-	int nid;
+	struct gom_mheap *h = gom_mheaps[nid];
+	unsigned long flags, pages;
 
-	for_each_gom_node(nid) {
-		h = gom_mheaps[nid];
-		spin_lock_irqsave(&h->lock, flags);
-		pages += min(h->idle_low, h->idle_pages);
-		h->idle_low = h->idle_pages;
-		spin_unlock_irqrestore(&h->lock, flags);
-	}
-	return pages;
-}
-
-/* Pages in free runs, on all nodes. */
-unsigned long gom_mheap_idle_pages(void)
-{
-	unsigned long pages = 0;
-	int nid;
-
-	for_each_gom_node(nid)
-		pages += READ_ONCE(gom_mheaps[nid]->idle_pages);
+	spin_lock_irqsave(&h->lock, flags);
+	pages = min(h->idle_low, h->idle_pages);
+	h->idle_low = h->idle_pages;
+	spin_unlock_irqrestore(&h->lock, flags);
 	return pages;
 }
 
@@ -708,28 +768,48 @@ static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **
 }
 
 /**
- * gom_mheap_release - give idle pages back to the page allocator
+ * gom_mheap_release_node - give a node's idle pages back to the page allocator
+ * @nid: the node
  * @nr_pages: how many at most
  *
  * Context: any but NMI, no lock held.
  * Return: pages given back.
  */
-unsigned long gom_mheap_release(unsigned long nr_pages)
+unsigned long gom_mheap_release_node(int nid, unsigned long nr_pages)
 {
 	unsigned long released = 0;
 	unsigned int npages;
 	void *start;
+
+	while (released < nr_pages) {
+		npages = min(nr_pages - released, (unsigned long)GOM_REGION_PAGES);
+		npages = detach_pages(gom_mheaps[nid], npages, &start);
+		if (!npages)
+			break;
+		return_pages(gom_mheaps[nid], start, npages);
+		released += npages;
+	}
+	return released;
+}
+
+/**
+ * gom_mheap_release - give idle pages of all nodes back to the page allocator
+ * @nr_pages: how many at most
+ *
+ * Context: task, no lock held; may sleep.
+ * Return: pages given back.
+ */
+unsigned long gom_mheap_release(unsigned long nr_pages)
+{
+	unsigned long released = 0, now;
 	int nid;
 
 	for_each_gom_node(nid) {
-		while (released < nr_pages) {
-			npages = min(nr_pages - released, (unsigned long)GOM_REGION_PAGES);
-			npages = detach_pages(gom_mheaps[nid], npages, &start);
-			if (!npages)
-				break;
-			return_pages(gom_mheaps[nid], start, npages);
-			released += npages;
-		}
+		do {
+			now = gom_mheap_release_node(nid, min(nr_pages - released, RELEASE_STEP));
+			released += now;
+			cond_resched();
+		} while (now);
 	}
 	return released;
 }

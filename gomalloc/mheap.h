@@ -7,7 +7,9 @@
 #include <linux/log2.h>
 #include <linux/nodemask.h>
 #include <linux/spinlock.h>
+#include <linux/topology.h>
 
+#include "compat.h"
 #include "pagemap.h"
 #include "span.h"
 
@@ -37,6 +39,7 @@
  * @sys_pages: pages held, in use and idle
  * @idle_pages: pages in free runs
  * @idle_low: the least there were since somebody last asked
+ * @surplus: pages that the scavenger may give back if they stay idle; its alone
  * @grown_pages: pages taken from the page allocator since load
  * @released_pages: pages given back to it since load
  * @grows: times that pages were taken
@@ -57,6 +60,7 @@ struct gom_mheap {
 	unsigned long sys_pages;
 	unsigned long idle_pages;
 	unsigned long idle_low;
+	unsigned long surplus;
 	u64 grown_pages;
 	u64 released_pages;
 	u64 grows;
@@ -69,7 +73,7 @@ struct gom_mheap {
 	struct gom_fixalloc records[GOM_SPAN_SUPPLIES];
 };
 
-extern struct gom_mheap **gom_mheaps;	/* by node; NULL if offline at load */
+extern struct gom_mheap **gom_mheaps;	/* by node; NULL if there can be no such node */
 
 /* Which bin a free run of @npages is in. */
 static inline unsigned int gom_heap_bin(unsigned int npages)
@@ -79,36 +83,58 @@ static inline unsigned int gom_heap_bin(unsigned int npages)
 	return GOM_HEAP_EXACT + ilog2(npages) - const_ilog2(GOM_HEAP_EXACT);
 }
 
-/* The node after @nid that has a heap; nr_node_ids if there is none. */
-static inline int gom_next_node(int nid)
-{
-	do {
-		nid++;
-	} while (nid < nr_node_ids && !gom_mheaps[nid]);
-	return nid;
-}
+/*
+ * Every possible node has a heap from the start, so that memory may come to a
+ * node that had none, and a node may come online, at any time.
+ */
+#define for_each_gom_node(nid)	for_each_node(nid)
 
-#define for_each_gom_node(nid)						\
-	for ((nid) = gom_next_node(-1); (nid) < nr_node_ids; (nid) = gom_next_node(nid))
-
-/* @nid, or a node that we have, for a node that came after us. */
+/* @nid if it is a node there may be; else the nearest one with memory. */
 static inline int gom_known_node(int nid)
 {
-	if (likely(nid >= 0 && nid < nr_node_ids && gom_mheaps[nid]))
+	if (likely(nid >= 0 && nid < nr_node_ids && node_possible(nid)))
 		return nid;
-	return first_online_node;
+	return numa_mem_id();
 }
 
+/*
+ * @gfp for memory that nobody depends on, to grow by more than must be: nobody waits
+ * for it, reserves are not touched, by whomever it is wanted, kswapd is not woken, and
+ * no node gives memory but the one that is asked.
+ */
+static inline gfp_t gom_gfp_polite(gfp_t gfp)
+{
+	return (gfp & ~(__GFP_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL | __GFP_HIGH |
+			__GFP_MEMALLOC | GOM_GFP_ATOMIC)) |
+	       __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN | __GFP_THISNODE;
+}
+
+/**
+ * struct gom_run_request - a run of pages that somebody wants
+ * @class: class of the objects it will be cut into; 0 for a large object
+ * @npages: pages wanted
+ * @least: pages that will do if there is no longer run; @npages if fewer will not
+ * @align: alignment of the first page, in pages: a power of two, not above @least
+ *	rounded up to one
+ */
+struct gom_run_request {
+	unsigned int class;
+	unsigned int npages;
+	unsigned int least;
+	unsigned int align;
+};
+
+extern unsigned int gom_heap_max_order;	/* for tests: blocks of a higher order are not to be had */
+
 int gom_mheap_init(void);
-struct gom_span *gom_mheap_alloc(unsigned int class, unsigned int npages,
-				 unsigned int align, int nid, gfp_t gfp);
+struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gfp_t gfp);
 struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp);
 void gom_mheap_free(struct gom_span *s);
 bool gom_mheap_free_large(const void *p);
 bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp);
 unsigned long gom_mheap_record_bytes(void);
-unsigned long gom_mheap_idle_pages(void);
-unsigned long gom_mheap_idle_low(void);
+unsigned long gom_mheap_idle_low(int nid);
+unsigned long gom_mheap_release_node(int nid, unsigned long nr_pages);
 unsigned long gom_mheap_release(unsigned long nr_pages);
 void gom_mheap_exit(void);
 

@@ -202,8 +202,8 @@ static void __exit gom_exit(void)
 	wait_for_frees();
 	gom_rcufree_exit();
 	gom_finalizer_exit();
-	gom_scavenger_exit();
 	gom_shrinker_exit();
+	gom_scavenger_exit();	/* whom the shrinker may wake */
 	gom_cache_report_left();
 	gom_mcache_exit();
 	gom_mcentral_drain();

@@ -42,7 +42,7 @@ void *gom_object_at(const void *p, size_t *size)
 	}
 	cl = gom_class(class);
 	i = gom_class_index(cl, off);
-	if (i >= cl->nelems)
+	if (i >= gom_nelems_at(p, slot, cl))
 		return NULL;
 	*size = cl->size;
 	return (void *)p - off + i * cl->size;

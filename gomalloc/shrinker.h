@@ -3,10 +3,12 @@
 #ifndef GOM_SHRINKER_H
 #define GOM_SHRINKER_H
 
+#include <linux/notifier.h>
 #include <linux/shrinker.h>
 
 unsigned long gom_shrinker_count(struct shrinker *sh, struct shrink_control *sc);
 unsigned long gom_shrinker_scan(struct shrinker *sh, struct shrink_control *sc);
+int gom_shrinker_oom(struct notifier_block *nb, unsigned long unused, void *freed);
 int gom_shrinker_init(void);
 void gom_shrinker_exit(void);
 

@@ -65,6 +65,7 @@ struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned in
 	s->zeroed = 0;
 	s->direct = 0;
 	s->specials = RB_ROOT;
+	s->nelems = 0;
 	s->nfree = 0;
 	s->supply = supply;
 	return s;
@@ -86,7 +87,7 @@ static void construct(struct gom_span *s, unsigned int class)
 	if (class < GOM_NR_SPAN_CLASSES)
 		return;
 	cc = gom_cache_class(class);
-	for (i = 0; cc->ctor && i < cc->facts.nelems; i++)
+	for (i = 0; cc->ctor && i < s->nelems; i++)
 		cc->ctor(s->base + (size_t)i * cc->facts.size);
 }
 
@@ -105,21 +106,30 @@ static void set_all(unsigned long *map, unsigned int n)
  * @gfp: how to get memory
  *
  * Context: no lock held; may sleep if @gfp allows it.
- * Return: the span, all its objects free, on no list; or NULL.
+ * Return: the span, all its objects free, on no list, shorter than its class says if
+ * memory is fragmented; or NULL.
  */
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 {
 	const struct gom_class *cl = gom_class(class);
-	struct gom_span *s = gom_mheap_alloc(class, cl->npages, cl->align, nid, gfp);
+	const struct gom_run_request want = {
+		.class = class,
+		.npages = cl->npages,
+		.least = DIV_ROUND_UP(cl->size, PAGE_SIZE),
+		.align = cl->align,
+	};
+	struct gom_span *s = gom_mheap_alloc(&want, nid, gfp);
 
 	if (!s)
 		return NULL;
-	s->nfree = cl->nelems;
-	set_all(s->free, cl->nelems);
+	s->nelems = s->npages == cl->npages ? cl->nelems :
+					      ((size_t)s->npages << PAGE_SHIFT) / cl->size;
+	s->nfree = s->nelems;
+	set_all(s->free, s->nelems);
 	if (class == GOM_CLASS_TINY)
 		gom_tiny_init_marks(gom_tiny_marks(s));
 	construct(s, class);
-	gom_pagemap_mark(s, GOM_SLOT_OF(gom_class_slot(class)));
+	gom_pagemap_mark(s, GOM_SLOT_OF(gom_span_slot(s)));
 	s->state = GOM_SPAN_SMALL;
 	trace_gom_span_alloc(class, s->base, s->npages, s->nid);
 	return s;
@@ -179,7 +189,7 @@ static __always_inline unsigned int take_bits(struct gom_span *s, unsigned int w
 static unsigned int take_some(struct gom_span *s, const struct gom_class *cl, void **objs,
 			      unsigned int n, u64 *random)
 {
-	const unsigned int words = BITS_TO_LONGS(cl->nelems);
+	const unsigned int words = BITS_TO_LONGS(s->nelems);
 	unsigned int w = draw(random, words), taken = 0, i;
 	unsigned long bits = s->free[w] & ~0UL << (*random >> 58);
 
@@ -205,7 +215,7 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 	if (n < s->nfree)
 		taken = take_some(s, cl, objs, n, &random);
 	else
-		for (w = 0; w < BITS_TO_LONGS(cl->nelems) && taken < s->nfree; w++)
+		for (w = 0; w < BITS_TO_LONGS(s->nelems) && taken < s->nfree; w++)
 			taken = take_bits(s, w, s->free[w], cl->size, objs, taken, n, &random);
 	s->nfree -= taken;
 	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
@@ -227,7 +237,7 @@ void gom_span_forget(const struct gom_span *s)
 		kmemleak_free(s->base);
 	if (s->state != GOM_SPAN_SMALL)
 		return;
-	for (i = 0; i < gom_class(s->class)->nelems; i++)
+	for (i = 0; i < s->nelems; i++)
 		if (!test_bit(i, s->free))
 			kmemleak_free(s->base + i * gom_class(s->class)->size);
 }

@@ -37,6 +37,7 @@ enum gom_span_state {
  * @supply: which supply of its heap the record is from
  * @zeroed: the pages are known to hold zeroes (IDLE and BUSY)
  * @direct: not from the heap: goes straight back to the page allocator
+ * @nelems: objects it holds (SMALL): fewer than its class says in a short span
  * @specials: of its objects (special.h)
  * @nfree: objects free in the span itself, not counting those in magazines
  * @free: one bit per object, set if it is free in the span
@@ -58,6 +59,7 @@ struct gom_span {
 	u16 class;
 	u8 zeroed : 1;
 	u8 direct : 1;
+	u16 nelems;
 	u16 nfree;
 	unsigned long free[];
 };
@@ -92,12 +94,31 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n);
 void gom_span_forget(const struct gom_span *s);
 
 /*
+ * The slot that the page map has for the pages of @s, which is SMALL.  Where memory is
+ * fragmented a span is shorter than its class says, and may end where by its class an
+ * object begins; so frees of its objects ask the record, as those of named caches
+ * and of spans with specials do.  Blocks of tiny objects have their own test.
+ */
+static inline unsigned int gom_span_slot(const struct gom_span *s)
+{
+	if (s->class == GOM_CLASS_TINY)
+		return gom_span_has_specials(s) ? GOM_SLOT_ASK : GOM_CLASS_TINY;
+	if (s->class >= GOM_NR_SPAN_CLASSES || s->npages < gom_classes[s->class].npages ||
+	    gom_span_has_specials(s))
+		return GOM_SLOT_ASK;
+	return s->class;
+}
+
+/*
  * Put the object that holds byte @off of @s, which is of @cl, back: the caller counts it
- * in @nfree.  False if it is free there already.  Under the owning mcentral's lock.
+ * in @nfree.  False if it is free there already, or there is none.  Under the owning
+ * mcentral's lock.
  */
 static inline bool gom_span_put(struct gom_span *s, const struct gom_class *cl, u32 off)
 {
-	return !__test_and_set_bit(gom_class_index(cl, off), s->free);
+	const unsigned int i = gom_class_index(cl, off);
+
+	return i < s->nelems && !__test_and_set_bit(i, s->free);
 }
 
 #endif /* GOM_SPAN_H */

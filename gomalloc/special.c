@@ -112,7 +112,7 @@ static void note_near(const void *p, int by)
 static void mark(const struct gom_span *s, bool ask)
 {
 	if (s->state == GOM_SPAN_SMALL)
-		gom_pagemap_mark(s, GOM_SLOT_OF(ask ? GOM_SLOT_ASK : gom_class_slot(s->class)));
+		gom_pagemap_mark(s, GOM_SLOT_OF(ask ? GOM_SLOT_ASK : gom_span_slot(s)));
 }
 
 static void count_in_class(const struct gom_span *s, int by)

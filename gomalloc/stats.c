@@ -73,6 +73,7 @@ static void add_central(struct gom_mcentral *c, struct gom_class_figures *fig)
 	unsigned long flags;
 
 	fig->spans += atomic_long_read(&c->nr_spans);
+	fig->pages += atomic_long_read(&c->nr_pages);
 	spin_lock_irqsave(&c->lock, flags);
 	fig->mallocs += c->mallocs;
 	fig->frees += c->frees - c->double_frees;

@@ -17,6 +17,7 @@
  * @refills: magazines brought into caches
  * @flushes: magazines taken out of caches
  * @spans: spans there are
+ * @pages: pages of these
  */
 struct gom_class_figures {
 	u64 mallocs;
@@ -26,6 +27,7 @@ struct gom_class_figures {
 	u64 refills;
 	u64 flushes;
 	unsigned long spans;
+	unsigned long pages;
 };
 
 /**

@@ -191,6 +191,12 @@ struct gom_tiny_figures {
 	unsigned int room;
 };
 
+/* Is a block open?  For who is on another CPU: it may be true, or false, no more. */
+static inline bool gom_tiny_is_open(const struct gom_tiny *t)
+{
+	return READ_ONCE(t->cur.base) || READ_ONCE(t->other.base);
+}
+
 bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block);
 void *gom_tiny_alloc_new(size_t size, gfp_t gfp, bool *sample);
 void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample);

@@ -6,6 +6,7 @@
 #include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/topology.h>
@@ -121,6 +122,8 @@ static void room_goes_over_in_time(struct kunit *test)
 	migrate_disable();
 	fill(test, p, 128);
 	empty(p);
+	/* What was refused before this, here or in an interrupt, does not count. */
+	this_cpu_write(gom_mcache.crowded, 0);
 	gom_free(gom_malloc(2048, GFP_KERNEL));
 	gom_mcache_read(raw_smp_processor_id(), class, &first);
 	for (i = 0; i < 200; i++)
@@ -131,6 +134,36 @@ static void room_goes_over_in_time(struct kunit *test)
 	gom_mcache_kb = kb;
 	KUNIT_EXPECT_EQ(test, first.limit, 0U);
 	KUNIT_EXPECT_GT(test, later.limit, 0U);
+}
+
+/* A full magazine of the depot holds more than a cache that is small may take. */
+static void a_full_magazine_does_not_exceed_the_bound(struct kunit *test)
+{
+	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(1024) >> GOM_SLOT_SHIFT;
+	struct gom_mcache_figures fig;
+	struct gom_class_figures all;
+	void **p = new_array(test);
+	unsigned int i;
+
+	if (!caching())
+		kunit_skip(test, "nothing is cached");
+	fill(test, p, 1024);
+	empty(p);
+	gom_mcache_flush_all();
+	gom_class_read(class, &all);
+	KUNIT_ASSERT_GT(test, all.depot, 100ULL);
+	gom_mcache_kb = 32;
+	migrate_disable();
+	for (i = 0; i < 100; i++) {
+		p[i] = gom_malloc(1024, GFP_KERNEL);
+		gom_mcache_read(raw_smp_processor_id(), class, &fig);
+		KUNIT_EXPECT_LE(test, fig.held, 32U);
+		KUNIT_EXPECT_LE(test, fig.held, 2 * fig.limit);
+		KUNIT_EXPECT_LE(test, gom_mcache_bytes(raw_smp_processor_id()), (size_t)32 << 10);
+	}
+	migrate_enable();
+	gom_free_bulk(100, p);
+	gom_mcache_kb = kb;
 }
 
 static u64 cached_in_all(void)
@@ -178,7 +211,7 @@ static __maybe_unused int use_cache(void *arg)
 	return 0;
 }
 
-static __maybe_unused u64 cached_on(int cpu)
+static u64 cached_on(int cpu)
 {
 	struct gom_mcache_figures fig;
 	unsigned int class;
@@ -219,6 +252,56 @@ static void a_cpu_that_goes_offline_leaves_nothing(struct kunit *test)
 #endif
 }
 
+struct hog {
+	struct completion filled;
+	struct completion done;
+	bool stop;
+	bool stopped;
+};
+
+/* Cache an object, then keep the CPU from everything but interrupts. */
+static int keep_cpu(void *arg)
+{
+	unsigned long end = jiffies + 20 * HZ;
+	struct hog *hog = arg;
+
+	gom_free(gom_malloc(96, GFP_KERNEL));
+	preempt_disable();
+	complete(&hog->filled);
+	while (!READ_ONCE(hog->stop) && time_before(jiffies, end))
+		cpu_relax();
+	hog->stopped = READ_ONCE(hog->stop);
+	preempt_enable();
+	complete(&hog->done);
+	return 0;
+}
+
+/* No worker can run on a CPU that a real-time task keeps; its cache is flushed nevertheless. */
+static void a_busy_cpu_is_flushed(struct kunit *test)
+{
+	int cpu = cpumask_last(cpu_online_mask);
+	struct hog hog = { };
+	struct task_struct *t;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU online");
+	if (!caching())
+		kunit_skip(test, "nothing is cached");
+	init_completion(&hog.filled);
+	init_completion(&hog.done);
+	t = kthread_create(keep_cpu, &hog, "gom_hog");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	kthread_bind(t, cpu);
+	wake_up_process(t);
+	wait_for_completion(&hog.filled);
+	KUNIT_EXPECT_GT(test, cached_on(cpu), 0ULL);
+	gom_mcache_flush_all();
+	KUNIT_EXPECT_EQ(test, cached_on(cpu), 0ULL);
+	WRITE_ONCE(hog.stop, true);
+	wait_for_completion(&hog.done);
+	KUNIT_EXPECT_TRUE_MSG(test, hog.stopped, "the flush came when the CPU was free again");
+}
+
 /* Who takes single objects out of full magazines leaves no more empty ones than are kept. */
 static void empty_magazines_are_bounded(struct kunit *test)
 {
@@ -248,6 +331,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
 	KUNIT_CASE(room_goes_over_in_time),
+	KUNIT_CASE(a_full_magazine_does_not_exceed_the_bound),
+	KUNIT_CASE(a_busy_cpu_is_flushed),
 	KUNIT_CASE(releasing_empties_everything),
 	KUNIT_CASE(a_cpu_that_goes_offline_leaves_nothing),
 	KUNIT_CASE(empty_magazines_are_bounded),

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The shrinker: what it counts is idle, what it scans goes back to the system,
- * and the memory of objects in use is left alone.
+ * The shrinker: what it counts is held without need, what it scans goes back to the
+ * system, and the memory of objects in use is left alone.
  */
 #include <linux/mm.h>
+#include <linux/topology.h>
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
+#include "../gomalloc/mcache.h"
+#include "../gomalloc/mcentral.h"
+#include "../gomalloc/mheap.h"
 #include "../gomalloc/shrinker.h"
+#include "console.h"
 #include "suites.h"
 
 #define OBJECTS	256U
@@ -15,7 +20,7 @@
 static void idle_pages_go_back(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
-	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nid = numa_mem_id() };
 	struct gom_memstats before, after;
 	unsigned long count, freed;
 
@@ -24,6 +29,8 @@ static void idle_pages_go_back(struct kunit *test)
 	gom_free_bulk(OBJECTS - 1, p);
 	memset(p[OBJECTS - 1], 0x3c, 40000);
 
+	gom_mcache_flush_all();
+	gom_mcentral_drain();
 	gom_memstats_read(&before);
 	count = gom_shrinker_count(NULL, &sc);
 	KUNIT_EXPECT_EQ(test, count, (unsigned long)(before.heap_idle >> PAGE_SHIFT));
@@ -42,8 +49,59 @@ static void idle_pages_go_back(struct kunit *test)
 	gom_free(p[OBJECTS - 1]);
 }
 
+/* Memory that is nowhere but in magazines is counted, and given. */
+static void what_caches_hold_goes_back(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nid = numa_mem_id() };
+	const unsigned int class = gom_size_to_slot(4096) >> GOM_SLOT_SHIFT;
+	struct gom_class_figures fig;
+	unsigned long count;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(4096, GFP_KERNEL, OBJECTS, p));
+	gom_free_bulk(OBJECTS, p);
+	gom_mheap_release(ULONG_MAX);
+	gom_class_read(class, &fig);
+	if (!fig.cached && !fig.depot)
+		kunit_skip(test, "nothing is cached");
+	count = gom_shrinker_count(NULL, &sc);
+	KUNIT_EXPECT_NE(test, count, SHRINK_EMPTY);
+	KUNIT_EXPECT_GE(test, count, 4UL);
+	sc.nr_to_scan = OBJECTS * 4;
+	KUNIT_EXPECT_GE(test, gom_shrinker_scan(NULL, &sc), fig.cached + fig.depot);
+	gom_class_read(class, &fig);
+	KUNIT_EXPECT_EQ(test, fig.cached + fig.depot, 0ULL);
+}
+
+static void all_goes_back_before_a_task_is_killed(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	struct gom_memstats before, after;
+	unsigned long freed = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(8192, GFP_KERNEL, OBJECTS, p));
+	gom_free_bulk(OBJECTS, p);
+	gom_memstats_read(&before);
+	console_listen();
+	console_clear();
+	gom_shrinker_oom(NULL, 0, &freed);
+	KUNIT_EXPECT_TRUE(test, console_said("out of memory: "));
+	console_unlisten();
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
+	KUNIT_EXPECT_EQ(test, freed, (unsigned long)((before.heap_sys - after.heap_sys) >> PAGE_SHIFT));
+	/* What is not worth it keeps nobody alive. */
+	freed = 0;
+	gom_shrinker_oom(NULL, 0, &freed);
+	KUNIT_EXPECT_EQ(test, freed, 0UL);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(idle_pages_go_back),
+	KUNIT_CASE(what_caches_hold_goes_back),
+	KUNIT_CASE(all_goes_back_before_a_task_is_killed),
 	{}
 };
 
