@@ -93,9 +93,12 @@ static void all_goes_back_before_a_task_is_killed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
 	KUNIT_EXPECT_EQ(test, freed, (unsigned long)((before.heap_sys - after.heap_sys) >> PAGE_SHIFT));
 	/* What is not worth it keeps nobody alive. */
+	gom_free(gom_malloc(8192, GFP_KERNEL));
 	freed = 0;
 	gom_shrinker_oom(NULL, 0, &freed);
 	KUNIT_EXPECT_EQ(test, freed, 0UL);
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
 }
 
 static struct kunit_case cases[] = {
