@@ -23,6 +23,7 @@
 #include "pagemap.h"
 #include "persistent.h"
 #include "profile.h"
+#include "random.h"
 #include "rcufree.h"
 #include "sbrk.h"
 #include "scavenger.h"
@@ -117,6 +118,7 @@ static int __init gom_init(void)
 		pr_err("sbrk=1 and efence=1 exclude each other\n");
 		return -EINVAL;
 	}
+	gom_random_init();
 	err = gom_pagemap_init();
 	if (err)
 		goto no_pagemap;

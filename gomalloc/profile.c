@@ -29,7 +29,6 @@
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
-#include <linux/random.h>
 #include <linux/rculist.h>
 #include <linux/sched/task_stack.h>
 #include <linux/spinlock.h>
@@ -42,6 +41,7 @@
 #include "mcache.h"
 #include "persistent.h"
 #include "profile.h"
+#include "random.h"
 #include "special.h"
 
 #define MAX_DEPTH	32U		/* frames, as in Go */
@@ -94,21 +94,6 @@ static u32 minus_log2(u32 r)
 	return (32U << 24) - log;
 }
 
-static DEFINE_PER_CPU(u64, random_state);
-
-/*
- * Knuth's linear generator, of which the upper half is used, as in span.c: it need not
- * be better than its seed.  Never 0.
- */
-static u32 draw_random(void)
-{
-	u64 x = raw_cpu_read(random_state) ?: get_random_u64() | 1;
-
-	x = x * 6364136223846793005ULL + 1;
-	raw_cpu_write(random_state, x);
-	return (x >> 32) | 1;
-}
-
 /**
  * gom_profile_step - how many objects to pass over until the next sample
  * @size: bytes of an object
@@ -124,7 +109,7 @@ s64 gom_profile_step(size_t size)
 		return GOM_PROFILE_NEVER;
 	if (rate == 1)
 		return 0;
-	ln = (u64)minus_log2(draw_random()) * LN2_16 >> 16;
+	ln = (u64)minus_log2(gom_random_draw() | 1) * LN2_16 >> 16;
 	return div64_u64(ln * rate >> 24, size);
 }
 GOM_EXPORT_FOR_TEST(gom_profile_step);

@@ -12,14 +12,13 @@
 #include <linux/lockdep.h>
 #include <linux/log2.h>
 #include <linux/overflow.h>
-#include <linux/percpu.h>
-#include <linux/random.h>
 
 #include "cacheclass.h"
 #include "compat.h"
 #include "fixalloc.h"
 #include "mheap.h"
 #include "pagemap.h"
+#include "random.h"
 #include "span.h"
 #include "tiny.h"
 #include "trace.h"
@@ -136,24 +135,13 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 }
 
 /*
- * Where SLUB hands out a slab's objects in random order, so do we.  The generator is
- * Knuth's linear one, of which the upper half is used; it need not be better than its
- * seed, and two contexts that use it at the same time do no harm.
+ * Where SLUB hands out a slab's objects in random order, so do we.
+ *
+ * Below @end; the same as drawing from 0 to @end - 1.
  */
-static DEFINE_PER_CPU(u64, random_state);
-
-#define RANDOM_FACTOR	6364136223846793005ULL
-
-static u64 load_random(void)
-{
-	return raw_cpu_read(random_state) ?: get_random_u64() | 1;
-}
-
-/* Below @end; the same as drawing from 0 to @end - 1. */
 static __always_inline u32 draw(u64 *random, u32 end)
 {
-	*random = *random * RANDOM_FACTOR + 1;
-	return (*random >> 32) * end >> 32;
+	return (u64)gom_random_step(random) * end >> 32;
 }
 
 /*
@@ -209,7 +197,7 @@ static unsigned int take_some(struct gom_span *s, const struct gom_class *cl, vo
 unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 {
 	const struct gom_class *cl = gom_class(s->class);
-	u64 random = IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM) ? load_random() : 0;
+	u64 random = IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM) ? gom_random_load() : 0;
 	unsigned int w, taken = 0;
 
 	if (n < s->nfree)
@@ -219,7 +207,7 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 			taken = take_bits(s, w, s->free[w], cl->size, objs, taken, n, &random);
 	s->nfree -= taken;
 	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
-		raw_cpu_write(random_state, random);
+		gom_random_store(random);
 	return taken;
 }
 

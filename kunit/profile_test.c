@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The heap profile: who is sampled, how often, and what is said of it. */
+#include <linux/cpumask.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/seq_file.h>
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/profile.h"
+#include "../gomalloc/random.h"
 #include "../gomalloc/sizeclass.h"
 #include "suites.h"
 
@@ -76,6 +79,27 @@ static void distances_are_exponential(struct kunit *test)
 	KUNIT_EXPECT_LT(test, sum / n, rate / size * TIMES(103ULL, 105ULL) / 100);
 	KUNIT_EXPECT_GT(test, below, n / 2 - n / 40);
 	KUNIT_EXPECT_LT(test, below, n / 2 + n / 40);
+}
+
+/*
+ * Nobody asks for a seed when he allocates, with preemption off or in an NMI: every CPU
+ * that may ever come has had its own since the module was loaded, and does not go
+ * through the numbers that follow 0.
+ */
+static void every_cpu_has_a_seed_of_its_own(struct kunit *test)
+{
+	unsigned int n, left = TIMES(10000000, 1000000);
+	u64 x = 0;
+	int cpu;
+
+	for (n = 0; left--; gom_random_step(&x))
+		for_each_possible_cpu(cpu)
+			n += per_cpu(gom_random_state, cpu) == x;
+	KUNIT_EXPECT_EQ(test, n, 0U);
+	for_each_possible_cpu(cpu)
+		if (cpu)
+			KUNIT_EXPECT_NE(test, per_cpu(gom_random_state, cpu),
+					per_cpu(gom_random_state, 0));
 }
 
 /* Allocate and free @n objects of @size; half of them at the end of a magazine. */
@@ -312,6 +336,7 @@ static int profile_begin(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(distances_are_exponential),
+	KUNIT_CASE(every_cpu_has_a_seed_of_its_own),
 	KUNIT_CASE(the_estimate_has_no_bias),
 	KUNIT_CASE(every_allocation_is_a_sample),
 	KUNIT_CASE(objects_of_caches_are_sampled),
