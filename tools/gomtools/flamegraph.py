@@ -56,6 +56,8 @@ def draw(profile, amount, difference=False):
     scale = (WIDTH - 2 * MARGIN) / max(root.size, 1)
     body = boxes(root, "all", MARGIN, 0, scale, height - MARGIN - ROW, amount, difference)
     key = "red: more than before, blue: less" if difference else "the wider, the more; callers below"
+    if not profile.values:
+        key = "empty: there is nothing in this profile to draw"
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         'font-family="monospace" font-size="11">',

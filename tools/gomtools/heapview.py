@@ -57,10 +57,9 @@ def show(options):
     if options.base:
         profile = profile.minus(heapprofile.read(options.base, which, unit))
     print(f"{profile.what}: {amount(profile.total)} in {len(profile.values)} stacks")
-    if not profile.values:
-        return
-    for line in table(profile, options.lines, options.all, amount):
-        print(line)
+    if profile.values:
+        for line in table(profile, options.lines, options.all, amount):
+            print(line)
     if options.svg:
         options.svg.write_text(flamegraph.draw(profile, amount, bool(options.base)))
         print(f"written to {options.svg}")

@@ -3,12 +3,13 @@
 
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from gomtools import flamegraph, heapprofile
+from gomtools import checkout, flamegraph, heapprofile
 from gomtools.ui import Failure
 
 TEXT = """--- symbol
@@ -61,6 +62,20 @@ class FlameGraph(unittest.TestCase):
         text = flamegraph.draw(profile, str)
         titles = [title.text.split(":")[0] for title in xml.fromstring(text).iter("{http://www.w3.org/2000/svg}title")]
         self.assertEqual(sorted(titles), ["all", "leaf [m]", "other<T>", "root"])
+
+
+class NothingLive(unittest.TestCase):
+    def test_the_svg_is_written_and_says_that_it_is_empty(self):
+        with tempfile.TemporaryDirectory() as folder:
+            profile, svg = Path(folder, "heap.txt"), Path(folder, "heap.svg")
+            profile.write_text("--- symbol\nbinary=kernel\n---\nheap profile: 0: 0 [0: 0] @ heap_v2/524288\n")
+            done = subprocess.run([sys.executable, str(checkout.ROOT / "tools/gomprof"), str(profile),
+                                   "--svg", str(svg)], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("0 B in 0 stacks", done.stdout)
+            self.assertIn(f"written to {svg}", done.stdout)
+            text = "".join(xml.fromstring(svg.read_text()).itertext())
+            self.assertIn("empty", text)
 
 
 class PprofOfGperftools(unittest.TestCase):
