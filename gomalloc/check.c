@@ -28,6 +28,7 @@
 #include "cacheclass.h"
 #include "check.h"
 #include "compat.h"
+#include "efence.h"
 #include "mcache.h"
 #include "mcentral.h"
 #include "mheap.h"
@@ -65,6 +66,7 @@ static unsigned int classes;
 static const void **cached;		/* all objects in magazines */
 static size_t nr_cached, max_cached;
 static unsigned long *held_pages, *idle_pages;	/* by node */
+static unsigned long nr_specials;	/* in all spans */
 static unsigned int rounds;		/* that the last check took */
 
 /* Something is wrong.  From within the check only. */
@@ -87,6 +89,7 @@ static void check_specials(const struct gom_span *s)
 
 	sp = rb_entry_safe(rb_first(&s->specials), struct gom_special, rb);
 	for (; sp; sp = next) {
+		nr_specials++;
 		next = rb_entry_safe(rb_next(&sp->rb), struct gom_special, rb);
 		if (sp->offset >= (size_t)s->npages << PAGE_SHIFT)
 			gom_wrong("span %p: special at %u, beyond its end", s->base, sp->offset);
@@ -98,6 +101,19 @@ static void check_specials(const struct gom_span *s)
 			gom_wrong("span %p: specials at %u and %u are out of order", s->base,
 				  sp->offset, next->offset);
 	}
+}
+
+/* What frees look at counts as many as there are, but for the one that NULL has. */
+static void check_near(void)
+{
+	unsigned long near = 0;
+	unsigned int i;
+
+	for (i = 0; i < GOM_SPECIAL_NEAR; i++)
+		near += atomic_read(&gom_special_near[i]);
+	/* Under PREEMPT_RT who adds one may have been preempted; fences are in no page map. */
+	if (near != nr_specials + 1 && !IS_ENABLED(CONFIG_PREEMPT_RT) && !gom_efence)
+		gom_wrong("%lu specials, %lu noted for those who free", nr_specials, near - 1);
 }
 
 /* Marks of a block that is free say so; of one that is in use and closed, what is live began. */
@@ -214,9 +230,11 @@ static void check_pagemap(void)
 	const struct gom_region *r;
 	unsigned int i;
 
+	nr_specials = 0;
 	for (r = gom_pagemap_regions(); r; r = r->next)
 		for (i = 0; i < GOM_REGION_PAGES; i++)
 			check_page(r, i);
+	check_near();
 }
 
 /* === Heaps === */

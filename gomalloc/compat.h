@@ -11,7 +11,6 @@
 #include <linux/module.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
-#include <linux/stackdepot.h>
 #include <linux/stacktrace.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
@@ -60,42 +59,18 @@
 # define GOM_WQ_PERCPU		0
 #endif
 
-/* A kernel without the stack depot has no heap profile. */
-#ifdef CONFIG_STACKDEPOT
-static inline int gom_stack_depot_init(void)
+/*
+ * The stack we are on, up to the interrupt that brought us here: what it interrupted did
+ * not ask for anything.  A kernel without stack traces has none to tell.
+ */
+static __always_inline unsigned int gom_stack_save(unsigned long *entries, unsigned int max)
 {
-	return stack_depot_init();
-}
-
-static inline depot_stack_handle_t gom_stack_depot_save(unsigned long *entries, unsigned int n,
-							gfp_t gfp)
-{
-	return stack_depot_save(entries, n, gfp);
-}
-
-static inline unsigned int gom_stack_depot_fetch(depot_stack_handle_t handle,
-						 unsigned long **entries)
-{
-	return stack_depot_fetch(handle, entries);
-}
+#ifdef CONFIG_STACKTRACE
+	return filter_irq_stacks(entries, stack_trace_save(entries, max, 0));
 #else
-static inline int gom_stack_depot_init(void)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline depot_stack_handle_t gom_stack_depot_save(unsigned long *entries, unsigned int n,
-							gfp_t gfp)
-{
 	return 0;
-}
-
-static inline unsigned int gom_stack_depot_fetch(depot_stack_handle_t handle,
-						 unsigned long **entries)
-{
-	return 0;
-}
 #endif
+}
 
 /* Symbols for gomalloc_kunit alone; 6.13 made the namespace a string. */
 #if !IS_ENABLED(CONFIG_KUNIT)

@@ -88,6 +88,9 @@ int gom_debugfs_memstats(struct seq_file *m)
 	show_value(m, "profile_samples", prof.samples);
 	show_value(m, "profile_freed", prof.freed);
 	show_value(m, "profile_lost", prof.lost);
+	show_value(m, "profile_dropped", prof.dropped);
+	show_value(m, "profile_buckets", prof.buckets);
+	show_value(m, "profile_buckets_max", prof.max_buckets);
 	show_value(m, "sbrk", gom_sbrk);
 	show_value(m, "sbrk_mallocs", sbrk.mallocs);
 	show_value(m, "sbrk_bytes", sbrk.bytes);

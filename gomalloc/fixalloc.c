@@ -35,15 +35,20 @@ static unsigned int records_in_block(const struct gom_fixalloc *f)
 	return max(BLOCK_BYTES / f->size, BLOCK_RECORDS);
 }
 
+/* Bytes that gom_fixalloc_block() takes. */
+size_t gom_fixalloc_block_bytes(const struct gom_fixalloc *f)
+{
+	return (size_t)records_in_block(f) * f->size;
+}
+
 /* Memory for some records.  No lock held; may sleep if @gfp allows it. */
 void *gom_fixalloc_block(const struct gom_fixalloc *f, gfp_t gfp)
 {
 	unsigned int align = min_t(unsigned int, SMP_CACHE_BYTES, f->size & -f->size);
 
-	if (gom_should_fail((size_t)records_in_block(f) * f->size, gfp))
+	if (gom_should_fail(gom_fixalloc_block_bytes(f), gfp))
 		return NULL;
-	return gom_persistent_alloc_gfp((size_t)records_in_block(f) * f->size, align,
-					f->stat, gfp);
+	return gom_persistent_alloc_gfp(gom_fixalloc_block_bytes(f), align, f->stat, gfp);
 }
 
 /* Make records of @block.  Under the owner's lock. */

@@ -22,6 +22,7 @@ struct gom_fixalloc {
 };
 
 void gom_fixalloc_init(struct gom_fixalloc *f, unsigned int size, enum gom_stat stat);
+size_t gom_fixalloc_block_bytes(const struct gom_fixalloc *f);
 void *gom_fixalloc_block(const struct gom_fixalloc *f, gfp_t gfp);
 void gom_fixalloc_carve(struct gom_fixalloc *f, void *block);
 

@@ -130,7 +130,9 @@ static int __init gom_init(void)
 	if (err)
 		goto no_mheap;
 	gom_sbrk_init();
-	gom_special_init();
+	err = gom_special_init();
+	if (err)
+		goto no_mheap;
 	err = gom_profile_init();
 	if (err)
 		goto no_mheap;

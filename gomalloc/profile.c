@@ -12,17 +12,35 @@
  * memory need not be counted over the classes together.  That is also what pprof takes
  * for granted when it scales samples up to an estimate, which so has no bias.
  *
- * Stacks are kept in the kernel's stack depot, once each; those that come again and
- * again are known without being unwound.  A sample that is live is
- * a special of its object.
+ * Samples are counted in buckets, one for each stack and size.  Stacks that come again
+ * and again are known without being unwound.  A sample that is live is a special of its
+ * object.
  *
- * Context: sampling happens after an allocation, in its context, with no lock held.
- * The table is changed under a lock with interrupts off; buckets stay where they are
- * as long as the module, so readers take no lock.  A CPU's memos of stacks are used with
- * preemption off; an interrupt that comes into the middle does without.
+ * What is bounded
+ * ---------------
+ * Buckets are for ever, so there are no more than the machine has memory for: a stack
+ * that finds none left is dropped, and counted as that.  Records of live samples have a
+ * bound of their own (special.c).
+ *
+ * Context: sampling happens after an allocation, in its context, with no lock held.  A
+ * CPU's memos of stacks are used with preemption off, and nothing else is; an interrupt
+ * that comes into the middle does without.
+ *
+ * What a sample and its free touch that other CPUs do
+ * ----------------------------------------------------
+ * No lock is shared by all of them.  Buckets are looked up without one: none ever goes,
+ * and rcu_assign_pointer() in hlist_add_head_rcu() pairs with rcu_dereference() in
+ * hlist_for_each_entry_rcu().  @lock is taken, with interrupts off, when a bucket is
+ * made, which happens at most gom_profile_max_buckets times.  What is left is a lock by
+ * the object's span, and one of this CPU's supply of records, or of the one that took
+ * the sample when it is freed; and four words changed by atomic instructions:
+ * the bucket's count, which is shared by who allocates the same size in the same place;
+ * the entry of gom_special_near, by page; for an object of a named cache the number of
+ * specials in that; and in the page map the words of the span, if it has no other.
  */
 #include <linux/bitops.h>
 #include <linux/hash.h>
+#include <linux/jhash.h>
 #include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
@@ -32,8 +50,7 @@
 #include <linux/rculist.h>
 #include <linux/sched/task_stack.h>
 #include <linux/spinlock.h>
-#include <linux/stackdepot.h>
-#include <linux/stacktrace.h>
+#include <linux/string.h>
 #include <linux/xarray.h>
 
 #include "compat.h"
@@ -46,34 +63,56 @@
 
 #define MAX_DEPTH	32U		/* frames, as in Go */
 #define MAX_ENTRIES	(MAX_DEPTH + 8)	/* with our own */
-#define TABLE_BITS	10
 #define LN2_16		45426U		/* ln(2) in 16 bits after the point */
 
 unsigned int gom_memprofilerate = GOM_PROFILE_RATE;
 GOM_EXPORT_FOR_TEST(gom_memprofilerate);
 
+/* How many buckets: a part of the memory, within limits of 320 KiB and 5 MiB. */
+#define BUCKET_SHARE	2048U
+#define MIN_BUCKETS	1024U
+#define MAX_BUCKETS	16384U
+#define CHAIN		4U		/* buckets on a chain of the table, on average */
+
 /**
  * struct gom_bucket - samples of one size and stack
  * @node: in the table
- * @stack: handle of the depot
+ * @hash: of @size and the stack
+ * @n: return addresses
  * @size: bytes of an object
+ * @entry: the return addresses
  * @mallocs: samples taken
  * @frees: of these, freed
  * @before: @frees when the counters were last reset
+ *
+ * What is only read comes first: those who count do not take its lines away.
  */
 struct gom_bucket {
 	struct hlist_node node;
-	depot_stack_handle_t stack;
+	u32 hash;
+	unsigned int n;
 	size_t size;
+	unsigned long entry[MAX_DEPTH];
 	atomic64_t mallocs;
 	atomic64_t frees;
 	u64 before;
 };
 
-static DEFINE_SPINLOCK(lock);		/* protects what follows */
-static struct hlist_head table[1 << TABLE_BITS];
+static DEFINE_SPINLOCK(lock);		/* protects what follows, but for readers */
+static struct hlist_head *table __read_mostly;
+static unsigned int table_bits __read_mostly;
 static struct gom_fixalloc supply;
-static atomic64_t lost;
+
+unsigned int gom_profile_max_buckets __read_mostly;
+GOM_EXPORT_FOR_TEST(gom_profile_max_buckets);
+
+/* Samples that were due and not taken; for want of memory, or of a place. */
+struct untaken {
+	unsigned long lost;
+	unsigned long dropped;
+};
+
+static DEFINE_PER_CPU(struct untaken, untaken);
 
 /* === When to sample === */
 
@@ -125,24 +164,19 @@ bool gom_profile_draw(size_t size)
  * @rate: bytes, 0 for off, 1 for every allocation
  *
  * Context: task, may sleep.
- * Return: 0; -EINVAL if it is too large; -EOPNOTSUPP if the kernel has no stack depot.
+ * Return: 0; -EINVAL if it is too large.
  */
 int gom_profile_set_rate(unsigned int rate)
 {
-	int err;
-
 	if (rate > GOM_PROFILE_RATE_MAX)
 		return -EINVAL;
-	err = rate ? gom_stack_depot_init() : 0;
-	if (err)
-		return err;
 	WRITE_ONCE(gom_memprofilerate, rate);
 	gom_mcache_rearm();
 	return 0;
 }
 GOM_EXPORT_FOR_TEST(gom_profile_set_rate);
 
-/* === Samples === */
+/* === Stacks === */
 
 /*
  * Unwinding a stack takes thousands of instructions, and those who allocate much do it
@@ -158,26 +192,24 @@ GOM_EXPORT_FOR_TEST(gom_profile_set_rate);
 /**
  * struct memo - a stack that is known
  * @caller: who asks
+ * @bucket: of that stack and a size; NULL in a memo that holds none
  * @depth: bytes from our frame to the end of the stack
- * @size: of the object
- * @bucket: of that stack and size; NULL in a memo that holds none
- * @busy: somebody uses it; an interrupt in the middle of that goes without
  * @hits: times it was found
+ * @busy: somebody uses it; an interrupt in the middle of that goes without
  * @n: return addresses; 0 if the caller is all that is known
- * @at: where they lie, in bytes from our frame
- * @entry: what they are
+ * @at: where they lie, in words from our frame
  */
 struct memo {
 	unsigned long caller;
-	unsigned int depth;
-	size_t size;
 	struct gom_bucket *bucket;
-	u8 busy;
+	unsigned int depth;
 	unsigned int hits;
-	unsigned int n;
-	unsigned int at[MAX_DEPTH];
-	unsigned long entry[MAX_DEPTH];
+	u8 busy;
+	u8 n;
+	u16 at[MAX_DEPTH];
 };
+
+static_assert(THREAD_SIZE / sizeof(long) <= U16_MAX);
 
 static DEFINE_PER_CPU(struct memo *, memos);	/* MEMOS of them; the modules' per-CPU space is small */
 
@@ -212,12 +244,12 @@ static void put_memo(struct memo *m)
 	preempt_enable();
 }
 
-static bool same_stack(const struct memo *m, const void *frame)
+static bool same_stack(const struct memo *m, const unsigned long *frame)
 {
 	unsigned int i;
 
 	for (i = 0; i < m->n; i++)
-		if (READ_ONCE_NOCHECK(*(const unsigned long *)(frame + m->at[i])) != m->entry[i])
+		if (READ_ONCE_NOCHECK(frame[m->at[i]]) != m->bucket->entry[i])
 			return false;
 	return true;
 }
@@ -231,46 +263,42 @@ static struct gom_bucket *recall(unsigned long caller, const void *frame, size_t
 
 	if (!m)
 		return NULL;
-	if (m->bucket && m->caller == caller && m->depth == depth && m->size == size &&
+	if (m->bucket && m->caller == caller && m->depth == depth && m->bucket->size == size &&
 	    (!m->n || ++m->hits % MEMO_HITS) && same_stack(m, frame))
 		b = m->bucket;
 	put_memo(m);
 	return b;
 }
 
-/* Find the @n addresses in @entries, in their order, above @frame; false if they are not there. */
-static bool locate(struct memo *m, const unsigned long *entries, unsigned int n,
-		   const void *frame)
+/* Find the addresses of @b, in their order, above @frame; false if they are not there. */
+static bool locate(struct memo *m, const struct gom_bucket *b, const unsigned long *frame)
 {
+	const unsigned int end = m->depth / sizeof(long);
 	unsigned int i, at = 0;
 
-	for (i = 0; i < n; i++, at += sizeof(long)) {
-		while (at + sizeof(long) <= m->depth &&
-		       READ_ONCE_NOCHECK(*(const unsigned long *)(frame + at)) != entries[i])
-			at += sizeof(long);
-		if (at + sizeof(long) > m->depth)
+	for (i = 0; i < b->n; i++, at++) {
+		while (at < end && READ_ONCE_NOCHECK(frame[at]) != b->entry[i])
+			at++;
+		if (at >= end)
 			return false;
 		m->at[i] = at;
-		m->entry[i] = entries[i];
 	}
-	m->n = n;
+	m->n = b->n;
 	return true;
 }
 
-static void memorize(unsigned long caller, const void *frame, size_t size, struct gom_bucket *b,
-		     const unsigned long *entries, unsigned int n)
+static void memorize(unsigned long caller, const void *frame, struct gom_bucket *b)
 {
 	unsigned int depth = depth_of(frame);
-	struct memo *m = get_memo(caller, depth, size);
+	struct memo *m = get_memo(caller, depth, b->size);
 
 	if (!m)
 		return;
 	m->bucket = NULL;
 	m->caller = caller;
 	m->depth = depth;
-	m->size = size;
 	m->n = 0;
-	if ((n == 1 && entries[0] == caller) || (depth && locate(m, entries, n, frame)))
+	if ((b->n == 1 && b->entry[0] == caller) || (depth && locate(m, b, frame)))
 		m->bucket = b;
 	put_memo(m);
 }
@@ -284,7 +312,7 @@ static unsigned int unwind(unsigned long *entries, unsigned int *from, unsigned 
 {
 	unsigned int n, own = 0;
 
-	n = stack_trace_save(entries, MAX_ENTRIES, 0);
+	n = gom_stack_save(entries, MAX_ENTRIES);
 	/* What takes the trace may be in it, before us. */
 	while (own < n && !within_module(entries[own], THIS_MODULE))
 		own++;
@@ -299,97 +327,138 @@ static unsigned int unwind(unsigned long *entries, unsigned int *from, unsigned 
 	return min(n - own, MAX_DEPTH);
 }
 
-static struct hlist_head *head_of(depot_stack_handle_t stack, size_t size)
+/* === Buckets === */
+
+/* A stack on its way into a bucket. */
+struct stack {
+	const unsigned long *entry;
+	unsigned int n;
+	u32 hash;
+	size_t size;
+};
+
+static struct hlist_head *head_of(const struct stack *s)
 {
-	return &table[hash_64((u64)stack << 32 ^ size, TABLE_BITS)];
+	return &table[s->hash >> (32 - table_bits)];
 }
 
-/* Under the lock.  @block may be new memory for buckets. */
-static struct gom_bucket *find_bucket(depot_stack_handle_t stack, size_t size, void *block)
+static struct gom_bucket *find_bucket(const struct stack *s)
 {
-	struct hlist_head *head = head_of(stack, size);
 	struct gom_bucket *b;
 
-	if (block)
-		gom_fixalloc_carve(&supply, block);
-	hlist_for_each_entry(b, head, node)
-		if (b->stack == stack && b->size == size)
+	/* None ever goes, so it takes no grace period and nobody to wait for one. */
+	hlist_for_each_entry_rcu(b, head_of(s), node, true)
+		if (b->hash == s->hash && b->n == s->n && b->size == s->size &&
+		    !memcmp(b->entry, s->entry, s->n * sizeof(long)))
 			return b;
-	b = gom_fixalloc_take(&supply);
-	if (!b)
-		return NULL;
-	*b = (struct gom_bucket) { .stack = stack, .size = size };
-	hlist_add_head_rcu(&b->node, head);
-	return b;
+	return NULL;
 }
 
-static struct gom_bucket *get_bucket(depot_stack_handle_t stack, size_t size, gfp_t gfp)
+static bool no_more_buckets(void)
+{
+	return READ_ONCE(supply.inuse) >= READ_ONCE(gom_profile_max_buckets);
+}
+
+/* @block may be new memory for buckets.  NULL if there is none, or none may be made. */
+static struct gom_bucket *add_bucket(const struct stack *s, void *block)
 {
 	struct gom_bucket *b;
 	unsigned long flags;
-	void *block;
 
 	spin_lock_irqsave(&lock, flags);
-	b = find_bucket(stack, size, NULL);
-	spin_unlock_irqrestore(&lock, flags);
-	if (b)
-		return b;
-	block = gom_fixalloc_block(&supply, gfp);
-	if (!block)
-		return NULL;
-	spin_lock_irqsave(&lock, flags);
-	b = find_bucket(stack, size, block);
+	if (block)
+		gom_fixalloc_carve(&supply, block);
+	b = find_bucket(s);
+	if (!b && !no_more_buckets()) {
+		b = gom_fixalloc_take(&supply);
+		if (b) {
+			*b = (struct gom_bucket) { .hash = s->hash, .n = s->n, .size = s->size };
+			memcpy(b->entry, s->entry, s->n * sizeof(long));
+			hlist_add_head_rcu(&b->node, head_of(s));
+		}
+	}
 	spin_unlock_irqrestore(&lock, flags);
 	return b;
+}
+
+static struct gom_bucket *get_bucket(const struct stack *s, gfp_t gfp)
+{
+	struct gom_bucket *b = find_bucket(s);
+	void *block;
+
+	if (b || no_more_buckets())
+		return b;
+	b = add_bucket(s, NULL);
+	if (b || no_more_buckets())
+		return b;
+	block = gom_fixalloc_block(&supply, gfp);
+	return block ? add_bucket(s, block) : NULL;
 }
 
 static struct gom_bucket *unwound_bucket(const void *frame, size_t size, gfp_t gfp,
 					 unsigned long caller)
 {
 	unsigned long entries[MAX_ENTRIES];
-	struct gom_bucket *b = NULL;
-	depot_stack_handle_t stack;
-	unsigned int from, n;
+	struct stack s = { .size = size };
+	struct gom_bucket *b;
+	unsigned int from;
 
-	n = unwind(entries, &from, caller);
-	stack = gom_stack_depot_save(entries + from, n, gfp);
-	if (stack)
-		b = get_bucket(stack, size, gfp);
+	s.n = unwind(entries, &from, caller);
+	s.entry = entries + from;
+	s.hash = jhash(s.entry, s.n * sizeof(long), size);
+	b = get_bucket(&s, gfp);
 	if (b)
-		memorize(caller, frame, size, b, entries + from, n);
+		memorize(caller, frame, b);
 	return b;
 }
 
-static noinline bool add_sample(const void *p, size_t size, gfp_t gfp, unsigned long caller)
+/* === Samples === */
+
+/* A sample is not taken; because there are as many already as there may be, if @full. */
+static void count_untaken(bool full)
+{
+	if (full)
+		this_cpu_inc(untaken.dropped);
+	else
+		this_cpu_inc(untaken.lost);
+}
+
+static noinline void add_sample(const void *p, size_t size, gfp_t gfp, unsigned long caller)
 {
 	const void *frame = __builtin_frame_address(0);
-	struct gom_bucket *b = recall(caller, frame, size) ?:
-			       unwound_bucket(frame, size, gfp, caller);
-	struct gom_special *sp = b ? gom_special_new(gfp) : NULL;
+	struct gom_special *sp;
+	struct gom_bucket *b;
 
-	if (!sp)
-		return false;
+	b = recall(caller, frame, size) ?: unwound_bucket(frame, size, gfp, caller);
+	if (!b) {
+		count_untaken(no_more_buckets());
+		return;
+	}
+	sp = gom_special_new_sample(gfp);
+	if (!sp) {
+		count_untaken(gom_special_full());
+		return;
+	}
 	sp->kind = GOM_SPECIAL_SAMPLE;
 	sp->bucket = b;
 	if (!gom_special_add(p, sp)) {
 		gom_special_delete(sp);
-		return false;
+		count_untaken(false);
+		return;
 	}
 	atomic64_inc(&b->mallocs);
-	return true;
 }
 
 /**
  * gom_profile_malloc - take a sample
  * @p: the object, which nobody has yet
  * @size: bytes it stands for
- * @gfp: as for its allocation; here nothing is waited for
+ * @gfp: as for its allocation; here nothing is waited for, and no reserve is touched
  * @caller: who asked for it
  */
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller)
 {
-	if (!add_sample(p, size, (gfp & __GFP_HIGH) | GFP_NOWAIT | __GFP_NOWARN, caller))
-		atomic64_inc(&lost);
+	add_sample(p, size, GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC, caller);
 }
 
 /* An object that was sampled is freed. */
@@ -402,15 +471,23 @@ void gom_profile_free(struct gom_special *sample)
 /* === Reading === */
 
 #define for_each_bucket(i, b)						\
-	for ((i) = 0; (i) < ARRAY_SIZE(table); (i)++)			\
+	for ((i) = 0; (i) < 1U << table_bits; (i)++)			\
 		hlist_for_each_entry_rcu(b, &table[i], node, true)
 
 void gom_profile_read(struct gom_profile_figures *fig)
 {
 	struct gom_bucket *b;
 	unsigned int i;
+	int cpu;
 
-	*fig = (struct gom_profile_figures) { .lost = atomic64_read(&lost) };
+	*fig = (struct gom_profile_figures) {
+		.buckets = READ_ONCE(supply.inuse),
+		.max_buckets = READ_ONCE(gom_profile_max_buckets),
+	};
+	for_each_possible_cpu(cpu) {
+		fig->lost += READ_ONCE(per_cpu(untaken.lost, cpu));
+		fig->dropped += READ_ONCE(per_cpu(untaken.dropped, cpu));
+	}
 	for_each_bucket(i, b) {
 		fig->samples += atomic64_read(&b->mallocs);
 		fig->freed += atomic64_read(&b->frees);
@@ -423,10 +500,14 @@ void gom_profile_reset(void)
 {
 	struct gom_bucket *b;
 	unsigned int i;
+	int cpu;
 
 	for_each_bucket(i, b)
 		WRITE_ONCE(b->before, atomic64_read(&b->frees));
-	atomic64_set(&lost, 0);
+	for_each_possible_cpu(cpu) {
+		WRITE_ONCE(per_cpu(untaken.lost, cpu), 0);
+		WRITE_ONCE(per_cpu(untaken.dropped, cpu), 0);
+	}
 }
 
 /*
@@ -441,19 +522,17 @@ static unsigned long shown(unsigned long addr)
 /* The symbols of all addresses, each once, in the form that google-pprof reads. */
 static void show_symbols(struct seq_file *m)
 {
-	unsigned long *entries;
 	struct gom_bucket *b;
-	unsigned int i, j, n;
 	struct xarray seen;
+	unsigned int i, j;
 
 	xa_init(&seen);
 	seq_puts(m, "--- symbol\nbinary=kernel\n");
 	for_each_bucket(i, b) {
-		n = gom_stack_depot_fetch(b->stack, &entries);
-		for (j = 0; j < n; j++)
-			if (!xa_insert(&seen, entries[j], xa_mk_value(1), GFP_KERNEL))
-				seq_printf(m, "0x%016lx %ps\n", shown(entries[j]),
-					   (void *)entries[j]);
+		for (j = 0; j < b->n; j++)
+			if (!xa_insert(&seen, b->entry[j], xa_mk_value(1), GFP_KERNEL))
+				seq_printf(m, "0x%016lx %ps\n", shown(b->entry[j]),
+					   (void *)b->entry[j]);
 	}
 	seq_puts(m, "---\n");
 	xa_destroy(&seen);
@@ -495,17 +574,15 @@ static void show_header(struct seq_file *m)
 
 static void show_bucket(struct seq_file *m, const struct gom_bucket *b)
 {
-	unsigned long *entries;
-	unsigned int i, n;
 	u64 mallocs, frees;
+	unsigned int i;
 
 	read_bucket(b, &mallocs, &frees);
 	if (!mallocs)
 		return;
 	show_figures(m, mallocs, frees, mallocs * b->size, frees * b->size);
-	n = gom_stack_depot_fetch(b->stack, &entries);
-	for (i = 0; i < n; i++)
-		seq_printf(m, " 0x%016lx", shown(entries[i]));
+	for (i = 0; i < b->n; i++)
+		seq_printf(m, " 0x%016lx", shown(b->entry[i]));
 	seq_putc(m, '\n');
 }
 
@@ -523,13 +600,24 @@ int gom_profile_show(struct seq_file *m)
 }
 GOM_EXPORT_FOR_TEST(gom_profile_show);
 
+static int init_buckets(void)
+{
+	gom_fixalloc_init(&supply, ALIGN(sizeof(struct gom_bucket), SMP_CACHE_BYTES),
+			  GOM_BUCKHASH_SYS);
+	gom_profile_max_buckets = clamp_t(u64, (u64)totalram_pages() * PAGE_SIZE / BUCKET_SHARE /
+					  supply.size, MIN_BUCKETS, MAX_BUCKETS);
+	table_bits = order_base_2(gom_profile_max_buckets / CHAIN);
+	table = gom_persistent_alloc_gfp(sizeof(*table) << table_bits, 0, GOM_BUCKHASH_SYS,
+					 GFP_KERNEL);
+	return table ? 0 : -ENOMEM;
+}
+
 /* Before anything is allocated. */
 int gom_profile_init(void)
 {
 	struct memo *m;
 	int cpu;
 
-	gom_fixalloc_init(&supply, sizeof(struct gom_bucket), GOM_BUCKHASH_SYS);
 	for_each_possible_cpu(cpu) {
 		m = gom_persistent_alloc_gfp(MEMOS * sizeof(*m), SMP_CACHE_BYTES,
 					     GOM_BUCKHASH_SYS, GFP_KERNEL);
@@ -537,11 +625,5 @@ int gom_profile_init(void)
 			return -ENOMEM;
 		per_cpu(memos, cpu) = m;
 	}
-	if (!gom_memprofilerate)
-		return 0;
-	if (gom_stack_depot_init()) {
-		pr_notice("gomalloc: no heap profile: the kernel has no stack depot\n");
-		gom_memprofilerate = 0;
-	}
-	return 0;
+	return init_buckets();
 }

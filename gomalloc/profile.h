@@ -14,17 +14,24 @@ struct gom_special;
 #define GOM_PROFILE_NEVER	(S64_MAX / 2)	/* a countdown that does not end */
 
 extern unsigned int gom_memprofilerate;
+extern unsigned int gom_profile_max_buckets;
 
 /**
  * struct gom_profile_figures - sums over all samples since load
  * @samples: taken
  * @freed: of these, freed since
  * @lost: not taken for want of memory
+ * @dropped: not taken because there are as many stacks, or live samples, as there may be
+ * @buckets: stacks and sizes there are
+ * @max_buckets: how many there may be
  */
 struct gom_profile_figures {
 	u64 samples;
 	u64 freed;
 	u64 lost;
+	u64 dropped;
+	unsigned int buckets;
+	unsigned int max_buckets;
 };
 
 s64 gom_profile_step(size_t size);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Specials: the records, their trees, and the end of an object that has some.  See special.h. */
+#include <linux/cpumask.h>
 #include <linux/hash.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/spinlock.h>
 
 #include "cacheclass.h"
@@ -11,72 +15,164 @@
 #include "malloc.h"
 #include "mheap.h"
 #include "pagemap.h"
+#include "persistent.h"
 #include "profile.h"
 #include "report.h"
 #include "special.h"
 
-#define LOCK_BITS	6
 #define VISIT_AT_ONCE	8U	/* specials shown with the lock held */
 
-u8 gom_special_near[GOM_SPECIAL_NEAR];
+/* Locks of the trees, by span: some for each CPU, so that two seldom want the same. */
+#define LOCKS_PER_CPU	4U
+#define MIN_LOCKS	16U
+#define MAX_LOCKS	1024U
+
+/* Records for samples take no more than this part of the memory. */
+#define SAMPLE_SHARE	64U
+
+atomic_t gom_special_near[GOM_SPECIAL_NEAR];
 GOM_EXPORT_FOR_TEST(gom_special_near);
 
-static spinlock_t locks[1 << LOCK_BITS];	/* of the trees, by span */
-static DEFINE_SPINLOCK(supply_lock);		/* protects supply */
-static struct gom_fixalloc supply;
-static DEFINE_SPINLOCK(near_lock);		/* who writes the table */
+unsigned long gom_special_sample_bytes __read_mostly;
+GOM_EXPORT_FOR_TEST(gom_special_sample_bytes);
 
-void gom_special_init(void)
+struct tree_lock {
+	spinlock_t lock;
+} ____cacheline_aligned_in_smp;
+
+static struct tree_lock *locks __read_mostly;
+static unsigned int lock_bits __read_mostly;
+
+/*
+ * Records to be had, by CPU.  The lock is of interest to that CPU, to tasks that have
+ * just left it, and to who frees elsewhere what was sampled there.
+ */
+struct supply {
+	spinlock_t lock;
+	struct gom_fixalloc records;
+};
+
+static DEFINE_PER_CPU(struct supply, supplies);
+static atomic_long_t record_bytes;	/* of all records made */
+
+static int init_locks(void)
 {
-	unsigned int i;
+	unsigned int i, nr;
 
-	for (i = 0; i < 1U << LOCK_BITS; i++)	/* on UP a lock has no size */
-		spin_lock_init(&locks[i]);
-	gom_fixalloc_init(&supply, sizeof(struct gom_special), GOM_SPECIAL_SYS);
-	gom_special_near[0] = U8_MAX;		/* NULL's; what is full stays full */
+	nr = clamp(LOCKS_PER_CPU * num_possible_cpus(), MIN_LOCKS, MAX_LOCKS);
+	lock_bits = order_base_2(nr);
+	/* On UP a lock has no size. */
+	locks = gom_persistent_alloc_gfp(max(sizeof(*locks) << lock_bits, sizeof(long)),
+					 SMP_CACHE_BYTES, GOM_SPECIAL_SYS, GFP_KERNEL);
+	if (!locks)
+		return -ENOMEM;
+	for (i = 0; i < 1U << lock_bits; i++)
+		spin_lock_init(&locks[i].lock);
+	return 0;
+}
+
+/* Before anything is allocated. */
+int gom_special_init(void)
+{
+	struct supply *supply;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		supply = per_cpu_ptr(&supplies, cpu);
+		spin_lock_init(&supply->lock);
+		gom_fixalloc_init(&supply->records, sizeof(struct gom_special), GOM_SPECIAL_SYS);
+	}
+	gom_special_sample_bytes = totalram_pages() * (PAGE_SIZE / SAMPLE_SHARE);
+	atomic_set(&gom_special_near[0], 1);	/* NULL's */
+	return init_locks();
 }
 
 /* === Records === */
 
-static struct gom_special *take(void *block)
+/* From the supply of @cpu; @block may be new memory for it. */
+static struct gom_special *take(int cpu, void *block)
 {
+	struct supply *supply = per_cpu_ptr(&supplies, cpu);
 	struct gom_special *sp;
 	unsigned long flags;
 
-	spin_lock_irqsave(&supply_lock, flags);
+	spin_lock_irqsave(&supply->lock, flags);
 	if (block)
-		gom_fixalloc_carve(&supply, block);
-	sp = gom_fixalloc_take(&supply);
-	spin_unlock_irqrestore(&supply_lock, flags);
+		gom_fixalloc_carve(&supply->records, block);
+	sp = gom_fixalloc_take(&supply->records);
+	spin_unlock_irqrestore(&supply->lock, flags);
+	if (sp)
+		sp->home = cpu;
+	return sp;
+}
+
+static struct gom_special *take_new(int cpu, gfp_t gfp)
+{
+	struct gom_fixalloc *records = &per_cpu_ptr(&supplies, cpu)->records;
+	void *block = gom_fixalloc_block(records, gfp);
+
+	if (!block)
+		return NULL;
+	atomic_long_add(gom_fixalloc_block_bytes(records), &record_bytes);
+	return take(cpu, block);
+}
+
+/* What other CPUs have left, if one may not make more. */
+static struct gom_special *take_other(void)
+{
+	struct gom_special *sp = NULL;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		/* Looking without the lock: who misses something goes without. */
+		if (data_race(per_cpu_ptr(&supplies, cpu)->records.free))
+			sp = take(cpu, NULL);
+		if (sp)
+			break;
+	}
 	return sp;
 }
 
 /* A record for the caller to fill in; NULL if there is no memory. */
 struct gom_special *gom_special_new(gfp_t gfp)
 {
-	struct gom_special *sp = take(NULL);
-	void *block;
+	int cpu = raw_smp_processor_id();
 
-	if (sp)
-		return sp;
-	block = gom_fixalloc_block(&supply, gfp);
-	return block ? take(block) : NULL;
+	return take(cpu, NULL) ?: take_new(cpu, gfp);
+}
+
+/* Is there as much of records as there may be for the sake of samples? */
+bool gom_special_full(void)
+{
+	return atomic_long_read(&record_bytes) >= READ_ONCE(gom_special_sample_bytes);
+}
+
+/*
+ * The same for a sample, of which there may be as many as objects: no more than fit.
+ * CPUs that find there is room for one block at the same time make one each.
+ */
+struct gom_special *gom_special_new_sample(gfp_t gfp)
+{
+	int cpu = raw_smp_processor_id();
+
+	return take(cpu, NULL) ?: gom_special_full() ? take_other() : take_new(cpu, gfp);
 }
 
 void gom_special_delete(struct gom_special *sp)
 {
+	struct supply *supply = per_cpu_ptr(&supplies, sp->home);
 	unsigned long flags;
 
-	spin_lock_irqsave(&supply_lock, flags);
-	gom_fixalloc_give(&supply, sp);
-	spin_unlock_irqrestore(&supply_lock, flags);
+	spin_lock_irqsave(&supply->lock, flags);
+	gom_fixalloc_give(&supply->records, sp);
+	spin_unlock_irqrestore(&supply->lock, flags);
 }
 
 /* === What frees look at === */
 
 static spinlock_t *lock_of(const struct gom_span *s)
 {
-	return &locks[hash_ptr(s, LOCK_BITS)];
+	return &locks[hash_ptr(s, lock_bits)].lock;
 }
 
 static struct gom_span *find_span(const void *p, u32 *off)
@@ -93,16 +189,9 @@ static struct gom_span *find_span(const void *p, u32 *off)
 	return gom_pagemap_span_of(p, *off);
 }
 
-/* One special more, or less, in the page at @p.  A full entry can not be counted down. */
-static void note_near(const void *p, int by)
+static atomic_t *near_of(const void *p)
 {
-	u8 *n = &gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR];
-	unsigned long flags;
-
-	spin_lock_irqsave(&near_lock, flags);
-	if (*n != U8_MAX)
-		WRITE_ONCE(*n, *n + by);
-	spin_unlock_irqrestore(&near_lock, flags);
+	return &gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR];
 }
 
 /*
@@ -159,14 +248,14 @@ static bool link_special(struct gom_span *s, struct gom_special *sp)
 	if (first)
 		mark(s, true);
 	count_in_class(s, 1);
-	note_near(s->base + sp->offset, 1);
+	atomic_inc(near_of(s->base + sp->offset));
 	return true;
 }
 
 static void unlink_special(struct gom_span *s, struct gom_special *sp)
 {
 	rb_erase(&sp->rb, &s->specials);
-	note_near(s->base + sp->offset, -1);
+	atomic_dec(near_of(s->base + sp->offset));
 	count_in_class(s, -1);
 	if (RB_EMPTY_ROOT(&s->specials))
 		mark(s, false);

@@ -8,14 +8,16 @@
  * Nobody else is to pay for them.  gom_free() has the word of the page map in its
  * hand: the pages of a span that has a special are marked GOM_SLOT_ASK, which is no
  * class, so that frees of its objects, and no others, take the slow path.  Frees that
- * look nothing up, sized ones and those to a named cache, look into a table of bytes
- * by the page's number, which is not zero if a page of that number, or one that
- * shares the entry, has an object with a special.  NULL has an entry that is never
- * zero, so that this one test also takes the place of that for NULL.
+ * look nothing up, sized ones and those to a named cache, look into a table of counters
+ * by the page's number: how many specials there are in pages of that number, and in
+ * those that share the entry.  NULL has an entry that is never zero, so that this one
+ * test also takes the place of that for NULL.
  *
  * Who may be in here: the specials of a span are used under a lock chosen by the span's
- * record, taken with interrupts off, with no other lock held but, inside it, for a
- * few instructions, the lock of the supply and of the table.  Any context but NMI.
+ * record, taken with interrupts off and with no other lock held; inside it none is
+ * taken.  The counters are atomic.  Records come from a supply of the CPU we are on,
+ * under its lock, and go back to where they came from.  Any context but NMI; under
+ * PREEMPT_RT all of these locks may sleep, and are taken with preemption on.
  * Only the owner of an object adds specials to it or frees it, so they are never
  * gone while somebody uses them: the object keeps its span.  Go keeps them in a list;
  * a span may have thousands, and a lock is not held for so long here: they are a tree.
@@ -23,6 +25,7 @@
 #ifndef GOM_SPECIAL_H
 #define GOM_SPECIAL_H
 
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
@@ -34,7 +37,8 @@ struct gom_span;
 
 #define GOM_SPECIAL_NEAR	16384U		/* entries: 64 MiB without two in one */
 
-extern u8 gom_special_near[GOM_SPECIAL_NEAR];
+extern atomic_t gom_special_near[GOM_SPECIAL_NEAR];
+extern unsigned long gom_special_sample_bytes;
 
 /* What a special is; one object has at most one of each kind. */
 enum gom_special_kind {
@@ -50,17 +54,18 @@ struct gom_bucket;
  * @rb: among those of the same span, in the order of @offset, then @kind
  * @offset: of the object in its span, in bytes
  * @kind: enum gom_special_kind
+ * @home: the CPU whose supply the record is from
  * @fn: the finalizer
  * @arg: for it
  * @p: the object
  * @node: in the queue of finalizers to run
  * @bucket: where the sample is counted
- * @size: bytes it stands for
  */
 struct gom_special {
 	struct rb_node rb;
 	u32 offset;
 	u8 kind;
+	u16 home;
 	union {
 		struct {
 			void (*fn)(void *p, void *arg);
@@ -68,24 +73,27 @@ struct gom_special {
 			void *p;
 			struct llist_node node;
 		};
-		struct {
-			struct gom_bucket *bucket;
-			size_t size;
-		};
+		struct gom_bucket *bucket;
 	};
 };
 
 /* May @p, which may be NULL, have a special?  If not, it has none and is not NULL. */
 static __always_inline bool gom_special_maybe(const void *p)
 {
-	const u8 *near = gom_special_near;	/* for UBSAN, which would check the index */
+	const atomic_t *near = gom_special_near;	/* for UBSAN, which would check the index */
 
-	/* Whose object has none, for him it says so at any time. */
-	return unlikely(data_race(near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR]));
+	/*
+	 * The owner of an object with a special never reads 0: that special is counted.
+	 * A plain read, which the compiler makes one instruction with the comparison.
+	 */
+	return unlikely(data_race(near[((unsigned long)p >> PAGE_SHIFT) %
+				       GOM_SPECIAL_NEAR].counter));
 }
 
-void gom_special_init(void);
+int gom_special_init(void);
 struct gom_special *gom_special_new(gfp_t gfp);
+struct gom_special *gom_special_new_sample(gfp_t gfp);
+bool gom_special_full(void);
 void gom_special_delete(struct gom_special *sp);
 bool gom_special_add(const void *p, struct gom_special *sp);
 struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind);

@@ -181,7 +181,7 @@ static void specials(struct kunit *test)
 	struct rb_node *root;
 	struct gom_span *s;
 	u32 offset;
-	u8 *near;
+	atomic_t *near;
 
 	KUNIT_ASSERT_EQ(test, gom_set_finalizer(objects[0], no_finalizer, NULL), 0);
 	near = &gom_special_near[(unsigned long)objects[0] / PAGE_SIZE % GOM_SPECIAL_NEAR];
@@ -189,7 +189,8 @@ static void specials(struct kunit *test)
 	root = s->specials.rb_node;
 	sp = rb_entry(root, struct gom_special, rb);
 	offset = sp->offset;
-	EXPECT_NAMED(test, "which frees would not see", *near -= 1, *near += 1);
+	EXPECT_NAMED(test, "which frees would not see", atomic_dec(near), atomic_inc(near));
+	EXPECT_NAMED(test, "noted for those who free", atomic_inc(near), atomic_dec(near));
 	EXPECT_NAMED(test, "beyond its end", sp->offset = 1 << 20, sp->offset = offset);
 	EXPECT_NAMED(test, "its word is", s->specials.rb_node = NULL,
 		     s->specials.rb_node = root);

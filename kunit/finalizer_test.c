@@ -450,8 +450,7 @@ static void neighbours_are_freed_as_ever(struct kunit *test)
 		EXPECT_ONE_RUN(test, &seen[i], fin[i]);
 	p[0] = gom_malloc(80, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, gom_entry_slot(gom_pagemap_entry(p[0])), slot);
-	KUNIT_EXPECT_FALSE(test, gom_special_near[((unsigned long)p[0] >> PAGE_SHIFT) %
-						  GOM_SPECIAL_NEAR]);
+	KUNIT_EXPECT_FALSE(test, gom_special_maybe(p[0]));
 	gom_free(p[0]);
 }
 

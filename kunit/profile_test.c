@@ -4,16 +4,19 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/profile.h"
 #include "../gomalloc/random.h"
 #include "../gomalloc/sizeclass.h"
+#include "../gomalloc/special.h"
 #include "suites.h"
 
 #define TEXT	(256U << 10)
-#define MANY	400U
+#define MANY	600U
 
 static void *many[MANY];
 
@@ -304,6 +307,139 @@ static void two_ways_to_one_place_are_two_stacks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stacks, 2U);
 }
 
+/* === How much there is of it === */
+
+static u64 bytes_of(enum gom_stat stat)
+{
+	struct gom_memstats m;
+
+	gom_memstats_read(&m);
+	return m.stat[stat];
+}
+
+static noinline void sample_sizes(struct kunit *test, unsigned int from, unsigned int n)
+{
+	unsigned int i;
+	void *p;
+
+	for (i = from; i < from + n; i++) {
+		p = gom_malloc(GOM_RUN_MAX_SIZE + (i + 1) * PAGE_SIZE, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, p);
+		gom_free(p);
+	}
+}
+
+/*
+ * Each size makes a bucket of its own: when there are as many as there may be, there are
+ * no more.  Who has one goes on being counted.
+ */
+static void buckets_are_bounded(struct kunit *test)
+{
+	const unsigned int max = gom_profile_max_buckets, n = TIMES(100, 40);
+	const unsigned int from[] = { 0, n, 2 * n, 0 };
+	struct gom_profile_figures before, fig[ARRAY_SIZE(from)];
+	u64 bytes[ARRAY_SIZE(from)];
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	gom_profile_read(&before);
+	KUNIT_EXPECT_EQ(test, before.max_buckets, max);
+	gom_profile_max_buckets = before.buckets + n;
+	for (i = 0; i < ARRAY_SIZE(from); i++) {
+		sample_sizes(test, from[i], n);
+		gom_profile_read(&fig[i]);
+		bytes[i] = bytes_of(GOM_BUCKHASH_SYS);
+		KUNIT_EXPECT_EQ(test, fig[i].buckets, before.buckets + n);
+		KUNIT_EXPECT_EQ(test, fig[i].samples - before.samples, (u64)n << (i == 3));
+		KUNIT_EXPECT_EQ(test, fig[i].freed - before.freed, (u64)n << (i == 3));
+		KUNIT_EXPECT_EQ(test, fig[i].dropped - before.dropped, (u64)n * min(i, 2U));
+		KUNIT_EXPECT_EQ(test, fig[i].lost, before.lost);
+		KUNIT_EXPECT_EQ(test, bytes[i], bytes[0]);
+	}
+	gom_profile_max_buckets = max;
+}
+
+/* The same for live samples, each of which needs a record; who frees finds those there are. */
+static void live_samples_are_bounded(struct kunit *test)
+{
+	const unsigned long max = gom_special_sample_bytes;
+	struct gom_profile_figures before, full, after;
+	const unsigned int n = TIMES(20000, 4000);
+	void **p = kvcalloc(n, sizeof(*p), GFP_KERNEL);
+	u64 bytes = bytes_of(GOM_SPECIAL_SYS);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	gom_special_sample_bytes = 0;
+	gom_profile_read(&before);
+	for (i = 0; i < n; i++)
+		p[i] = gom_malloc(64, GFP_KERNEL);
+	gom_profile_read(&full);
+	KUNIT_EXPECT_EQ(test, bytes_of(GOM_SPECIAL_SYS), bytes);
+	KUNIT_EXPECT_GT(test, full.dropped, before.dropped);
+	KUNIT_EXPECT_EQ(test, full.samples + full.dropped, before.samples + before.dropped + n);
+	gom_free_bulk(n, p);
+	gom_profile_read(&after);
+	KUNIT_EXPECT_EQ(test, after.freed - before.freed, after.samples - before.samples);
+	gom_special_sample_bytes = max;
+	kvfree(p);
+}
+
+static int fill(void *objs)
+{
+	void **p = objs;
+	unsigned int i;
+
+	for (i = 0; i < MANY; i++)
+		p[i] = gom_malloc(64, GFP_KERNEL);
+	return 0;
+}
+
+static int drain(void *objs)
+{
+	gom_free_bulk(MANY, objs);
+	return 0;
+}
+
+/* One CPU allocates, another frees: the records of samples go back to where they are needed. */
+static void records_go_home(struct kunit *test)
+{
+	unsigned int here, there, i;
+	u64 bytes = 0;
+
+	here = cpumask_first(cpu_online_mask);
+	there = cpumask_next(here, cpu_online_mask);
+	if (there >= nr_cpu_ids)
+		kunit_skip(test, "needs two CPUs");
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	for (i = 0; i < TIMES(20, 5); i++) {
+		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(here, fill, many, false), 0);
+		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(there, drain, many, false), 0);
+		if (!i)
+			bytes = bytes_of(GOM_SPECIAL_SYS);
+	}
+	KUNIT_EXPECT_EQ(test, bytes_of(GOM_SPECIAL_SYS), bytes);
+}
+
+/* What sized frees look at counts down to nothing, however many samples there were. */
+static void a_spell_at_rate_1_leaves_nothing_behind(struct kunit *test)
+{
+	unsigned int i, slow = 0;
+
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	for (i = 0; i < MANY; i++) {
+		many[i] = gom_malloc(8, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, many[i]);
+		KUNIT_EXPECT_TRUE(test, gom_special_maybe(many[i]));
+	}
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(0), 0);
+	gom_free_bulk(MANY, many);
+	for (i = 0; i < MANY; i++)
+		slow += gom_special_maybe(many[i]);
+	KUNIT_EXPECT_EQ(test, slow, 0U);
+}
+
 static void no_memory_for_a_sample(struct kunit *test)
 {
 	struct gom_profile_figures before, after;
@@ -329,8 +465,6 @@ static void no_memory_for_a_sample(struct kunit *test)
 static int profile_begin(struct kunit *test)
 {
 	needs_heap(test);
-	if (gom_profile_set_rate(1))
-		kunit_skip(test, "this kernel has no stack depot");
 	return live_begin(test);
 }
 
@@ -344,6 +478,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(another_rate_leaves_the_counts),
 	KUNIT_CASE(the_caller_is_named),
 	KUNIT_CASE(two_ways_to_one_place_are_two_stacks),
+	KUNIT_CASE(buckets_are_bounded),
+	KUNIT_CASE(live_samples_are_bounded),
+	KUNIT_CASE(records_go_home),
+	KUNIT_CASE(a_spell_at_rate_1_leaves_nothing_behind),
 	KUNIT_CASE(no_memory_for_a_sample),
 	{}
 };
