@@ -180,13 +180,12 @@ static __always_inline __malloc void *gom_cache_zalloc(struct gom_cache *cache, 
 /**
  * gom_free_sized - free memory whose size the caller knows
  * @p: what an allocation of @size bytes returned; NULL is fine
- * @size: bytes, as asked for when @p was allocated
+ * @size: bytes, as asked for when @p was allocated or by the last gom_realloc()
  *
  * Saves the lookup of @p and with it every check that gom_free() makes on it,
  * except for objects so small that they may have been combined;
  * with the module parameter debug=1 both are done and a wrong @size reported.
- * Not for memory allocated with GFP_DMA, nor for what gom_realloc() returned
- * unless @size is that of the last call.
+ * Not for memory allocated with GFP_DMA.
  *
  * Context: any but NMI.
  */

@@ -466,7 +466,8 @@ static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned 
 
 	if (gom_sbrk)
 		return;
-	if (!ZERO_OR_NULL_PTR(p) && is && is != said)
+	/* What could not be moved when it shrank is of the class that it had before. */
+	if (!ZERO_OR_NULL_PTR(p) && is && is != said && !gom_special_pinned(p))
 		gom_report(GOM_BAD_FREE_SIZE, caller,
 			   "sized free of %p as class %u, which is of class %u", p, said, is);
 	gom_free_slow(p, caller);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Questions about an object, and changing its size. */
+#include <linux/align.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 
@@ -9,6 +11,7 @@
 #include "malloc.h"
 #include "report.h"
 #include "sbrk.h"
+#include "special.h"
 #include "tiny.h"
 
 /* === Questions about an object === */
@@ -83,6 +86,26 @@ static bool is_tiny(const void *p)
 	return gom_class_at(p, slot) == GOM_CLASS_TINY;
 }
 
+/*
+ * May the object at @p be one of @new_size bytes, which fit?  Only if it is as gom_malloc()
+ * would give it: a sized free looks at nothing but the size.  Where each free looks, in a mode
+ * and for memory of a zone, which is not to be moved to another one, it always may.
+ */
+static bool may_stay(const void *p, size_t new_size)
+{
+	unsigned int slot = gom_entry_slot(gom_pagemap_entry(p)), class;
+
+	if (unlikely(gom_sbrk || gom_efence))
+		return true;
+	if (slot == GOM_SLOT_LARGE)
+		return gom_pagemap_span(p)->direct || !gom_size_to_slot(new_size);
+	class = gom_class_at(p, slot);
+	if (class == GOM_CLASS_TINY)
+		return new_size <= GOM_TINY_MAX &&
+		       IS_ALIGNED((unsigned long)p, new_size & -new_size);
+	return class < GOM_NR_SPAN_CLASSES && GOM_SLOT_OF(class) == gom_size_to_slot(new_size);
+}
+
 static void *resize_in_place(const void *p, size_t new_size, gfp_t gfp)
 {
 	size_t size;
@@ -96,6 +119,32 @@ static void *resize_in_place(const void *p, size_t new_size, gfp_t gfp)
 	return (void *)p;
 }
 
+/* A tiny object holds no pointers, however it grows. */
+static void *move(const void *p, size_t old, size_t new_size, gfp_t gfp)
+{
+	void *q = is_tiny(p) ? gom_malloc_noscan(new_size, gfp) : __gom_malloc(new_size, gfp);
+
+	if (q) {
+		memcpy(q, p, min(old, new_size));
+		gom_free(p);
+	}
+	return q;
+}
+
+/*
+ * To an object of the class of @new_size, if one can be had without much ado.  If not it
+ * stays, and so that no sized free takes it for one of that class, they all look from now on.
+ */
+static void *shrink(const void *p, size_t old, size_t new_size, gfp_t gfp)
+{
+	void *q = move(p, old, new_size, (gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN);
+
+	if (q)
+		return q;
+	gom_special_pin(p);
+	return resize_in_place(p, new_size, gfp);
+}
+
 /**
  * gom_realloc - change the size of an object
  * @p: the object; NULL and ZERO_SIZE_PTR allocate
@@ -103,17 +152,21 @@ static void *resize_in_place(const void *p, size_t new_size, gfp_t gfp)
  * @gfp: as for gom_malloc(); with __GFP_ZERO bytes that are new are zero, if
  *	the object was zeroed when it was allocated and each time it was resized
  *
- * The contents up to the smaller of both sizes stay.  If @new_size fits into
- * gom_size() the object stays where it is, and pages of a large object that are
- * not needed any more go back.
+ * The contents up to the smaller of both sizes stay.  The object stays where it
+ * is if gom_malloc(@new_size) could have returned it: if both sizes are of one
+ * size class, or both large, and pages of a large object that are not needed any
+ * more go back.  Else it moves, and is freed as gom_free() does it.  An object of
+ * a named cache always moves, and is the cache's no longer.
+ *
+ * gom_free_sized() takes the @new_size of the last call.
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
  * Return: the object; NULL if there is no memory, and then @p is as it was.
+ * Shrinking needs no memory: if there is none the object stays where it is.
  */
 void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 {
 	size_t old;
-	void *q;
 
 	if (ZERO_OR_NULL_PTR(p))
 		return __gom_malloc(new_size, gfp);
@@ -124,15 +177,10 @@ void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 		gom_free(p);
 		return ZERO_SIZE_PTR;
 	}
-	if (new_size <= old)
+	if (new_size > old)
+		return move(p, old, new_size, gfp);
+	if (may_stay(p, new_size))
 		return resize_in_place(p, new_size, gfp);
-	/* A tiny object holds no pointers, however it grows. */
-	q = is_tiny(p) ? gom_malloc_noscan(new_size, gfp) :
-				       __gom_malloc(new_size, gfp);
-	if (q) {
-		memcpy(q, p, old);
-		gom_free(p);
-	}
-	return q;
+	return shrink(p, old, new_size, gfp);
 }
 EXPORT_SYMBOL_GPL(gom_realloc);

@@ -195,6 +195,16 @@ static atomic_t *near_of(const void *p)
 }
 
 /*
+ * From now on sized frees of objects in the page at @p look them up, and so do those of
+ * objects in pages that share its entry, as for NULL.  For an object whose size is not
+ * that of its class (realloc.c).
+ */
+void gom_special_pin(const void *p)
+{
+	atomic_or(GOM_SPECIAL_PINNED, near_of(p));
+}
+
+/*
  * The first special of @s comes, or the last goes: its pages are marked.  Others who
  * free objects of @s meanwhile see one mark or the other, and both are right for them.
  */

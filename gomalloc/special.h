@@ -26,6 +26,7 @@
 #define GOM_SPECIAL_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
@@ -36,6 +37,7 @@
 struct gom_span;
 
 #define GOM_SPECIAL_NEAR	16384U		/* entries: 64 MiB without two in one */
+#define GOM_SPECIAL_PINNED	BIT(30)		/* in an entry that stays set: gom_special_pin() */
 
 extern atomic_t gom_special_near[GOM_SPECIAL_NEAR];
 extern unsigned long gom_special_sample_bytes;
@@ -90,7 +92,15 @@ static __always_inline bool gom_special_maybe(const void *p)
 				       GOM_SPECIAL_NEAR].counter));
 }
 
+/* Does the entry of @p's page stay set, whatever is freed?  See gom_special_pin(). */
+static inline bool gom_special_pinned(const void *p)
+{
+	return atomic_read(&gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR]) &
+	       GOM_SPECIAL_PINNED;
+}
+
 int gom_special_init(void);
+void gom_special_pin(const void *p);
 struct gom_special *gom_special_new(gfp_t gfp);
 struct gom_special *gom_special_new_sample(gfp_t gfp);
 bool gom_special_full(void);

@@ -133,7 +133,9 @@ static void the_rest_of_the_interface(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, reachable(p + 8));
 	q = gom_realloc(p, 5000, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, q);
-	gom_free_sized(q, 5000);
+	q = gom_realloc(q, 700, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	gom_free_sized(q, 700);
 	r = gom_malloc(sizeof(*r), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, r);
 	gom_free_rcu(r, rcu);

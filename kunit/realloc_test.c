@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gom_realloc(): contents stay, the object stays where it is when it can.
+ * gom_realloc(): contents stay, the object stays where it is when it can, and what comes
+ * back may be freed by the size of the last call.
  */
 #include <linux/mm.h>
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/large.h"
+#include "../gomalloc/mcache.h"
+#include "../gomalloc/report.h"
 #include "suites.h"
 
 static void growing_keeps_contents(struct kunit *test)
@@ -36,15 +39,156 @@ static void what_fits_stays_in_place(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, q, p);
 	KUNIT_EXPECT_TRUE(test, all_bytes(q, 0x11, 100));
 	/* What lies beyond the new size may be cleared at once, or not. */
-	q = gom_realloc(q, 50, GFP_KERNEL);
+	q = gom_realloc(q, 97, GFP_KERNEL);
 	KUNIT_EXPECT_PTR_EQ(test, q, p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(q, 0x11, 50));
+	KUNIT_EXPECT_TRUE(test, all_bytes(q, 0x11, 97));
 	gom_free(q);
+}
+
+/* === Freed by the size of the last call === */
+
+/*
+ * @p, resized to @size, is freed by that size.  What comes back for that size afterwards is
+ * an object of its class: of the slot that @p went to, the first is what was put in last.
+ */
+static void free_by_size(struct kunit *test, void *p, size_t size)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_SIZE);
+	unsigned int class = gom_size_to_slot(size) >> GOM_SLOT_SHIFT, i;
+	void *q[4];
+
+	gom_free_sized(p, size);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_SIZE), counted);
+	for (i = 0; i < ARRAY_SIZE(q); i++) {
+		q[i] = gom_malloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, q[i]);
+		if (class && !gom_sbrk)
+			KUNIT_EXPECT_EQ_MSG(test, gom_size(q[i]), (size_t)gom_classes[class].size,
+					    "%zu bytes", size);
+	}
+	for (i = 0; i < ARRAY_SIZE(q); i++)
+		gom_free(q[i]);
+}
+
+/* So that a free of @size goes straight through, if it is let. */
+static void warm_up(struct kunit *test, size_t size)
+{
+	void *p = gom_malloc(size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_free(p);
+}
+
+static void a_resized_object_is_freed_by_its_size(struct kunit *test)
+{
+	static const size_t sizes[] = { 1, 5, 8, 16, 100, 113, 1024, 1025, 5000, 32768, 40000, 100000,
+					131072, 200000, 300000 };
+	unsigned int i, j;
+	size_t size;
+	void *p;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (j = 0; j < ARRAY_SIZE(sizes); j++) {
+			size = sizes[j];
+			OPTIMIZER_HIDE_VAR(size);
+			warm_up(test, size);
+			p = gom_malloc(sizes[i], GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, p);
+			memset(p, 0x3c, sizes[i]);
+			p = gom_realloc(p, size, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, p);
+			KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x3c, min(size, sizes[i])));
+			free_by_size(test, p, size);
+		}
+	}
+}
+
+/* Each way from one size to another, with a block that is open and one that is closed. */
+static void a_resized_tiny_object_is_freed_by_its_size(struct kunit *test)
+{
+	size_t from, to;
+	unsigned int closed;
+	void *p, *before;
+
+	for (closed = 0; closed < 2; closed++) {
+		for (from = 1; from <= GOM_TINY_MAX; from++) {
+			for (to = 1; to <= GOM_TINY_BLOCK; to++) {
+				warm_up(test, to);
+				before = gom_malloc_noscan(1, GFP_KERNEL);
+				p = gom_malloc_noscan(from, GFP_KERNEL);
+				KUNIT_ASSERT_NOT_NULL(test, p);
+				if (closed)
+					gom_mcache_flush_all();
+				p = gom_realloc(p, to, GFP_KERNEL);
+				KUNIT_ASSERT_NOT_NULL(test, p);
+				/* Aligned as gom_malloc_noscan() promises for the new size. */
+				KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p, to & -to));
+				free_by_size(test, p, to);
+				gom_free(before);
+			}
+		}
+	}
+}
+
+static void a_resized_object_of_a_cache_is_freed_by_its_size(struct kunit *test)
+{
+	static const size_t sizes[] = { 1, 100, 512, 520, 521, 5000 };
+	struct gom_cache *c = gom_cache_create("test_resized", 520, 0, 0, NULL);
+	unsigned int i;
+	void *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		warm_up(test, sizes[i]);
+		p = gom_cache_alloc(c, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		memset(p, 0x42, 520);
+		p = gom_realloc(p, sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x42, min_t(size_t, sizes[i], 520)));
+		free_by_size(test, p, sizes[i]);
+	}
+	gom_cache_destroy(c);
+}
+
+/* As krealloc() never does; the free by size then looks. */
+static void shrinking_does_not_fail(struct kunit *test)
+{
+	size_t size = 100;
+	char *p;
+
+	needs_heap(test);
+	OPTIMIZER_HIDE_VAR(size);
+	p = gom_malloc(1024, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	memset(p, 0x24, 1024);
+	gom_release_memory();
+	if (!fail_after(0)) {
+		gom_free(p);
+		kunit_skip(test, "this kernel has no fault injection");
+	}
+	KUNIT_EXPECT_PTR_EQ(test, gom_realloc(p, size, GFP_KERNEL), (void *)p);
+	/* Growing may fail. */
+	KUNIT_EXPECT_NULL(test, gom_realloc(p, 5000, GFP_KERNEL | __GFP_NOWARN));
+	fail_no_more();
+	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x24, size));
+	warm_up(test, size);
+	free_by_size(test, p, size);
+}
+
+/* Memory of a zone is not moved to another. */
+static void what_is_for_dma_stays(struct kunit *test)
+{
+	void *p = gom_malloc(1000, GFP_KERNEL | GFP_DMA);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_PTR_EQ(test, gom_realloc(p, 100, GFP_KERNEL), p);
+	gom_free(p);
 }
 
 static void a_large_object_shrinks_in_place(struct kunit *test)
 {
-	size_t size = 50 * PAGE_SIZE;
+	const size_t size = GOM_RUN_MAX_SIZE + 50 * PAGE_SIZE, keep = size - 40 * PAGE_SIZE;
 	struct gom_large_figures before, after;
 	char *p, *q;
 
@@ -53,12 +197,12 @@ static void a_large_object_shrinks_in_place(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 0x77, size);
 	gom_large_read(&before);
-	q = gom_realloc(p, 10 * PAGE_SIZE - 5, GFP_KERNEL);
+	q = gom_realloc(p, keep - 5, GFP_KERNEL);
 	gom_large_read(&after);
 	KUNIT_EXPECT_PTR_EQ(test, q, p);
 	KUNIT_EXPECT_EQ(test, before.pages - after.pages, 40UL);
-	KUNIT_EXPECT_EQ(test, gom_size(q), (size_t)10 * PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, all_bytes(q, 0x77, 10 * PAGE_SIZE - 5));
+	KUNIT_EXPECT_EQ(test, gom_size(q), keep);
+	KUNIT_EXPECT_TRUE(test, all_bytes(q, 0x77, keep - 5));
 	gom_free(q);
 }
 
@@ -115,6 +259,11 @@ static void a_failure_leaves_the_object_alone(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(growing_keeps_contents),
 	KUNIT_CASE(what_fits_stays_in_place),
+	KUNIT_CASE(a_resized_object_is_freed_by_its_size),
+	KUNIT_CASE(a_resized_tiny_object_is_freed_by_its_size),
+	KUNIT_CASE(a_resized_object_of_a_cache_is_freed_by_its_size),
+	KUNIT_CASE(shrinking_does_not_fail),
+	KUNIT_CASE(what_is_for_dma_stays),
 	KUNIT_CASE(a_large_object_shrinks_in_place),
 	KUNIT_CASE(new_bytes_are_zero_if_asked_for),
 	KUNIT_CASE(null_allocates_and_zero_frees),

@@ -78,6 +78,7 @@ static void growing_keeps_contents_and_the_old_place(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 'p', 24);
 	KUNIT_EXPECT_PTR_EQ(test, gom_realloc(p, 10, GFP_KERNEL), (void *)p);
+	gom_free_sized(p, 10);
 	memset(p, 'p', 24);
 	q = gom_realloc(p, 200000, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, q);
