@@ -151,9 +151,9 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 EXPORT_SYMBOL_GPL(gom_cache_alloc_node);
 
 /* Whatever @p is, it is freed as that; if it is none of @cache's, not at all. */
-static noinline void cache_free_slow(struct gom_cache *cache, const void *p, unsigned long caller)
+static noinline void check_and_free(struct gom_cache *cache, const void *p, unsigned long caller)
 {
-	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
+	if (gom_sbrk)
 		return;
 	if (unlikely(gom_efence) && gom_efence_free(p, caller))
 		return;
@@ -163,6 +163,12 @@ static noinline void cache_free_slow(struct gom_cache *cache, const void *p, uns
 	else
 		gom_report(GOM_BAD_CACHE, caller, "free of %p, which is not of cache %s", p,
 			   cache->name);
+}
+
+static noinline void cache_free_slow(struct gom_cache *cache, const void *p, unsigned long caller)
+{
+	if (!ZERO_OR_NULL_PTR(p))
+		check_and_free(cache, p, caller);
 }
 
 /**

@@ -105,6 +105,18 @@ void gom_finalizer_barrier(void);
 unsigned long gom_release_memory(void);
 void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __malloc __alloc_size(1);
 
+/*
+ * Where the compiler knows that there is nothing to free there is no call.  The name
+ * without an argument is that of the function.
+ */
+#define gom_free(p)							\
+({									\
+	const void *__gom_freed = (p);					\
+									\
+	if (!__builtin_constant_p(!__gom_freed) || __gom_freed)		\
+		(gom_free)(__gom_freed);				\
+})
+
 /**
  * gom_malloc - allocate memory
  * @size: bytes wanted; 0 gives ZERO_SIZE_PTR

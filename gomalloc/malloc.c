@@ -438,12 +438,19 @@ static noinline void free_inside(const void *p, u32 entry, struct gom_mcache *c,
  *
  * Context: any but NMI.  Needs no memory.
  */
-void gom_free(const void *p)
+void (gom_free)(const void *p)
 {
-	u32 entry = gom_pagemap_entry(p);
 	struct gom_mcache *c;
 	struct gom_slot *s;
+	u32 entry;
 
+	/* The lookup asks this anyway, so a real object pays nothing for NULL. */
+	if (unlikely(!gom_pagemap_covers(p))) {
+		if (!ZERO_OR_NULL_PTR(p))
+			gom_free_slow(p, _RET_IP_);
+		return;
+	}
+	entry = gom_pagemap_entry(p);
 	if (unlikely(!gom_mcache_enter(&c)))
 		return gom_free_slow(p, _RET_IP_);
 	/* A page that is not ours, or not cut into objects of a class, has limit 0. */
@@ -458,7 +465,7 @@ EXPORT_SYMBOL_GPL(gom_free);
  * A sized free that did not go straight through.  Sizes are compared here, and
  * so in debug mode always, because there nothing goes straight through.
  */
-static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned long caller)
+static noinline void check_and_free(const void *p, unsigned int slot, unsigned long caller)
 {
 	unsigned int slot_is = gom_entry_slot(gom_pagemap_entry(p));
 	unsigned int is = gom_class_at(p, slot_is);
@@ -467,10 +474,16 @@ static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned 
 	if (gom_sbrk)
 		return;
 	/* What could not be moved when it shrank is of the class that it had before. */
-	if (!ZERO_OR_NULL_PTR(p) && is && is != said && !gom_special_pinned(p))
+	if (is && is != said && !gom_special_pinned(p))
 		gom_report(GOM_BAD_FREE_SIZE, caller,
 			   "sized free of %p as class %u, which is of class %u", p, said, is);
 	gom_free_slow(p, caller);
+}
+
+static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned long caller)
+{
+	if (!ZERO_OR_NULL_PTR(p))
+		check_and_free(p, slot, caller);
 }
 
 /* Put @p, of which the caller says that it is an object of @slot, into the cache. */

@@ -55,6 +55,15 @@ struct gom_pagemap {
 extern struct gom_pagemap gom_pagemap;
 
 /*
+ * May @p point to a page of ours?  NULL does not, where the linear mapping does not
+ * begin at 0.
+ */
+static __always_inline bool gom_pagemap_covers(const void *p)
+{
+	return ((unsigned long)p - gom_pagemap.base) >> GOM_REGION_SHIFT < gom_pagemap.regions;
+}
+
+/*
  * The word of the page at @p: 0 if it is not ours, wherever @p points.  The
  * directory is read plainly, though it may change while it is: which region
  * our page is in was written before anybody had a pointer to the page.  Memory that is

@@ -6,6 +6,7 @@
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
+#include "../gomalloc/report.h"
 #include "../gomalloc/sizeclass.h"
 #include "suites.h"
 
@@ -68,6 +69,16 @@ static void constant_sizes_are_zero_too(struct kunit *test)
 	gom_free_sized(p, 64);
 }
 
+static unsigned long all_misuses(void)
+{
+	unsigned long sum = 0;
+	unsigned int kind;
+
+	for (kind = 0; kind < GOM_NR_MISUSES; kind++)
+		sum += gom_misuse_count(kind);
+	return sum;
+}
+
 static void size_zero_is_no_memory(struct kunit *test)
 {
 	size_t zero = 0;
@@ -76,12 +87,39 @@ static void size_zero_is_no_memory(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, gom_malloc(zero, GFP_KERNEL), ZERO_SIZE_PTR);
 	KUNIT_EXPECT_PTR_EQ(test, gom_malloc(0, GFP_KERNEL), ZERO_SIZE_PTR);
 	KUNIT_EXPECT_PTR_EQ(test, gom_malloc_array(5, zero, GFP_KERNEL), ZERO_SIZE_PTR);
-	gom_free(ZERO_SIZE_PTR);
-	gom_free(NULL);
-	gom_free_sized(NULL, 8);
 	gom_free_sensitive(NULL);
 	KUNIT_EXPECT_EQ(test, gom_size(ZERO_SIZE_PTR), (size_t)0);
 	KUNIT_EXPECT_EQ(test, gom_size(NULL), (size_t)0);
+}
+
+/* What the compiler knows to be nothing, what it does not, and by the function's address. */
+static void nothing_can_be_freed(struct kunit *test)
+{
+	static const void * const nothings[] = { NULL, ZERO_SIZE_PTR };
+	struct gom_cache *c = gom_cache_create("test_nothing", 64, 0, 0, NULL);
+	unsigned long counted = all_misuses();
+	void (*fn)(const void *p) = gom_free;
+	const void *p;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	gom_free(NULL);
+	gom_free(ZERO_SIZE_PTR);
+	OPTIMIZER_HIDE_VAR(fn);
+	for (i = 0; i < ARRAY_SIZE(nothings); i++) {
+		p = nothings[i];
+		OPTIMIZER_HIDE_VAR(p);
+		gom_free(p);
+		fn(p);
+		gom_free_sized(p, 5);
+		gom_free_sized(p, 64);
+		gom_free_sized(p, 300000);
+		gom_cache_free(c, p);
+		gom_free_nolock(p);
+		gom_free_bulk(1, (void **)&p);
+	}
+	KUNIT_EXPECT_EQ(test, all_misuses(), counted);
+	gom_cache_destroy(c);
 }
 
 /* Its span is kept alive by a neighbour, so the memory is still there to be seen. */
@@ -103,6 +141,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(large_objects_are_zero_after_reuse),
 	KUNIT_CASE(constant_sizes_are_zero_too),
 	KUNIT_CASE(size_zero_is_no_memory),
+	KUNIT_CASE(nothing_can_be_freed),
 	KUNIT_CASE(sensitive_memory_is_cleared),
 	{}
 };

@@ -52,6 +52,7 @@ struct bench_workload {
 /* Each ends with an entry without a name. */
 extern const struct bench_workload bench_pair_workloads[];
 extern const struct bench_workload bench_const_workloads[];
+extern const struct bench_workload bench_null_workloads[];
 extern const struct bench_workload bench_batch_workloads[];
 extern const struct bench_workload bench_bulk_workloads[];
 extern const struct bench_workload bench_mixed_workloads[];

@@ -50,6 +50,7 @@ static unsigned int nr_names;
 static const struct bench_workload * const tables[] = {
 	bench_pair_workloads,
 	bench_const_workloads,
+	bench_null_workloads,
 	bench_batch_workloads,
 	bench_mixed_workloads,
 	bench_fresh_workloads,
