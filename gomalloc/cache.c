@@ -55,6 +55,7 @@ static DEFINE_MUTEX(lock);		/* protects what follows, and classes' @users */
 static LIST_HEAD(caches);
 static LIST_HEAD(records);		/* of caches that are no more */
 static struct gom_cache_class *free_classes;
+static struct gom_cache_class *parked;	/* no cache has them, but somebody has objects of them */
 
 /* === Geometry === */
 
@@ -149,10 +150,56 @@ static struct gom_cache_class *new_class(void)
 	return cc;
 }
 
+static void add_class(struct gom_cache_class **list, struct gom_cache_class *cc)
+{
+	cc->next_free = *list;
+	*list = cc;
+}
+
+/*
+ * Nobody allocates from @cc any more: it can be another cache's if nothing of it is left.  If
+ * something is, in use or in a magazine that somebody is just about to empty, its pages
+ * are still read by its facts: it waits.
+ */
+static void retire_class(struct gom_cache_class *cc)
+{
+	gom_mcache_flush_class(cc->class);
+	gom_mcentral_drain_class(cc->class);
+	if (cc->rcu)
+		rcu_barrier();		/* spans that wait for a grace period */
+	add_class(gom_mcentral_spans(cc->class) ? &parked : &free_classes, cc);
+}
+
+static u64 live_in(const struct gom_cache_class *cc)
+{
+	struct gom_class_figures fig;
+
+	gom_class_read(cc->class, &fig);
+	return fig.mallocs - fig.frees;
+}
+
+/* Those of which all objects have been freed meanwhile. */
+static void retry_parked(void)
+{
+	struct gom_cache_class *cc, *list = parked;
+
+	parked = NULL;
+	while ((cc = list)) {
+		list = cc->next_free;
+		if (live_in(cc))
+			add_class(&parked, cc);
+		else
+			retire_class(cc);
+	}
+}
+
 static struct gom_cache_class *take_class(void)
 {
-	struct gom_cache_class *cc = free_classes;
+	struct gom_cache_class *cc;
 
+	if (!free_classes)
+		retry_parked();
+	cc = free_classes;
 	if (!cc)
 		return new_class();
 	free_classes = cc->next_free;
@@ -189,19 +236,6 @@ static struct gom_cache_class *find_shared(const struct gom_class *facts, unsign
 			return cc;
 	}
 	return NULL;
-}
-
-/* Nobody allocates from it any more; true if nobody has an object of it. */
-static bool empty_class(unsigned int class)
-{
-	struct gom_class_figures fig;
-
-	gom_mcache_flush_class(class);
-	gom_mcentral_drain_class(class);
-	if (gom_cache_class(class)->rcu)
-		rcu_barrier();		/* spans that wait for a grace period */
-	gom_class_read(class, &fig);
-	return fig.mallocs == fig.frees;
 }
 
 /* === Creating === */
@@ -337,14 +371,15 @@ EXPORT_SYMBOL_GPL(gom_cache_create);
  *
  * Waits for gom_free_rcu() of its objects, for their finalizers, and for the grace period of those of a
  * SLAB_TYPESAFE_BY_RCU cache.  Objects that are still in use are reported; they stay
- * what they are, may be read and freed, and their memory goes when the module does.
+ * what they are, may be read and freed; their memory goes when the last is freed and
+ * another cache is made or destroyed, or else when the module goes.
  *
  * Context: task, may sleep.
  */
 void gom_cache_destroy(struct gom_cache *cache)
 {
 	struct gom_cache_class *cc;
-	struct gom_class_figures fig;
+	u64 live;
 
 	if (!cache)
 		return;
@@ -354,15 +389,13 @@ void gom_cache_destroy(struct gom_cache *cache)
 	list_del(&cache->list);
 	cc = gom_cache_class(cache->class);
 	if (!--cc->users) {
-		if (empty_class(cache->class)) {
-			cc->next_free = free_classes;
-			free_classes = cc;
-		} else {
-			gom_class_read(cache->class, &fig);
+		retry_parked();
+		retire_class(cc);
+		live = live_in(cc);
+		if (live)
 			gom_report(GOM_BAD_CACHE, _RET_IP_,
 				   "cache %s destroyed with %llu objects in use", cache->name,
-				   fig.mallocs - fig.frees);
-		}
+				   live);
 	}
 	list_add(&cache->list, &records);
 	mutex_unlock(&lock);

@@ -5,9 +5,8 @@
  * A class is known everywhere by its number.  1 to GOM_NR_SPAN_CLASSES - 1 are the
  * size classes and that of tiny blocks, whose facts are constants; what follows is
  * made when a cache is created (cache.c) and used again for another one when that
- * has been destroyed.  A class once made stays a class for as long as the module
- * lives, so that whoever goes through all of them needs no lock: one without a
- * cache has no spans and no magazines.
+ * has been destroyed and has no span left.  A class once made stays a class for as long as the module
+ * lives, so that whoever goes through all of them needs no lock.
  */
 #ifndef GOM_CACHECLASS_H
 #define GOM_CACHECLASS_H

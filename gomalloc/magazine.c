@@ -11,6 +11,7 @@
 #include <linux/spinlock.h>
 
 #include "cacheclass.h"
+#include "compat.h"
 #include "fixalloc.h"
 #include "magazine.h"
 #include "sizeclass.h"
@@ -30,11 +31,14 @@ void gom_magazine_init(void)
 		gom_fixalloc_init(&supplies[i], MIN_BYTES << i, GOM_MCACHE_SYS);
 }
 
-static struct gom_fixalloc *supply_of(unsigned int class)
+static_assert(NR_SUPPLIES <= 1U << 4);
+static_assert(GOM_NR_SPAN_CLASSES + GOM_MAX_CACHE_CLASSES <= 1U << 12);
+
+static unsigned int supply_of(unsigned int class)
 {
 	size_t bytes = struct_size((struct gom_magazine *)NULL, obj, gom_class(class)->mag_size);
 
-	return &supplies[bytes <= MIN_BYTES ? 0 : order_base_2(DIV_ROUND_UP(bytes, MIN_BYTES))];
+	return bytes <= MIN_BYTES ? 0 : order_base_2(DIV_ROUND_UP(bytes, MIN_BYTES));
 }
 
 static void *take(struct gom_fixalloc *f, void *block)
@@ -53,7 +57,8 @@ static void *take(struct gom_fixalloc *f, void *block)
 /* An empty magazine; NULL if there is no memory. */
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 {
-	struct gom_fixalloc *f = supply_of(class);
+	const unsigned int supply = supply_of(class);
+	struct gom_fixalloc *f = &supplies[supply];
 	struct gom_magazine *mag = take(f, NULL);
 	void *block;
 
@@ -66,17 +71,18 @@ struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 	mag->next = NULL;
 	mag->nr = 0;
 	mag->class = class;
+	mag->supply = supply;
 	mag->bottom = NULL;
 	return mag;
 }
+GOM_EXPORT_FOR_TEST(gom_magazine_new);
 
 void gom_magazine_delete(struct gom_magazine *mag)
 {
-	struct gom_fixalloc *f = supply_of(mag->class);
 	unsigned long flags;
 
 	spin_lock_irqsave(&lock, flags);
-	gom_fixalloc_give(f, mag);
+	gom_fixalloc_give(&supplies[mag->supply], mag);
 	spin_unlock_irqrestore(&lock, flags);
 }
 
@@ -90,3 +96,4 @@ unsigned long gom_magazine_bytes(void)
 		bytes += READ_ONCE(supplies[i].inuse) * supplies[i].size;
 	return bytes;
 }
+GOM_EXPORT_FOR_TEST(gom_magazine_bytes);

@@ -21,6 +21,7 @@
  * @node: while CPUs hand it over to another one
  * @nr: objects held; not kept up to date while loaded in a cache
  * @class: of the objects
+ * @supply: where it is from; its class may have other magazines when it is deleted
  * @bottom: NULL, always
  * @obj: the objects, as many as the class's mag_size allows
  */
@@ -30,7 +31,8 @@ struct gom_magazine {
 		struct llist_node node;
 	};
 	unsigned short nr;
-	unsigned short class;
+	unsigned short class : 12;
+	unsigned short supply : 4;
 	void *bottom;
 	void *obj[];
 };

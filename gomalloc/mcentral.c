@@ -156,11 +156,14 @@ static bool push_mag(struct gom_mcentral *c, struct gom_magazine **list, unsigne
  * @empty_spans: spans that have none in use any more
  * @twice: an object that was free already
  * @keep_spans: whoever puts them cannot give a span back
+ * @grace: the spans wait for a grace period; noted while the class still counts them,
+ *	as it may be another cache's as soon as it does not
  */
 struct put {
 	struct list_head empty_spans;
 	const void *twice;
 	bool keep_spans;
+	bool grace;
 };
 
 #define PUT_INIT(put)	{ .empty_spans = LIST_HEAD_INIT((put).empty_spans) }
@@ -172,17 +175,30 @@ static void count_span(struct gom_mcentral *c, const struct gom_span *s, int n)
 	atomic_long_add(n * (long)s->npages, &c->nr_pages);
 }
 
+static bool needs_grace(unsigned int class)
+{
+	return class >= GOM_NR_SPAN_CLASSES && gom_cache_class(class)->rcu;
+}
+
+/* @s is nobody's but ours, and leaves its class. */
+static void take_span_out(struct gom_mcentral *c, struct gom_span *s, struct put *put)
+{
+	lockdep_assert_held(&c->lock);
+	s->state = GOM_SPAN_BUSY;
+	put->grace = needs_grace(s->class);
+	list_add(&s->list, &put->empty_spans);
+	count_span(c, s, -1);
+}
+
 /* All objects of @s, which is in the list if @listed, are free: it goes, unless it is the last. */
 static void span_emptied(struct gom_mcentral *c, struct gom_span *s, bool listed,
 			 struct put *put)
 {
 	if (!put->keep_spans && !list_empty(&c->spans) &&
 	    (!listed || !list_is_singular(&c->spans))) {
-		s->state = GOM_SPAN_BUSY;
 		if (listed)
 			list_del(&s->list);
-		list_add(&s->list, &put->empty_spans);
-		count_span(c, s, -1);
+		take_span_out(c, s, put);
 	} else if (!listed) {
 		list_add_tail(&s->list, &c->spans);
 	}
@@ -272,7 +288,7 @@ static void finish_put(struct put *put, unsigned long caller)
 			   "object %p was freed twice", put->twice);
 	list_for_each_entry_safe(s, next, &put->empty_spans, list) {
 		list_del_init(&s->list);
-		if (unlikely(s->class >= GOM_NR_SPAN_CLASSES) && gom_cache_class(s->class)->rcu)
+		if (unlikely(put->grace))
 			call_rcu(&s->rcu, free_after_grace_period);
 		else
 			gom_mheap_free(s);
@@ -500,6 +516,7 @@ void gom_mcentral_keep(struct gom_magazine *mag)
 		gom_magazine_delete(mag);
 	}
 }
+GOM_EXPORT_FOR_TEST(gom_mcentral_keep);
 
 /**
  * gom_mcentral_exchange - get an empty magazine for a full one
@@ -697,6 +714,7 @@ bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long call
 	finish_put(&put, caller);
 	return true;
 }
+GOM_EXPORT_FOR_TEST(gom_mcentral_try_free);
 
 /* === Draining === */
 
@@ -719,26 +737,28 @@ static struct gom_magazine *take_depot(struct gom_mcentral *c, struct gom_magazi
 /*
  * Spans without an object in use are near the head of the list, if there are
  * any: span_grew() keeps one only when it is alone, and add_span() adds there.
+ * gom_mcentral_try_free() may leave many: true if there may be more.
  */
-static void drop_empty_spans(struct gom_mcentral *c, unsigned int class)
+static bool drop_empty_spans(struct gom_mcentral *c, unsigned int class)
 {
 	struct put put = PUT_INIT(put);
 	struct gom_span *s, *next;
-	unsigned int scan = DRAIN_SCAN;
+	unsigned int scan = 0, dropped = 0;
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
 	list_for_each_entry_safe(s, next, &c->spans, list) {
-		if (!scan--)
+		if (scan++ == DRAIN_SCAN)
 			break;
 		if (s->nfree != s->nelems)
 			continue;
-		s->state = GOM_SPAN_BUSY;
-		list_move(&s->list, &put.empty_spans);
-		count_span(c, s, -1);
+		list_del(&s->list);
+		take_span_out(c, s, &put);
+		dropped++;
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
 	finish_put(&put, 0);
+	return dropped && scan > DRAIN_SCAN;
 }
 
 static void drain_class(struct gom_mcentral *c, unsigned int class)
@@ -757,7 +777,8 @@ static void drain_class(struct gom_mcentral *c, unsigned int class)
 		empty = mag->next;
 		gom_magazine_delete(mag);
 	}
-	drop_empty_spans(c, class);
+	while (drop_empty_spans(c, class))
+		;
 }
 
 /* Empty the depots of one class on all nodes. */
@@ -769,6 +790,33 @@ void gom_mcentral_drain_class(unsigned int class)
 		drain_class(gom_mcentral_of(class, nid), class);
 }
 GOM_EXPORT_FOR_TEST(gom_mcentral_drain_class);
+
+/**
+ * gom_mcentral_spans - how many spans a class has, on all nodes
+ * @class: the class
+ *
+ * A span that is counted has an object outside of it, or is listed by its mcentral.  An
+ * object is outside as long as it is in use or in any magazine, a CPU's, a depot's, or one
+ * that somebody has taken from there and not yet put back.  So if nobody allocates
+ * any more and there is none, there is nothing of the class anywhere, but for magazines
+ * that are empty and about to be deleted; spans that have left do not look at it either.
+ *
+ * The locks are for what was done with the facts of the class when the last span left.
+ */
+unsigned long gom_mcentral_spans(unsigned int class)
+{
+	struct gom_mcentral *c;
+	unsigned long n = 0, flags;
+	int nid;
+
+	for_each_gom_node(nid) {
+		c = gom_mcentral_of(class, nid);
+		spin_lock_irqsave(&c->lock, flags);
+		n += atomic_long_read(&c->nr_spans);
+		spin_unlock_irqrestore(&c->lock, flags);
+	}
+	return n;
+}
 
 /* Bytes in a node's depots, at most. */
 unsigned long gom_mcentral_depot_bytes(int nid)

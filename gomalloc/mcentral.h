@@ -57,6 +57,7 @@ struct gom_mcentral **gom_mcentral_new(const struct gom_class *cl);
 void gom_mcentral_set_class(struct gom_mcentral *c, const struct gom_class *cl);
 struct gom_mcentral *gom_mcentral_of(unsigned int class, int nid);
 void gom_mcentral_drain_class(unsigned int class);
+unsigned long gom_mcentral_spans(unsigned int class);
 struct gom_magazine *gom_mcentral_refill(struct gom_magazine *empty, unsigned int want,
 					 int nid, gfp_t gfp);
 struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *full);

@@ -5,6 +5,7 @@
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/kmemleak.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -444,6 +445,173 @@ static void caches_come_and_go_while_others_allocate(struct kunit *test)
 	gom_cache_destroy(x->shared);
 }
 
+/* === Classes that are used again === */
+
+/* Magazines of @class out of the depot, as somebody has them who is about to empty it. */
+static struct gom_magazine *take_depot(unsigned int class)
+{
+	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
+	struct gom_magazine *mag;
+
+	spin_lock_irq(&c->lock);
+	mag = c->full;
+	c->full = NULL;
+	c->nr_full = 0;
+	spin_unlock_irq(&c->lock);
+	return mag;
+}
+
+static void put_back(struct gom_magazine *list)
+{
+	struct gom_magazine *mag;
+
+	while ((mag = list)) {
+		list = mag->next;
+		gom_mcentral_keep(mag);
+	}
+}
+
+static void alloc_and_free(struct kunit *test, struct gom_cache *c, unsigned int nr)
+{
+	void **p = kunit_kcalloc(test, nr, sizeof(*p), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_cache_alloc_bulk(c, GFP_KERNEL, nr, p));
+	gom_cache_free_bulk(c, nr, p);
+}
+
+/*
+ * All classes there are can be had: that many caches that do not share are made before one
+ * more class is.  No other caches exist meanwhile.
+ */
+static void no_class_is_lost(struct kunit *test)
+{
+	unsigned int classes = READ_ONCE(gom_nr_cache_classes), n = 0;
+	struct gom_cache **c = kunit_kcalloc(test, classes + 1, sizeof(*c), GFP_KERNEL);
+	char name[32];
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	while (n <= classes && READ_ONCE(gom_nr_cache_classes) == classes) {
+		snprintf(name, sizeof(name), "test_classes_%u", n);
+		c[n++] = new_cache(test, name, 64, 0, SLAB_POISON, NULL);
+	}
+	KUNIT_EXPECT_EQ(test, n, classes + 1);
+	while (n--)
+		gom_cache_destroy(c[n]);
+}
+
+/*
+ * While somebody has magazines of a class in his hands, which he will put back, no cache of
+ * other objects gets the class; afterwards one does.
+ */
+static void a_class_with_magazines_out_is_not_used_again(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
+	struct gom_cache *a, *b, *other[2];
+	struct gom_magazine *mag;
+	unsigned int class;
+
+	needs_heap(test);
+	a = new_cache(test, "test_a", 64, 0, SLAB_POISON, NULL);
+	class = a->class;
+	alloc_and_free(test, a, OBJECTS);
+	gom_mcache_flush_all();
+	mag = take_depot(class);
+	if (!mag) {
+		gom_cache_destroy(a);
+		kunit_skip(test, "nothing is kept in magazines with debug=1");
+	}
+	gom_cache_destroy(a);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted);
+	b = new_cache(test, "test_b", 4000, 0, SLAB_POISON, NULL);
+	KUNIT_EXPECT_NE(test, b->class, class);
+	alloc_and_free(test, b, OBJECTS);
+	put_back(mag);
+	gom_cache_destroy(b);
+	/* The two that came free last. */
+	other[0] = new_cache(test, "test_0", 64, 0, SLAB_POISON, NULL);
+	other[1] = new_cache(test, "test_1", 64, 0, SLAB_POISON, NULL);
+	KUNIT_EXPECT_TRUE(test, other[0]->class == class || other[1]->class == class);
+	gom_cache_destroy(other[0]);
+	gom_cache_destroy(other[1]);
+	no_class_is_lost(test);
+}
+
+/* An empty one goes back to where it is from, though its class has smaller ones by then. */
+static void an_empty_magazine_keeps_no_class(struct kunit *test)
+{
+	struct gom_magazine *mag;
+	unsigned long bytes;
+	struct gom_cache *c;
+	unsigned int class;
+
+	needs_heap(test);
+	gom_release_memory();
+	bytes = gom_magazine_bytes();
+	c = new_cache(test, "test_a", 64, 0, SLAB_POISON, NULL);
+	class = c->class;
+	mag = gom_magazine_new(class, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mag);
+	gom_cache_destroy(c);
+	c = new_cache(test, "test_b", 100000, 0, SLAB_POISON, NULL);
+	KUNIT_EXPECT_EQ(test, c->class, class);
+	gom_mcentral_keep(mag);
+	KUNIT_EXPECT_EQ(test, gom_magazine_bytes(), bytes);
+	gom_cache_destroy(c);
+}
+
+/* Spans that nobody could give back when they became empty, as in an NMI. */
+static void a_class_with_many_empty_spans_is_used_again(struct kunit *test)
+{
+	void **p = kunit_kcalloc(test, OBJECTS, sizeof(*p), GFP_KERNEL);
+	struct gom_class_figures fig;
+	struct gom_cache *c;
+	unsigned int i;
+
+	needs_heap(test);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	c = new_cache(test, "test_spans", GOM_CACHE_MAX_SIZE, 0, SLAB_POISON, NULL);
+	for (i = 0; i < OBJECTS; i++) {
+		p[i] = gom_cache_alloc(c, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	gom_cache_shrink(c);
+	/* Past the caches, like what comes in an NMI; frees and allocations alike. */
+	for (i = 0; i < OBJECTS; i++) {
+		kmemleak_free(p[i]);
+		KUNIT_EXPECT_TRUE(test, gom_mcentral_try_free(c->class, p[i], _THIS_IP_));
+	}
+	gom_class_read(c->class, &fig);
+	KUNIT_EXPECT_EQ(test, fig.spans, (unsigned long)OBJECTS);
+	gom_cache_shrink(c);
+	gom_class_read(c->class, &fig);
+	KUNIT_EXPECT_EQ(test, fig.spans, 0UL);
+	gom_cache_destroy(c);
+	no_class_is_lost(test);
+}
+
+static int release_all_the_time(void *arg)
+{
+	while (!kthread_should_stop()) {
+		gom_release_memory();
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Whoever empties caches and depots has magazines in his hands at any time. */
+static void classes_are_used_again_while_others_empty_them(struct kunit *test)
+{
+	struct task_struct *t;
+
+	needs_heap(test);
+	t = kthread_run(release_all_the_time, NULL, "gom_release");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	caches_come_and_go_while_others_allocate(test);
+	kthread_stop(t);
+	no_class_is_lost(test);
+}
+
 /* The check of copy_to_user() and copy_from_user(), which ends the kernel where it refuses. */
 static void may_be_copied(const void *p, size_t size)
 {
@@ -490,6 +658,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(objects_may_be_copied_to_users),
 	KUNIT_CASE(two_hundred_at_once),
 	KUNIT_CASE(caches_come_and_go_while_others_allocate),
+	KUNIT_CASE(a_class_with_magazines_out_is_not_used_again),
+	KUNIT_CASE(an_empty_magazine_keeps_no_class),
+	KUNIT_CASE(a_class_with_many_empty_spans_is_used_again),
+	KUNIT_CASE(classes_are_used_again_while_others_empty_them),
 	{}
 };
 
