@@ -110,7 +110,7 @@ static void check_near(void)
 	unsigned int i;
 
 	for (i = 0; i < GOM_SPECIAL_NEAR; i++)
-		near += atomic_read(&gom_special_near[i]) & ~GOM_SPECIAL_PINNED;
+		near += gom_special_count(&gom_special_near[i]);
 	/* Under PREEMPT_RT who adds one may have been preempted; fences are in no page map. */
 	if (near != nr_specials + 1 && !IS_ENABLED(CONFIG_PREEMPT_RT) && !gom_efence)
 		gom_wrong("%lu specials, %lu noted for those who free", nr_specials, near - 1);

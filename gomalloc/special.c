@@ -55,6 +55,34 @@ struct supply {
 static DEFINE_PER_CPU(struct supply, supplies);
 static atomic_long_t record_bytes;	/* of all records made */
 
+static atomic_t *near_of(const void *p)
+{
+	return &gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR];
+}
+
+/* One special more, or less, in the page at @p. */
+static void count_near(const void *p, bool more)
+{
+	int old = atomic_read(near_of(p));
+	unsigned int new;
+
+	do {
+		new = more ? (old | GOM_NEAR_FLAG) + GOM_NEAR_ONE : old - GOM_NEAR_ONE;
+		if (!gom_near_count(new))
+			new &= ~GOM_NEAR_FLAG;
+	} while (!atomic_try_cmpxchg(near_of(p), &old, new));
+}
+
+/*
+ * From now on sized frees of objects in the page at @p look them up, and so do those of
+ * objects in pages that share its entry, as for NULL.  For an object whose size is not
+ * that of its class (realloc.c).
+ */
+void gom_special_pin(const void *p)
+{
+	atomic_or(GOM_NEAR_PINNED, near_of(p));
+}
+
 static int init_locks(void)
 {
 	unsigned int i, nr;
@@ -83,7 +111,7 @@ int gom_special_init(void)
 		gom_fixalloc_init(&supply->records, sizeof(struct gom_special), GOM_SPECIAL_SYS);
 	}
 	gom_special_sample_bytes = totalram_pages() * (PAGE_SIZE / SAMPLE_SHARE);
-	atomic_set(&gom_special_near[0], 1);	/* NULL's */
+	count_near(NULL, true);		/* NULL's own, for ever */
 	return init_locks();
 }
 
@@ -189,21 +217,6 @@ static struct gom_span *find_span(const void *p, u32 *off)
 	return gom_pagemap_span_of(p, *off);
 }
 
-static atomic_t *near_of(const void *p)
-{
-	return &gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR];
-}
-
-/*
- * From now on sized frees of objects in the page at @p look them up, and so do those of
- * objects in pages that share its entry, as for NULL.  For an object whose size is not
- * that of its class (realloc.c).
- */
-void gom_special_pin(const void *p)
-{
-	atomic_or(GOM_SPECIAL_PINNED, near_of(p));
-}
-
 /*
  * The first special of @s comes, or the last goes: its pages are marked.  Others who
  * free objects of @s meanwhile see one mark or the other, and both are right for them.
@@ -258,14 +271,14 @@ static bool link_special(struct gom_span *s, struct gom_special *sp)
 	if (first)
 		mark(s, true);
 	count_in_class(s, 1);
-	atomic_inc(near_of(s->base + sp->offset));
+	count_near(s->base + sp->offset, true);
 	return true;
 }
 
 static void unlink_special(struct gom_span *s, struct gom_special *sp)
 {
 	rb_erase(&sp->rb, &s->specials);
-	atomic_dec(near_of(s->base + sp->offset));
+	count_near(s->base + sp->offset, false);
 	count_in_class(s, -1);
 	if (RB_EMPTY_ROOT(&s->specials))
 		mark(s, false);

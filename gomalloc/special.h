@@ -26,7 +26,6 @@
 #define GOM_SPECIAL_H
 
 #include <linux/atomic.h>
-#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
@@ -37,7 +36,22 @@
 struct gom_span;
 
 #define GOM_SPECIAL_NEAR	16384U		/* entries: 64 MiB without two in one */
-#define GOM_SPECIAL_PINNED	BIT(30)		/* in an entry that stays set: gom_special_pin() */
+
+/*
+ * A counter, and in the byte that comes first in memory a flag, which is set as long
+ * as the counter is not zero, and another one that, once set, stays (gom_special_pin()).
+ * The fast paths test that byte, in one instruction, where gcc takes two for a word.  Both change at once, by a compare and exchange.  24 bits
+ * are enough for the 72 bytes of each special in 1.1 GiB, in pages of one entry.
+ */
+#ifdef __LITTLE_ENDIAN
+# define GOM_NEAR_FLAG		0x01U
+# define GOM_NEAR_PINNED	0x02U
+# define GOM_NEAR_ONE		0x100U
+#else
+# define GOM_NEAR_FLAG		0x01000000U
+# define GOM_NEAR_PINNED	0x02000000U
+# define GOM_NEAR_ONE		1U
+#endif
 
 extern atomic_t gom_special_near[GOM_SPECIAL_NEAR];
 extern unsigned long gom_special_sample_bytes;
@@ -79,24 +93,33 @@ struct gom_special {
 	};
 };
 
+/* The counter in the entry @near. */
+static inline unsigned int gom_near_count(unsigned int near)
+{
+	return (near & ~(GOM_NEAR_FLAG | GOM_NEAR_PINNED)) / GOM_NEAR_ONE;
+}
+
+/* How many specials @near counts. */
+static inline unsigned int gom_special_count(const atomic_t *near)
+{
+	return gom_near_count(atomic_read(near));
+}
+
 /* May @p, which may be NULL, have a special?  If not, it has none and is not NULL. */
 static __always_inline bool gom_special_maybe(const void *p)
 {
 	const atomic_t *near = gom_special_near;	/* for UBSAN, which would check the index */
 
-	/*
-	 * The owner of an object with a special never reads 0: that special is counted.
-	 * A plain read, which the compiler makes one instruction with the comparison.
-	 */
-	return unlikely(data_race(near[((unsigned long)p >> PAGE_SHIFT) %
-				       GOM_SPECIAL_NEAR].counter));
+	/* The owner of an object with a special never reads 0: that special is counted. */
+	near += ((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR;
+	return unlikely(data_race(*(const u8 *)near));
 }
 
 /* Does the entry of @p's page stay set, whatever is freed?  See gom_special_pin(). */
 static inline bool gom_special_pinned(const void *p)
 {
 	return atomic_read(&gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR]) &
-	       GOM_SPECIAL_PINNED;
+	       GOM_NEAR_PINNED;
 }
 
 int gom_special_init(void);

@@ -189,8 +189,10 @@ static void specials(struct kunit *test)
 	root = s->specials.rb_node;
 	sp = rb_entry(root, struct gom_special, rb);
 	offset = sp->offset;
-	EXPECT_NAMED(test, "which frees would not see", atomic_dec(near), atomic_inc(near));
-	EXPECT_NAMED(test, "noted for those who free", atomic_inc(near), atomic_dec(near));
+	EXPECT_NAMED(test, "which frees would not see", atomic_andnot(GOM_NEAR_FLAG, near),
+		     atomic_or(GOM_NEAR_FLAG, near));
+	EXPECT_NAMED(test, "noted for those who free", atomic_add(GOM_NEAR_ONE, near),
+		     atomic_sub(GOM_NEAR_ONE, near));
 	EXPECT_NAMED(test, "beyond its end", sp->offset = 1 << 20, sp->offset = offset);
 	EXPECT_NAMED(test, "its word is", s->specials.rb_node = NULL,
 		     s->specials.rb_node = root);
