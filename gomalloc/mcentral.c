@@ -217,15 +217,23 @@ static __always_inline void span_grew(struct gom_mcentral *c, struct gom_span *s
 		list_add_tail(&s->list, &c->spans);
 }
 
-/* Put objects into @s, from the last of @n on, as long as they are its; how many are left. */
+/*
+ * Put objects into @s, from the last of @n on, as long as they are its; how many are left.
+ * The last is in its pages, and if it is not one of its objects it is no object at all.
+ */
 static __always_inline unsigned int put_into(struct gom_mcentral *c, const struct gom_class *cl,
 					     struct gom_span *s, void *const *objs,
 					     unsigned int n, struct put *put)
 {
-	const size_t bytes = (size_t)s->npages << PAGE_SHIFT;
+	const size_t bytes = gom_span_object_bytes(s, cl);
 	unsigned int came = 0;
 	size_t off;
 
+	if (unlikely(objs[n - 1] - s->base >= bytes)) {
+		c->double_frees++;
+		put->twice = objs[n - 1];
+		return n - 1;
+	}
 	do {
 		off = objs[n - 1] - s->base;
 		if (off >= bytes)

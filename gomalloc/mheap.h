@@ -85,14 +85,24 @@ static inline unsigned int gom_heap_bin(unsigned int npages)
 
 /*
  * Every possible node has a heap from the start, so that memory may come to a
- * node that had none, and a node may come online, at any time.
+ * node that had none, and a node may come online, at any time.  The kernel's own
+ * for_each_node() looks at all bits of a mask of 1024 where there is one node.
  */
-#define for_each_gom_node(nid)	for_each_node(nid)
+static inline int gom_next_node(int nid)
+{
+	do {
+		nid++;
+	} while (nid < nr_node_ids && !gom_mheaps[nid]);
+	return nid;
+}
+
+#define for_each_gom_node(nid)						\
+	for ((nid) = gom_next_node(-1); (nid) < nr_node_ids; (nid) = gom_next_node(nid))
 
 /* @nid if it is a node there may be; else the nearest one with memory. */
 static inline int gom_known_node(int nid)
 {
-	if (likely(nid >= 0 && nid < nr_node_ids && node_possible(nid)))
+	if (likely(nid >= 0 && nid < nr_node_ids && gom_mheaps[nid]))
 		return nid;
 	return numa_mem_id();
 }

@@ -111,14 +111,17 @@ static inline unsigned int gom_span_slot(const struct gom_span *s)
 
 /*
  * Put the object that holds byte @off of @s, which is of @cl, back: the caller counts it
- * in @nfree.  False if it is free there already, or there is none.  Under the owning
- * mcentral's lock.
+ * in @nfree.  False if it is free there already.  Under the owning mcentral's lock.
  */
 static inline bool gom_span_put(struct gom_span *s, const struct gom_class *cl, u32 off)
 {
-	const unsigned int i = gom_class_index(cl, off);
+	return !__test_and_set_bit(gom_class_index(cl, off), s->free);
+}
 
-	return i < s->nelems && !__test_and_set_bit(i, s->free);
+/* Bytes of the objects in @s, which is of @cl: its length but for the waste at its end. */
+static inline size_t gom_span_object_bytes(const struct gom_span *s, const struct gom_class *cl)
+{
+	return (size_t)s->nelems * cl->size;
 }
 
 #endif /* GOM_SPAN_H */
