@@ -2,9 +2,11 @@
 /*
  * The persistent allocator (Go: persistentalloc, 2013 and 2015).
  *
- * Each CPU bumps a pointer through a chunk of its own, 256 KiB by default.
- * There is no free; the chunks go back when the module does.  Requests of
- * 64 KiB and more come straight from the page allocator.
+ * Each CPU bumps a pointer through a chunk of its own.  The first is small; each
+ * further one is as large as all before it together, up to 256 KiB by default.
+ * So a CPU that asks for little has little, and one that asks for much seldom asks
+ * the page allocator.  There is no free; the chunks go back when the module does.
+ * Requests of 64 KiB and more come straight from the page allocator.
  *
  * Who may touch what
  * ------------------
@@ -12,14 +14,18 @@
  * An interrupt that finds @busy set came in the middle of an operation of the
  * same CPU; it uses the global bump, which a raw spinlock with interrupts off
  * protects.  Neither is held while a chunk is taken from the page allocator,
- * so that this may sleep when the caller may, and PREEMPT_RT is content.
- * The list of chunks only grows and is read only when nobody allocates.
+ * so that this may sleep when the caller may, and PREEMPT_RT is content.  Who
+ * comes back with a chunk and finds that another has brought one meanwhile takes
+ * from that and gives his own back.
+ * The list of chunks only grows and is read only when nobody allocates.  A chunk is
+ * listed and counted in one go, so that the check finds one where it finds the other.
  */
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/kmemleak.h>
 #include <linux/llist.h>
 #include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -32,6 +38,8 @@
 #include "stats.h"
 
 unsigned int gom_persistent_chunk_kb = 256;
+
+#define FIRST_CHUNK	(16U << 10)
 
 /* At the head of each chunk; a direct block's record is a block by itself. */
 struct chunk {
@@ -101,13 +109,28 @@ static void bump_refill(struct bump *b, struct chunk *chunk)
 	b->info.used += sizeof(*chunk);
 	b->pos = (char *)(chunk + 1);
 	b->end = (char *)chunk + chunk->bytes;
+	llist_add(&chunk->node, &all_chunks);
+}
+
+/* Take from @b; move it on to *@chunk, if there is one, only if it has too little. */
+static void *bump_take_or_refill(struct bump *b, size_t size, size_t align, unsigned int asker,
+				 struct chunk **chunk)
+{
+	void *p = bump_take(b, size, align, asker);
+
+	if (p || !*chunk)
+		return p;
+	bump_refill(b, *chunk);
+	*chunk = NULL;
+	return bump_take(b, size, align, asker);
 }
 
 /*
- * Take from this CPU's bump, after moving it on to @chunk if one is given.
- * False if an interrupt hit the CPU in here: then nothing was done.
+ * Take from this CPU's bump; *@chunk is new memory for it, NULL afterwards if it
+ * was needed.  False if an interrupt hit the CPU in here: then nothing was done.
  */
-static bool take_local(size_t size, size_t align, unsigned int asker, struct chunk *chunk, void **p)
+static bool take_local(size_t size, size_t align, unsigned int asker, struct chunk **chunk,
+		       void **p)
 {
 	bool mine;
 	struct bump *b;
@@ -118,9 +141,7 @@ static bool take_local(size_t size, size_t align, unsigned int asker, struct chu
 	if (mine) {
 		WRITE_ONCE(b->busy, 1);
 		barrier();
-		if (chunk)
-			bump_refill(b, chunk);
-		*p = bump_take(b, size, align, asker);
+		*p = bump_take_or_refill(b, size, align, asker, chunk);
 		barrier();
 		WRITE_ONCE(b->busy, 0);
 	}
@@ -138,15 +159,34 @@ void gom_persistent_set_busy(bool busy)
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_set_busy);
 
-static void *take_global(size_t size, size_t align, unsigned int asker, struct chunk *chunk)
+/*
+ * For the tests: called by who has a new chunk and has not used it yet, so that another
+ * can bring one first.  Nothing, in a kernel without KUnit.
+ */
+#if IS_ENABLED(CONFIG_KUNIT)
+void (*gom_persistent_hook)(void);
+GOM_EXPORT_FOR_TEST(gom_persistent_hook);
+
+static void run_hook(void)
+{
+	void (*hook)(void) = READ_ONCE(gom_persistent_hook);
+
+	if (hook)
+		hook();
+}
+#else
+static inline void run_hook(void)
+{
+}
+#endif
+
+static void *take_global(size_t size, size_t align, unsigned int asker, struct chunk **chunk)
 {
 	unsigned long flags;
 	void *p;
 
 	raw_spin_lock_irqsave(&global_lock, flags);
-	if (chunk)
-		bump_refill(&global_bump, chunk);
-	p = bump_take(&global_bump, size, align, asker);
+	p = bump_take_or_refill(&global_bump, size, align, asker, chunk);
 	raw_spin_unlock_irqrestore(&global_lock, flags);
 	return p;
 }
@@ -158,12 +198,27 @@ static void tell_kmemleak(const void *chunk, size_t bytes, gfp_t gfp)
 		kmemleak_alloc(chunk, bytes, 0, gfp);
 }
 
-/* A zeroed chunk with room for @need bytes: the full size, or what there is. */
-static struct chunk *new_chunk(size_t need, gfp_t gfp)
+static void forget_kmemleak(const void *chunk)
 {
-	size_t bytes = (size_t)gom_persistent_chunk_kb << 10;
+	if (gom_sbrk)
+		kmemleak_free(chunk);
+}
+
+/* How large the next chunk is to be of who has had @had bytes: as much again. */
+static size_t next_bytes(u64 had)
+{
+	return clamp_t(u64, had, FIRST_CHUNK, (size_t)gom_persistent_chunk_kb << 10);
+}
+
+/*
+ * A zeroed chunk of @bytes and with a capacity of @need at least, or less than @bytes
+ * if there is no more.  What is not needed now is worth neither waiting nor reserves.
+ */
+static struct chunk *new_chunk(size_t bytes, size_t need, gfp_t gfp)
+{
+	const gfp_t try = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_HIGH |
+				   __GFP_MEMALLOC)) | __GFP_NOMEMALLOC | __GFP_NOWARN;
 	struct chunk *chunk;
-	gfp_t try = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL)) | __GFP_NOWARN;
 
 	need = PAGE_ALIGN(need + sizeof(*chunk));
 	bytes = max(PAGE_ALIGN(bytes), need);
@@ -180,56 +235,74 @@ static struct chunk *new_chunk(size_t need, gfp_t gfp)
 	chunk->base = chunk;
 	chunk->bytes = bytes;
 	tell_kmemleak(chunk, bytes, gfp);
-	llist_add(&chunk->node, &all_chunks);
 	return chunk;
+}
+
+/* Another has brought one meanwhile. */
+static void give_back(struct chunk *chunk)
+{
+	const size_t bytes = chunk->bytes;
+
+	forget_kmemleak(chunk);
+	free_pages_exact(chunk, bytes);
 }
 
 static void *alloc_bumped(size_t size, size_t align, unsigned int asker, gfp_t gfp)
 {
 	struct chunk *chunk = NULL;
 	void *p = NULL;
+	u64 had;
 
 	for (;;) {
-		if (!take_local(size, align, asker, chunk, &p))
-			p = take_global(size, align, asker, chunk);
+		if (take_local(size, align, asker, &chunk, &p)) {
+			had = READ_ONCE(raw_cpu_ptr(&cpu_bump)->info.bytes);
+		} else {
+			p = take_global(size, align, asker, &chunk);
+			had = READ_ONCE(global_bump.info.bytes);
+		}
 		if (p)
-			return p;
-		chunk = new_chunk(size + align, gfp);
+			break;
+		chunk = new_chunk(next_bytes(had), size + align, gfp);
 		if (!chunk)
 			return NULL;
+		run_hook();
 	}
+	if (chunk)
+		give_back(chunk);
+	return p;
 }
 
-static void account_direct(size_t size, size_t pages_size, unsigned int asker)
+static void account_direct(struct chunk *record, size_t size, unsigned int asker)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&direct_lock, flags);
 	direct_info.chunks++;
-	direct_info.bytes += pages_size;
+	direct_info.bytes += record->bytes;
 	direct_info.used += size;
-	direct_info.wasted += pages_size - size;
+	direct_info.wasted += record->bytes - size;
 	direct_account[asker].requests++;
 	direct_account[asker].bytes += size;
+	llist_add(&record->node, &all_chunks);
 	raw_spin_unlock_irqrestore(&direct_lock, flags);
 }
 
 static void *alloc_direct(size_t size, unsigned int asker, gfp_t gfp)
 {
-	struct chunk *record = alloc_bumped(sizeof(*record), sizeof(void *), GOM_OTHER_SYS,
-					    gfp & ~__GFP_DMA);
-	void *p;
+	void *p = alloc_pages_exact(PAGE_ALIGN(size), gfp | __GFP_ZERO);
+	struct chunk *record;
 
-	if (!record)
-		return NULL;
-	p = alloc_pages_exact(PAGE_ALIGN(size), gfp | __GFP_ZERO);
 	if (!p)
 		return NULL;
+	record = alloc_bumped(sizeof(*record), sizeof(void *), GOM_OTHER_SYS, gfp & ~__GFP_DMA);
+	if (!record) {
+		free_pages_exact(p, PAGE_ALIGN(size));
+		return NULL;
+	}
 	record->base = p;
 	record->bytes = PAGE_ALIGN(size);
 	tell_kmemleak(p, record->bytes, gfp);
-	llist_add(&record->node, &all_chunks);
-	account_direct(size, record->bytes, asker);
+	account_direct(record, size, asker);
 	return p;
 }
 
@@ -429,8 +502,7 @@ void gom_persistent_free_all(void)
 
 	/* Records of direct blocks lie inside chunks: the blocks go first. */
 	llist_for_each_entry_safe(chunk, next, node, node) {
-		if (gom_sbrk)
-			kmemleak_free(chunk->base);
+		forget_kmemleak(chunk->base);
 		if (chunk->base != chunk) {
 			free_pages_exact(chunk->base, chunk->bytes);
 		} else {

@@ -15,6 +15,7 @@
 #define GOM_PERSISTENT_ALIGN		8		/* if the caller says 0 */
 
 extern unsigned int gom_persistent_chunk_kb;
+extern void (*gom_persistent_hook)(void);	/* for the tests */
 
 /**
  * struct gom_persistent_info - what the chunks of one CPU, or all, hold

@@ -5,6 +5,7 @@
  */
 #include <linux/kallsyms.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
@@ -100,6 +101,57 @@ static void chunks_add_up(struct kunit *test)
 	KUNIT_EXPECT_GT(test, b.wasted, a.wasted);
 }
 
+static struct gom_persistent_info before_hook;
+static unsigned int hooks;
+
+/* Somebody else on this CPU asks for memory while one is away to get a chunk. */
+static void bring_another(void)
+{
+	WRITE_ONCE(gom_persistent_hook, NULL);
+	hooks++;
+	gom_persistent_info(smp_processor_id(), &before_hook);
+	gom_persistent_alloc(512, 8, GOM_OTHER_SYS);
+}
+
+/* Of two who bring a chunk at the same time one gives his back. */
+static void a_chunk_that_comes_second_is_not_wasted(struct kunit *test)
+{
+	struct gom_persistent_info a, b;
+	unsigned int i;
+
+	preempt_disable();
+	hooks = 0;
+	gom_persistent_info(smp_processor_id(), &a);
+	WRITE_ONCE(gom_persistent_hook, bring_another);
+	for (i = 0; i < 3000 && !hooks; i++)
+		if (!gom_persistent_alloc(512, 8, GOM_OTHER_SYS))
+			break;
+	WRITE_ONCE(gom_persistent_hook, NULL);
+	gom_persistent_info(smp_processor_id(), &b);
+	preempt_enable();
+	KUNIT_ASSERT_EQ(test, hooks, 1U);
+	/* The end of the chunk before is lost; nothing else is, and there is one more. */
+	KUNIT_EXPECT_EQ(test, b.chunks, a.chunks + 1);
+	KUNIT_EXPECT_LT(test, b.wasted - a.wasted, 512ULL);
+	KUNIT_EXPECT_EQ(test, b.chunks, before_hook.chunks + 1);
+}
+
+/* A CPU that needs little has little: no more than twice what it was given, and a bit. */
+static void chunks_grow_with_what_is_asked_for(struct kunit *test)
+{
+	struct gom_persistent_info info;
+	int cpu;
+
+	for (cpu = -1; cpu < (int)nr_cpu_ids; cpu++) {
+		if (cpu >= 0 && !cpu_possible(cpu))
+			continue;
+		gom_persistent_info(cpu, &info);
+		KUNIT_EXPECT_LE_MSG(test, info.bytes,
+				    max(2 * (info.used + info.wasted) + 2 * PAGE_SIZE,
+					(u64)PAGE_ALIGN(SZ_16K)), "cpu %d", cpu);
+	}
+}
+
 /* This test's own function is among those who asked. */
 static void who_asked_is_known(struct kunit *test)
 {
@@ -125,7 +177,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(bytes_move_to_the_statistic_that_is_named),
 	KUNIT_CASE(a_large_block_comes_from_pages),
 	KUNIT_CASE(an_interrupt_inside_uses_the_global_chunk),
+	KUNIT_CASE(chunks_grow_with_what_is_asked_for),
 	KUNIT_CASE(chunks_add_up),
+	KUNIT_CASE(a_chunk_that_comes_second_is_not_wasted),
 	KUNIT_CASE(who_asked_is_known),
 	{}
 };
