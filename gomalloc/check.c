@@ -5,11 +5,22 @@
  *
  * It looks while the machine stands still (stop_machine()): nobody is inside a cache
  * then, as preemption is off there, and nobody holds a lock of ours, except under
- * PREEMPT_RT, where what is locked is passed over.  What it may see is something on
- * its way: a magazine, a span, pages that a task has taken out of one place and not
- * yet put into another when it was preempted.  So it looks up to three times, and says
- * only what was wrong, in the same words, each time: what is on its way has arrived
- * meanwhile, or is something else; what is corrupt stays.
+ * PREEMPT_RT, where what is locked is passed over.  What it may see is something in
+ * flight: taken out of one place by a task that was preempted before it put it into
+ * another, however long that takes.  That is told from what is corrupt:
+ *
+ *   spans	are BUSY while they are set up or taken down, or wait for a grace
+ *		period.  Their pages are in no free run, whatever the page map says; their
+ *		objects are in no sum.
+ *   magazines	that are in no cache and no depot, though their supply has given them
+ *		out, are in flight.  As long as there are any of its size, a class may
+ *		miss as many objects as these can hold, and one each.  If there are none
+ *		its sum is exact.  It never has too many.
+ *
+ * What is left are moments: an object between its span and the counter of its mcentral,
+ * a span between its state and its list, pages between the page map and the heap's
+ * counter.  So the check looks up to three times and says only what was wrong, in the same
+ * words, each time.
  *
  * Context: task, may sleep.  Milliseconds for each 100 MiB of heap, during which nothing
  * else runs: a tool for developers.
@@ -29,6 +40,7 @@
 #include "check.h"
 #include "compat.h"
 #include "efence.h"
+#include "magazine.h"
 #include "mcache.h"
 #include "mcentral.h"
 #include "mheap.h"
@@ -66,6 +78,8 @@ static unsigned int classes;
 static const void **cached;		/* all objects in magazines */
 static size_t nr_cached, max_cached;
 static unsigned long *held_pages, *idle_pages;	/* by node */
+static unsigned long *busy_pages;	/* of spans in flight, by node */
+static unsigned long seen_magazines[GOM_MAGAZINE_SUPPLIES];
 static unsigned long nr_specials;	/* in all spans */
 static unsigned int rounds;		/* that the last check took */
 
@@ -177,6 +191,8 @@ static void check_span(const struct gom_region *r, unsigned int i, struct gom_sp
 	unsigned int slot = slot_for(s), j;
 	u32 is, should;
 
+	if (s->state == GOM_SPAN_BUSY)	/* in flight */
+		return;
 	if (!slot) {
 		gom_wrong("span %p has state %u, class %u", page, s->state, s->class);
 		return;
@@ -213,6 +229,9 @@ static void check_page(const struct gom_region *r, unsigned int i)
 		return;
 	}
 	held_pages[r->nid]++;
+	s = r->span[i];
+	if (s && s->base == page && s->state == GOM_SPAN_BUSY)
+		busy_pages[r->nid] += s->npages;
 	if (slot == GOM_SLOT_IDLE) {
 		idle_pages[r->nid]++;
 		return;
@@ -285,9 +304,11 @@ static void check_heap(struct gom_mheap *h)
 			gom_wrong("node %d: bin %u has %u runs, %u counted", h->nid, bin, runs,
 				  h->runs[bin]);
 	}
-	if (pages != h->idle_pages || pages != idle_pages[h->nid])
-		gom_wrong("node %d: %lu pages in free runs, %lu counted, %lu in the page map",
-			  h->nid, pages, h->idle_pages, idle_pages[h->nid]);
+	/* The page map may call those idle that are in flight to or from there. */
+	if (pages != h->idle_pages || idle_pages[h->nid] < pages ||
+	    idle_pages[h->nid] > pages + busy_pages[h->nid])
+		gom_wrong("node %d: %lu pages in free runs, %lu counted, %lu in the page map, %lu in flight",
+			  h->nid, pages, h->idle_pages, idle_pages[h->nid], busy_pages[h->nid]);
 	if (h->sys_pages != held_pages[h->nid])
 		gom_wrong("node %d: %lu pages held, %lu in the page map", h->nid, h->sys_pages,
 			  held_pages[h->nid]);
@@ -319,6 +340,7 @@ static void check_magazine(unsigned int class, const struct gom_magazine *mag, u
 
 	if (!mag)
 		return;
+	seen_magazines[gom_magazine_supply(class)]++;
 	if (mag->bottom || mag->class != class || nr > gom_class(class)->mag_size) {
 		gom_wrong("%s %d, class %u: a magazine of class %u with %u objects", where, of,
 			  class, mag->class, nr);
@@ -385,20 +407,33 @@ static void check_central(struct gom_mcentral *c, unsigned int class, int nid)
 	}
 	for (mag = c->full; mag && full <= c->max_full; mag = mag->next, full++)
 		check_magazine(class, mag, mag->nr, "depot of node", nid);
-	for (mag = c->empty; mag && empty <= c->max_full; mag = mag->next)
-		empty++;
+	for (mag = c->empty; mag && empty <= c->max_full; mag = mag->next, empty++)
+		check_magazine(class, mag, mag->nr, "depot of node", nid);
 	if (full != c->nr_full || empty != c->nr_empty)
 		gom_wrong("node %d, class %u: %u full and %u empty magazines, %u and %u counted",
 			  nid, class, full, empty, c->nr_full, c->nr_empty);
 	spin_unlock(&c->lock);
 }
 
+/* How many objects of @class may be in flight, in magazines that are nowhere to be seen. */
+static u64 in_flight(unsigned int class)
+{
+	unsigned int supply = gom_magazine_supply(class);
+	unsigned long inuse = gom_magazine_inuse(supply);
+
+	if (inuse < seen_magazines[supply])
+		gom_wrong("class %u: %lu magazines of its size in caches and depots, %lu given out",
+			  class, seen_magazines[supply], inuse);
+	return (u64)(inuse - min(inuse, seen_magazines[supply])) * (gom_class(class)->mag_size + 1);
+}
+
 /* Objects are in a span, in a magazine, or live. */
 static void check_sums(unsigned int class)
 {
+	const struct sums *sum = &sums[class];
 	struct gom_mcache_figures fig;
 	struct gom_mcentral *c;
-	u64 live = 0, spans = 0;
+	u64 live = 0, spans = 0, found_objects;
 	int i;
 
 	for_each_possible_cpu(i) {
@@ -409,17 +444,17 @@ static void check_sums(unsigned int class)
 		c = gom_mcentral_of(class, i);
 		live += c->mallocs - c->frees + c->double_frees;
 		spans += atomic_long_read(&c->nr_spans);
-		check_central(c, class, i);
 	}
-	if (spans != sums[class].spans)
+	if (spans != sum->spans)
 		gom_wrong("class %u: %llu spans in the page map, %llu counted", class,
-			  sums[class].spans, spans);
-	if (sums[class].free != sums[class].listed)
+			  sum->spans, spans);
+	if (sum->free != sum->listed)
 		gom_wrong("class %u: %llu objects free in spans, %llu in those that are listed",
-			  class, sums[class].free, sums[class].listed);
-	if (sums[class].objects != sums[class].free + sums[class].cached + live)
+			  class, sum->free, sum->listed);
+	found_objects = sum->free + sum->cached + live;
+	if (found_objects > sum->objects || found_objects + in_flight(class) < sum->objects)
 		gom_wrong("class %u: %llu objects, %llu free in spans, %llu in magazines, %lld live",
-			  class, sums[class].objects, sums[class].free, sums[class].cached, live);
+			  class, sum->objects, sum->free, sum->cached, live);
 }
 
 /* === All of it === */
@@ -429,11 +464,15 @@ static int look(void *unused)
 	unsigned int class;
 	int i;
 
+	memset(seen_magazines, 0, sizeof(seen_magazines));
 	check_pagemap();
 	for_each_gom_node(i)
 		check_heap(gom_mheaps[i]);
 	for_each_possible_cpu(i)
 		check_cpu(i);
+	for (class = 1; class < classes; class++)
+		for_each_gom_node(i)
+			check_central(gom_mcentral_of(class, i), class, i);
 	for (class = 1; class < classes; class++)
 		check_sums(class);
 	gom_persistent_check();
@@ -475,7 +514,8 @@ static int get_room(void)
 	cached = kvcalloc(max_cached, sizeof(*cached), GFP_KERNEL);
 	held_pages = kcalloc(nr_node_ids, sizeof(*held_pages), GFP_KERNEL);
 	idle_pages = kcalloc(nr_node_ids, sizeof(*idle_pages), GFP_KERNEL);
-	return sums && cached && held_pages && idle_pages ? 0 : -ENOMEM;
+	busy_pages = kcalloc(nr_node_ids, sizeof(*busy_pages), GFP_KERNEL);
+	return sums && cached && held_pages && idle_pages && busy_pages ? 0 : -ENOMEM;
 }
 
 static void drop_room(void)
@@ -484,6 +524,7 @@ static void drop_room(void)
 	kvfree(cached);
 	kfree(held_pages);
 	kfree(idle_pages);
+	kfree(busy_pages);
 }
 
 static int look_once(void)

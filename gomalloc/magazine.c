@@ -16,30 +16,36 @@
 #include "magazine.h"
 #include "sizeclass.h"
 
-#define MIN_BYTES	64U
-#define MAX_BYTES	(sizeof(struct gom_magazine) + GOM_MAGAZINE_MAX * sizeof(void *))
-#define NR_SUPPLIES	(const_ilog2(MAX_BYTES / MIN_BYTES) + 1)
-
 static DEFINE_SPINLOCK(lock);	/* protects supplies */
-static struct gom_fixalloc supplies[NR_SUPPLIES];
+static struct gom_fixalloc supplies[GOM_MAGAZINE_SUPPLIES];
 
 void gom_magazine_init(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_SUPPLIES; i++)
-		gom_fixalloc_init(&supplies[i], MIN_BYTES << i, GOM_MCACHE_SYS);
+	for (i = 0; i < GOM_MAGAZINE_SUPPLIES; i++)
+		gom_fixalloc_init(&supplies[i], GOM_MAGAZINE_MIN_BYTES << i,
+				  GOM_MCACHE_SYS);
 }
 
-static_assert(NR_SUPPLIES <= 1U << 4);
-static_assert(GOM_NR_SPAN_CLASSES + GOM_MAX_CACHE_CLASSES <= 1U << 12);
-
-static unsigned int supply_of(unsigned int class)
+/* Which supply has the magazines of @class. */
+unsigned int gom_magazine_supply(unsigned int class)
 {
 	size_t bytes = struct_size((struct gom_magazine *)NULL, obj, gom_class(class)->mag_size);
 
-	return bytes <= MIN_BYTES ? 0 : order_base_2(DIV_ROUND_UP(bytes, MIN_BYTES));
+	if (bytes <= GOM_MAGAZINE_MIN_BYTES)
+		return 0;
+	return order_base_2(DIV_ROUND_UP(bytes, GOM_MAGAZINE_MIN_BYTES));
 }
+
+/* Magazines of @supply that somebody has: a cache, a depot, or a task on its way. */
+unsigned long gom_magazine_inuse(unsigned int supply)
+{
+	return READ_ONCE(supplies[supply].inuse);
+}
+
+static_assert(GOM_MAGAZINE_SUPPLIES <= 1U << 4);
+static_assert(GOM_NR_SPAN_CLASSES + GOM_MAX_CACHE_CLASSES <= 1U << 12);
 
 static void *take(struct gom_fixalloc *f, void *block)
 {
@@ -57,7 +63,7 @@ static void *take(struct gom_fixalloc *f, void *block)
 /* An empty magazine; NULL if there is no memory. */
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 {
-	const unsigned int supply = supply_of(class);
+	const unsigned int supply = gom_magazine_supply(class);
 	struct gom_fixalloc *f = &supplies[supply];
 	struct gom_magazine *mag = take(f, NULL);
 	void *block;
@@ -92,7 +98,7 @@ unsigned long gom_magazine_bytes(void)
 	unsigned long bytes = 0;
 	unsigned int i;
 
-	for (i = 0; i < NR_SUPPLIES; i++)
+	for (i = 0; i < GOM_MAGAZINE_SUPPLIES; i++)
 		bytes += READ_ONCE(supplies[i].inuse) * supplies[i].size;
 	return bytes;
 }

@@ -12,6 +12,7 @@
 
 #include <linux/gfp.h>
 #include <linux/llist.h>
+#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/types.h>
 
@@ -56,6 +57,14 @@ struct gom_magazine {
  */
 #define GOM_FREE_GFP	(__GFP_NOWARN | __GFP_NOMEMALLOC)
 
+/* Supplies, one for each size there is: 64 bytes, 128, ... */
+#define GOM_MAGAZINE_MIN_BYTES	64U
+#define GOM_MAGAZINE_MAX_BYTES	(sizeof(struct gom_magazine) + GOM_MAGAZINE_MAX * sizeof(void *))
+#define GOM_MAGAZINE_SUPPLIES						\
+	(const_ilog2(GOM_MAGAZINE_MAX_BYTES / GOM_MAGAZINE_MIN_BYTES) + 1)
+
+unsigned int gom_magazine_supply(unsigned int class);
+unsigned long gom_magazine_inuse(unsigned int supply);
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp);
 void gom_magazine_delete(struct gom_magazine *mag);
 unsigned long gom_magazine_bytes(void);

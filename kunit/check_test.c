@@ -83,7 +83,8 @@ static void spans_and_masks(struct kunit *test)
 	EXPECT_NAMED(test, "but it is not listed", list_del_init(&s->list),
 		     list_add(&s->list, &c->spans));
 	EXPECT_NAMED(test, "its record says", s->base += PAGE_SIZE, s->base = base);
-	EXPECT_NAMED(test, "has state", s->state = GOM_SPAN_BUSY, s->state = GOM_SPAN_SMALL);
+	EXPECT_NAMED(test, "has state", s->state = GOM_SPAN_IDLE, s->state = GOM_SPAN_SMALL);
+	EXPECT_NAMED(test, "lists span", s->state = GOM_SPAN_BUSY, s->state = GOM_SPAN_SMALL);
 	EXPECT_NAMED(test, "spans in the page map", atomic_long_inc(&c->nr_spans),
 		     atomic_long_dec(&c->nr_spans));
 }
@@ -152,6 +153,130 @@ static void depots_and_statistics(struct kunit *test)
 	EXPECT_NAMED(test, "empty magazines", c->nr_full++, c->nr_full--);
 	EXPECT_NAMED(test, "live", c->mallocs++, c->mallocs--);
 	EXPECT_NAMED(test, "live", c->frees += 3, c->frees -= 3);
+}
+
+/* A magazine of the class with objects, out of the depot, as a task has it that was preempted. */
+static struct gom_magazine *take_magazine(struct kunit *test, struct gom_mcentral *c)
+{
+	struct gom_magazine *mag;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	mag = c->full;
+	if (mag) {
+		c->full = mag->next;
+		c->nr_full--;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+	KUNIT_ASSERT_NOT_NULL(test, mag);
+	return mag;
+}
+
+static void put_magazine(struct gom_mcentral *c, struct gom_magazine *mag)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	mag->next = c->full;
+	c->full = mag;
+	c->nr_full++;
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+/* Some objects of the class in its depot. */
+static void fill_depot(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 60; i++)
+		gom_free(objects[i]);
+	gom_mcache_flush_all();
+	for (i = 0; i < 60; i++)
+		objects[i] = gom_malloc(SIZE, GFP_KERNEL);
+	for (i = 0; i < 60; i++)
+		gom_free(objects[i]);
+	gom_mcache_flush_all();
+}
+
+/* However long a task that holds a magazine is away, nothing is wrong; what is, is said. */
+static void a_magazine_in_flight_is_not_wrong(struct kunit *test)
+{
+	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
+	struct gom_magazine *mag;
+	unsigned int i;
+
+	fill_depot();
+	mag = take_magazine(test, c);
+	KUNIT_EXPECT_EQ(test, gom_check(), 0);
+	EXPECT_NAMED(test, "live", c->mallocs += mag->nr + 1, c->mallocs -= mag->nr + 1);
+	EXPECT_NAMED(test, "live", c->frees += mag->nr + GOM_MAGAZINE_MAX * 4,
+		     c->frees -= mag->nr + GOM_MAGAZINE_MAX * 4);
+	put_magazine(c, mag);
+	KUNIT_EXPECT_EQ(test, gom_check(), 0);
+	for (i = 0; i < 60; i++)
+		objects[i] = gom_malloc(SIZE, GFP_KERNEL);
+}
+
+/* The words of all pages of @s, as whoever sets it up or takes it down writes them. */
+static void write_words(const struct gom_span *s, u32 word, u32 step)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->npages; i++, word += step)
+		*word_of(s->base + i * PAGE_SIZE) = word;
+}
+
+/* A span of which all objects are among the @n in @p; NULL if there is none. */
+static struct gom_span *full_span(void **p, unsigned int n)
+{
+	struct gom_span *s;
+	unsigned int i, j, in;
+
+	for (i = 0; i < n; i++) {
+		s = gom_pagemap_span(p[i]);
+		for (in = 0, j = 0; j < n; j++)
+			in += gom_pagemap_span(p[j]) == s;
+		if (in == gom_classes[class].nelems)
+			return s;
+	}
+	return NULL;
+}
+
+/*
+ * A span is out of its class, its pages are not yet in the heap: it waits for a grace
+ * period, or who has it was preempted.  Nothing is wrong, however long that takes.
+ */
+static void a_span_in_flight_is_not_wrong(struct kunit *test)
+{
+	const unsigned int nelems = gom_classes[class].nelems, n = 4 * nelems;
+	void **p = kunit_kcalloc(test, n, sizeof(*p), GFP_KERNEL);
+	struct gom_mcentral *c;
+	struct gom_mheap *h;
+	struct gom_span *s;
+	u32 word;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(SIZE, GFP_KERNEL, n, p));
+	s = full_span(p, n);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	c = gom_mcentral_of(class, s->nid);
+	h = gom_mheaps[s->nid];
+	word = *word_of(s->base);
+	s->state = GOM_SPAN_BUSY;
+	atomic_long_dec(&c->nr_spans);
+	c->frees += nelems;
+	KUNIT_EXPECT_EQ(test, gom_check(), 0);
+	EXPECT_NAMED(test, "live", c->frees++, c->frees--);
+	write_words(s, GOM_SLOT_OF(GOM_SLOT_IDLE), 0);
+	KUNIT_EXPECT_EQ(test, gom_check(), 0);
+	EXPECT_NAMED(test, "pages in free runs", h->idle_pages += s->npages,
+		     h->idle_pages -= s->npages);
+	write_words(s, word, PAGE_SIZE);
+	s->state = GOM_SPAN_SMALL;
+	atomic_long_inc(&c->nr_spans);
+	c->frees -= nelems;
+	KUNIT_EXPECT_EQ(test, gom_check(), 0);
+	gom_free_bulk(n, p);
 }
 
 static void heaps(struct kunit *test)
@@ -246,6 +371,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(marks_of_tiny_blocks),
 	KUNIT_CASE(what_a_cpu_has),
 	KUNIT_CASE(depots_and_statistics),
+	KUNIT_CASE(a_magazine_in_flight_is_not_wrong),
+	KUNIT_CASE(a_span_in_flight_is_not_wrong),
 	KUNIT_CASE(heaps),
 	KUNIT_CASE(specials),
 	KUNIT_CASE(persistent_memory),
