@@ -46,7 +46,7 @@ MODULE_PARM_DESC(mcache_kb, "most memory that one CPU's cache may hold, in KiB, 
 #define MCACHE_KB_MAX	65536U
 
 module_param_named(persistent_chunk_kb, gom_persistent_chunk_kb, uint, 0400);
-MODULE_PARM_DESC(persistent_chunk_kb, "chunk from which metadata is cut, in KiB, 64 to 4096 (default: 256)");
+MODULE_PARM_DESC(persistent_chunk_kb, "largest chunk from which metadata is cut, in KiB, 64 to 4096 (default: 256)");
 #define CHUNK_KB_MIN	64U
 #define CHUNK_KB_MAX	4096U
 

@@ -75,6 +75,9 @@ struct bump {
 	u8 busy;
 };
 
+/* As Documentation/persistent.rst has it. */
+static_assert(BITS_PER_LONG < 64 || sizeof(struct bump) <= 1088);
+
 static DEFINE_PER_CPU(struct bump, cpu_bump);
 static DEFINE_RAW_SPINLOCK(global_lock);	/* protects global_bump */
 static struct bump global_bump;

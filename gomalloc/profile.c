@@ -98,6 +98,9 @@ struct gom_bucket {
 	u64 before;
 };
 
+/* As Documentation/persistent.rst has it. */
+static_assert(BITS_PER_LONG < 64 || ALIGN(sizeof(struct gom_bucket), 64) == 320);
+
 static DEFINE_SPINLOCK(lock);		/* protects what follows, but for readers */
 static struct hlist_head *table __read_mostly;
 static unsigned int table_bits __read_mostly;
@@ -210,6 +213,7 @@ struct memo {
 };
 
 static_assert(THREAD_SIZE / sizeof(long) <= U16_MAX);
+static_assert(BITS_PER_LONG < 64 || MEMOS * sizeof(struct memo) == 768);	/* as above */
 
 static DEFINE_PER_CPU(struct memo *, memos);	/* MEMOS of them; the modules' per-CPU space is small */
 

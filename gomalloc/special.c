@@ -40,6 +40,9 @@ struct tree_lock {
 	spinlock_t lock;
 } ____cacheline_aligned_in_smp;
 
+/* As Documentation/persistent.rst has it. */
+static_assert(BITS_PER_LONG < 64 || sizeof(struct gom_special) == 64);
+
 static struct tree_lock *locks __read_mostly;
 static unsigned int lock_bits __read_mostly;
 

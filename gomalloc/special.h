@@ -40,8 +40,9 @@ struct gom_span;
 /*
  * A counter, and in the byte that comes first in memory a flag, which is set as long
  * as the counter is not zero, and another one that, once set, stays (gom_special_pin()).
- * The fast paths test that byte, in one instruction, where gcc takes two for a word.  Both change at once, by a compare and exchange.  24 bits
- * are enough for the 72 bytes of each special in 1.1 GiB, in pages of one entry.
+ * The fast paths test that byte, in one instruction, where gcc takes two for a word.
+ * Counter and flag change at once, by a compare and exchange.  24 bits are enough for
+ * 1 GiB of specials, of 64 bytes each, in the pages of one entry.
  */
 #ifdef __LITTLE_ENDIAN
 # define GOM_NEAR_FLAG		0x01U

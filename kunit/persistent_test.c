@@ -9,7 +9,13 @@
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
+#include "../gomalloc/mcache.h"
+#include "../gomalloc/mcentral.h"
+#include "../gomalloc/mheap.h"
+#include "../gomalloc/pagemap.h"
 #include "../gomalloc/persistent.h"
+#include "../gomalloc/profile.h"
+#include "../gomalloc/special.h"
 #include "suites.h"
 
 static void blocks_are_aligned_zero_and_disjoint(struct kunit *test)
@@ -172,6 +178,43 @@ static void who_asked_is_known(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found, 1U);
 }
 
+/* Two magazines of each class, which are a power of two each: the most a CPU can have. */
+static size_t magazine_bytes(void)
+{
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++)
+		bytes += 2 * max(64UL, roundup_pow_of_two(struct_size((struct gom_magazine *)NULL,
+							  obj, gom_classes[i].mag_size)));
+	return bytes;
+}
+
+/*
+ * The costs in Documentation/persistent.rst: for a 64-bit machine with pages of 4 KiB and
+ * locks that are not debugged.  What is private to a file is asserted there.
+ */
+static void the_table_of_costs_holds(struct kunit *test)
+{
+	size_t node = sizeof(struct gom_mheap) +
+		      GOM_NR_SPAN_CLASSES * sizeof(struct gom_mcentral);
+
+	if (BITS_PER_LONG < 64 || PAGE_SIZE != SZ_4K || !IS_ENABLED(CONFIG_SMP) ||
+	    IS_ENABLED(CONFIG_DEBUG_SPINLOCK) || IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
+		kunit_skip(test, "the table is for 64 bits, pages of 4 KiB, SMP, locks as they are");
+	KUNIT_EXPECT_LE(test, sizeof(struct gom_mcache), 3328UL);
+	KUNIT_EXPECT_LE(test, GOM_NR_SPAN_CLASSES * sizeof(struct gom_mcache_class), 5888UL);
+	KUNIT_EXPECT_LE(test, node, 16384UL);
+	KUNIT_EXPECT_EQ(test, sizeof(gom_special_near), 65536UL);
+	KUNIT_EXPECT_LE(test, sizeof(struct gom_region), 3096UL);
+	KUNIT_EXPECT_EQ(test, sizeof(struct gom_span), 48UL);
+	KUNIT_EXPECT_LE(test, magazine_bytes(), 159232UL);
+	KUNIT_EXPECT_GE(test, gom_profile_max_buckets, 1024U);
+	KUNIT_EXPECT_LE(test, gom_profile_max_buckets, 16384U);
+	KUNIT_EXPECT_EQ(test, gom_special_sample_bytes / SZ_64K,
+			(totalram_pages() << PAGE_SHIFT) / 64 / SZ_64K);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(blocks_are_aligned_zero_and_disjoint),
 	KUNIT_CASE(bytes_move_to_the_statistic_that_is_named),
@@ -181,6 +224,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(chunks_add_up),
 	KUNIT_CASE(a_chunk_that_comes_second_is_not_wasted),
 	KUNIT_CASE(who_asked_is_known),
+	KUNIT_CASE(the_table_of_costs_holds),
 	{}
 };
 
