@@ -329,7 +329,8 @@ static struct gom_cache *create(const char *name, unsigned int size, unsigned in
 
 /**
  * gom_cache_create - make a cache of objects of one kind
- * @name: what to call it in debugfs; no other cache has this name; it is copied
+ * @name: what to call it in debugfs; it is copied.  One that another cache has gives
+ *	a warning, as in SLUB
  * @size: bytes of an object, 1 to 128 KiB
  * @align: of an object, bytes, a power of two up to a page; 0 means 8
  * @flags: SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU, SLAB_NO_MERGE are heeded; others
@@ -352,9 +353,9 @@ struct gom_cache *gom_cache_create(const char *name, unsigned int size, unsigned
 	if (!wrong) {
 		mutex_lock(&lock);
 		if (find_cache(name))
-			wrong = "there is one of that name";
-		else
-			c = create(name, size, align, flags, ctor);
+			pr_warn("there is a cache %s already, called from %pS\n", name,
+				(void *)_RET_IP_);
+		c = create(name, size, align, flags, ctor);
 		mutex_unlock(&lock);
 	}
 	if (wrong)

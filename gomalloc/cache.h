@@ -20,7 +20,7 @@
  * @align: of its objects, bytes
  * @flags: as asked for
  * @list: of all caches, or of records to be used again
- * @name: unique among the caches there are
+ * @name: most likely no other cache's
  */
 struct gom_cache {
 	struct gom_slot __percpu *slot;

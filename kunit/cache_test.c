@@ -18,6 +18,7 @@
 #include "../gomalloc/mcentral.h"
 #include "../gomalloc/pagemap.h"
 #include "../gomalloc/report.h"
+#include "console.h"
 #include "suites.h"
 
 static struct gom_cache *new_cache(struct kunit *test, const char *name, unsigned int size,
@@ -280,10 +281,7 @@ static void refuse(struct kunit *test, const char *name, unsigned int size, unsi
 
 static void what_makes_no_sense_is_refused(struct kunit *test)
 {
-	struct gom_cache *c = new_cache(test, "test_twice", 64, 0, 0, NULL);
-
 	gom_report_forget();
-	refuse(test, "test_twice", 128, 0, 0);
 	refuse(test, NULL, 64, 0, 0);
 	refuse(test, "", 64, 0, 0);
 	refuse(test, "a_name_that_goes_on_and_on_and_on_and_on_until_it_is_longer_than_any", 64, 0, 0);
@@ -295,11 +293,45 @@ static void what_makes_no_sense_is_refused(struct kunit *test)
 	local_irq_disable();
 	refuse(test, "test_atomic", 64, 0, 0);
 	local_irq_enable();
-	gom_cache_destroy(c);
 	gom_cache_destroy(NULL);
-	/* The name can be had again. */
-	c = new_cache(test, "test_twice", 64, 0, 0, NULL);
-	gom_cache_destroy(c);
+}
+
+/* As SLUB does: callers that leak a cache when they go rely on it when they come back. */
+static void the_same_name_twice_is_warned_of(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
+	struct gom_cache *a, *b;
+	void *p, *q;
+
+	KUNIT_ASSERT_EQ(test, console_listen(), 0);
+	console_clear();
+	a = gom_cache_create("test_twice", 64, 0, 0, NULL);
+	KUNIT_EXPECT_EQ(test, console_lines(), 0U);
+	b = gom_cache_create("test_twice", 200, 0, 0, NULL);
+	KUNIT_EXPECT_EQ(test, console_lines(), 1U);
+	KUNIT_EXPECT_TRUE(test, console_said("there is a cache test_twice already"));
+	KUNIT_EXPECT_TRUE(test, console_said("[gomalloc_kunit]"));
+	console_unlisten();
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted);
+	KUNIT_EXPECT_EQ(test, gom_cache_size(a), 64U);
+	KUNIT_EXPECT_EQ(test, gom_cache_size(b), 200U);
+	p = gom_cache_alloc(a, GFP_KERNEL);
+	q = gom_cache_alloc(b, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NOT_NULL(test, q);
+	gom_cache_free(a, p);
+	gom_cache_free(b, q);
+	gom_cache_destroy(a);
+	gom_cache_destroy(b);
+	/* Nobody has it any more. */
+	KUNIT_ASSERT_EQ(test, console_listen(), 0);
+	console_clear();
+	a = gom_cache_create("test_twice", 64, 0, 0, NULL);
+	KUNIT_EXPECT_EQ(test, console_lines(), 0U);
+	console_unlisten();
+	gom_cache_destroy(a);
 }
 
 static void an_object_of_another_cache_is_not_freed(struct kunit *test)
@@ -653,6 +685,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_merge_means_alone),
 	KUNIT_CASE(a_type_safe_object_stays_one_for_a_grace_period),
 	KUNIT_CASE(what_makes_no_sense_is_refused),
+	KUNIT_CASE(the_same_name_twice_is_warned_of),
 	KUNIT_CASE(an_object_of_another_cache_is_not_freed),
 	KUNIT_CASE(live_objects_outlive_their_cache),
 	KUNIT_CASE(objects_may_be_copied_to_users),
