@@ -70,20 +70,27 @@ static void *block_of(const void *p)
 static void forget(struct gom_tiny_open *t)
 {
 	WRITE_ONCE(t->base, NULL);
-	t->state = GOM_TINY_NONE;
+	smp_wmb();	/* who sees it in @left does not see the block: state_of() */
+	WRITE_ONCE(t->left, t->left + 1);
+	smp_wmb();	/* who sees another state sees that the block left: state_of() */
+	WRITE_ONCE(t->state, GOM_TINY_NONE);
 }
 
-/* At any time in between, one of the two is whole and the other has no base. */
+/* @block is described by @t, which is all written but for its name. */
+static void name_block(struct gom_tiny_open *t, void *block)
+{
+	smp_wmb();	/* who sees the block sees its state: state_of() */
+	WRITE_ONCE(t->base, block);
+}
+
+/* Into @to, which describes none; at any time one of the two is whole. */
 static void move(struct gom_tiny_open *to, struct gom_tiny_open *from)
 {
-	WRITE_ONCE(to->base, NULL);
-	barrier();
 	to->live = from->live;
 	to->starts = from->starts;
-	to->state = from->state;
-	barrier();
-	WRITE_ONCE(to->base, from->base);
-	barrier();
+	WRITE_ONCE(to->state, from->state);
+	name_block(to, from->base);
+	smp_wmb();	/* who does not see it there any more may find it here: state_of() */
 	forget(from);
 }
 
@@ -143,9 +150,8 @@ static void open_block(struct gom_tiny_open *t, void *block, size_t size)
 	WRITE_ONCE(*w.starts, 1);
 	t->live = half_of(&w);
 	t->starts = w.starts;
-	t->state = 1 | (u32)size << 16;
-	barrier();
-	WRITE_ONCE(t->base, block);
+	WRITE_ONCE(t->state, 1 | (u32)size << 16);
+	name_block(t, block);
 }
 
 /*
@@ -180,7 +186,7 @@ static void *cut_last_byte(struct gom_tiny_open *t, size_t size)
 
 	if (size != 1 || t->state >> 16 != GOM_TINY_BLOCK - 1)
 		return NULL;
-	t->state |= BIT(GOM_TINY_BLOCK - 1);
+	WRITE_ONCE(t->state, t->state | BIT(GOM_TINY_BLOCK - 1));
 	WRITE_ONCE(*t->starts, (u16)t->state);
 	close_block(t);		/* not free: it has this object */
 	return p;
@@ -402,36 +408,33 @@ void gom_tiny_free(const void *p, unsigned long caller)
 /* === Questions === */
 
 /*
- * Read what an open block's description says of @block, 0 if it is another's:
- * see tiny.h for who may be at it.
+ * What the description @t says of @block, 0 if it is another's or is just becoming it.  For
+ * any context and any CPU's: see tiny.h.
  */
-static u32 state_of(const struct gom_mcache *c, const struct gom_tiny_open *t,
-		    const void *block, bool mine)
+static u32 state_of(const struct gom_tiny_open *t, const void *block)
 {
-	unsigned int seq;
-	u32 state;
+	u32 left = READ_ONCE(t->left), state;
 
-	do {
-		seq = mine ? 0 : raw_read_seqcount_begin(&c->seq);
-		state = READ_ONCE(t->base) == block ? READ_ONCE(t->state) : 0;
-	} while (!mine && read_seqcount_retry(&c->seq, seq));
-	return state;
+	smp_rmb();	/* pairs with the first in forget() */
+	if (READ_ONCE(t->base) != block)
+		return 0;
+	smp_rmb();	/* pairs with name_block() */
+	state = READ_ONCE(t->state);
+	smp_rmb();	/* pairs with the second in forget() */
+	return READ_ONCE(t->left) == left ? state : 0;
 }
 
-/* The state of @block on the CPU that has it open; 0 if none has. */
+/* The state of @block on the CPU that has it open; 0 if none has, or it moved meanwhile. */
 static u32 find_open(const void *block)
 {
-	const struct gom_mcache *c;
+	const struct gom_tiny *t;
 	u32 state = 0;
-	bool mine;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		c = per_cpu_ptr(&gom_mcache, cpu);
-		mine = in_interrupt() && cpu == smp_processor_id();
-		state = state_of(c, &c->tiny.moving, block, mine) ?:
-			state_of(c, &c->tiny.other, block, mine) ?:
-			state_of(c, &c->tiny.cur, block, mine);
+		t = &per_cpu_ptr(&gom_mcache, cpu)->tiny;
+		state = state_of(&t->moving, block) ?: state_of(&t->other, block) ?:
+			state_of(&t->cur, block);
 		if (state)
 			break;
 	}
@@ -469,7 +472,7 @@ size_t gom_tiny_size(const void *p)
 		next = (u16)state >> w.at >> 1;
 		if (state)
 			return next ? 1 + __ffs(next) : (state >> 16) - w.at;
-		cpu_relax();	/* it was closed just now */
+		cpu_relax();	/* it was closed just now, or moved */
 	}
 }
 

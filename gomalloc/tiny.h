@@ -33,11 +33,18 @@
  *
  * Who may be in here: an open block belongs to the per-CPU cache it is open in,
  * and is changed only inside it, by the rules of mcache.h.  The marks of @live
- * may be changed by anybody, in any context.  Whoever wants to know an object's
- * size may have to look into an open block's description: from another CPU under
- * the cache's sequence count, and in an interrupt that hit its own CPU in there,
- * whose count will not become even, without it: descriptions are moved such that
- * each block has one that is whole at any time.
+ * may be changed by anybody, in any context.
+ *
+ * Whoever wants to know an object's size may have to look into the description of a
+ * block that is open on any CPU, in any context: in an interrupt that hit its own
+ * CPU inside, too, and of a CPU that was hit inside by an interrupt that looks
+ * here.  So nobody waits for anybody.  What a description says of its block is one
+ * word, and which block it is of changes only in this order: no block, one more in
+ * @left, another word, another block.  A reader that finds @left as it was before it
+ * saw the block has read that block's word.  A block that goes from one
+ * description to another is in the new one before it leaves the old one, so that
+ * while its CPU stands still a reader finds it, and one that does not looks again
+ * only because that CPU went on.
  */
 #ifndef GOM_TINY_H
 #define GOM_TINY_H
@@ -60,12 +67,14 @@ struct gom_mcache;
  * @starts: its other mark
  * @state: for readers on other CPUs in one word, as it is written in one: the
  *	starts, and from bit 16 on the number of bytes used; 16 if there is no block
+ * @left: blocks that were described here and are no longer
  */
 struct gom_tiny_open {
 	void *base;
 	const u16 *live;
 	u16 *starts;
 	u32 state;
+	u32 left;
 };
 
 #define GOM_TINY_NONE	((u32)GOM_TINY_BLOCK << 16)

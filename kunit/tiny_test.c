@@ -495,6 +495,51 @@ static void an_interrupt_inside_does_not_combine(struct kunit *test)
 	gom_free(in.p);
 }
 
+struct reader {
+	struct completion done;
+	void *p;
+	size_t size;
+};
+
+static int read_size(void *arg)
+{
+	struct reader *r = arg;
+
+	r->size = gom_size(r->p);
+	complete(&r->done);
+	return 0;
+}
+
+/*
+ * A CPU is interrupted inside, where it has a block open, for as long as somebody else
+ * takes to size an object of that block: if that waited for the CPU to leave, two who
+ * interrupted each other's CPU would wait for ever.
+ */
+static void sizing_waits_for_no_cpu(struct kunit *test)
+{
+	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, raw_smp_processor_id());
+	struct reader r = { .done = COMPLETION_INITIALIZER_ONSTACK(r.done) };
+	struct task_struct *t;
+	bool in_time;
+
+	r.p = noscan(test, 5);
+	preempt_disable();
+	c->mallocing |= GOM_MALLOCING;		/* as in run_inside(), for longer */
+	raw_write_seqcount_begin(&c->seq);
+	preempt_enable();
+	t = kthread_run(read_size, &r, "gom_reader");
+	in_time = !IS_ERR(t) && wait_for_completion_timeout(&r.done, 5 * HZ);
+	preempt_disable();
+	raw_write_seqcount_end(&c->seq);
+	c->mallocing &= ~GOM_MALLOCING;
+	preempt_enable();
+	KUNIT_EXPECT_TRUE(test, in_time);
+	if (!IS_ERR(t) && !in_time)
+		wait_for_completion(&r.done);
+	KUNIT_EXPECT_EQ(test, r.size, (size_t)5);
+	gom_free(r.p);
+}
+
 #define SLOTS	512U
 #define ROUNDS	TIMES(30000U, 800U)
 
@@ -639,6 +684,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(growing_copies_no_neighbour),
 	KUNIT_CASE(shrinking_clears_only_its_own),
 	KUNIT_CASE(an_interrupt_inside_does_not_combine),
+	KUNIT_CASE(sizing_waits_for_no_cpu),
 	KUNIT_CASE(torture),
 	{}
 };
