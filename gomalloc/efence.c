@@ -45,6 +45,7 @@
 #include "compat.h"
 #include "efence.h"
 #include "large.h"
+#include "pages.h"
 #include "report.h"
 #include "special.h"
 #include "span.h"
@@ -95,8 +96,10 @@ static void free_pages_of(struct fenced *f)
 {
 	unsigned int i;
 
-	for (i = 0; i < f->span.npages && f->pages[i]; i++)
+	for (i = 0; i < f->span.npages && f->pages[i]; i++) {
+		gom_pages_disown(f->pages[i], 1);
 		__free_page(f->pages[i]);
+	}
 }
 
 static bool get_pages(struct fenced *f, gfp_t gfp)
@@ -107,6 +110,7 @@ static bool get_pages(struct fenced *f, gfp_t gfp)
 		f->pages[i] = alloc_page(gfp);
 		if (!f->pages[i])
 			return false;
+		gom_pages_own(f->pages[i], 1);
 	}
 	return true;
 }

@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "fault.h"
 #include "mheap.h"
+#include "pages.h"
 #include "persistent.h"
 #include "scavenger.h"
 #include "stats.h"
@@ -360,8 +361,10 @@ static struct gom_span *new_record(struct gom_mheap *h, gfp_t gfp)
 
 static void free_pages_singly(void *start, unsigned int npages)
 {
-	for (; npages--; start += PAGE_SIZE)
+	for (; npages--; start += PAGE_SIZE) {
+		gom_pages_disown(virt_to_page(start), 1);
 		__free_page(virt_to_page(start));
+	}
 }
 
 /* What a heap of so many pages is to grow by at least. */
@@ -379,8 +382,10 @@ static struct page *get_block(unsigned int order, int nid, gfp_t gfp)
 	if (order > READ_ONCE(gom_heap_max_order))
 		return NULL;
 	page = alloc_pages_node(nid, gfp, order);
-	if (page)
+	if (page) {
 		split_page(page, order);
+		gom_pages_own(page, 1U << order);
+	}
 	return page;
 }
 
@@ -567,6 +572,7 @@ struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 	if (!page)
 		return NULL;
 	split_page(page, order);
+	gom_pages_own(page, 1U << order);
 	s = adopt_pages(page, npages, gfp & ~__GFP_DMA);
 	if (!s) {
 		free_pages_singly(page_address(page), 1U << order);

@@ -32,6 +32,7 @@
 
 #include "check.h"
 #include "compat.h"
+#include "pages.h"
 #include "persistent.h"
 #include "report.h"
 #include "sbrk.h"
@@ -235,6 +236,7 @@ static struct chunk *new_chunk(size_t bytes, size_t need, gfp_t gfp)
 	}
 	if (!chunk)
 		return NULL;
+	gom_pages_own(virt_to_page(chunk), bytes >> PAGE_SHIFT);
 	chunk->base = chunk;
 	chunk->bytes = bytes;
 	tell_kmemleak(chunk, bytes, gfp);
@@ -302,6 +304,7 @@ static void *alloc_direct(size_t size, unsigned int asker, gfp_t gfp)
 		free_pages_exact(p, PAGE_ALIGN(size));
 		return NULL;
 	}
+	gom_pages_own(virt_to_page(p), PAGE_ALIGN(size) >> PAGE_SHIFT);
 	record->base = p;
 	record->bytes = PAGE_ALIGN(size);
 	tell_kmemleak(p, record->bytes, gfp);
@@ -497,6 +500,12 @@ u64 gom_persistent_bytes(void)
 	return bytes;
 }
 
+static void give_pages(void *p, size_t bytes)
+{
+	gom_pages_disown(virt_to_page(p), bytes >> PAGE_SHIFT);
+	free_pages_exact(p, bytes);
+}
+
 /* The last act of the module: nothing that lived here may be touched after. */
 void gom_persistent_free_all(void)
 {
@@ -507,7 +516,7 @@ void gom_persistent_free_all(void)
 	llist_for_each_entry_safe(chunk, next, node, node) {
 		forget_kmemleak(chunk->base);
 		if (chunk->base != chunk) {
-			free_pages_exact(chunk->base, chunk->bytes);
+			give_pages(chunk->base, chunk->bytes);
 		} else {
 			chunk->node.next = inside ? &inside->node : NULL;
 			inside = chunk;
@@ -515,5 +524,5 @@ void gom_persistent_free_all(void)
 	}
 	node = inside ? &inside->node : NULL;
 	llist_for_each_entry_safe(chunk, next, node, node)
-		free_pages_exact(chunk, chunk->bytes);
+		give_pages(chunk, chunk->bytes);
 }

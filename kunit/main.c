@@ -98,6 +98,7 @@ void fail_no_more(void)
 }
 
 kunit_test_suites(&gomalloc_sizeclass_suite,
+		  &gomalloc_pages_suite,
 		  &gomalloc_pagemap_suite,
 		  &gomalloc_span_suite,
 		  &gomalloc_mcache_suite,

@@ -10,6 +10,9 @@
  */
 #include <linux/align.h>
 #include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/page-flags.h>
 #include <linux/smp.h>
 #include <linux/string.h>
 
@@ -164,6 +167,16 @@ static void check_alignment(const struct smoke_object *object)
 		pr_err("smoke: %u bytes at %p: not aligned\n", object->size, object->p);
 }
 
+/* As SLUB's, our pages are not sent or mapped by reference. */
+static void check_page(const struct smoke_object *object)
+{
+	struct page *page = virt_to_page(object->p);
+
+	if ((sendpage_ok(page) || !page_has_type(page)) && count_error())
+		pr_err("smoke: %u bytes at %p: their page may be sent or mapped\n",
+		       object->size, object->p);
+}
+
 static void check_usable(const struct smoke_object *object, size_t usable)
 {
 	if (usable < object->size && count_error())
@@ -189,6 +202,7 @@ static void begin(struct smoke_hand *hand, struct smoke_object *object, void *p,
 	object->size = size;
 	object->cpu = raw_smp_processor_id();
 	check_alignment(object);
+	check_page(object);
 	check_usable(object, usable);
 	if (zeroed)
 		check_zeroed(object, usable);
