@@ -59,6 +59,13 @@
 # define GOM_WQ_PERCPU		0
 #endif
 
+/* 7.3 brought a head for kfree_rcu() that is one pointer. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+# define GOM_KVFREE_RCU_HEAD	struct kvfree_rcu_head
+#else
+# define GOM_KVFREE_RCU_HEAD	struct rcu_head
+#endif
+
 /*
  * The stack we are on, up to the interrupt that brought us here: what it interrupted did
  * not ask for anything.  A kernel without stack traces has none to tell.

@@ -11,6 +11,7 @@
 #ifndef GOMALLOC_H
 #define GOMALLOC_H
 
+#include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
@@ -69,7 +70,7 @@ void *__gom_malloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void *__gom_malloc_noscan(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void __gom_free_slot(const void *p, unsigned long slot);
 void __gom_free_sized(const void *p, size_t size);
-void __gom_free_rcu(struct rcu_head *head);
+void __gom_free_rcu(void *head);
 
 void *gom_malloc_node(size_t size, gfp_t gfp, int node) __malloc __alloc_size(1);
 void *gom_malloc_array(size_t n, size_t size, gfp_t gfp) __malloc __alloc_size(1, 2);
@@ -99,6 +100,7 @@ void gom_prefill_return(struct gom_prefill *pf);
 
 void *gom_malloc_nolock(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void gom_free_nolock(const void *p);
+void gom_free_rcu_mightsleep(const void *p);
 void gom_free_rcu_barrier(void);
 int gom_set_finalizer(void *p, void (*fn)(void *p, void *arg), void *arg);
 void gom_finalizer_barrier(void);
@@ -211,17 +213,25 @@ static __always_inline void gom_free_sized(const void *p, size_t size)
 		__gom_free_sized(p, size);
 }
 
+struct kvfree_rcu_head;			/* the newest kernels have it */
+
 /**
  * gom_free_rcu - free an object after a grace period
- * @ptr: the object, from any gomalloc allocation
- * @field: name of the struct rcu_head inside it
+ * @ptr: the object, from any gomalloc allocation; NULL is fine
+ * @field: name of the struct rcu_head, or struct kvfree_rcu_head, inside it
  *
- * Context: any in which call_rcu() may be called.
+ * Of the field one pointer is written to at most, and nothing else of the object.
+ *
+ * Context: any in which call_rcu() may be called: raw locks may be held, the
+ * scheduler's too, and interrupts be off; not NMI.  Needs no memory.
  */
 #define gom_free_rcu(ptr, field)					\
 do {									\
 	typeof(ptr) __gom_ptr = (ptr);					\
 									\
+	static_assert(__same_type(__gom_ptr->field, struct rcu_head) ||	\
+		      __same_type(__gom_ptr->field, struct kvfree_rcu_head), \
+		      "gom_free_rcu(): " #field " is neither a struct rcu_head nor a struct kvfree_rcu_head"); \
 	if (__gom_ptr)							\
 		__gom_free_rcu(&__gom_ptr->field);			\
 } while (0)

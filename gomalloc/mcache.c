@@ -29,7 +29,6 @@
 #include "mcentral.h"
 #include "persistent.h"
 #include "profile.h"
-#include "rcufree.h"
 #include "report.h"
 #include "stats.h"
 
@@ -647,7 +646,6 @@ static int flush_dead_cpu(unsigned int cpu)
 {
 	struct cpu_call call = { .first = 1, .end = gom_class_end() };
 
-	gom_rcufree_flush_dead(cpu);
 	flush_some(per_cpu_ptr(&gom_mcache, cpu), &call);
 	finish_flush(&call);
 	return 0;

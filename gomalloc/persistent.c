@@ -243,13 +243,19 @@ static struct chunk *new_chunk(size_t bytes, size_t need, gfp_t gfp)
 	return chunk;
 }
 
+static void give_pages(void *p, size_t bytes)
+{
+	gom_pages_disown(virt_to_page(p), bytes >> PAGE_SHIFT);
+	free_pages_exact(p, bytes);
+}
+
 /* Another has brought one meanwhile. */
 static void give_back(struct chunk *chunk)
 {
 	const size_t bytes = chunk->bytes;
 
 	forget_kmemleak(chunk);
-	free_pages_exact(chunk, bytes);
+	give_pages(chunk, bytes);
 }
 
 static void *alloc_bumped(size_t size, size_t align, unsigned int asker, gfp_t gfp)
@@ -498,12 +504,6 @@ u64 gom_persistent_bytes(void)
 	for_each_possible_cpu(cpu)
 		bytes += READ_ONCE(per_cpu(cpu_bump, cpu).info.bytes);
 	return bytes;
-}
-
-static void give_pages(void *p, size_t bytes)
-{
-	gom_pages_disown(virt_to_page(p), bytes >> PAGE_SHIFT);
-	free_pages_exact(p, bytes);
 }
 
 /* The last act of the module: nothing that lived here may be touched after. */

@@ -3,10 +3,7 @@
 #ifndef GOM_RCUFREE_H
 #define GOM_RCUFREE_H
 
-#include <linux/types.h>
-
 int gom_rcufree_init(void);
 void gom_rcufree_exit(void);
-void gom_rcufree_flush_dead(int cpu);
 
 #endif /* GOM_RCUFREE_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contexts: hardirqs that interrupt an allocation on their own CPU, and frees on
- * a CPU other than the one that allocated.
+ * Contexts: hardirqs that interrupt an allocation on their own CPU, raw locks, and
+ * frees on a CPU other than the one that allocated.
  */
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
@@ -122,15 +122,15 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-static void start(struct ticker *t)
+static void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer))
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
-	hrtimer_setup(&t->timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
 #else
-	hrtimer_init(&t->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-	t->timer.function = tick;
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+	timer->function = fn;
 #endif
-	hrtimer_start(&t->timer, ns_to_ktime(50 * NSEC_PER_USEC), HRTIMER_MODE_REL_PINNED);
+	hrtimer_start(timer, ns_to_ktime(50 * NSEC_PER_USEC), HRTIMER_MODE_REL_PINNED);
 }
 
 /* Allocate and free in the task's way until the timer is done; returns errors. */
@@ -163,7 +163,7 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->most = 2000;
 	migrate_disable();
-	start(t);
+	start_timer(&t->timer, tick);
 	errors = hammer(t);
 	migrate_enable();
 	hrtimer_cancel(&t->timer);
@@ -174,6 +174,92 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->failures, 0U);
 	for (i = 0; i < HELD; i++)
 		gom_free(t->held[i]);
+}
+
+/* === Where call_rcu() may be called === */
+
+#define DEFERRED	400U
+
+struct deferred {
+	char text[24];
+	struct rcu_head rcu;
+};
+
+/* All at once in the context of @lock, which is the scheduler's, or one of its kind. */
+static void defer_under(struct kunit *test, raw_spinlock_t *lock)
+{
+	struct deferred **p = kunit_kcalloc(test, DEFERRED, sizeof(*p), GFP_KERNEL);
+	u64 before = live_objects();
+	unsigned long flags;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (i = 0; i < DEFERRED; i++) {
+		p[i] = gom_malloc(sizeof(*p[i]) + 8 * i, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	raw_spin_lock_irqsave(lock, flags);
+	for (i = 0; i < DEFERRED; i++)
+		gom_free_rcu(p[i], rcu);
+	raw_spin_unlock_irqrestore(lock, flags);
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
+
+static void deferred_frees_under_raw_locks(struct kunit *test)
+{
+	static DEFINE_RAW_SPINLOCK(lock);
+
+	needs_heap(test);
+	defer_under(test, &lock);
+	defer_under(test, &current->pi_lock);
+}
+
+struct deferring {
+	struct hrtimer timer;
+	unsigned int ticks, most;
+};
+
+static void allocate_and_defer(gfp_t gfp)
+{
+	struct deferred *p = gom_malloc(sizeof(*p), gfp);
+
+	if (p)
+		gom_free_rcu(p, rcu);
+}
+
+static enum hrtimer_restart defer_in_irq(struct hrtimer *timer)
+{
+	struct deferring *d = container_of(timer, struct deferring, timer);
+
+	allocate_and_defer(GFP_ATOMIC);
+	if (++d->ticks == d->most)
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, ns_to_ktime(50 * NSEC_PER_USEC));
+	return HRTIMER_RESTART;
+}
+
+/* Objects that are freed while their CPU is gathering another one, or its list is taken. */
+static void deferred_frees_in_interrupts(struct kunit *test)
+{
+	struct deferring *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
+	u64 before = live_objects();
+	unsigned int n;
+
+	needs_heap(test);
+	KUNIT_ASSERT_NOT_NULL(test, d);
+	d->most = TIMES(4000U, 1000U);
+	migrate_disable();
+	start_timer(&d->timer, defer_in_irq);
+	for (n = 1; READ_ONCE(d->ticks) < d->most; n++) {
+		allocate_and_defer(GFP_KERNEL);
+		if (n % 1024 == 0)
+			gom_free_rcu_barrier();
+	}
+	migrate_enable();
+	hrtimer_cancel(&d->timer);
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
 }
 
 /* === From one CPU to another === */
@@ -246,6 +332,8 @@ static void objects_are_freed_on_other_cpus(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(an_interrupt_inside_the_cache_is_served_past_it),
 	KUNIT_CASE(a_timer_may_interrupt_anywhere),
+	KUNIT_CASE(deferred_frees_under_raw_locks),
+	KUNIT_CASE(deferred_frees_in_interrupts),
 	KUNIT_CASE(objects_are_freed_on_other_cpus),
 	{}
 };

@@ -261,6 +261,88 @@ static void a_few_need_no_more_to_follow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, live_objects(), before);
 }
 
+struct one_word {
+	GOM_KVFREE_RCU_HEAD rcu;
+	u64 behind[3];
+};
+
+#define AT_ONCE		TIMES(5000U, 2000U)	/* more than there are batches at hand for */
+
+/* Without memory for batches objects are linked, through the one pointer of their head. */
+static void without_memory_they_wait_all_the_same(struct kunit *test)
+{
+	struct one_word **p = kunit_kcalloc(test, AT_ONCE, sizeof(*p), GFP_KERNEL);
+	unsigned int i, kept = 0;
+	u64 before, live;
+
+	needs_heap(test);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_free_rcu_barrier();
+	before = live_objects();
+	for (i = 0; i < AT_ONCE; i++) {
+		p[i] = gom_malloc(sizeof(**p), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		memset(p[i], pattern_of(p[i]), sizeof(**p));
+	}
+	fail_after(0);
+	rcu_read_lock();
+	for (i = 0; i < AT_ONCE; i++)
+		gom_free_rcu(p[i], rcu);
+	for (i = 0; i < AT_ONCE; i++)
+		kept += all_bytes(p[i]->behind, pattern_of(p[i]), sizeof(p[i]->behind));
+	live = live_objects();
+	rcu_read_unlock();
+	gom_free_rcu_barrier();
+	fail_no_more();
+	KUNIT_EXPECT_EQ(test, kept, AT_ONCE);
+	KUNIT_EXPECT_EQ(test, live, before + AT_ONCE);
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
+
+/* Free @p, which has no head.  False if it was gone before a grace period was over. */
+static bool headless_waits(void *p)
+{
+	unsigned long cookie = get_state_synchronize_rcu();
+	u64 before = live_objects();
+
+	gom_free_rcu_mightsleep(p);
+	return live_objects() == before || poll_state_synchronize_rcu(cookie);
+}
+
+static void an_object_without_a_head_waits(struct kunit *test)
+{
+	u64 before = live_objects();
+	struct headed *filler;
+	unsigned int i;
+	size_t size;
+	void *p;
+
+	needs_heap(test);
+	for (size = 1; size < 300000; size = size * 5 + 3) {
+		p = gom_malloc_noscan(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_TRUE(test, headless_waits(p));
+	}
+	gom_free_rcu_mightsleep(NULL);
+	gom_free_rcu_mightsleep(ZERO_SIZE_PTR);
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+
+	/* And if there is no memory for that, once all batches are used up. */
+	p = gom_malloc(3000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	fail_after(0);
+	for (i = 0; i < AT_ONCE; i++) {
+		filler = gom_malloc(sizeof(*filler), GFP_KERNEL);
+		if (filler)
+			gom_free_rcu(filler, rcu);
+	}
+	KUNIT_EXPECT_TRUE(test, headless_waits(p));
+	fail_no_more();
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(as_many_can_be_taken_as_were_set_aside),
 	KUNIT_CASE(taking_more_is_refused),
@@ -271,6 +353,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(other_memory_is_refused),
 	KUNIT_CASE(many_wait_for_a_grace_period_together),
 	KUNIT_CASE(a_few_need_no_more_to_follow),
+	KUNIT_CASE(without_memory_they_wait_all_the_same),
+	KUNIT_CASE(an_object_without_a_head_waits),
 	{}
 };
 
