@@ -53,12 +53,21 @@ static void run_queue(struct work_struct *work)
 
 static DECLARE_WORK(run_work, run_queue);
 
-/* The object of @sp, which is QUEUED now, was freed. */
-void gom_finalizer_queue(struct gom_special *sp)
+/*
+ * The object of @sp, which is QUEUED now, was freed.  Returns whether the worker is to be
+ * called; if not somebody else is about to call it.
+ */
+bool gom_finalizer_add(struct gom_special *sp)
 {
 	atomic_long_dec(&nr_set);
 	atomic_long_inc(&nr_queued);
-	if (llist_add(&sp->node, &queue))
+	return llist_add(&sp->node, &queue);
+}
+GOM_EXPORT_FOR_TEST(gom_finalizer_add);
+
+void gom_finalizer_queue(struct gom_special *sp)
+{
+	if (gom_finalizer_add(sp))
 		queue_work(wq, &run_work);
 }
 
@@ -134,10 +143,13 @@ EXPORT_SYMBOL_GPL(gom_set_finalizer);
  */
 void gom_finalizer_barrier(void)
 {
-	if (current_work() == &run_work)
+	if (current_work() == &run_work) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "a finalizer waits for finalizers");
-	else
-		flush_work(&run_work);
+		return;
+	}
+	/* Who is to call the worker may have been preempted: gom_finalizer_queue(). */
+	queue_work(wq, &run_work);
+	flush_work(&run_work);
 }
 EXPORT_SYMBOL_GPL(gom_finalizer_barrier);
 

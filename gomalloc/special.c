@@ -307,6 +307,7 @@ bool gom_special_add(const void *p, struct gom_special *sp)
 	spin_unlock_irqrestore(lock_of(s), flags);
 	return added;
 }
+GOM_EXPORT_FOR_TEST(gom_special_add);
 
 /**
  * gom_special_remove - untie a special
@@ -330,6 +331,7 @@ struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind
 	spin_unlock_irqrestore(lock_of(s), flags);
 	return sp;
 }
+GOM_EXPORT_FOR_TEST(gom_special_remove);
 
 /**
  * gom_special_end - an object is being freed

@@ -137,6 +137,7 @@ void gom_special_visit(const struct gom_span *s,
 
 int gom_finalizer_init(void);
 void gom_finalizer_exit(void);
+bool gom_finalizer_add(struct gom_special *sp);
 void gom_finalizer_queue(struct gom_special *sp);
 void gom_finalizer_show(struct seq_file *m);
 

@@ -5,6 +5,7 @@
  */
 #include <linux/completion.h>
 #include <linux/irq_work.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 
@@ -214,6 +215,97 @@ static void a_second_free_meanwhile_is_seen(struct kunit *test)
 	console_unlisten();
 	complete(&go_on);
 	settle();
+}
+
+/* As gom_free(), whose task is preempted before it calls the worker. */
+static bool free_half(void *p)
+{
+	struct gom_special *sp = gom_special_remove(p, GOM_SPECIAL_FINALIZER);
+
+	if (!sp)
+		return false;
+	sp->kind = GOM_SPECIAL_QUEUED;
+	return gom_special_add(p, sp) && gom_finalizer_add(sp);
+}
+
+/* A free that is done is waited for, though one before it that is not is to call the worker. */
+static void the_barrier_needs_nobody(struct kunit *test)
+{
+	struct seen first, second;
+	void *p, *q;
+
+	settle();
+	p = with_finalizer(test, gom_malloc(72, GFP_KERNEL), &first);
+	q = with_finalizer(test, gom_malloc(72, GFP_KERNEL), &second);
+	KUNIT_ASSERT_TRUE(test, free_half(p));
+	gom_free(q);
+	KUNIT_EXPECT_EQ(test, second.runs, 0U);
+	gom_finalizer_barrier();
+	KUNIT_EXPECT_EQ(test, first.runs, 1U);
+	KUNIT_EXPECT_EQ(test, second.runs, 1U);
+}
+
+/* === Both barriers === */
+
+#define STREAM	TIMES(3000U, 600U)
+
+struct stream {
+	struct completion done;
+	unsigned int freed;	/* calls that have returned */
+	atomic_t run;
+	bool failed;
+};
+
+static void count_run(void *p, void *arg)
+{
+	atomic_inc(&((struct stream *)arg)->run);
+}
+
+static int free_stream(void *arg)
+{
+	struct stream *st = arg;
+	struct deferred_head {
+		struct rcu_head rcu;
+		char rest[40];
+	} *p;
+	unsigned int i;
+
+	for (i = 0; i < STREAM; i++) {
+		p = gom_malloc(sizeof(*p), GFP_KERNEL);
+		if (!p || gom_set_finalizer(p, count_run, st)) {
+			gom_free(p);
+			st->failed = true;
+			break;
+		}
+		gom_free_rcu(p, rcu);
+		smp_store_release(&st->freed, i + 1);	/* pairs with the reader's below */
+		cond_resched();
+	}
+	complete(&st->done);
+	return 0;
+}
+
+/* Whatever another task is doing, what it has freed so far is gone after the barriers. */
+static void barriers_wait_for_all_that_was_freed(struct kunit *test)
+{
+	struct stream st = { };
+	struct task_struct *t;
+	unsigned int freed, missed = 0;
+	bool done;
+
+	init_completion(&st.done);
+	t = kthread_run(free_stream, &st, "gom_stream");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	do {
+		done = try_wait_for_completion(&st.done);
+		freed = smp_load_acquire(&st.freed);	/* pairs with free_stream() */
+		gom_free_rcu_barrier();
+		gom_finalizer_barrier();
+		missed += atomic_read(&st.run) < freed;
+	} while (!done);
+	KUNIT_EXPECT_FALSE(test, st.failed);
+	KUNIT_EXPECT_EQ(test, missed, 0U);
+	KUNIT_EXPECT_EQ(test, (unsigned int)atomic_read(&st.run), STREAM);
 }
 
 /* === Setting === */
@@ -487,6 +579,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(memory_is_not_used_before_the_finalizer_ran),
 	KUNIT_CASE(in_the_order_of_the_frees),
 	KUNIT_CASE(a_second_free_meanwhile_is_seen),
+	KUNIT_CASE(the_barrier_needs_nobody),
+	KUNIT_CASE(barriers_wait_for_all_that_was_freed),
 	KUNIT_CASE(one_at_a_time),
 	KUNIT_CASE(a_finalizer_may_do_anything),
 	KUNIT_CASE(no_memory_to_set_one),
