@@ -11,6 +11,12 @@
  * next tick.  Not at once: whoever is called from inside the allocator and
  * frees aside each time he is would keep the CPU busy with that alone.
  *
+ * A finalizer was promised the object as it was when it was freed.  Whether there is
+ * one is known under a lock only; so objects of a span that has specials are put aside
+ * without being touched, in an array, of which half is left when an irq_work that
+ * does not wait for the tick is queued.  With the array full nothing can be done that
+ * keeps the promise: that is reported, and the object not freed.
+ *
  * Under PREEMPT_RT mcentral's lock is one that sleeps: it is not tried in interrupts.
  */
 #include <linux/irq_work.h>
@@ -18,6 +24,7 @@
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/poison.h>
 #include <linux/preempt.h>
 #include <linux/string.h>
 #include <linux/topology.h>
@@ -29,25 +36,85 @@
 #include "pagemap.h"
 #include "report.h"
 #include "sbrk.h"
-#include "special.h"
 
-static void free_aside(struct irq_work *work);
+#define KEPT_MAX	64U
 
-/* Objects to be freed when it can be done. */
+/**
+ * struct aside - objects to be freed when it can be done
+ * @list: linked through themselves
+ * @kept: as they are
+ * @work: frees them with the next tick
+ * @hurry: frees them as soon as interrupts are on
+ */
 struct aside {
 	struct llist_head list;
+	void *kept[KEPT_MAX];
 	struct irq_work work;
+	struct irq_work hurry;
 };
 
 static DEFINE_PER_CPU(struct aside, asides);
 
+static void free_all(struct aside *a)
+{
+	struct llist_node *node = llist_del_all(&a->list), *next;
+	unsigned int i;
+	void *p;
+
+	while (node) {
+		next = node->next;
+		if (next == LIST_POISON1) {
+			/* It was here already: the list goes in a circle. */
+			gom_report(GOM_BAD_FREE_TWICE, _RET_IP_, "object %p was freed twice",
+				   node);
+			break;
+		}
+		node->next = LIST_POISON1;
+		gom_free(node);
+		node = next;
+	}
+	for (i = 0; i < KEPT_MAX; i++) {
+		p = READ_ONCE(a->kept[i]) ? xchg(&a->kept[i], NULL) : NULL;
+		if (p)
+			gom_free(p);
+	}
+}
+
 static void free_aside(struct irq_work *work)
 {
-	struct aside *a = container_of(work, struct aside, work);
-	struct llist_node *node, *next;
+	free_all(container_of(work, struct aside, work));
+}
 
-	llist_for_each_safe(node, next, llist_del_all(&a->list))
-		gom_free(node);
+static void free_in_a_hurry(struct irq_work *work)
+{
+	free_all(container_of(work, struct aside, hurry));
+}
+
+static void put_aside(const void *p)
+{
+	struct aside *a;
+
+	preempt_disable();
+	a = this_cpu_ptr(&asides);
+	if (llist_add((struct llist_node *)p, &a->list))
+		irq_work_queue(&a->work);
+	preempt_enable();
+}
+
+/* The same without a touch.  An NMI may come into the middle; each takes a place of its own. */
+static bool keep_aside(const void *p)
+{
+	struct aside *a;
+	unsigned int i;
+
+	preempt_disable();
+	a = this_cpu_ptr(&asides);
+	for (i = 0; i < KEPT_MAX; i++)
+		if (!READ_ONCE(a->kept[i]) && !cmpxchg(&a->kept[i], NULL, (void *)p))
+			break;
+	irq_work_queue(i < KEPT_MAX / 2 ? &a->work : &a->hurry);
+	preempt_enable();
+	return i < KEPT_MAX;
 }
 
 /*
@@ -115,11 +182,27 @@ static bool put_cached(unsigned int slot, const void *p, unsigned long caller)
 	return done;
 }
 
+/* What it takes to free @p at once; false if that cannot be done now. */
+static bool free_at_once(unsigned int class, const void *p, unsigned long caller)
+{
+	/* kmemleak may know of it, and is not told here. */
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		return false;
+	if (want_init_on_free())
+		memset((void *)p, 0, gom_classes[class].size);
+	return put_cached(GOM_SLOT_OF(class), p, caller) ||
+	       (may_try_lock() && gom_mcentral_try_free(class, p, caller));
+}
+
 /**
  * gom_free_nolock - free without ever waiting
- * @p: what gom_malloc_nolock() gave; NULL is fine
+ * @p: an object of up to 128 KiB, from gom_malloc_nolock() or any other allocation
+ *	that is neither of a named cache nor combined with others
+ *	(gom_malloc_noscan() of up to GOM_TINY_MAX bytes); NULL is fine
  *
- * Anything else is reported and not freed.
+ * Anything else is reported and not freed.  So is an object that may have a finalizer,
+ * when 64 of that kind wait on this CPU because interrupts have been off, or an NMI
+ * frees so many.
  *
  * Context: any, NMI included.
  */
@@ -127,9 +210,8 @@ void gom_free_nolock(const void *p)
 {
 	u32 entry = gom_pagemap_entry(p);
 	unsigned int slot = gom_entry_slot(entry), class = gom_class_at(p, slot);
-	struct aside *a;
 
-	if (ZERO_OR_NULL_PTR(p))
+	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
 		return;
 	if (!slot || class >= GOM_CLASS_TINY ||
 	    !gom_class_begins(&gom_classes[class], gom_entry_offset(entry, p))) {
@@ -137,16 +219,14 @@ void gom_free_nolock(const void *p)
 			   p);
 		return;
 	}
-	/* What is tied to it is under a lock. */
-	if (!gom_special_maybe(p) &&
-	    (put_cached(GOM_SLOT_OF(class), p, _RET_IP_) ||
-	     (may_try_lock() && gom_mcentral_try_free(class, p, _RET_IP_))))
-		return;
-	preempt_disable();
-	a = this_cpu_ptr(&asides);
-	if (llist_add((struct llist_node *)p, &a->list))
-		irq_work_queue(&a->work);
-	preempt_enable();
+	if (slot != GOM_SLOT_ASK) {	/* it has no special */
+		if (!free_at_once(class, p, _RET_IP_))
+			put_aside(p);
+	} else if (!keep_aside(p)) {
+		gom_report(GOM_BAD_POINTER, _RET_IP_,
+			   "free without waiting of %p, which may have a finalizer: too many at once",
+			   p);
+	}
 }
 EXPORT_SYMBOL_GPL(gom_free_nolock);
 
@@ -159,15 +239,20 @@ void gom_nolock_init(void)
 		a = per_cpu_ptr(&asides, cpu);
 		init_llist_head(&a->list);
 		a->work = IRQ_WORK_INIT_LAZY(free_aside);
+		a->hurry = IRQ_WORK_INIT(free_in_a_hurry);
 	}
 }
 
 /* Wait until what was put aside has been freed. */
 void gom_nolock_sync(void)
 {
+	struct aside *a;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		irq_work_sync(&per_cpu_ptr(&asides, cpu)->work);
+	for_each_possible_cpu(cpu) {
+		a = per_cpu_ptr(&asides, cpu);
+		irq_work_sync(&a->work);
+		irq_work_sync(&a->hurry);
+	}
 }
 GOM_EXPORT_FOR_TEST(gom_nolock_sync);

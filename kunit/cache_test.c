@@ -249,9 +249,13 @@ static void a_type_safe_object_stays_one_for_a_grace_period(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
 	}
 	rcu_read_lock();
+	preempt_disable();
+	/* Past the cache of this CPU: so their spans are empty now, but may not go yet. */
+	this_cpu_ptr(&gom_mcache)->mallocing |= GOM_MALLOCING_DEBUG;
 	for (i = 0; i < OBJECTS; i++)
 		gom_cache_free(c, p[i]);
-	/* Everything that may go back does; these spans may not yet. */
+	this_cpu_ptr(&gom_mcache)->mallocing &= ~GOM_MALLOCING_DEBUG;
+	preempt_enable();
 	gom_mcentral_drain_class(c->class);
 	for (i = 0; i < OBJECTS; i++) {
 		KUNIT_EXPECT_EQ(test, READ_ONCE(p[i]->magic), MAGIC);

@@ -443,6 +443,45 @@ static void every_way_to_free(struct kunit *test)
 	}
 }
 
+static void note_intact(void *p, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->runs += all_bytes(p, pattern_of(p), 96);
+}
+
+/* Also those that are more than can be put aside are not touched, but are not freed. */
+static void freed_without_waiting_they_stay_intact(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER);
+	struct seen *seen = kunit_kcalloc(test, MANY, sizeof(*seen), GFP_KERNEL);
+	unsigned int i, runs = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	for (i = 0; i < MANY; i++) {
+		many[i] = gom_malloc(96, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, many[i]);
+		memset(many[i], pattern_of(many[i]), 96);
+		KUNIT_ASSERT_EQ(test, gom_set_finalizer(many[i], note_intact, &seen[i]), 0);
+	}
+	local_irq_disable();
+	for (i = 0; i < MANY; i++)
+		gom_free_nolock(many[i]);
+	local_irq_enable();
+	gom_nolock_sync();
+	settle();
+	for (i = 0; i < MANY; i++)
+		runs += seen[i].runs;
+	KUNIT_EXPECT_GE(test, runs, 64U);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER) - counted, (unsigned long)MANY - runs);
+	for (i = 0; i < MANY; i++)
+		if (!seen[i].runs)
+			gom_free(many[i]);
+	settle();
+	for (i = 0; i < MANY; i++)
+		KUNIT_EXPECT_EQ(test, seen[i].runs, 1U);
+}
+
 static void every_size(struct kunit *test)
 {
 	struct seen seen;
@@ -585,6 +624,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_finalizer_may_do_anything),
 	KUNIT_CASE(no_memory_to_set_one),
 	KUNIT_CASE(every_way_to_free),
+	KUNIT_CASE(freed_without_waiting_they_stay_intact),
 	KUNIT_CASE(every_size),
 	KUNIT_CASE(objects_of_a_cache),
 	KUNIT_CASE(freed_in_a_hardirq),
