@@ -414,6 +414,7 @@ EXPORT_SYMBOL_GPL(gom_free_rcu_mightsleep);
  */
 static void wait_for_adders(struct gather *g)
 {
+	/* Pair with the releases in send_full() and in arm(). */
 	while (smp_load_acquire(&g->sending) || smp_load_acquire(&g->armed) == ARMING)
 		cpu_relax();
 }
