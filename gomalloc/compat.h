@@ -90,6 +90,17 @@ static __always_inline unsigned int gom_stack_save(unsigned long *entries, unsig
 # define GOM_IMPORT_FOR_TEST()		MODULE_IMPORT_NS(GOMALLOC_TEST)
 #endif
 
+/* Runs KUnit suites.  Newer kernels want to be told that it shall be now. */
+#define GOM_KUNIT_RUN(suites, n)							\
+({											\
+	int (*run)(struct kunit_suite * const *, int) = (void *)__kunit_test_suites_init;	\
+	int (*run_now)(struct kunit_suite * const *, int, bool) =			\
+		(void *)__kunit_test_suites_init;					\
+											\
+	__builtin_types_compatible_p(typeof(&__kunit_test_suites_init), typeof(run)) ?	\
+		run(suites, n) : run_now(suites, n, true);				\
+})
+
 /* 6.7 made shrinkers dynamic: one allocation instead of a static structure. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *name)

@@ -92,7 +92,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(all_are_distinct),
 	KUNIT_CASE(a_free_takes_all_sizes),
 	KUNIT_CASE(none_if_failure_is_injected),
-	KUNIT_CASE(none_if_memory_runs_out),
+	HEAP_CASE(none_if_memory_runs_out),
 	{}
 };
 

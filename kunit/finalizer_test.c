@@ -590,8 +590,7 @@ static void none_runs_where_nothing_is_freed(struct kunit *test)
 	struct seen seen;
 	void *p;
 
-	if (!gom_sbrk)
-		kunit_skip(test, "gomalloc was not loaded with sbrk=1");
+	needs_sbrk(test);
 	p = with_finalizer(test, gom_malloc(64, GFP_KERNEL), &seen);
 	gom_free(p);
 	settle();
@@ -601,8 +600,6 @@ static void none_runs_where_nothing_is_freed(struct kunit *test)
 
 static int finalizer_begin(struct kunit *test)
 {
-	if (strcmp(test->name, "none_runs_where_nothing_is_freed"))
-		needs_heap(test);
 	return live_begin(test);
 }
 
@@ -613,24 +610,24 @@ static void finalizer_end(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(a_tiny_object_is_seen_by_its_own_finalizer),
-	KUNIT_CASE(not_before_the_object_is_freed),
-	KUNIT_CASE(memory_is_not_used_before_the_finalizer_ran),
-	KUNIT_CASE(in_the_order_of_the_frees),
-	KUNIT_CASE(a_second_free_meanwhile_is_seen),
+	HEAP_CASE(a_tiny_object_is_seen_by_its_own_finalizer),
+	HEAP_CASE(not_before_the_object_is_freed),
+	HEAP_CASE(memory_is_not_used_before_the_finalizer_ran),
+	HEAP_CASE(in_the_order_of_the_frees),
+	HEAP_CASE(a_second_free_meanwhile_is_seen),
 	KUNIT_CASE(the_barrier_needs_nobody),
-	KUNIT_CASE(one_at_a_time),
-	KUNIT_CASE(a_finalizer_may_do_anything),
+	HEAP_CASE(one_at_a_time),
+	HEAP_CASE(a_finalizer_may_do_anything),
 	/* Before those that leave more records behind than it has objects. */
-	KUNIT_CASE(no_memory_to_set_one),
+	HEAP_CASE(no_memory_to_set_one),
 	KUNIT_CASE(barriers_wait_for_all_that_was_freed),
-	KUNIT_CASE(every_way_to_free),
+	HEAP_CASE(every_way_to_free),
 	KUNIT_CASE(freed_without_waiting_they_stay_intact),
-	KUNIT_CASE(every_size),
-	KUNIT_CASE(objects_of_a_cache),
-	KUNIT_CASE(freed_in_a_hardirq),
-	KUNIT_CASE(neighbours_are_freed_as_ever),
-	KUNIT_CASE(none_runs_where_nothing_is_freed),
+	HEAP_CASE(every_size),
+	HEAP_CASE(objects_of_a_cache),
+	HEAP_CASE(freed_in_a_hardirq),
+	HEAP_CASE(neighbours_are_freed_as_ever),
+	SBRK_CASE(none_runs_where_nothing_is_freed),
 	{}
 };
 

@@ -192,14 +192,14 @@ static void the_heap_grows_by_a_part(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(they_take_exactly_their_pages),
-	KUNIT_CASE(a_run_is_as_long_as_it_must_be),
-	KUNIT_CASE(a_run_is_cached),
-	KUNIT_CASE(runs_take_only_the_room_that_is_left),
+	HEAP_CASE(they_take_exactly_their_pages),
+	HEAP_CASE(a_run_is_as_long_as_it_must_be),
+	HEAP_CASE(a_run_is_cached),
+	HEAP_CASE(runs_take_only_the_room_that_is_left),
 	KUNIT_CASE(neighbours_do_not_overlap),
 	KUNIT_CASE(bins_are_in_order),
-	KUNIT_CASE(the_heap_grows_by_a_part),
-	KUNIT_CASE(dma_memory_is_pages_of_its_own),
+	HEAP_CASE(the_heap_grows_by_a_part),
+	HEAP_CASE(dma_memory_is_pages_of_its_own),
 	{}
 };
 

@@ -101,8 +101,8 @@ static void an_array_is_as_large_as_its_elements(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(an_object_lives_through_a_grace_period),
-	KUNIT_CASE(a_scope_ends_its_object),
+	HEAP_CASE(an_object_lives_through_a_grace_period),
+	HEAP_CASE(a_scope_ends_its_object),
 	KUNIT_CASE(a_sized_free_takes_every_size),
 	KUNIT_CASE(every_node_can_be_asked),
 	KUNIT_CASE(an_array_is_as_large_as_its_elements),

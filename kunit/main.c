@@ -4,7 +4,9 @@
  * in KTAP to the kernel log.  Nobody else may use gomalloc meanwhile: the suites
  * look at its figures.
  */
+#include <linux/glob.h>
 #include <linux/module.h>
+#include <linux/string.h>
 
 #include "../gomalloc/check.h"
 #include "../gomalloc/compat.h"
@@ -18,6 +20,12 @@ void needs_heap(struct kunit *test)
 {
 	if (gom_sbrk)
 		kunit_skip(test, "with sbrk=1 nothing is cached, freed or in a span");
+}
+
+void needs_sbrk(struct kunit *test)
+{
+	if (!gom_sbrk)
+		kunit_skip(test, "gomalloc was not loaded with sbrk=1");
 }
 
 int heap_begin(struct kunit *test)
@@ -97,31 +105,96 @@ void fail_no_more(void)
 #endif
 }
 
-kunit_test_suites(&gomalloc_sizeclass_suite,
-		  &gomalloc_pages_suite,
-		  &gomalloc_pagemap_suite,
-		  &gomalloc_span_suite,
-		  &gomalloc_mcache_suite,
-		  &gomalloc_tiny_suite,
-		  &gomalloc_cache_suite,
-		  &gomalloc_reserve_suite,
-		  &gomalloc_large_suite,
-		  &gomalloc_realloc_suite,
-		  &gomalloc_zero_suite,
-		  &gomalloc_bulk_suite,
-		  &gomalloc_misuse_suite,
-		  &gomalloc_context_suite,
-		  &gomalloc_shrinker_suite,
-		  &gomalloc_persistent_suite,
-		  &gomalloc_sbrk_suite,
-		  &gomalloc_lifetime_suite,
-		  &gomalloc_finalizer_suite,
-		  &gomalloc_profile_suite,
-		  &gomalloc_trace_suite,
-		  &gomalloc_check_suite,
-		  &gomalloc_scavenger_suite,
-		  &gomalloc_efence_suite,
-		  &gomalloc_stats_suite);
+/* === What runs in which of gomalloc's modes === */
+
+enum {
+	HEAP	= 1,		/* neither sbrk=1 nor efence=1 */
+	SBRK	= 2,
+	EFENCE	= 4,
+};
+
+static const struct {
+	struct kunit_suite *suite;
+	unsigned int modes;
+} all[] = {
+	{ &gomalloc_sizeclass_suite,	HEAP | SBRK | EFENCE },
+	{ &gomalloc_pages_suite,	HEAP | SBRK | EFENCE },
+	{ &gomalloc_pagemap_suite,	HEAP },
+	{ &gomalloc_span_suite,		HEAP },
+	{ &gomalloc_mcache_suite,	HEAP },
+	{ &gomalloc_tiny_suite,		HEAP },
+	{ &gomalloc_cache_suite,	HEAP | SBRK },
+	{ &gomalloc_reserve_suite,	HEAP | SBRK },
+	{ &gomalloc_large_suite,	HEAP | SBRK },
+	{ &gomalloc_realloc_suite,	HEAP | SBRK },
+	{ &gomalloc_zero_suite,		HEAP | SBRK },
+	{ &gomalloc_bulk_suite,		HEAP | SBRK },
+	{ &gomalloc_misuse_suite,	HEAP | SBRK },
+	{ &gomalloc_context_suite,	HEAP | SBRK },
+	{ &gomalloc_shrinker_suite,	HEAP },
+	{ &gomalloc_persistent_suite,	HEAP | SBRK | EFENCE },
+	{ &gomalloc_sbrk_suite,		SBRK },
+	{ &gomalloc_lifetime_suite,	HEAP | SBRK },
+	{ &gomalloc_finalizer_suite,	HEAP | SBRK },
+	{ &gomalloc_profile_suite,	HEAP },
+	{ &gomalloc_trace_suite,	HEAP },
+	{ &gomalloc_check_suite,	HEAP },
+	{ &gomalloc_scavenger_suite,	HEAP },
+	{ &gomalloc_efence_suite,	EFENCE },
+	{ &gomalloc_stats_suite,	HEAP },
+};
+
+static char *filter = "*";
+module_param(filter, charp, 0400);
+MODULE_PARM_DESC(filter, "glob of the suites to run, or of suite.case (default: *, all of them)");
+
+static struct kunit_suite *chosen[ARRAY_SIZE(all)];
+static unsigned int nr_chosen;
+
+static bool filter_takes(const struct kunit_suite *suite, const struct kunit_case *c)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s.%s", suite->name, c->name);
+	return glob_match(filter, strchr(filter, '.') ? name : suite->name);
+}
+
+/* The modes that a case is for, by its mark, which goes: KUnit must not take it for parameters. */
+static unsigned int modes_of(struct kunit_case *c)
+{
+	const void *mark = c->generate_params;
+
+	if (mark != needs_heap && mark != needs_sbrk)
+		return HEAP | SBRK | EFENCE;
+	c->generate_params = NULL;
+	return mark == needs_heap ? HEAP : SBRK;
+}
+
+/* Leave in @suite what runs in @mode and the filter takes; is there anything? */
+static bool choose_cases(struct kunit_suite *suite, unsigned int mode)
+{
+	struct kunit_case *c, *kept = suite->test_cases;
+
+	for (c = suite->test_cases; c->run_case; c++) {
+		if ((modes_of(c) & mode) && filter_takes(suite, c))
+			*kept++ = *c;
+	}
+	*kept = (struct kunit_case){};
+	return kept != suite->test_cases;
+}
+
+static void choose_suites(void)
+{
+	const unsigned int mode = gom_sbrk ? SBRK : gom_efence ? EFENCE : HEAP;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		if ((all[i].modes & mode) && choose_cases(all[i].suite, mode))
+			chosen[nr_chosen++] = all[i].suite;
+	}
+}
+
+/* === The module === */
 
 static unsigned int leave;
 module_param(leave, uint, 0400);
@@ -129,7 +202,8 @@ MODULE_PARM_DESC(leave, "64-byte objects, and one of 200000 bytes with a finaliz
 
 static int __init gom_kunit_init(void)
 {
-	return 0;
+	choose_suites();
+	return GOM_KUNIT_RUN(chosen, nr_chosen);
 }
 
 /* Of an object that is never freed; nobody may call it when this module has gone. */
@@ -143,6 +217,7 @@ static void __exit gom_kunit_exit(void)
 	unsigned int i;
 	void *p;
 
+	__kunit_test_suites_exit(chosen, nr_chosen);
 	if (leave) {
 		p = gom_malloc(200000, GFP_KERNEL);
 		WARN_ON(!p || gom_set_finalizer(p, never, NULL));

@@ -425,17 +425,17 @@ static void an_object_without_a_head_waits(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(as_many_can_be_taken_as_were_set_aside),
 	KUNIT_CASE(taking_more_is_refused),
-	KUNIT_CASE(held_locks_are_not_waited_for),
-	KUNIT_CASE(a_cache_in_use_is_passed_by),
-	KUNIT_CASE(every_small_object_is_taken),
-	KUNIT_CASE(a_cleared_free_clears),
-	KUNIT_CASE(freeing_twice_is_seen),
-	KUNIT_CASE(what_is_at_hand_is_given),
-	KUNIT_CASE(other_memory_is_refused),
-	KUNIT_CASE(many_wait_for_a_grace_period_together),
-	KUNIT_CASE(a_few_need_no_more_to_follow),
-	KUNIT_CASE(without_memory_they_wait_all_the_same),
-	KUNIT_CASE(an_object_without_a_head_waits),
+	HEAP_CASE(held_locks_are_not_waited_for),
+	HEAP_CASE(a_cache_in_use_is_passed_by),
+	HEAP_CASE(every_small_object_is_taken),
+	HEAP_CASE(a_cleared_free_clears),
+	HEAP_CASE(freeing_twice_is_seen),
+	HEAP_CASE(what_is_at_hand_is_given),
+	HEAP_CASE(other_memory_is_refused),
+	HEAP_CASE(many_wait_for_a_grace_period_together),
+	HEAP_CASE(a_few_need_no_more_to_follow),
+	HEAP_CASE(without_memory_they_wait_all_the_same),
+	HEAP_CASE(an_object_without_a_head_waits),
 	{}
 };
 

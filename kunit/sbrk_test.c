@@ -15,8 +15,7 @@
 
 static int sbrk_init(struct kunit *test)
 {
-	if (!gom_sbrk)
-		kunit_skip(test, "gomalloc was not loaded with sbrk=1");
+	needs_sbrk(test);
 	return 0;
 }
 

@@ -62,7 +62,16 @@ static inline bool all_bytes(const void *p, u8 byte, size_t n)
 	return !memchr_inv(p, byte, n);
 }
 
+/*
+ * Cases that only one of gomalloc's modes can run: main.c leaves them out of the others,
+ * by the marks that stand where a case has its parameters otherwise.  A test that needs
+ * something of the kernel or the machine skips itself and says what.
+ */
+#define HEAP_CASE(fn)	KUNIT_CASE_PARAM(fn, (void *)needs_heap)
+#define SBRK_CASE(fn)	KUNIT_CASE_PARAM(fn, (void *)needs_sbrk)
+
 void needs_heap(struct kunit *test);
+void needs_sbrk(struct kunit *test);
 int heap_begin(struct kunit *test);
 int live_begin(struct kunit *test);
 int counted_begin(struct kunit *test);

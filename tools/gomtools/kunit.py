@@ -10,13 +10,17 @@ from .tally import Outcome
 from .ui import Failure
 
 SCRIPT = checkout.GUEST_SCRIPTS / "kunit.sh"
+# What gomalloc is loaded with, for one run of the suites each.
+MODES = ["sbrk=1", "efence=1", ""]
 START = re.compile(r"gomalloc: KUnit starts ?(.*)")
 END = "gomalloc: KUnit ended"
+RESULT = re.compile(r"^\s*(not )?ok \d+ ", re.M)
 SUMMARY = re.compile(r"Testing complete\. Ran \d+ tests:(.*)")
 TIMEOUT = {"uml-debug": 900}
 DEFAULT_TIMEOUT = 200
 # Where all memory is cleared anyway (Debian's default), nobody sees that it was not when it had to be.
 APPEND = {"uml": "init_on_alloc=0"}
+ALL = "*"
 
 
 def ktap(log):
@@ -44,24 +48,51 @@ def parse(text):
     return done.stdout, counts
 
 
+def parts(log):
+    """The part of a kernel log that belongs to each mode: {mode: text}."""
+    runs = list(START.finditer(log))
+    return {at[1].strip(): log[at.start():nxt and nxt.start()] for at, nxt in zip(runs, [*runs[1:], None])}
+
+
+def count(outcome, log, filtered=False):
+    """Add to `outcome` what a kernel log says of the suites' run in each mode.
+
+    A mode that did not run, or in which no test passed, has failed: with a filter it is
+    enough that one did in any."""
+    found = parts(log)
+    for mode in MODES:
+        title = f"gomalloc loaded with {mode or 'no parameters'}"
+        if mode not in found:
+            outcome.failed += 1
+            outcome.text += f"{title}: the suites did not run\n"
+            continue
+        text = ktap(found[mode])
+        if filtered and not RESULT.search(text):
+            continue
+        text, counts = parse(text)
+        outcome.text += f"{title}:\n{text}"
+        outcome.passed += counts.get("passed", 0)
+        outcome.skipped += counts.get("skipped", 0)
+        outcome.failed += sum(counts.get(word, 0) for word in ("failed", "crashed", "errors"))
+        if not counts.get("passed") and not filtered:
+            outcome.failed += 1
+            outcome.text += f"{title}: no test passed\n"
+    if not outcome.passed:
+        outcome.failed += 1
+        outcome.text += "no test passed\n"
+
+
 def run(ground, filter_glob="", source=checkout.ROOT):
     """Run the suites (those that match `filter_glob`) on a ground; return the Outcome."""
     built, warned = modules.build(ground.modules, source)
     if "gomalloc_kunit.ko" not in built:
         raise Failure(f"No gomalloc_kunit.ko was built for {ground.name}: its kernel has no KUnit "
                       "(the UML grounds have it), or kunit/ is empty.")
-    append = APPEND.get(ground.name, "") + (f" kunit.filter_glob={filter_glob}" if filter_glob else "")
-    result = guest.run(ground, SCRIPT.read_text(), built.values(),
-                       TIMEOUT.get(ground.name, DEFAULT_TIMEOUT), append,
-                       checkout.LOGS / f"kunit-{ground.name}.log")
+    script = f"FILTER='{filter_glob or ALL}'\n" + SCRIPT.read_text()
+    result = guest.run(ground, script, built.values(), TIMEOUT.get(ground.name, DEFAULT_TIMEOUT),
+                       APPEND.get(ground.name, ""), checkout.LOGS / f"kunit-{ground.name}.log")
     outcome = Outcome(f"KUnit on {ground.describe()}", seconds=result.seconds)
-    runs = list(START.finditer(result.log))
-    for at, nxt in zip(runs, [*runs[1:], None]):
-        text, counts = parse(ktap(result.log[at.start():nxt and nxt.start()]))
-        outcome.text += f"gomalloc loaded with {at[1] or 'no parameters'}:\n{text}"
-        outcome.passed += counts.get("passed", 0)
-        outcome.skipped += counts.get("skipped", 0)
-        outcome.failed += sum(counts.get(word, 0) for word in ("failed", "crashed", "errors"))
+    count(outcome, result.log, bool(filter_glob))
     if not result.passed:
         outcome.failed += 1
         outcome.text += "\n" + result.verdict()
