@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What in a guest's kernel log fails the run, whatever the guest's script returned.
+"""What in a guest's kernel log fails the run, whatever the guest's script returned: what
+the kernel complains of, and gomalloc's own verdict.
 
-The module's own reports of misuse are plain warnings that start with `gomalloc: `; they
-match nothing here.
+The module's reports are plain lines that start with `gomalloc: `.  Tests provoke them: what
+it says while KUnit runs, or where a guest's script expects it (verdict.sh), is left to them.
 """
 
 import re
@@ -39,6 +40,17 @@ PATTERNS = [
     r"Call Trace:",
 ]
 COMPLAINT = re.compile("|".join(PATTERNS))
+OWN_PATTERNS = [
+    r", called from ",                  # every report of misuse (report.c) ends so
+    r"freed twice|double free",
+    r"still in use",
+    r"never ran",
+    r"was not destroyed",
+    r"check: ",
+]
+OWN = re.compile(r"\bgomalloc: .*?(" + "|".join(OWN_PATTERNS) + ")")
+PROVOKED = re.compile(r"\bgomalloc: (?:(KUnit starts|reports are expected from here)"
+                      r"|KUnit ended|reports are expected no more)")
 # Said on every boot by kernels we do not change, and no fault of a module.
 HARMLESS = re.compile(r"Spectre V2 : WARNING|RETBleed: WARNING|WARNING: Spectre|MDS: WARNING")
 
@@ -51,5 +63,12 @@ FIRST_PROCESS = "Run /init as init process"
 def find(log):
     """The log lines that are complaints, in order: from the first process on, or all
     of them in a log of a kernel that never got so far."""
-    return [line for line in log.rpartition(FIRST_PROCESS)[2].splitlines()
-            if COMPLAINT.search(line) and not HARMLESS.search(line)]
+    provoked = False
+    found = []
+    for line in log.rpartition(FIRST_PROCESS)[2].splitlines():
+        border = PROVOKED.search(line)
+        if border:
+            provoked = bool(border[1])
+        elif COMPLAINT.search(line) and not HARMLESS.search(line) or not provoked and OWN.search(line):
+            found.append(line)
+    return found

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's root file system: a cpio archive (format "newc") that the kernel unpacks
-into memory.  The same on every ground: busybox, /init, the script and the modules.
+into memory.  The same on every ground: busybox, /init, /verdict.sh, the script and the modules.
 """
 
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .ui import Failure
 
-INIT = Path(__file__).resolve().parent.parent / "guest" / "init"
+GUEST = Path(__file__).resolve().parent.parent / "guest"
 CONSOLE = (5, 1)
 
 
@@ -53,7 +53,8 @@ def build(script, modules):
         archive.directory(name)
     archive.add("dev/console", stat.S_IFCHR | 0o600, device=CONSOLE)
     archive.file("bin/busybox", Path(busybox).read_bytes(), 0o755)
-    archive.file("init", INIT.read_bytes(), 0o755)
+    archive.file("init", (GUEST / "init").read_bytes(), 0o755)
+    archive.file("verdict.sh", (GUEST / "verdict.sh").read_bytes())
     archive.file("script", script.encode(), 0o755)
     for module in modules:
         archive.file(f"modules/{Path(module).name}", Path(module).read_bytes())

@@ -2,15 +2,11 @@
 # What a developer looks with, on a kernel that is not ours: the heap profile, the
 # tracepoints, the consistency check, memory that goes back, fences.
 
-files=/sys/kernel/debug/gomalloc
+. /verdict.sh
+files=$gomalloc
 parameters=/sys/module/gomalloc/parameters
 tracing=/sys/kernel/tracing
 megabyte=$((1024 * 1024))
-
-fail() {
-	echo "$*"
-	exit 1
-}
 
 value_of() {
 	awk -v name="$1" '$1 == name { print $2 }' $files/memstats
@@ -96,17 +92,17 @@ wait_for_free "$before"
 echo "pressure: $((idle / megabyte)) MiB idle before, $((left / megabyte)) MiB after, MemFree $after kB"
 
 # control takes what it says, and nothing else.
-echo check > $files/control || fail "the check found something"
+sound		# before the counters begin anew
 echo reset > $files/control || exit
 [ "$(value_of heap_released)" = 0 ] || fail "reset left heap_released at $(value_of heap_released)"
 echo nonsense 2> /dev/null > $files/control && fail "control took nonsense"
 for word in check flush reset scavenge release; do
 	grep -q "^$word " $files/control || fail "control does not say that it takes $word"
 done
-rmmod gomalloc || exit
+unload
 
 insmod gomalloc.ko efence=1 || exit
 insmod gomalloc_bench.ko workload=fence || exit
 dmesg | grep "gomalloc_bench: fence:"
 rmmod gomalloc_bench || exit
-rmmod gomalloc
+unload

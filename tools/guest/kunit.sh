@@ -3,6 +3,8 @@
 # log.  Where the kernel has kmemleak, everything must be given back afterwards.
 # FILTER, a glob of what to run, is set before by kunit.py, which expects these modes.
 
+. /verdict.sh
+
 leaks=/sys/kernel/debug/kmemleak
 if [ -e $leaks ]; then
 	echo scan > $leaks
@@ -17,7 +19,10 @@ run_suites() {
 	echo "gomalloc: KUnit starts $*" > /dev/kmsg
 	insmod gomalloc_kunit.ko leave=$leave "filter=$FILTER" || return
 	echo "gomalloc: KUnit ended" > /dev/kmsg
-	rmmod gomalloc_kunit && rmmod gomalloc
+	rmmod gomalloc_kunit || return
+	[ "$leave" = 0 ] || expect_reports
+	rmmod gomalloc || return
+	[ "$leave" = 0 ] || expect_no_reports
 }
 
 run_suites 0 sbrk=1 || exit

@@ -3,6 +3,7 @@
 # it (workloads "numa-..." of the benchmark module, whose insmod fails when it
 # does not).  NODES is set before by numa.py.
 
+. /verdict.sh
 heaps=/sys/kernel/debug/gomalloc/mheap
 
 insmod gomalloc.ko || exit
@@ -26,4 +27,4 @@ awk '
 			bad = 1
 	}
 	END { exit bad }' $heaps || exit
-rmmod gomalloc
+unload

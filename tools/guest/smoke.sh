@@ -3,7 +3,8 @@
 # checked contents (workload "smoke" of the benchmark module, whose insmod fails
 # on corruption) while every debugfs file is read again and again.
 
-files=/sys/kernel/debug/gomalloc
+. /verdict.sh
+files=$gomalloc
 
 # A parameter out of range fails the load with a line that names it.
 for parameter in mcache_kb=70000 persistent_chunk_kb=1 memprofilerate=2000000000; do
@@ -58,7 +59,7 @@ if [ -e $cpu/online ]; then
 fi
 
 rmmod gomalloc_bench || exit
-rmmod gomalloc || exit
+unload
 
 # The same load when nothing is ever freed: short, as memory is finite.
 insmod gomalloc.ko sbrk=1 || exit
@@ -66,7 +67,7 @@ insmod gomalloc_bench.ko workload=pair size=8,64,1000 rounds=3 || exit
 grep -q "^sbrk 1$" $files/memstats || exit
 grep sbrk_ $files/memstats
 rmmod gomalloc_bench || exit
-rmmod gomalloc || exit
+unload
 if ! dmesg | grep "gomalloc: sbrk: .* go back"; then
 	echo "rmmod gomalloc did not say what sbrk mode gave back"
 	exit 1

@@ -28,8 +28,20 @@ ODEBUG: free active (active state 0) object: 00000000 object type: rcu_head
 list_add corruption. prev->next should be next
 watchdog: BUG: soft lockup - CPU#0 stuck for 26s!
 """.splitlines()
+OWN = """\
+gomalloc: object 00000000c0ffee00 was freed twice, called from step+0x1/0x2 [gomalloc_bench]
+gomalloc: free of 00000000c0ffee00, which is not gomalloc's, called from step+0x1/0x2 [gomalloc_bench]
+gomalloc: double free of object 00000000c0ffee00
+gomalloc: 4 objects are still in use, 200192 bytes; their memory is taken back:
+gomalloc: 1 finalizers never ran: their objects were not freed
+gomalloc: cache smoke was not destroyed
+gomalloc: check: span 00000000c0ffee00 has state 1, class 2
+""".splitlines()
 HARMLESS = """\
-gomalloc: free of a pointer that is not gomalloc's, by test_foreign+0x1/0x2
+gomalloc: loaded: 66 size classes up to 32768 bytes, page runs up to 4194304
+gomalloc: mcache_kb=70000 is out of range: 0 to 65536
+gomalloc: unloaded
+gomalloc_bench: smoke: 1 allocations, called from nowhere
 gomalloc: loading out-of-tree module taints kernel.
 gomalloc: module verification failed: signature and/or required key missing - tainting kernel
 DEBUG_LOCKS_WARN is fine as part of a config listing
@@ -38,12 +50,18 @@ DEBUG_LOCKS_WARN is fine as part of a config listing
 
 class Complaints(unittest.TestCase):
     def test_every_complaint_is_found(self):
-        for line in COMPLAINTS:
+        for line in COMPLAINTS + OWN:
             self.assertEqual(complaints.find(f"[    1.000000] {line}\n"), [f"[    1.000000] {line}"])
 
     def test_the_rest_is_not(self):
         for line in HARMLESS:
             self.assertEqual(complaints.find(f"[    1.000000] {line}\n"), [])
+
+    def test_what_a_test_provokes_is_for_the_test_to_judge(self):
+        for begin, end in (("KUnit starts sbrk=1", "KUnit ended"),
+                           ("reports are expected from here", "reports are expected no more")):
+            log = "\n".join([f"[1] gomalloc: {begin}", *OWN, COMPLAINTS[0], f"[2] gomalloc: {end}", OWN[0]])
+            self.assertEqual(complaints.find(log), [COMPLAINTS[0], OWN[0]])
 
     def test_what_was_said_before_the_first_process_is_the_kernels_own(self):
         log = f"[1] WARNING: a\n[2] {complaints.FIRST_PROCESS}\n[3] WARNING: b\n"

@@ -40,6 +40,12 @@ class Guest(unittest.TestCase):
         self.assertFalse(result.passed)
         self.assertIn("WARNING: CPU: 0", result.verdict())
 
+    def test_gomallocs_own_report_fails_the_run_unless_it_is_expected(self):
+        left = 'echo "gomalloc: 2 objects are still in use, 128 bytes" > /dev/kmsg'
+        self.assertIn("still in use", boot(left).verdict())
+        result = boot(f". /verdict.sh; expect_reports; {left}; expect_no_reports")
+        self.assertTrue(result.passed, result.verdict())
+
     def test_panic_fails_the_run(self):
         result = boot("echo c > /proc/sysrq-trigger; sleep 20")
         self.assertFalse(result.passed)
