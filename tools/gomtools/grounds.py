@@ -113,6 +113,7 @@ GROUNDS = {
     "uml-debug": lambda: Uml("uml-debug", sources.newest, UML_DEBUG, cpus=2, memory=512),
     "stock-6.1": lambda: Stock("stock-6.1", stock.series_6_1, "headers-6.1"),
     "stock-newest": lambda: Stock("stock-newest", stock.newest, "headers-newest"),
+    "stock-rt": lambda: Stock("stock-rt", stock.newest_rt, "headers-rt"),
 }
 
 

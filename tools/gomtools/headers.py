@@ -25,14 +25,15 @@ class Headers:
         def unpack(_):
             for name, version in self.wanted():
                 packages.extract(packages.download(name, version), root)
-        cache.entry(f"headers/{self.kernel.release}_{self.kernel.package_version}", unpack)
+        flavour = self.kernel.flavour.removesuffix(stock.PLAIN)
+        cache.entry(f"headers/{flavour}{self.kernel.release}_{self.kernel.package_version}", unpack)
 
     def wanted(self):
         release, version = self.kernel.release, self.kernel.package_version
         kbuild = f"linux-kbuild-{release}"
         if kbuild not in packages.index():
             kbuild = "linux-kbuild-" + release.partition("-")[0].removesuffix(".0")
-        for name in (f"linux-headers-{release}-amd64", f"linux-headers-{release}-common", kbuild):
+        for name in (f"linux-headers-{release}-{self.kernel.flavour}", f"linux-headers-{release}-common", kbuild):
             if name not in packages.index():
                 raise Failure(f"Debian's package lists hold no {name}, which Linux {self.version}'s headers need.")
             yield name, version
@@ -42,7 +43,7 @@ class Headers:
         self.install()
         # Type information (BTF) would need pahole, and helps no test.
         return chroot.command(self.release, directory, [
-            "make", "-C", f"/usr/src/linux-headers-{self.kernel.release}-amd64", "M=/mnt",
+            "make", "-C", f"/usr/src/linux-headers-{self.kernel.release}-{self.kernel.flavour}", "M=/mnt",
             "CONFIG_DEBUG_INFO_BTF_MODULES=", *arguments])
 
 
@@ -50,6 +51,7 @@ SETS = {
     "headers-6.1": lambda: stock.of_series("6.1"),
     "headers-6.12": lambda: stock.of_series("6.12"),
     "headers-newest": stock.newest,
+    "headers-rt": stock.newest_rt,
 }
 
 

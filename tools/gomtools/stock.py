@@ -2,7 +2,8 @@
 """Debian's own kernels: the image to boot, and the headers that go with it.
 
 A recent kernel's image sits in linux-binary-RELEASE (the very newest, not yet signed, in
-linux-binary-unsigned-RELEASE), an older one's in linux-image-RELEASE.
+linux-binary-unsigned-RELEASE), an older one's in linux-image-RELEASE.  The flavour "rt" is
+PREEMPT_RT: its packages end in -rt-amd64.
 """
 
 import functools
@@ -10,15 +11,17 @@ import functools
 from . import bootprobe, cache, packages
 from .ui import Failure
 
-IMAGE = r"linux-(?:image|binary|binary-unsigned)-(?P<release>(?P<series>\d+\.\d+)\.[\w.+]+(?:-\d+)?)-amd64"
+IMAGE = r"linux-(?:image|binary|binary-unsigned)-(?P<release>(?P<series>\d+\.\d+)\.[\w.+]+(?:-\d+)?)-"
+PLAIN, RT = "amd64", "rt-amd64"
 
 
 class StockKernel:
     """One of Debian's kernels: `release` is its uname -r without the flavour."""
 
-    def __init__(self, package, release, version, suite):
+    def __init__(self, package, release, version, suite, flavour=PLAIN):
         self.package = package
         self.release = release
+        self.flavour = flavour
         self.package_version = version
         self.version = version.partition("-")[0]
         self.suite = suite
@@ -31,17 +34,17 @@ class StockKernel:
         return next(tree.glob("**/vmlinuz*"))
 
 
-def candidates(series):
+def candidates(series, flavour=PLAIN):
     """The kernels of a series (None: of any), newest first, one package each."""
     found = {}
-    for match, version, suite in packages.matching(IMAGE):
+    for match, version, suite in packages.matching(IMAGE + flavour):
         release = match["release"]
-        if series in (None, match["series"]) and f"linux-headers-{release}-amd64" in packages.index():
+        if series in (None, match["series"]) and f"linux-headers-{release}-{flavour}" in packages.index():
             found.setdefault((tuple(packages.version_key(version)), release), []).append((match[0], version, suite))
     for (_, release), choices in found.items():
         # "binary" before "binary-unsigned" before "image", which is empty where the others exist.
         name, version, suite = min(choices, key=lambda choice: ("linux-image" in choice[0], len(choice[0])))
-        yield StockKernel(name, release, version, suite)
+        yield StockKernel(name, release, version, suite, flavour)
 
 
 def first(kernels, wanted):
@@ -61,7 +64,11 @@ def series_6_1():
 
 
 @functools.lru_cache(maxsize=None)
-def newest():
+def newest(flavour=PLAIN):
     """The newest kernel of any series that starts under QEMU."""
-    return first((kernel for kernel in candidates(None) if bootprobe.image_boots(
+    return first((kernel for kernel in candidates(None, flavour) if bootprobe.image_boots(
         kernel.package, kernel.package_version, kernel.image)), "any version")
+
+
+def newest_rt():
+    return newest(RT)
