@@ -13,8 +13,9 @@ WORKLOAD ?=
 SIZE ?=
 SCRIPT ?=
 SECONDS ?=
+TORTURE ?=
 
-.PHONY: all check bench bench-here soak style kunit smoke inspect boot clean distclean-cache help
+.PHONY: all check bench bench-here soak style kunit smoke inspect torture boot clean distclean-cache help
 
 all:
 	@test -d $(KDIR) || { echo "error: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=." >&2; exit 1; }
@@ -44,6 +45,10 @@ smoke:
 inspect:
 	@$(GOM) inspect $(or $(GROUND),stock-newest)
 
+torture:
+	@$(if $(TORTURE),,echo "error: which torture? Give TORTURE=name; tools/gom torture --help lists them." >&2; exit 1;) \
+	$(GOM) torture $(TORTURE) $(or $(GROUND),stock-newest)
+
 boot:
 	@$(if $(SCRIPT),,echo "error: which script shall the guest run? Give SCRIPT=file." >&2; exit 1;) \
 	$(GOM) boot $(or $(GROUND),uml) --build --script '$(SCRIPT)'
@@ -63,9 +68,10 @@ help:
 	@echo "make soak            an hour of churn: does anything get slower or larger? GROUND=uml SECONDS=3600"
 	@echo "make bench-here      the same on this machine (root; loads gomalloc.ko if it is not loaded)"
 	@echo "make kunit           KUnit on one ground: GROUND=uml|uml-6.1|uml-debug FILTER='suite.case'"
-	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|...;"
+	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|stock-rt;"
 	@echo "                     NODES=2: where memory comes from on a machine of so many NUMA nodes"
 	@echo "make inspect         heap profile, tracepoints, scavenger, fences on one: GROUND=stock-6.1|..."
+	@echo "make torture         one of TORTURE=unload|fragments|plug|full-node|no-memory-node|nmi|isolated|profile"
 	@echo "make boot            boot a ground with the modules and a script: GROUND=... SCRIPT=file"
 	@echo "make style           checkpatch.pl, sparse and kernel-doc, as the newest kernel has them"
 	@echo "make clean           remove what was built here"

@@ -8,12 +8,13 @@ downloaded and unpacked.  The checks then run two at a time; each shows its resu
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import checkout, grounds, headers, inspection, kunit, modules, packages, selftest, smoke, style
+from . import checkout, grounds, headers, inspection, kunit, modules, packages, selftest, smoke, style, torture
 from .tally import failed, last_line, passed
 from .ui import Failure
 
 KUNIT_GROUNDS = ["uml", "uml-6.1", "uml-debug"]
 SMOKE_GROUNDS = ["stock-6.1", "stock-newest"]
+RT_GROUND = "stock-rt"
 SMOKE_CPUS = 2
 NUMA_CPUS = 4
 NUMA_NODES = [2, 4]
@@ -40,6 +41,8 @@ def checks():
         yield f"inspection on {name}", lambda name=name: inspection.run(smoke_ground(name))
         for nodes in NUMA_NODES:
             yield f"{nodes} nodes on {name}", lambda name=name, nodes=nodes: smoke.run(smoke_ground(name, nodes))
+    yield f"smoke on {RT_GROUND}", lambda: smoke.run(smoke_ground(RT_GROUND))
+    yield from torture.checks()
     yield from style.checks()
     yield "the tools' own tests", selftest.run
 
@@ -57,7 +60,7 @@ def fetch_the_rest():
     """What is downloaded and unpacked, while the compilers have the CPUs."""
     for name in KUNIT_GROUNDS:
         grounds.find(name).source().path.exists()
-    for name in SMOKE_GROUNDS:
+    for name in [*SMOKE_GROUNDS, RT_GROUND]:
         grounds.find(name).kernel.image.exists()
     for name in headers.SETS:
         headers.find(name).install()

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import bench, cache, check, checkout, grounds, guest, inspection, kunit, modules, smoke, style
+from . import bench, cache, check, checkout, grounds, guest, inspection, kunit, modules, smoke, style, torture
 from .ui import Failure, paint, step
 
 
@@ -94,6 +94,10 @@ def parser():
     verb.add_argument("ground")
     verb = verbs.add_parser("inspect", help="heap profile, tracepoints, scavenger and fences on a stock ground")
     verb.set_defaults(run=lambda options: shown(inspection.run(check.smoke_ground(options.ground))))
+    verb.add_argument("ground")
+    verb = verbs.add_parser("torture", help="one situation that a test cannot wait for, on a stock ground")
+    verb.set_defaults(run=lambda options: shown(torture.run(options.name, options.ground)))
+    verb.add_argument("name", help=", ".join(torture.TORTURES))
     verb.add_argument("ground")
     verb = verbs.add_parser("style", help="checkpatch, kernel-doc, sparse")
     verb.set_defaults(run=lambda options: style.run())

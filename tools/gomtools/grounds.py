@@ -61,6 +61,9 @@ class Stock:
         self.counted = counted
         self.nodes = 1
         self.plugin = []        # options of the emulator's, when it is to count something
+        self.numa = None        # nodes that are not alike: for each (MiB, CPUs)
+        self.slots = False      # memory may be plugged in
+        self.monitor = False    # the guest may ask its host for something (monitor.py)
 
     @functools.cached_property
     def kernel(self):
@@ -81,15 +84,20 @@ class Stock:
         return f"{self.name}: Linux {self.kernel.version} in {how}, {self.cpus} CPU{'s' * (self.cpus > 1)}" \
             + f", {self.nodes} nodes" * (self.nodes > 1)
 
-    def node_options(self):
-        """The CPUs and the memory in equal parts: QEMU's nodes are the guest's."""
-        if self.nodes == 1:
-            return []
+    def equal_nodes(self):
+        """The CPUs and the memory in equal parts."""
         cpus, memory = self.cpus // self.nodes, self.memory // self.nodes
+        return [(memory, f"{node * cpus}-{(node + 1) * cpus - 1}") for node in range(self.nodes)]
+
+    def node_options(self):
+        """QEMU's nodes are the guest's."""
+        if self.nodes == 1 and not self.numa:
+            return []
         options = []
-        for node in range(self.nodes):
-            options += ["-object", f"memory-backend-ram,id=m{node},size={memory}M", "-numa",
-                        f"node,nodeid={node},memdev=m{node},cpus={node * cpus}-{(node + 1) * cpus - 1}"]
+        for node, (memory, cpus) in enumerate(self.numa or self.equal_nodes()):
+            if memory:
+                options += ["-object", f"memory-backend-ram,id=m{node},size={memory}M"]
+            options += ["-numa", f"node,nodeid={node},cpus={cpus}" + f",memdev=m{node}" * bool(memory)]
         return options
 
     def command(self, initrd, output, scratch, append):
@@ -100,7 +108,9 @@ class Stock:
         threads = ",thread=multi" if accelerator == "tcg" and not self.counted else ""
         return ["qemu-system-x86_64", *(self.plugin or ["-accel", accelerator + threads]), *speed,
                 "-cpu", "host" if accelerator == "kvm" else "max",
-                "-smp", str(self.cpus), "-m", str(self.memory), *self.node_options(), "-nodefaults", "-display", "none",
+                "-smp", str(self.cpus), "-m", f"{self.memory}" + ",slots=2,maxmem=2G" * self.slots, *self.node_options(),
+                *(["-qmp", f"unix:{scratch}/monitor,server=on,wait=off"] if self.monitor else []),
+                "-nodefaults", "-display", "none",
                 "-no-reboot", "-kernel", str(self.kernel.image), "-initrd", str(initrd),
                 "-serial", "file:/dev/fd/2",
                 "-chardev", f"file,id=output,path=/dev/fd/{output}", "-serial", "chardev:output",

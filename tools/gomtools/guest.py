@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from . import complaints, initramfs, process
+from .monitor import Host
 from .ui import note, step
 
 EXIT_LINE = re.compile(r"^guest script exit: (\d+)$", re.MULTILINE)
@@ -29,7 +30,7 @@ BOOTS = 3       # at most, see lost_an_instruction()
 class Result:
     """How a run went."""
 
-    def __init__(self, output, log, log_path, seconds, timed_out):
+    def __init__(self, output, log, log_path, seconds, timed_out, failures=()):
         match = EXIT_LINE.search(output)
         self.output = output[:match.start()] if match else output
         self.status = int(match[1]) if match else None
@@ -38,6 +39,7 @@ class Result:
         self.seconds = seconds
         self.timed_out = timed_out
         self.complaints = complaints.find(log)
+        self.failures = list(failures)      # of what the guest asked its host for
 
     @property
     def passed(self):
@@ -55,6 +57,7 @@ class Result:
         if self.complaints:
             reasons.append(f"the guest's kernel complained ({len(self.complaints)} lines), first:\n    "
                            + self.complaints[0])
+        reasons += self.failures
         if not reasons:
             return ""
         said = process.tail(self.output, LAST_LINES)
@@ -144,7 +147,8 @@ def boot_once(ground, script, modules, timeout, append, log_path, on_line):
     with tempfile.TemporaryDirectory(prefix="gomalloc-") as scratch:
         initrd = Path(scratch) / "initrd"
         initrd.write_bytes(initramfs.build(script, modules))
-        channel = Channel(on_line)
+        host = Host(f"{scratch}/monitor") if getattr(ground, "monitor", False) else None
+        channel = Channel(host.asked if host else on_line)
         command = ground.command(initrd, channel.writer, scratch, append)
         with open(log_path, "wb") as log:
             machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -152,7 +156,10 @@ def boot_once(ground, script, modules, timeout, append, log_path, on_line):
             try:
                 timed_out = wait(machine, channel, timeout)
             finally:
+                if host:
+                    host.close()
                 end(machine)
                 channel.close()
     log = log_path.read_text(errors="replace").replace("\r", "")
-    return Result(channel.text, log, log_path, time.monotonic() - start, timed_out)
+    return Result(channel.text, log, log_path, time.monotonic() - start, timed_out,
+                  host.failures if host else ())

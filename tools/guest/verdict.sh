@@ -22,6 +22,17 @@ unload() {
 	rmmod gomalloc || fail "gomalloc cannot be unloaded"
 }
 
+# torture COMMAND [NUMBER]: what gomalloc_torture.ko does, see its main.c.
+torture() {
+	echo "$*" > /sys/module/gomalloc_torture/parameters/run ||
+		fail "torture $*: $(dmesg | grep "gomalloc_torture: " | tail -n 3)"
+}
+
+# held NODE: pages of its memory that the heap has.
+held() {
+	awk -v nid="$1" '/^node/ { node = $2 } /held/ && node == nid { print $2 }' $gomalloc/mheap
+}
+
 # Between the two, what gomalloc reports is what the script provoked.
 expect_reports() {
 	echo "gomalloc: reports are expected from here" > /dev/kmsg

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Talking to QEMU's monitor (QMP) while a guest runs: what a guest's script asks of its host.
+
+A script writes a line that begins with `host: ` and goes on; `Host.asked` does it.
+"""
+
+import json
+import socket
+import threading
+import time
+
+SECONDS_TO_ANSWER = 10
+
+
+class Monitor:
+    """One connection to the monitor of a running QEMU."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(SECONDS_TO_ANSWER)
+        self.socket.connect(str(path))
+        self.lines = self.socket.makefile("r")
+        self.lines.readline()       # its greeting
+        self.command("qmp_capabilities")
+
+    def command(self, name, **arguments):
+        """Run one command; events that come meanwhile are passed over."""
+        self.socket.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+        while True:
+            answer = json.loads(self.lines.readline())
+            if "error" in answer:
+                raise RuntimeError(f"QEMU's monitor: {name}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
+
+
+class Host:
+    """What the host does for a guest, through the monitor at `path`."""
+
+    PREFIX = "host: "
+
+    def __init__(self, path):
+        self.path = path
+        self.failures = []
+        self.stop = threading.Event()
+        self.sender = None
+
+    def asked(self, line):
+        """Do what a script's line asks for; a line of another kind is none of ours."""
+        if not line.startswith(self.PREFIX):
+            return
+        what, *rest = line.removeprefix(self.PREFIX).split()
+        try:
+            getattr(self, "do_" + what)(*rest)
+        except (OSError, RuntimeError, AttributeError, ValueError) as error:
+            self.failures.append(f"{line}: {error}")
+
+    def do_plug(self, megabytes):
+        """Plug in memory, as somebody with a screwdriver would."""
+        monitor = Monitor(self.path)
+        monitor.command("object-add", **{"qom-type": "memory-backend-ram", "id": "plugged",
+                                         "size": int(megabytes) << 20})
+        monitor.command("device_add", driver="pc-dimm", id="dimm", memdev="plugged")
+        monitor.close()
+
+    def do_nmi(self, what):
+        """Send NMIs, as many as there can be, from `begin` to `end`."""
+        if what == "begin":
+            self.sender = threading.Thread(target=self.send_nmis, daemon=True)
+            self.sender.start()
+        else:
+            self.stop.set()
+
+    def send_nmis(self):
+        try:
+            monitor = Monitor(self.path)
+            while not self.stop.is_set():
+                monitor.command("inject-nmi")
+                time.sleep(0.0005)      # the guest must get on with something else, too
+            monitor.close()
+        except (OSError, RuntimeError, ValueError) as error:
+            self.failures.append(f"inject-nmi: {error}")
+
+    def close(self):
+        self.stop.set()
+        if self.sender:
+            self.sender.join(timeout=SECONDS_TO_ANSWER)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Situations that a machine gets into and a test cannot wait for: memory that is fragmented,
+full or plugged in, NMIs, an isolated CPU, unloading under load.  Each is a guest's script
+(tools/guest/torture-NAME.sh) on a machine made for it.
+"""
+
+from dataclasses import dataclass, field
+
+from . import checkout, grounds, guest, modules
+from .tally import Outcome
+from .ui import Failure
+
+TIMEOUT = 90
+OLD_AND_NEW = ["stock-6.1", "stock-newest"]
+
+
+@dataclass
+class Torture:
+    """What one needs of its machine."""
+
+    grounds: list = field(default_factory=lambda: OLD_AND_NEW)
+    cpus: int = 2
+    memory: int = 512
+    append: str = ""
+    numa: list = None       # for each node (its MiB, its CPUs); 0 MiB: it has no memory
+    slots: bool = False     # memory may be plugged in
+
+
+TORTURES = {
+    "profile": Torture(grounds=["stock-rt"], cpus=4, memory=1024),
+    "unload": Torture(),
+    "fragments": Torture(),
+    "plug": Torture(slots=True),
+    "full-node": Torture(cpus=4, numa=[(256, "0-1"), (768, "2-3")]),
+    "no-memory-node": Torture(cpus=4, numa=[(512, "0-1"), (0, "2-3")]),
+    "nmi": Torture(append="apic_extnmi=all", memory=1024),
+    "isolated": Torture(append="isolcpus=1 nohz_full=1"),
+}
+
+
+def machine(name, ground_name):
+    """The ground as the torture wants it."""
+    wanted = TORTURES[name]
+    memory = sum(megabytes for megabytes, _ in wanted.numa) if wanted.numa else wanted.memory
+    ground = grounds.find(ground_name, wanted.cpus, memory)
+    if not isinstance(ground, grounds.Stock):
+        raise Failure(f"{ground_name} cannot be tortured: only the stock grounds can.")
+    ground.numa = wanted.numa
+    ground.slots = wanted.slots
+    ground.monitor = True
+    return ground
+
+
+def run(name, ground_name, source=checkout.ROOT):
+    if name not in TORTURES:
+        raise Failure(f"There is no torture '{name}'; there are {', '.join(TORTURES)}.")
+    ground = machine(name, ground_name)
+    built, _ = modules.build(ground.modules, source)
+    script = (checkout.GUEST_SCRIPTS / f"torture-{name}.sh").read_text()
+    result = guest.run(ground, script, built.values(), TIMEOUT, TORTURES[name].append,
+                       checkout.LOGS / f"torture-{name}-{ground.name}.log")
+    return Outcome(f"torture {name} on {ground.describe()}", passed=int(result.passed),
+                   failed=int(not result.passed), text=result.verdict() or result.output, seconds=result.seconds)
+
+
+def checks():
+    for name, wanted in TORTURES.items():
+        for ground in wanted.grounds:
+            yield f"torture {name} on {ground}", lambda name=name, ground=ground: run(name, ground)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+# Node 0 is full, and its CPUs go on allocating: what they need of node 1 must be
+# about as much as they hold, and what node 1 has in spans comes before new pages.
+# Sizes are in KiB of objects; a page has 4.
+
+. /verdict.sh
+
+# on CPU COMMAND...: torture, on that CPU.  Node 0 has 0 and 1, node 1 has 2 and 3.
+on() {
+	mask=$((1 << $1))
+	shift
+	taskset $mask sh -c ". /verdict.sh; torture $*" || exit
+}
+
+failed=
+insmod gomalloc.ko || exit
+insmod gomalloc_torture.ko || exit
+torture fill 0
+
+before=$(held 1)
+on 0 live 2048
+grown=$(($(held 1) - before))
+echo "2048 KiB of objects on a full node: $grown pages of the other"
+[ $grown -le $((2 * 2048 / 4)) ] || failed="more than twice what is live"
+torture free
+echo release > $gomalloc/control
+
+on 2 holes 32768
+echo flush > $gomalloc/control
+before=$(held 1)
+on 0 same 16384
+grown=$(($(held 1) - before))
+echo "16384 KiB of objects beside node 1's spans with as many places: $grown new pages"
+[ $grown -le 256 ] || failed="$failed; the other node's spans were not looked at first"
+[ -z "$failed" ] || fail "$failed"
+torture free
+torture unfill
+rmmod gomalloc_torture || exit
+unload

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0
+# Everything at once with a sample of the heap profile for each 4 KiB: tasks,
+# timers, frees after a grace period, calls that must not wait; the last two also
+# in timers that interrupt on PREEMPT_RT, too.
+
+. /verdict.sh
+
+cpus=$(seq 0 $(($(nproc) - 1)))
+
+# What a CPU does for its first sample it does once for each load.
+for time in 1 2 3; do
+	insmod gomalloc.ko memprofilerate=4096 || exit
+	insmod gomalloc_torture.ko || exit
+	torture random 1
+	for cpu in $cpus; do
+		taskset $((1 << cpu)) sh -c ". /verdict.sh; torture live 256; torture free" || exit
+	done
+	rmmod gomalloc_torture || exit
+	unload
+done
+echo "first samples on $(nproc) CPUs while others draw random numbers"
+
+insmod gomalloc.ko memprofilerate=4096 || exit
+insmod gomalloc_torture.ko || exit
+torture timer 1
+insmod gomalloc_bench.ko workload=smoke seconds=10 &
+load=$!
+for cpu in $cpus; do
+	taskset $((1 << cpu)) sh -c ". /verdict.sh; torture rcu 2" || exit
+done
+wait $load || exit
+torture timer 0
+dmesg | grep "gomalloc_torture: timer:"
+echo "$(awk '$1 == "profile_samples" { print $2 }' $gomalloc/memstats) samples on $(nproc) CPUs"
+cat $gomalloc/heap > /dev/null || exit
+rmmod gomalloc_bench gomalloc_torture || exit
+unload

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fragments: all that is free are single pages, and the caller must not wait.
+ * How many objects are to be had from gomalloc, and from SLUB in the same state?
+ */
+#include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/slab.h>
+
+#include "../../gomalloc/gomalloc.h"
+#include "torture.h"
+
+#define OBJECTS		2000U
+#define NOFAIL_OBJECTS	100U
+
+static const unsigned int sizes[] = { 4096, 2304, 2048 };
+
+static void *live[OBJECTS];
+
+static unsigned int count_slub(unsigned int size)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < OBJECTS; i++) {
+		live[i] = kmalloc(size, GFP_NOWAIT | __GFP_NOWARN);
+		n += !!live[i];
+	}
+	for (i = 0; i < OBJECTS; i++)
+		kfree(live[i]);
+	return n;
+}
+
+static unsigned int count_gomalloc(unsigned int size, unsigned int nr, gfp_t gfp)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < nr; i++) {
+		live[i] = gom_malloc(size, gfp);
+		n += !!live[i];
+	}
+	for (i = 0; i < nr; i++)
+		gom_free(live[i]);
+	gom_release_memory();
+	return n;
+}
+
+/* As many as SLUB, but for 1%: both may take a page or two for themselves. */
+static int compare(unsigned int size)
+{
+	const unsigned int slub = count_slub(size);
+	const unsigned int gom = count_gomalloc(size, OBJECTS, GFP_NOWAIT | __GFP_NOWARN);
+
+	pr_info("fragments: %u objects of %u bytes without waiting: SLUB %u, gomalloc %u\n",
+		OBJECTS, size, slub, gom);
+	return gom * 100 < slub * 99 ? -EIO : 0;
+}
+
+static int compare_all(void)
+{
+	unsigned int i;
+	int err = 0;
+
+	gom_release_memory();
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		err = compare(sizes[i]) ?: err;
+	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++) {
+		if (count_gomalloc(sizes[i], NOFAIL_OBJECTS, GFP_KERNEL | __GFP_NOFAIL) <
+		    NOFAIL_OBJECTS)
+			err = -EIO;
+	}
+	return err;
+}
+
+int torture_fragments(unsigned int unused)
+{
+	struct torture_pages singles = {}, blocks = {};
+	int err;
+
+	torture_take_pages(&singles, NUMA_NO_NODE);
+	torture_free_odd(&singles);
+	torture_take_blocks(&blocks);
+	pr_info("fragments: %lu pages held, beside each a free one; %lu in blocks\n", singles.nr,
+		blocks.nr);
+	err = compare_all();
+	torture_give_pages(&blocks);
+	torture_give_pages(&singles);
+	return err;
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Objects that are allocated and kept until "free": on the CPU that the writer
+ * is bound to.  Each holds the address of the next.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+
+#include "../../gomalloc/compat.h"
+#include "../../gomalloc/gomalloc.h"
+#include "torture.h"
+
+#define SAME_SIZE	1024U
+#define HOLES		8U		/* one object in so many stays */
+
+#define CACHE_SIZE	200U
+#define CACHE_OBJECTS	500U
+
+/* Every size class up to 32 KiB has its turn, and spans of pages of their own. */
+static const unsigned int sizes[] = {
+	8, 16, 32, 64, 112, 208, 416, 512, 896, 1024, 1536, 2048, 2304, 3072, 4096, 5120,
+	6144, 8192, 10240, 12288, 16384, 20480, 32768, 40000, 100000,
+};
+
+static void *first;
+
+static void keep(void *p)
+{
+	*(void **)p = first;
+	first = p;
+}
+
+static int allocate(const unsigned int *of, unsigned int nr, unsigned int kib, gfp_t gfp)
+{
+	size_t bytes = 0;
+	unsigned int i;
+	void *p;
+
+	for (i = 0; bytes < (size_t)kib * SZ_1K; i = (i + 1) % nr) {
+		p = gom_malloc(of[i], gfp);
+		if (!p) {
+			pr_err("no memory for %u bytes after %zu KiB, gfp %pGg\n", of[i],
+			       bytes / SZ_1K, &gfp);
+			return -ENOMEM;
+		}
+		keep(p);
+		bytes += of[i];
+		cond_resched();
+	}
+	return 0;
+}
+
+int torture_live(unsigned int kib)
+{
+	return allocate(sizes, ARRAY_SIZE(sizes), kib, GFP_KERNEL);
+}
+
+int torture_same(unsigned int kib)
+{
+	return allocate(&(unsigned int){ SAME_SIZE }, 1, kib, GFP_KERNEL);
+}
+
+int torture_free(unsigned int unused)
+{
+	void *p;
+
+	while ((p = first)) {
+		first = *(void **)p;
+		gom_free(p);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Spans with some objects in use each, all over what was allocated. */
+int torture_holes(unsigned int kib)
+{
+	void *p, *rest;
+	unsigned int i;
+	int err;
+
+	err = torture_free(0) ?: torture_same(kib);
+	rest = first;
+	first = NULL;
+	for (i = 0; (p = rest); i++) {
+		rest = *(void **)p;
+		if (i % HOLES)
+			gom_free(p);
+		else
+			keep(p);
+		cond_resched();
+	}
+	return err;
+}
+
+/* QEMU plugs memory in above 4 GiB, where a small machine has none to begin with. */
+static unsigned long pages_above_4g(void)
+{
+	unsigned long n = 0;
+	void *p;
+
+	for (p = first; p; p = *(void **)p)
+		n += virt_to_phys(p) >= SZ_4G;
+	return n;
+}
+
+int torture_plugged(unsigned int kib)
+{
+	const gfp_t gfps[] = { GFP_KERNEL, GFP_KERNEL | __GFP_NOFAIL, GFP_NOWAIT };
+	unsigned long above;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(gfps) && !err; i++)
+		err = allocate(sizes, ARRAY_SIZE(sizes), kib / ARRAY_SIZE(gfps), gfps[i]);
+	above = pages_above_4g();
+	pr_info("plugged: %lu objects are in memory above 4 GiB\n", above);
+	torture_free(0);
+	return err ?: above ? 0 : -ENXIO;
+}
+
+static int use_cache(struct gom_cache *cache)
+{
+	unsigned int i;
+	void *p;
+
+	for (i = 0; i < CACHE_OBJECTS; i++) {
+		p = gom_cache_alloc(cache, GFP_KERNEL);
+		if (!p)
+			return -ENOMEM;
+		keep(p);
+	}
+	return torture_free(0);
+}
+
+int torture_cache(unsigned int times)
+{
+	struct gom_cache *cache;
+	int err = torture_free(0);
+
+	while (times-- && !err) {
+		cache = gom_cache_create("torture", CACHE_SIZE, 0, 0, NULL);
+		if (!cache)
+			return -ENOMEM;
+		err = use_cache(cache);
+		gom_cache_shrink(cache);
+		gom_cache_destroy(cache);
+	}
+	return err;
+}

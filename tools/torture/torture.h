@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* gomalloc_torture.ko: what its files share.  main.c says how it is used. */
+#ifndef GOMALLOC_TORTURE_H
+#define GOMALLOC_TORTURE_H
+
+#include <linux/gfp.h>
+#include <linux/kernel.h>
+#include <linux/printk.h>
+#include <linux/types.h>
+
+#undef pr_fmt
+#define pr_fmt(fmt)	"gomalloc_torture: " fmt
+
+/* One thing that can be written to the parameter "run".  Called one at a time. */
+struct torture_command {
+	const char *name;
+	int (*run)(unsigned int arg);
+};
+
+/* load.c */
+int torture_live(unsigned int kib);
+int torture_holes(unsigned int kib);
+int torture_same(unsigned int kib);
+int torture_plugged(unsigned int kib);
+int torture_free(unsigned int unused);
+int torture_cache(unsigned int times);
+
+/* pages.c */
+struct torture_pages {
+	struct page *first;
+	unsigned long nr;
+};
+
+void torture_take_pages(struct torture_pages *taken, int nid);
+void torture_free_odd(struct torture_pages *taken);
+void torture_take_blocks(struct torture_pages *taken);
+void torture_give_pages(struct torture_pages *taken);
+int torture_fill(unsigned int nid);
+int torture_unfill(unsigned int unused);
+
+/* fragments.c, fifo.c, nmi.c, timer.c, random.c, rcu.c */
+int torture_fragments(unsigned int unused);
+int torture_fifo(unsigned int pid);
+int torture_nmi(unsigned int on);
+int torture_timer(unsigned int on);
+int torture_random(unsigned int on);
+int torture_rcu(unsigned int seconds);
+
+#endif /* GOMALLOC_TORTURE_H */
