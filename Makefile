@@ -14,8 +14,10 @@ SIZE ?=
 SCRIPT ?=
 SECONDS ?=
 TORTURE ?=
+TIMES ?=
+BUSY ?=
 
-.PHONY: all check bench bench-here soak style kunit smoke inspect torture boot clean distclean-cache help
+.PHONY: all check bench bench-here soak style kunit kunit-loop smoke inspect torture boot clean distclean-cache help
 
 all:
 	@test -d $(KDIR) || { echo "error: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=." >&2; exit 1; }
@@ -38,6 +40,9 @@ style:
 
 kunit:
 	@$(GOM) kunit $(or $(GROUND),uml) $(if $(FILTER),--filter '$(FILTER)')
+
+kunit-loop:
+	@$(GOM) kunit-loop $(or $(GROUND),uml) $(addprefix --times ,$(TIMES)) $(if $(BUSY),--busy) $(if $(FILTER),--filter '$(FILTER)')
 
 smoke:
 	@$(GOM) smoke $(or $(GROUND),stock-newest) $(if $(NODES),--nodes $(NODES))
@@ -68,6 +73,7 @@ help:
 	@echo "make soak            an hour of churn: does anything get slower or larger? GROUND=uml SECONDS=3600"
 	@echo "make bench-here      the same on this machine (root; loads gomalloc.ko if it is not loaded)"
 	@echo "make kunit           KUnit on one ground: GROUND=uml|uml-6.1|uml-debug FILTER='suite.case'"
+	@echo "make kunit-loop      the suites TIMES=50 times; BUSY=1: while all CPUs are busy; GROUND=... FILTER=..."
 	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|stock-rt;"
 	@echo "                     NODES=2: where memory comes from on a machine of so many NUMA nodes"
 	@echo "make inspect         heap profile, tracepoints, scavenger, fences on one: GROUND=stock-6.1|..."

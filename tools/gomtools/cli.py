@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import bench, cache, check, checkout, grounds, guest, inspection, kunit, modules, smoke, style, torture
+from . import bench, cache, check, checkout, grounds, guest, inspection, kunit, kunitloop, modules, smoke, style, torture
 from .ui import Failure, paint, step
 
 
@@ -87,6 +87,12 @@ def parser():
     verb = verbs.add_parser("kunit", help="the KUnit suites on one ground")
     verb.set_defaults(run=lambda options: shown(kunit.run(grounds.find(options.ground), options.filter)))
     verb.add_argument("ground")
+    verb.add_argument("--filter", default="", help="glob of suite or suite.case")
+    verb = verbs.add_parser("kunit-loop", help="the KUnit suites again and again on one ground")
+    verb.set_defaults(run=lambda options: kunitloop.run(options.ground, options.times, options.busy, options.filter))
+    verb.add_argument("ground")
+    verb.add_argument("--times", type=int, default=50)
+    verb.add_argument("--busy", action="store_true", help="keep all of this machine's CPUs busy meanwhile")
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
     verb = verbs.add_parser("smoke", help="the SMP smoke test on one ground")
     verb.set_defaults(run=lambda options: shown(smoke.run(check.smoke_ground(options.ground, options.nodes))))
