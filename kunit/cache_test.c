@@ -695,10 +695,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(objects_may_be_copied_to_users),
 	KUNIT_CASE(two_hundred_at_once),
 	KUNIT_CASE(caches_come_and_go_while_others_allocate),
-	KUNIT_CASE(a_class_with_magazines_out_is_not_used_again),
-	KUNIT_CASE(an_empty_magazine_keeps_no_class),
-	KUNIT_CASE(a_class_with_many_empty_spans_is_used_again),
-	KUNIT_CASE(classes_are_used_again_while_others_empty_them),
+	HEAP_CASE(a_class_with_magazines_out_is_not_used_again),
+	HEAP_CASE(an_empty_magazine_keeps_no_class),
+	HEAP_CASE(a_class_with_many_empty_spans_is_used_again),
+	HEAP_CASE(classes_are_used_again_while_others_empty_them),
 	{}
 };
 

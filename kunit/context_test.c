@@ -332,8 +332,8 @@ static void objects_are_freed_on_other_cpus(struct kunit *test)
 static struct kunit_case cases[] = {
 	HEAP_CASE(an_interrupt_inside_the_cache_is_served_past_it),
 	KUNIT_CASE(a_timer_may_interrupt_anywhere),
-	KUNIT_CASE(deferred_frees_under_raw_locks),
-	KUNIT_CASE(deferred_frees_in_interrupts),
+	HEAP_CASE(deferred_frees_under_raw_locks),
+	HEAP_CASE(deferred_frees_in_interrupts),
 	KUNIT_CASE(objects_are_freed_on_other_cpus),
 	{}
 };

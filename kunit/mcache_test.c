@@ -335,7 +335,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_busy_cpu_is_flushed),
 	KUNIT_CASE(releasing_empties_everything),
 	KUNIT_CASE(a_cpu_that_goes_offline_leaves_nothing),
-	KUNIT_CASE(empty_magazines_are_bounded),
+	HEAP_CASE(empty_magazines_are_bounded),
 	{}
 };
 

@@ -109,7 +109,7 @@ static void pages_go_back_as_they_came(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(objects_are_refused),
 	KUNIT_CASE(stray_references_do_no_harm),
-	KUNIT_CASE(pages_go_back_as_they_came),
+	HEAP_CASE(pages_go_back_as_they_came),
 	{}
 };
 
