@@ -4,8 +4,8 @@
  * just taken from the system; only allocating is timed.
  *
  * An allocator that knows which of its memory is still zero need not clear it
- * a second time.  Between two timings everything is freed and gomalloc gives
- * its idle memory back; SLUB gives empty slabs back by itself.
+ * a second time.  Between two timings everything is freed and both give their
+ * idle memory back: without being asked, SLUB keeps some empty slabs.
  */
 #include "allocators.h"
 #include "bench.h"
@@ -38,7 +38,7 @@ static __always_inline int fresh_loop(enum bench_allocator allocator, struct ben
 
 	for (i = 0; i < got; i++)
 		bench_free(allocator, live[i]);
-	gom_release_memory();
+	bench_give_idle_memory_back();
 	return got == shot->ops ? 0 : -ENOMEM;
 }
 
