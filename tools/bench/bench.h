@@ -63,6 +63,7 @@ extern const struct bench_workload bench_held_workloads[];
 extern const struct bench_workload bench_churn_workloads[];
 extern const struct bench_workload bench_scale_workloads[];
 extern const struct bench_workload bench_cache_workloads[];
+extern const struct bench_workload bench_rcu_workloads[];
 extern const struct bench_workload bench_noscan_workloads[];
 extern const struct bench_workload bench_json_workloads[];
 extern const struct bench_workload bench_persistent_workloads[];
@@ -108,6 +109,7 @@ struct bench_contest {
 	unsigned int ops;		/* per timing: a whole live set; 0: choose */
 	unsigned int multiple;		/* chosen ops are a multiple of; 0: any */
 	bool split;			/* allocating and freeing told apart */
+	const char * const *part_names;	/* of a split one: "-alloc", "-free" if NULL */
 	const bench_shot_fn *shots;	/* [BENCH_NR_ALLOCATORS], NULL: absent */
 	void *data;
 	u32 held[BENCH_NR_REAL];	/* tenths of bytes, if has_held */

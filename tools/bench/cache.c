@@ -7,8 +7,6 @@
  *   cache-batch     10,000 live (fewer where memory ends), freed in order
  *   cache-bulk-N    N in one call, and freed in one call; per object
  *   cache-prefill   set 32 aside, take them, free them, refill; per object
- *   rcu             free after a grace period: only the call is timed, and the wait
- *                   for all of them is not
  */
 #include "allocators.h"
 #include "bench.h"
@@ -17,7 +15,6 @@
 #define NR_MAX		250
 #define BATCH_LIVE	10000U
 #define PREFILL		32U
-#define RCU_OBJECTS	1000U
 
 struct pair_of_caches {
 	struct kmem_cache *slub;
@@ -175,53 +172,6 @@ static const bench_shot_fn prefill_shots[BENCH_NR_ALLOCATORS] = {
 	[BENCH_GOMALLOC] = prefill_gomalloc,
 };
 
-/* === After a grace period === */
-
-struct headed {
-	struct rcu_head rcu;
-};
-
-static __always_inline int rcu_loop(enum bench_allocator allocator, struct bench_shot *shot)
-{
-	struct pair_of_caches *c = shot->data;
-	struct headed *p;
-	unsigned int i;
-	u64 start;
-
-	for (i = 0; i < shot->ops; i++) {
-		c->live[i] = bench_malloc(allocator, shot->size, GFP_KERNEL);
-		if (!c->live[i])
-			return -ENOMEM;
-	}
-	start = bench_cycles();
-	for (i = 0; i < shot->ops; i++) {
-		p = c->live[i];
-		if (allocator == BENCH_SLUB)
-			kfree_rcu(p, rcu);
-		else
-			gom_free_rcu(p, rcu);
-	}
-	shot->cycles[0] = bench_cycles() - start;
-	/* A module cannot wait for all of kfree_rcu()'s; they are few. */
-	gom_free_rcu_barrier();
-	return 0;
-}
-
-static int rcu_slub(struct bench_shot *shot)
-{
-	return rcu_loop(BENCH_SLUB, shot);
-}
-
-static int rcu_gomalloc(struct bench_shot *shot)
-{
-	return rcu_loop(BENCH_GOMALLOC, shot);
-}
-
-static const bench_shot_fn rcu_shots[BENCH_NR_ALLOCATORS] = {
-	[BENCH_SLUB] = rcu_slub,
-	[BENCH_GOMALLOC] = rcu_gomalloc,
-};
-
 /* === Running === */
 
 static int run(const struct bench_workload *workload, unsigned int size,
@@ -274,11 +224,6 @@ static int run_prefill(const struct bench_workload *workload, unsigned int size)
 	return run(workload, size, prefill_shots, 0, PREFILL, NULL);
 }
 
-static int run_rcu(const struct bench_workload *workload, unsigned int size)
-{
-	return run(workload, size, rcu_shots, RCU_OBJECTS, 0, NULL);
-}
-
 static const unsigned int pair_sizes[] = { 8, 64, 200, 256, 520, 1024, 0 };
 static const unsigned int one_size[] = { 64, 0 };
 
@@ -292,6 +237,5 @@ const struct bench_workload bench_cache_workloads[] = {
 	BULK(1), BULK(2), BULK(3), BULK(4), BULK(8), BULK(16), BULK(30), BULK(32), BULK(34),
 	BULK(48), BULK(64), BULK(128), BULK(158), BULK(250),
 	{ .name = "cache-prefill", .sizes = one_size, .run = run_prefill },
-	{ .name = "rcu", .sizes = one_size, .not_counted = true, .run = run_rcu },
 	{ }
 };

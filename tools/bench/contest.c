@@ -21,9 +21,9 @@
 #include "bench.h"
 #include "clock.h"
 
-enum part { PART_SUM, PART_ALLOC, PART_FREE, NR_PARTS };
+enum part { PART_ALLOC, PART_FREE, PART_SUM, NR_PARTS };
 
-static const char * const part_names[NR_PARTS] = { "", "-alloc", "-free" };
+static const char * const usual_part_names[] = { "-alloc", "-free" };
 
 /* How long a timing should be, and how many operations it may have. */
 struct timing_goal {
@@ -179,6 +179,13 @@ void bench_sort(u32 *samples, unsigned int nr)
 	sort(samples, nr, sizeof(*samples), compare_u32, NULL);
 }
 
+static const char *part_name(const struct bench_contest *contest, enum part part)
+{
+	if (part == PART_SUM)
+		return "";
+	return (contest->part_names ?: usual_part_names)[part];
+}
+
 static int report(struct contest_run *run, enum part part)
 {
 	const struct bench_contest *contest = run->contest;
@@ -197,7 +204,8 @@ static int report(struct contest_run *run, enum part part)
 	}
 	if (part == PART_SUM && contest->has_held)
 		memcpy(figures.held, contest->held, sizeof(figures.held));
-	return bench_results_add(contest->name, part_names[part], contest->size, &figures);
+	return bench_results_add(contest->name, part_name(contest, part), contest->size,
+				 &figures);
 }
 
 /**

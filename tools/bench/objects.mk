@@ -3,5 +3,5 @@
 gomalloc_bench-y := $(addprefix tools/bench/, \
 	main.o plan.o clock.o contest.o results.o floor.o crew.o \
 	pair.o const.o null.o batch.o mixed.o fresh.o bulk.o remote.o parallel.o held.o \
-	churn.o scale.o cache.o noscan.o json.o persistent.o \
+	churn.o scale.o cache.o rcu.o noscan.o json.o persistent.o \
 	numa.o fence.o cpus.o offtimes.o soak.o smoke.o smoke_object.o smoke_probe.o)

@@ -61,6 +61,7 @@ static const struct bench_workload * const tables[] = {
 	bench_churn_workloads,
 	bench_scale_workloads,
 	bench_cache_workloads,
+	bench_rcu_workloads,
 	bench_noscan_workloads,
 	bench_json_workloads,
 	bench_persistent_workloads,
