@@ -19,13 +19,6 @@
 #define BATCH_LIVE		10000
 
 /*
- * A live set smaller than this fits into what both allocators keep in reserve
- * anyway: bytes held would come out below the size of an object.  The held
- * workload has larger sets.
- */
-#define BATCH_HELD_MIN_BYTES	SZ_4M
-
-/*
  * Where instructions are counted, clearing a page is some five hundred of them
  * with init_on_alloc, and 10,000 large objects would take minutes to emulate.
  * This many bytes are still far more than either allocator keeps at hand.
@@ -97,20 +90,6 @@ static __always_inline int batch_loop(enum bench_allocator allocator, struct ben
 
 BENCH_DEFINE_SHOTS(batch);
 
-/* Memory held at the peak, for the two that hold any. */
-static int measure_held(struct bench_contest *contest, const struct batch *batch)
-{
-	int allocator, err = 0;
-
-	if ((u64)contest->ops * contest->size < BATCH_HELD_MIN_BYTES)
-		return 0;
-	for (allocator = 0; allocator < BENCH_NR_REAL && !err; allocator++)
-		err = bench_held_measure(allocator, batch->live, contest->ops, contest->size,
-					 NULL, false, &contest->held[allocator]);
-	contest->has_held = true;
-	return err;
-}
-
 static unsigned int live_here(unsigned int size)
 {
 	unsigned int nr = BATCH_LIVE;
@@ -139,9 +118,7 @@ static int run_batch(const struct bench_workload *workload, unsigned int size)
 	batch.live = bench_live_alloc(contest.ops);
 	if (!batch.live)
 		return -ENOMEM;
-	err = measure_held(&contest, &batch);
-	if (!err)
-		err = bench_contest_run(&contest);
+	err = bench_contest_run(&contest);
 	bench_live_free(batch.live);
 	return err;
 }

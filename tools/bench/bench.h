@@ -46,6 +46,7 @@ struct bench_workload {
 	unsigned int min_cpus;		/* left out with fewer online */
 	bool only_by_name;		/* not in the default set */
 	bool not_counted;		/* nor there when instructions are counted */
+	bool alone;			/* each row needs a load of gomalloc of its own */
 	int (*run)(const struct bench_workload *workload, unsigned int size);
 };
 
@@ -81,6 +82,7 @@ struct bench_plan {
 	unsigned int seconds;		/* of smoke and soak */
 	unsigned int iters;		/* per timing; 0: choose */
 	bool rounds_given;
+	bool alone;			/* gomalloc was loaded for this row */
 	unsigned int nr_sizes;		/* 0: each workload's own */
 	unsigned int sizes[BENCH_MAX_SIZES];
 };
@@ -112,8 +114,6 @@ struct bench_contest {
 	const char * const *part_names;	/* of a split one: "-alloc", "-free" if NULL */
 	const bench_shot_fn *shots;	/* [BENCH_NR_ALLOCATORS], NULL: absent */
 	void *data;
-	u32 held[BENCH_NR_REAL];	/* tenths of bytes, if has_held */
-	bool has_held;
 };
 
 int bench_contest_run(const struct bench_contest *contest);
@@ -135,6 +135,8 @@ int bench_results_add(const char *name, const char *part, unsigned int size,
 int bench_table_head(const char *table, const char *columns);
 __printf(2, 3)
 int bench_table_line(const char *table, const char *fmt, ...);
+__printf(1, 2)
+int bench_results_alone(const char *fmt, ...);
 void bench_results_show(void);
 void bench_results_free(void);
 
@@ -143,8 +145,8 @@ void bench_results_free(void);
 void **bench_live_alloc(unsigned int nr);
 void bench_live_free(void **live);
 unsigned int bench_live_fit(unsigned int nr, unsigned int size);
-int bench_held_measure(enum bench_allocator allocator, void **live, unsigned int nr,
-		       unsigned int size, const u16 *sizes, bool noscan, u32 *tenths);
+int bench_held_row(const char *name, void **live, unsigned int nr, unsigned int size,
+		   const u16 *sizes, bool noscan);
 long bench_free_pages(void);
 void bench_give_idle_memory_back(void);
 

@@ -3,7 +3,7 @@
  * Churn: what fragmentation costs.  Ten times a live set grows to 256 MiB of objects
  * of mixed sizes, and nine of ten, drawn at random, are freed.  After each growth and
  * each shrinking, memory taken from the system over bytes asked for is noted, for both
- * allocators as in held.c; and once more when idle memory has been asked back.
+ * allocators as in held.c; and once more when idle memory has been given back.
  */
 #include <linux/math64.h>
 #include <linux/prandom.h>
@@ -135,11 +135,10 @@ static int run_sizes(struct churn *churn, unsigned int max_size)
 	return err;
 }
 
+/* Sizes from 1 to @workload->arg, each equally likely. */
 static int run_churn(const struct bench_workload *workload, unsigned int unused)
 {
-	static const unsigned int max_sizes[] = { 256, 4096 };
 	struct churn churn = { .max = PEAK_BYTES / 64 };
-	unsigned int i;
 	int err = -ENOMEM;
 
 	if ((u64)bench_free_pages() * PAGE_SIZE / MEMORY_SHARE < PEAK_BYTES) {
@@ -151,8 +150,7 @@ static int run_churn(const struct bench_workload *workload, unsigned int unused)
 	churn.sizes = vmalloc(array_size(churn.max, sizeof(*churn.sizes)));
 	if (churn.live && churn.sizes) {
 		err = bench_table_head("churn", "bytes round slub_grown gomalloc_grown slub_shrunk gomalloc_shrunk slub_given_back gomalloc_given_back");
-		for (i = 0; i < ARRAY_SIZE(max_sizes) && !err; i++)
-			err = run_sizes(&churn, max_sizes[i]);
+		err = err ?: run_sizes(&churn, workload->arg);
 	}
 	vfree(churn.sizes);
 	bench_live_free(churn.live);
@@ -161,6 +159,9 @@ static int run_churn(const struct bench_workload *workload, unsigned int unused)
 
 /* Millions of objects, as in held.c. */
 const struct bench_workload bench_churn_workloads[] = {
-	{ .name = "churn", .not_counted = true, .run = run_churn },
+	{ .name = "churn-256", .arg = 256, .not_counted = true, .alone = true,
+	  .run = run_churn },
+	{ .name = "churn-4096", .arg = 4096, .not_counted = true, .alone = true,
+	  .run = run_churn },
 	{ }
 };

@@ -202,8 +202,6 @@ static int report(struct contest_run *run, enum part part)
 		figures.min[i] = samples[0];
 		figures.med[i] = samples[run->rounds / 2];
 	}
-	if (part == PART_SUM && contest->has_held)
-		memcpy(figures.held, contest->held, sizeof(figures.held));
 	return bench_results_add(contest->name, part_name(contest, part), contest->size,
 				 &figures);
 }

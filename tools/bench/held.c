@@ -8,9 +8,10 @@
  * so that the only noise is what other tasks allocate meanwhile.
  *
  * Before each measurement both allocators give back all that lies idle in them.
- * What remains (the free objects in slabs and spans that others use, gomalloc's
- * persistent metadata) is used by the live set without being seen here: a first
- * run after loading shows metadata grow, later ones find it there.
+ * What remains, the free objects in slabs that the kernel uses, is filled by the
+ * live set without being seen here.  gomalloc's metadata never shrinks: an earlier
+ * row's would be there for the next.  So gomalloc is loaded anew for each row
+ * (.alone), and all its metadata is in it but what loading itself takes.
  */
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -139,20 +140,9 @@ static void drain(enum bench_allocator allocator, void **live, unsigned int nr)
 	}
 }
 
-/**
- * bench_held_measure - memory held per live object
- * @allocator: whose
- * @live: room for @nr pointers
- * @nr: objects
- * @size: of each, if @sizes is NULL
- * @sizes: of each, or NULL
- * @noscan: the objects will hold no pointers
- * @tenths: set to tenths of bytes of system memory per object
- *
- * Return: 0, -ENOMEM, or -EINTR.
- */
-int bench_held_measure(enum bench_allocator allocator, void **live, unsigned int nr,
-		       unsigned int size, const u16 *sizes, bool noscan, u32 *tenths)
+/* Tenths of bytes of system memory per object: sizes as bench_held_row() has them. */
+static int measure(enum bench_allocator allocator, void **live, unsigned int nr,
+		   unsigned int size, const u16 *sizes, bool noscan, u32 *tenths)
 {
 	unsigned int got;
 	long before, taken;
@@ -169,20 +159,31 @@ int bench_held_measure(enum bench_allocator allocator, void **live, unsigned int
 	return 0;
 }
 
-static int add_row(const struct bench_workload *workload, void **live, unsigned int nr,
-		   unsigned int size, const u16 *sizes)
+/**
+ * bench_held_row - a row of memory held per live object
+ * @name: of the workload
+ * @live: space for @nr pointers
+ * @nr: objects
+ * @size: of each, if @sizes is NULL
+ * @sizes: of each, or NULL
+ * @noscan: gomalloc's objects will hold no pointers
+ *
+ * Return: 0, -ENOMEM, or -EINTR.
+ */
+int bench_held_row(const char *name, void **live, unsigned int nr, unsigned int size,
+		   const u16 *sizes, bool noscan)
 {
 	struct bench_figures figures;
 	int allocator, err;
 
 	bench_figures_init(&figures);
 	for (allocator = 0; allocator < BENCH_NR_REAL; allocator++) {
-		err = bench_held_measure(allocator, live, nr, size, sizes, false,
-					 &figures.held[allocator]);
+		err = measure(allocator, live, nr, size, sizes, noscan,
+			      &figures.held[allocator]);
 		if (err)
 			return err;
 	}
-	return bench_results_add(workload->name, "", size, &figures);
+	return bench_results_add(name, "", size, &figures);
 }
 
 static int run_held(const struct bench_workload *workload, unsigned int size)
@@ -193,7 +194,7 @@ static int run_held(const struct bench_workload *workload, unsigned int size)
 
 	if (!live)
 		return -ENOMEM;
-	err = add_row(workload, live, nr, size, NULL);
+	err = bench_held_row(workload->name, live, nr, size, NULL, false);
 	bench_live_free(live);
 	return err;
 }
@@ -214,7 +215,7 @@ static int run_held_mixed(const struct bench_workload *workload, unsigned int un
 		prandom_seed_state(&rnd, 2);
 		for (i = 0; i < nr; i++)
 			sizes[i] = min_size + prandom_u32_state(&rnd) % (max_size - min_size + 1);
-		err = add_row(workload, live, nr, 0, sizes);
+		err = bench_held_row(workload->name, live, nr, 0, sizes, false);
 	}
 	vfree(sizes);
 	bench_live_free(live);
@@ -228,8 +229,11 @@ static const unsigned int held_sizes[] = {
 
 /* Millions of objects: too long for an emulator, where they'd show the same. */
 const struct bench_workload bench_held_workloads[] = {
-	{ .name = "held", .sizes = held_sizes, .not_counted = true, .run = run_held },
-	{ .name = "held-mixed", .arg = SZ_4K, .not_counted = true, .run = run_held_mixed },
-	{ .name = "held-mixed-large", .arg = SZ_64K - 1, .not_counted = true, .run = run_held_mixed },
+	{ .name = "held", .sizes = held_sizes, .not_counted = true, .alone = true,
+	  .run = run_held },
+	{ .name = "held-mixed", .arg = SZ_4K, .not_counted = true, .alone = true,
+	  .run = run_held_mixed },
+	{ .name = "held-mixed-large", .arg = SZ_64K - 1, .not_counted = true, .alone = true,
+	  .run = run_held_mixed },
 	{ }
 };

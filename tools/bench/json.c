@@ -8,6 +8,9 @@
  * text allocated like a node, gomalloc as it is meant to be used.  The text comes
  * from files that the parameter json names; without it the workload is left out.
  *
+ * What a tree holds is measured from a load of gomalloc of its own for each file and
+ * contestant, as in held.c: main.c lists those as well.
+ *
  * The parser is as small as it can be and checks just enough not to run astray:
  * what is measured is the allocator, and the loop is the same for all three.
  */
@@ -33,6 +36,10 @@ MODULE_PARM_DESC(json, "comma-separated files of JSON text for the workload of t
 enum way { WAY_SLUB, WAY_PLAIN, WAY_NOSCAN, NR_WAYS };
 
 static const char * const way_names[NR_WAYS] = { "kmalloc", "gomalloc-apart", "gomalloc" };
+
+static char *json_way = "";
+module_param(json_way, charp, 0444);
+MODULE_PARM_DESC(json_way, "with alone=1, whose memory is measured: kmalloc, gomalloc-apart or gomalloc");
 
 /**
  * struct node - a value of the document
@@ -288,7 +295,6 @@ struct figures {
 	u64 parse[MAX_ROUNDS];
 	u64 drop[MAX_ROUNDS];
 	struct document doc;
-	long pages;
 };
 
 static int compare_u64(const void *a, const void *b)
@@ -312,18 +318,24 @@ static int run_once(enum way way, struct figures *f, unsigned int round, const c
 	return err;
 }
 
-/* The same once more, with nobody's memory idle, to see what it holds. */
-static int measure_held(enum way way, struct figures *f, const char *s, size_t len)
+/* What one tree holds, with nobody's memory idle before. */
+static int measure_held(const char *name, const char *s, size_t len)
 {
-	long before;
-	int err;
+	int err, way = match_string(way_names, NR_WAYS, json_way);
+	struct document doc;
+	long before, pages;
 
+	if (way < 0) {
+		pr_err("json_way=%s: must be kmalloc, gomalloc-apart or gomalloc\n", json_way);
+		return way;
+	}
 	bench_give_idle_memory_back();
 	before = bench_free_pages();
-	err = ways[way].parse(&f->doc, s, len);
-	f->pages = before - bench_free_pages();
-	ways[way].drop(f->doc.root);
-	return err;
+	err = ways[way].parse(&doc, s, len);
+	pages = before - bench_free_pages();
+	ways[way].drop(doc.root);
+	return err ?: bench_table_line("json-held", "%s %s %lu %lu", name, way_names[way],
+				       doc.nodes + doc.texts, pages * (PAGE_SIZE / 1024));
 }
 
 static int add_line(const char *name, enum way way, struct figures *f, unsigned int rounds)
@@ -333,9 +345,8 @@ static int add_line(const char *name, enum way way, struct figures *f, unsigned 
 
 	sort(f->parse, rounds, sizeof(u64), compare_u64, NULL);
 	sort(f->drop, rounds, sizeof(u64), compare_u64, NULL);
-	return bench_table_line("json", "%s %s %lu %lu %lu %llu %llu %llu %llu", name, way_names[way],
+	return bench_table_line("json", "%s %s %lu %lu %llu %llu %llu %llu", name, way_names[way],
 				objects, objects - doc->combined + doc->blocks,
-				f->pages * (PAGE_SIZE / 1024),
 				div_u64(f->parse[0], objects), div_u64(f->drop[0], objects),
 				div_u64(f->parse[rounds / 2], objects),
 				div_u64(f->drop[rounds / 2], objects));
@@ -347,16 +358,12 @@ static int measure(const char *name, const char *s, size_t len)
 	struct figures *f = kcalloc(NR_WAYS, sizeof(*f), GFP_KERNEL);
 	int err = f ? 0 : -ENOMEM;
 
-	for (way = 0; !err && way < NR_WAYS; way++)
-		err = measure_held(way, &f[way], s, len);
 	for (round = 0; !err && round < rounds; round++)
 		for (way = 0; !err && way < NR_WAYS; way++)
 			err = run_once((round + way) % NR_WAYS, &f[(round + way) % NR_WAYS], round, s, len);
 	for (way = 0; !err && way < NR_WAYS; way++)
 		err = add_line(name, way, &f[way], rounds);
 	kfree(f);
-	if (err == -EINVAL)
-		pr_err("json=%s: this is no JSON text\n", name);
 	return err;
 }
 
@@ -395,8 +402,22 @@ static int run_file(char *path)
 
 	if (IS_ERR(text))
 		return PTR_ERR(text);
-	err = measure(kbasename(path), text, len);
+	err = bench_plan.alone ? measure_held(kbasename(path), text, len) :
+				 measure(kbasename(path), text, len);
+	if (err == -EINVAL)
+		pr_err("json=%s: cannot be measured; is it JSON text?\n", path);
 	vfree(text);
+	return err;
+}
+
+/* What is held is another load's business. */
+static int list_held(const char *path)
+{
+	int way, err = 0;
+
+	for (way = 0; way < NR_WAYS && !err; way++)
+		err = bench_results_alone("workload=json json=%s json_way=%s", path,
+					  way_names[way]);
 	return err;
 }
 
@@ -412,10 +433,15 @@ static int run_json(const struct bench_workload *workload, unsigned int unused)
 	copy = kstrdup(json, GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
-	bench_table_head("json", "text allocator objects class_allocs held_KiB parse free parse_med free_med");
+	err = bench_plan.alone ?
+		bench_table_head("json-held", "text allocator objects held_KiB") :
+		bench_table_head("json", "text allocator objects class_allocs parse free parse_med free_med");
 	rest = copy;
-	while (!err && (path = strsep(&rest, ",")))
+	while (!err && (path = strsep(&rest, ","))) {
 		err = run_file(path);
+		if (!err && !bench_plan.alone)
+			err = list_held(path);
+	}
 	kfree(copy);
 	return err;
 }

@@ -3,7 +3,7 @@
  * gomalloc_bench: the same loops over SLUB, over gomalloc and over a floor.
  *
  *   insmod gomalloc_bench.ko [workload=pair,batch] [size=64,128] [rounds=15]
- *                            [iters=N] [seconds=5]
+ *                            [iters=N] [seconds=5] [alone=1]
  *   cat /sys/kernel/debug/gomalloc_bench/results
  *
  * Everything runs while the module is loaded: insmod comes back when the
@@ -17,6 +17,15 @@
 #include "clock.h"
 #include "floor.h"
 
+static int run_or_list(const struct bench_workload *workload, unsigned int size)
+{
+	if (!workload->alone || bench_plan.alone)
+		return workload->run(workload, size);
+	if (!size)
+		return bench_results_alone("workload=%s", workload->name);
+	return bench_results_alone("workload=%s size=%u", workload->name, size);
+}
+
 static int run_workload(const struct bench_workload *workload)
 {
 	const unsigned int *size;
@@ -29,13 +38,13 @@ static int run_workload(const struct bench_workload *workload)
 		return 0;
 	}
 	if (!workload->sizes)
-		return workload->run(workload, 0);
+		return run_or_list(workload, 0);
 	for (i = 0; i < bench_plan.nr_sizes && !err; i++)
-		err = workload->run(workload, bench_plan.sizes[i]);
+		err = run_or_list(workload, bench_plan.sizes[i]);
 	if (bench_plan.nr_sizes)
 		return err;
 	for (size = workload->sizes; *size && !err; size++)
-		err = workload->run(workload, *size);
+		err = run_or_list(workload, *size);
 	return err;
 }
 

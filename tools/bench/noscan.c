@@ -48,22 +48,6 @@ static int run_noscan(const struct bench_workload *workload, unsigned int size)
 /* Enough of the smallest that a heap's step of growth does not show. */
 #define LIVE_OBJECTS	SZ_4M
 
-static int held_row(const char *name, unsigned int size, const u16 *sizes, void **live,
-		    unsigned int nr)
-{
-	struct bench_figures figures;
-	int allocator, err;
-
-	bench_figures_init(&figures);
-	for (allocator = 0; allocator < BENCH_NR_REAL; allocator++) {
-		err = bench_held_measure(allocator, live, nr, size, sizes, true,
-					 &figures.held[allocator]);
-		if (err)
-			return err;
-	}
-	return bench_results_add(name, "", size, &figures);
-}
-
 static int run_held(const struct bench_workload *workload, unsigned int size)
 {
 	unsigned int nr = bench_live_fit(LIVE_OBJECTS, size);
@@ -72,7 +56,7 @@ static int run_held(const struct bench_workload *workload, unsigned int size)
 
 	if (!live)
 		return -ENOMEM;
-	err = held_row(workload->name, size, NULL, live, nr);
+	err = bench_held_row(workload->name, live, nr, size, NULL, true);
 	bench_live_free(live);
 	return err;
 }
@@ -112,7 +96,7 @@ static int run_mixed(const struct bench_workload *workload, unsigned int unused)
 		prandom_seed_state(&rnd, 3);
 		for (i = 0; i < nr; i++)
 			sizes[i] = draw(&rnd, workload->arg);
-		err = held_row(workload->name, 0, sizes, live, nr);
+		err = bench_held_row(workload->name, live, nr, 0, sizes, true);
 	}
 	vfree(sizes);
 	bench_live_free(live);
@@ -123,9 +107,12 @@ static const unsigned int noscan_sizes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 
 
 const struct bench_workload bench_noscan_workloads[] = {
 	{ .name = "noscan", .sizes = noscan_sizes, .run = run_noscan },
-	{ .name = "held-noscan", .sizes = noscan_sizes, .not_counted = true, .run = run_held },
-	{ .name = "held-noscan-1to8", .arg = 8, .not_counted = true, .run = run_mixed },
-	{ .name = "held-noscan-1to15", .arg = 15, .not_counted = true, .run = run_mixed },
-	{ .name = "held-noscan-text", .not_counted = true, .run = run_mixed },
+	{ .name = "held-noscan", .sizes = noscan_sizes, .not_counted = true, .alone = true,
+	  .run = run_held },
+	{ .name = "held-noscan-1to8", .arg = 8, .not_counted = true, .alone = true,
+	  .run = run_mixed },
+	{ .name = "held-noscan-1to15", .arg = 15, .not_counted = true, .alone = true,
+	  .run = run_mixed },
+	{ .name = "held-noscan-text", .not_counted = true, .alone = true, .run = run_mixed },
 	{ }
 };

@@ -37,6 +37,10 @@ static char *iters = "";
 module_param(iters, charp, 0444);
 MODULE_PARM_DESC(iters, "operations per timing where the workload leaves it open, 1 to 10000000 (default: about a millisecond's worth)");
 
+static bool alone;
+module_param(alone, bool, 0444);
+MODULE_PARM_DESC(alone, "gomalloc was loaded for this row of memory alone; without it such rows are only listed");
+
 struct bench_plan bench_plan = { .rounds = 15, .seconds = 5 };
 
 /* Names asked for; an exact name does not stand for the longer ones. */
@@ -204,6 +208,7 @@ int bench_plan_read(void)
 	if (!err)
 		err = read_optional("iters", iters, 10000000, &bench_plan.iters);
 	bench_plan.rounds_given = *rounds;
+	bench_plan.alone = alone;
 	return err;
 }
 

@@ -178,6 +178,30 @@ int bench_table_line(const char *table, const char *fmt, ...)
 	return err;
 }
 
+/**
+ * bench_results_alone - a row is to be measured from a load of gomalloc of its own
+ * @fmt: the parameters that measure it, with alone=1
+ *
+ * Who loads this module sees it in the results and loads both for it.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int bench_results_alone(const char *fmt, ...)
+{
+	va_list args;
+	char *parameters;
+	int err;
+
+	va_start(args, fmt);
+	parameters = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (!parameters)
+		return -ENOMEM;
+	err = add_line(kasprintf(GFP_KERNEL, "# alone %s", parameters));
+	kfree(parameters);
+	return err;
+}
+
 /* Only once all is measured: from then on the rows do not change. */
 void bench_results_show(void)
 {

@@ -19,6 +19,7 @@ SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
 PLACE = checkout.BUILD / "bench"
 TIMEOUT = 900
 COUNTED = "init_on_alloc=0 mitigations=off"
+WITHOUT_PROFILE = "memprofilerate=0"    # SLUB has no heap profile; heap-profile.rst says what ours costs
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def parse(text):
     for line in text.splitlines():
         words = line.split()
         if line.startswith("# table"):
-            tables[words[2]] = [words[3:]]
+            tables.setdefault(words[2], [words[3:]])    # several loads may add to one
         elif line.startswith("= "):
             tables[words[1]].append(words[2:])
         elif line.startswith("# cmdline"):
@@ -136,6 +137,11 @@ def parse_both(text):
     for each in rows:
         each["sbrk"] = costs.get((each["workload"], each["size"]))
     return facts, rows, tables
+
+
+def alone(text):
+    """The parameters of the rows that are measured from a load of their own, as the results list them."""
+    return [line.removeprefix("# alone ").split() for line in text.splitlines() if line.startswith("# alone ")]
 
 
 def ratio(slub, gomalloc):
@@ -167,7 +173,7 @@ def measure(name, workload, size, seconds=0):
     texts = json_texts(workload, counted)
     wanted = parameters(workload=workload, size=size, seconds=seconds, json=",".join(f"/modules/{path.name}" for path in texts))
     in_sbrk = "" if course.only else sbrk_parameters(workload, size, counted)
-    script = (f"PARAMETERS='{wanted}'\nSBRK_PARAMETERS='{in_sbrk}'\n"
+    script = (f"GOMALLOC='{WITHOUT_PROFILE}'\nPARAMETERS='{wanted}'\nSBRK_PARAMETERS='{in_sbrk}'\n"
               + SCRIPT.read_text())
     result = guest.run(ground, script, [*built.values(), *texts], TIMEOUT + seconds, course.append,
                        checkout.LOGS / f"bench-{name}.log")
@@ -259,18 +265,31 @@ class Loaded:
             subprocess.run(["rmmod", name], check=False)
 
 
+def results_here(allocator, benchmark, arguments):
+    """One load of both modules on this machine: the results, and gomalloc's sample rate."""
+    with Loaded((allocator, [WITHOUT_PROFILE]), (benchmark, arguments)):
+        return (Path("/sys/kernel/debug/gomalloc_bench/results").read_text(),
+                Path("/sys/module/gomalloc/parameters/memprofilerate").read_text().strip())
+
+
 def run_here(workload, size):
     """The same benchmark on the running kernel, without any guest."""
-    allocator, bench = checkout.ROOT / "gomalloc.ko", checkout.ROOT / "gomalloc_bench.ko"
-    if not allocator.exists() or not bench.exists():
+    allocator, benchmark = checkout.ROOT / "gomalloc.ko", checkout.ROOT / "gomalloc_bench.ko"
+    if not allocator.exists() or not benchmark.exists():
         raise Failure("gomalloc.ko and gomalloc_bench.ko are not built: run make first.")
     wanted = parameters(workload=workload, size=size,
                         json=",".join(str(path) for path in json_texts(workload, False)))
-    with Loaded((allocator, ["memprofilerate=0"]), (bench, wanted.split())):
-        facts, rows, tables = parse_both(Path("/sys/kernel/debug/gomalloc_bench/results").read_text())
-        rate = Path("/sys/module/gomalloc/parameters/memprofilerate").read_text()
+    in_use = Path("/sys/module/gomalloc").exists()
+    text, rate = results_here(allocator, benchmark, wanted.split())
+    rows_alone = alone(text)
+    if rows_alone and in_use:
+        note("gomalloc was loaded before and stays: rows of memory do not include metadata that it has already; "
+             "rmmod gomalloc first to have it loaded anew for each.")
+    for arguments in rows_alone:
+        text += results_here(allocator, benchmark, ["alone=1", *arguments])[0]
+    facts, rows, tables = parse_both(text)
     publish([{"name": "here", "kernel": facts.get("kernel", ""), "unit": facts["unit"],
               "cpus": int(facts["cpus"]), "machine": "this machine", "rows": rows, "tables": tables,
-              "cmdline": f"{Path('/proc/cmdline').read_text().strip()}; gomalloc.ko memprofilerate={rate.strip()}"}],
+              "cmdline": f"{Path('/proc/cmdline').read_text().strip()}; gomalloc.ko memprofilerate={rate}"}],
             command("bench-here", workload, size))
     return 0

@@ -45,6 +45,17 @@ class Results(unittest.TestCase):
         tables = bench.parse(RESULTS + "# table json text parse\n= json a.json 12\n= json b.json 9\n")[2]
         self.assertEqual(tables, {"json": [["text", "parse"], ["a.json", "12"], ["b.json", "9"]]})
 
+    def test_rows_from_loads_of_their_own_join_the_others(self):
+        head = "# table churn bytes round\n= churn 1-256 1\n"
+        facts, rows, tables = bench.parse(RESULTS + head + RESULTS + head.replace("256", "4096"))
+        self.assertEqual([row["workload"] for row in rows], ["pair", "held"] * 2)
+        self.assertEqual(tables, {"churn": [["bytes", "round"], ["1-256", "1"], ["1-4096", "1"]]})
+
+    def test_results_list_the_rows_that_need_a_load_of_their_own(self):
+        text = RESULTS + "# alone workload=held size=8\n# alone workload=churn-256\n"
+        self.assertEqual(bench.alone(text), [["workload=held", "size=8"], ["workload=churn-256"]])
+        self.assertEqual(len(bench.parse(text)[1]), 2)
+
     def test_costs_in_sbrk_mode_join_their_rows(self):
         rows = bench.parse_both(RESULTS + "# sbrk\n" + RESULTS)[1]
         self.assertEqual(rows[0]["sbrk"], rows[0]["gomalloc"])
