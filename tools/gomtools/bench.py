@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import benchtable, cache, cachelines, checkout, grounds, guest, modules, process, report
+from . import benchsummary, benchtable, cache, cachelines, checkout, grounds, guest, modules, process, report
 from .ui import Failure, note, step
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
@@ -31,14 +31,37 @@ class Course:
     counted: bool = False
     cpus: int | None = None
     memory: int | None = None
-    only: tuple = ()        # the workloads that are run there, if not the usual ones
+    only: tuple = ()        # the workloads that are run there and nowhere else
+    some: tuple = ()        # those of the usual ones that are run there, if not all
+    sizes: str = ""         # of these, if not each workload's own
+    gomalloc: str = WITHOUT_PROFILE     # how gomalloc.ko is loaded
+    note: str = ""          # what a reader has to know about its ratios
     lines: bool = False     # the emulator counts cache lines that move between CPUs
     variant: str = ""       # of the modules
 
 
-PLAN = {"uml": Course("uml", "init_on_alloc=0", memory=1024),
-        "stock-6.1": Course("stock-6.1", COUNTED, counted=True),
+UML_NOTE = ("UML has no double-word compare-exchange: SLUB's slow paths take a bit lock there, with interrupts off, "
+            "so ratios of batches and live sets flatter gomalloc. Instructions on the stock kernels do not.")
+PLAIN_NOTE = ("A kernel without freelist hardening, freelist randomisation (gomalloc has none there, either), hardened "
+              "usercopy and memcg: the difference to uml is what these cost. ")
+SHIPPED_NOTE = ("As Debian and gomalloc ship: init_on_alloc=1, mitigations on, heap profile on. The emulator counts "
+                "each byte or word that is cleared as an instruction, on both sides, so that from 1 KiB on clearing is "
+                "most of it; samples of the profile fall at random.")
+
+# What shows best how defaults, or hardening, change the ratios.
+SHIPPED = ("pair", "pair-const", "pair-sized", "cache-pair", "cache-batch", "batch-fifo", "batch-random", "mixed",
+           "zeroed")
+PLAIN = (*SHIPPED, "live-1000000", "cache-bulk-16", "cache-bulk-30", "cache-bulk-250", "noscan", "remote", "parallel")
+FEW_SIZES = "64,256,1024,4096"
+
+PLAN = {"stock-6.1": Course("stock-6.1", COUNTED, counted=True),
         "stock-newest": Course("stock-newest", COUNTED, counted=True),
+        "stock-6.1-shipped": Course("stock-6.1", "", counted=True, some=SHIPPED, sizes=FEW_SIZES, gomalloc="",
+                                    note=SHIPPED_NOTE),
+        "stock-newest-shipped": Course("stock-newest", "", counted=True, some=SHIPPED, sizes=FEW_SIZES, gomalloc="",
+                                       note=SHIPPED_NOTE),
+        "uml": Course("uml", "init_on_alloc=0", memory=1024, note=UML_NOTE),
+        "uml-plain": Course("uml-plain", "init_on_alloc=0", memory=1024, some=PLAIN, note=PLAIN_NOTE + UML_NOTE),
         # An emulator's time says little; how often CPUs wait for each other is told by counters.
         "uml-offtimes": Course("uml", "init_on_alloc=0", only=("offtimes",), variant="-offtimes"),
         "stock-newest-offtimes": Course("stock-newest", COUNTED, counted=True, only=("offtimes",),
@@ -73,9 +96,18 @@ def parts_of(course, asked):
     return [name for name in course.only if matches(name, asked)]
 
 
+def some_of(some, asked):
+    """Those of `some` that are asked for, as the module reads it: a whole name does not stand for longer ones."""
+    parts = asked.split(",") if asked else [""]
+    return [work for work in some
+            if any(work == part or part not in some and work.startswith(part) for part in parts)]
+
+
 def asked_of(name, asked):
     """What is asked of a course: its own workloads, or what others do not have to themselves; empty if nothing."""
     course = PLAN[name]
+    if course.some:
+        return ",".join(some_of(course.some, asked))
     if course.only:
         return ",".join(parts_of(course, asked))
     own = [work for other in PLAN.values() for work in other.only if work not in EVERYWHERE]
@@ -144,20 +176,16 @@ def alone(text):
     return [line.removeprefix("# alone ").split() for line in text.splitlines() if line.startswith("# alone ")]
 
 
-def ratio(slub, gomalloc):
-    return round(slub / gomalloc, 2) if slub is not None and gomalloc else None
-
-
 def row(cells):
     """One row of results.json out of one row of the module's."""
     values = {name: number(text) for name, text in cells.items() if name != "workload"}
     size = values["size"]
     return {"workload": cells["workload"], "size": int(size) if size is not None else None,
             "slub": values["slub_min"], "gomalloc": values["gomalloc_min"], "floor": values["floor_min"],
-            "ratio": ratio(values["slub_min"], values["gomalloc_min"]),
+            "ratio": benchsummary.ratio(values["slub_min"], values["gomalloc_min"]),
             "slub_median": values["slub_med"], "gomalloc_median": values["gomalloc_med"],
             "floor_median": values["floor_med"],
-            "ratio_median": ratio(values["slub_med"], values["gomalloc_med"]),
+            "ratio_median": benchsummary.ratio(values["slub_med"], values["gomalloc_med"]),
             "held_slub": values["held_slub"], "held_gomalloc": values["held_gomalloc"]}
 
 
@@ -171,9 +199,10 @@ def measure(name, workload, size, seconds=0):
     if course.lines:
         ground.plugin = cachelines.options(counted_lines)
     texts = json_texts(workload, counted)
-    wanted = parameters(workload=workload, size=size, seconds=seconds, json=",".join(f"/modules/{path.name}" for path in texts))
-    in_sbrk = "" if course.only else sbrk_parameters(workload, size, counted)
-    script = (f"GOMALLOC='{WITHOUT_PROFILE}'\nPARAMETERS='{wanted}'\nSBRK_PARAMETERS='{in_sbrk}'\n"
+    wanted = parameters(workload=workload, size=size or course.sizes, seconds=seconds,
+                        json=",".join(f"/modules/{path.name}" for path in texts))
+    in_sbrk = "" if course.only or course.some else sbrk_parameters(workload, size, counted)
+    script = (f"GOMALLOC='{course.gomalloc}'\nPARAMETERS='{wanted}'\nSBRK_PARAMETERS='{in_sbrk}'\n"
               + SCRIPT.read_text())
     result = guest.run(ground, script, [*built.values(), *texts], TIMEOUT + seconds, course.append,
                        checkout.LOGS / f"bench-{name}.log")
@@ -183,8 +212,8 @@ def measure(name, workload, size, seconds=0):
     if course.lines:
         cachelines.join(tables, counted_lines.read_text())
     return {"name": name, "kernel": ground.kernel.version, "unit": facts["unit"],
-            "cpus": int(facts["cpus"]), "cmdline": facts["cmdline"], "machine": ground.machine, "rows": rows,
-            "tables": tables}
+            "cpus": int(facts["cpus"]), "cmdline": facts["cmdline"], "machine": ground.machine,
+            "note": course.note, "rows": rows, "tables": tables}
 
 
 def run(names, workload, size):
@@ -192,7 +221,6 @@ def run(names, workload, size):
     for name in names:
         if name not in PLAN:
             raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
-        grounds.find(PLAN[name].ground).kernel.image.exists()
     work = {name: asked_of(name, workload) for name in names}
     names = [name for name in names if work[name] or not workload]
     if not names:
@@ -204,12 +232,15 @@ def run(names, workload, size):
         if not names:
             raise Failure(reason)
         note(reason)
+    for name in names:
+        grounds.find(PLAN[name].ground).kernel.image.exists()
     native = [name for name in names if not PLAN[name].counted]
     counted = [name for name in names if PLAN[name].counted]
     # Native cycles want the machine to themselves; counts do not care.
     measured = [measure(name, work[name], size) for name in native]
     with ThreadPoolExecutor(2) as pool:
         measured += pool.map(lambda name: measure(name, work[name], size), counted)
+    measured.sort(key=lambda each: names.index(each["name"]))
     publish(measured, command("bench", workload, size, names))
     return 0
 
@@ -224,9 +255,9 @@ def soak(name, seconds):
     """Churn for so long on one ground; print what an operation cost as time went on."""
     if name not in PLAN:
         raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
-    if PLAN[name].only:
-        raise Failure(f"{name} is for {', '.join(PLAN[name].only)} only: take "
-                      f"{', '.join(other for other in PLAN if not PLAN[other].only)}.")
+    if PLAN[name].only or PLAN[name].some:
+        raise Failure(f"{name} is for {', '.join(PLAN[name].only or PLAN[name].some)} only: take "
+                      f"{', '.join(other for other in PLAN if not PLAN[other].only and not PLAN[other].some)}.")
     if not 1 <= seconds <= 86400:
         raise Failure(f"{seconds} seconds: it must be a number from 1 to 86400.")
     step(f"this takes {seconds} seconds, and a little more")
@@ -239,6 +270,7 @@ def publish(measured, repeat, results="results", page="report"):
     cache.write(written[0], json.dumps({"grounds": measured}, indent=1) + "\n")
     for ground in measured:
         benchtable.show(ground)
+    benchtable.show_summary(measured)
     report.write(measured, repeat, written[1])
     print("written to " + " and ".join(str(path.relative_to(checkout.ROOT)) for path in written))
 
@@ -289,7 +321,7 @@ def run_here(workload, size):
         text += results_here(allocator, benchmark, ["alone=1", *arguments])[0]
     facts, rows, tables = parse_both(text)
     publish([{"name": "here", "kernel": facts.get("kernel", ""), "unit": facts["unit"],
-              "cpus": int(facts["cpus"]), "machine": "this machine", "rows": rows, "tables": tables,
+              "cpus": int(facts["cpus"]), "machine": "this machine", "note": "", "rows": rows, "tables": tables,
               "cmdline": f"{Path('/proc/cmdline').read_text().strip()}; gomalloc.ko memprofilerate={rate}"}],
             command("bench-here", workload, size))
     return 0

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The benchmark's results as a table for people, one per ground."""
 
+import textwrap
+
+from . import benchsummary
 from .ui import paint
 
 COLUMNS = [("workload", 18, "workload"), ("size", 7, "size"), ("slub", 9, "SLUB"), ("gomalloc", 9, "gomalloc"),
@@ -9,6 +12,9 @@ COLUMNS = [("workload", 18, "workload"), ("size", 7, "size"), ("slub", 9, "SLUB"
            ("held_slub", 9, "SLUB"), ("held_gomalloc", 9, "gomalloc")]
 GROUPS = (f"{'':26}{'--------------- minimum ----------------':>45}{'------- median -------':>28}"
           f"{'-- bytes held --':>20}")
+
+
+WIDTH = 132     # of what is not a table
 
 
 def cell(value, width):
@@ -51,6 +57,10 @@ def show_table(name, lines, unit):
                         for text, width, is_word in zip(cells, widths, words)).rstrip())
 
 
+def paragraph(text, indent="  "):
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent)
+
+
 def show(ground):
     """Print the table of one ground of results.json."""
     what = {"cycles": "cycles per operation", "instructions": "instructions per operation"}
@@ -58,6 +68,8 @@ def show(ground):
     print(paint(f"{ground['name']}: Linux {ground['kernel']}, {ground['machine']}, {cpus}, "
                 f"{what.get(ground['unit'], ground['unit'])}", "bold"))
     print(f"kernel command line: {ground['cmdline']}")
+    if ground["note"]:
+        print(paragraph(f"note: {ground['note']}"))
     if ground["rows"]:
         print(GROUPS)
         print(" ".join(f"{title:{'<' if name == 'workload' else '>'}{width}}" for name, width, title in COLUMNS))
@@ -65,4 +77,27 @@ def show(ground):
         print(line(row))
     for name, lines in ground["tables"].items():
         show_table(name, lines, ground["unit"])
+    print(flush=True)
+
+
+def summary_cell(figures):
+    return f"{figures.lowest:5.2f} {figures.median:6.2f} {figures.below:>3}/{figures.rows:<3}" if figures else "-"
+
+
+def show_summary(grounds):
+    """Print each target's ratios at a glance; nothing if nothing was compared."""
+    summaries = {ground["name"]: benchsummary.of_target(ground) for ground in grounds}
+    summaries = {name: groups for name, groups in summaries.items() if groups}
+    if not summaries:
+        return
+    width = max(map(len, summaries)) + 2
+    print(paint("summary: SLUB / gomalloc, above 1 gomalloc is cheaper; lowest, median, rows below 1 of all", "bold"))
+    print(f"{'':{width}}" + "".join(f"{group:<22}" for group in benchsummary.ORDER).rstrip())
+    for name, groups in summaries.items():
+        print(f"{name:{width}}" + "".join(f"{summary_cell(groups.get(group)):<22}"
+                                          for group in benchsummary.ORDER).rstrip())
+    for group, what, _ in sorted(benchsummary.GROUPS, key=lambda each: benchsummary.ORDER.index(each[0])):
+        print(f"  {group}: {what}")
+    for names, note in benchsummary.notes(grounds):
+        print(paragraph(f"  {names}: {note}", "    "))
     print(flush=True)

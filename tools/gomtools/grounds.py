@@ -16,6 +16,7 @@ from .umlkernel import UmlKernel
 UML_BASE = ["uml.config"]
 UML_SMP = ["uml.config", "smp.config"]
 UML_DEBUG = ["uml.config", "smp.config", "debug.config"]
+UML_PLAIN = ["uml.config", "smp.config", "plain.config"]
 
 
 class Uml:
@@ -121,6 +122,8 @@ GROUNDS = {
     "uml": lambda: Uml("uml", sources.newest, UML_SMP, cpus=2),
     "uml-6.1": lambda: Uml("uml-6.1", lambda: sources.series("6.1"), UML_BASE),
     "uml-debug": lambda: Uml("uml-debug", sources.newest, UML_DEBUG, cpus=2, memory=512),
+    # For the benchmark alone: what hardening and accounting cost.
+    "uml-plain": lambda: Uml("uml-plain", sources.newest, UML_PLAIN, cpus=2),
     "stock-6.1": lambda: Stock("stock-6.1", stock.series_6_1, "headers-6.1"),
     "stock-newest": lambda: Stock("stock-newest", stock.newest, "headers-newest"),
     "stock-rt": lambda: Stock("stock-rt", stock.newest_rt, "headers-rt"),

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import cache
+from . import benchsummary, cache
 
 COLOURS = {"SLUB": "#c0392b", "gomalloc": "#1f77b4", "floor": "#7f8c8d", "sbrk mode": "#b8860b"}
 
@@ -45,7 +45,11 @@ svg { max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1em 0; }
 td, th { padding: .1em .7em; text-align: right; } td:first-child, th:first-child { text-align: left; }
 th { border-bottom: 1px solid #999; } tr:nth-child(even) td { background: #f5f5f5; }
-.slower { color: #c0392b; font-weight: 600; } code, pre { background: #f0f0f0; padding: .1em .3em; }
+table.summary td, table.summary th { text-align: left; padding: .3em 1em .3em 0; vertical-align: top; }
+table.summary td { border-bottom: 1px solid #ddd; } table.summary tr:nth-child(even) td { background: none; }
+table.summary b { font-size: 1.3em; } table.summary small { display: block; color: #555; white-space: nowrap; }
+.note { border-left: 4px solid #b8860b; padding-left: .8em; color: #444; }
+.slower, table.summary small.slower { color: #c0392b; font-weight: 600; } code, pre { background: #f0f0f0; padding: .1em .3em; }
 pre { padding: .6em 1em; overflow-x: auto; } details { margin: 1em 0; }
 """
 
@@ -190,11 +194,11 @@ def figures(ground):
     return text
 
 
-def table(lines):
+def table(lines, kind="rows"):
     """Lines of cells, the first of them the head."""
     head, *body = lines
     row = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
-    return "<table>" + row(head, "th") + "".join(row(cells, "td") for cells in body) + "</table>\n"
+    return f'<table class="{kind}">' + row(head, "th") + "".join(row(cells, "td") for cells in body) + "</table>\n"
 
 
 def cell(value):
@@ -215,13 +219,43 @@ def rows(ground):
     return f"<details><summary>all {len(lines) - 1} rows</summary>{table(lines)}</details>\n"
 
 
+def summary_cell(figures):
+    if not figures:
+        return "-"
+    below = (f'<small class="slower">{figures.below} of {figures.rows} below 1</small>' if figures.below
+             else f"<small>none of {figures.rows} below 1</small>")
+    return f"<b>{figures.median:.2f}</b><small>lowest {ratio(figures.lowest)}</small>{below}"
+
+
+def summary(grounds):
+    """Each target's ratios at a glance, a line each."""
+    lines = []
+    for ground in grounds:
+        groups = benchsummary.of_target(ground)
+        if groups:
+            name = html.escape(ground["name"])
+            lines.append([f'<a href="#{name}">{name}</a><small>Linux {html.escape(ground["kernel"])}</small>'
+                          f'<small>{html.escape(ground["unit"])}</small>']
+                         + [summary_cell(groups.get(group)) for group in benchsummary.ORDER])
+    if not lines:
+        return ""
+    what = {group: text for group, text, _ in benchsummary.GROUPS}
+    return ("<h2>Summary</h2>\n<p>SLUB / gomalloc: the median of the rows, the lowest, and in how many gomalloc is the "
+            "dearer one.</p>\n" + table([["target", *benchsummary.ORDER], *lines], "summary")
+            + "<p>" + "; ".join(f"<b>{group}</b>: {what[group]}" for group in benchsummary.ORDER) + ".</p>\n"
+            + "".join(f'<p class="note"><b>{html.escape(names)}</b>: {html.escape(note)}</p>\n'
+                      for names, note in benchsummary.notes(grounds)))
+
+
 def section(ground):
     tables = "".join(f"<h3>{html.escape(name)}</h3>" + table([[cell(c) for c in line] for line in lines])
                      for name, lines in ground["tables"].items())
-    return (f"<h2>{html.escape(ground['name'])}</h2>\n<p>Linux {html.escape(ground['kernel'])}, "
+    name = html.escape(ground["name"])
+    note = f'<p class="note">{html.escape(ground["note"])}</p>\n' if ground["note"] else ""
+    return (f"<h2 id=\"{name}\">{name}</h2>\n<p>Linux {html.escape(ground['kernel'])}, "
             f"{html.escape(ground['machine'])}, {ground['cpus']} CPU(s); {ground['unit']} per operation, the minimum "
             f"of the rounds.<br>Command line: <code>{html.escape(ground['cmdline'])}</code></p>\n"
-            + figures(ground) + tables + (rows(ground) if ground["rows"] else ""))
+            + note + figures(ground) + tables + (rows(ground) if ground["rows"] else ""))
 
 
 def processor():
@@ -232,7 +266,7 @@ def processor():
 
 def write(grounds, command, path):
     """Write the page to `path`; `command` is what repeats the run."""
-    body = "".join(section(ground) for ground in grounds)
+    body = summary(grounds) + "".join(section(ground) for ground in grounds)
     cache.write(path, f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>gomalloc against SLUB</title><style>{STYLE}</style></head><body>
 <h1>gomalloc against SLUB</h1>

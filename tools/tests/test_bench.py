@@ -3,7 +3,7 @@
 
 import unittest
 
-from gomtools import bench
+from gomtools import bench, check, grounds, kconfig
 from gomtools.ui import Failure
 
 RESULTS = """\
@@ -81,6 +81,42 @@ class Courses(unittest.TestCase):
     def test_some_are_measured_in_both(self):
         self.assertEqual(bench.asked_of("uml", "persistent"), "persistent")
         self.assertEqual(bench.asked_of("stock-newest-8cpu", "persistent"), "persistent")
+
+    def test_a_part_of_the_usual_ones_is_measured_beside_them(self):
+        self.assertEqual(bench.asked_of("stock-6.1-shipped", "mixed,held,offtimes"), "mixed")
+        self.assertEqual(bench.asked_of("stock-6.1", "mixed"), "mixed")
+        self.assertEqual(bench.asked_of("uml-plain", "cache-bulk"), "cache-bulk-16,cache-bulk-30,cache-bulk-250")
+        self.assertEqual(bench.asked_of("uml-plain", "held"), "")
+        self.assertEqual(bench.asked_of("uml-plain", "").split(","), list(bench.PLAIN))
+
+    def test_a_whole_name_does_not_stand_for_longer_ones(self):
+        self.assertEqual(bench.asked_of("stock-6.1-shipped", "pair"), "pair")
+        self.assertEqual(bench.asked_of("stock-6.1-shipped", "pair-"), "pair-const,pair-sized")
+
+    def test_as_shipped_changes_no_default(self):
+        for name in ("stock-6.1-shipped", "stock-newest-shipped"):
+            course = bench.PLAN[name]
+            self.assertEqual((course.append, course.gomalloc), ("", ""))
+            self.assertIn("init_on_alloc=1", course.note)
+
+    def test_only_those_to_compare_are_without_the_profile(self):
+        self.assertEqual({name for name, course in bench.PLAN.items() if course.gomalloc != bench.WITHOUT_PROFILE},
+                         {"stock-6.1-shipped", "stock-newest-shipped"})
+
+    def test_what_is_true_of_all_user_mode_linux_is_said_of_each(self):
+        for name, course in bench.PLAN.items():
+            if course.ground.startswith("uml") and not course.only:
+                self.assertIn("double-word compare-exchange", course.note, name)
+
+    def test_the_plain_kernel_is_no_part_of_make_check(self):
+        self.assertIn("uml-plain", bench.PLAN)
+        self.assertNotIn("uml-plain", check.KUNIT_GROUNDS + check.SMOKE_GROUNDS)
+
+    def test_the_plain_kernel_differs_in_what_it_is_for(self):
+        usual, plain = (set(kconfig.settings(fragments, (7, 3))) for fragments in (grounds.UML_SMP, grounds.UML_PLAIN))
+        for option in ("SLAB_FREELIST_RANDOM", "SLAB_FREELIST_HARDENED", "SLAB_BUCKETS", "MEMCG", "HARDENED_USERCOPY"):
+            self.assertIn(f"CONFIG_{option}=y", usual)
+            self.assertIn(f"# CONFIG_{option} is not set", plain)
 
     def test_all_of_a_course_if_nothing_is_asked(self):
         self.assertEqual(bench.asked_of("uml", ""), "")

@@ -14,8 +14,8 @@ def row(workload, size, slub, gomalloc, held=None):
             "ratio_median": None, "held_slub": held, "held_gomalloc": held}
 
 
-def ground(*rows, tables=None):
-    return {"name": "uml", "kernel": "7.3.4", "machine": "<here>", "cpus": 2, "unit": "cycles",
+def ground(*rows, tables=None, note=""):
+    return {"name": "uml", "note": note, "kernel": "7.3.4", "machine": "<here>", "cpus": 2, "unit": "cycles",
             "cmdline": "a=1 & b", "rows": list(rows), "tables": tables or {}}
 
 
@@ -44,6 +44,25 @@ class Page(unittest.TestCase):
         page = self.page(ground(row("pair", 8, 10, 20), row("pair", 16, 30, 10)))
         self.assertIn('<span class="slower">0.50</span>', page)
         self.assertIn('<span class="faster">3.00</span>', page)
+
+    def test_the_summary_comes_first_with_what_is_below_1_marked(self):
+        page = self.page(ground(row("pair", 8, 30, 10), row("batch-fifo", 8, 10, 20), row("batch-fifo", 16, 60, 10),
+                                row("batch-fifo", 64, 60, 10)))
+        opening = page[:page.index('<h2 id="uml">')]
+        self.assertIn("<b>3.00</b>", opening)
+        self.assertIn("none of 1 below 1", opening)
+        self.assertIn("<b>6.00</b>", opening)
+        self.assertIn('<small class="slower">1 of 3 below 1</small>', opening)
+        self.assertLess(page.index("Summary"), page.index("<svg"))
+
+    def test_what_a_reader_has_to_know_stands_in_the_summary_and_beside_the_rows(self):
+        page = self.page(ground(row("pair", 8, 2, 1), note="no <cmpxchg>"))
+        summary, _, rest = page.partition('<h2 id="uml">')
+        self.assertIn("no &lt;cmpxchg&gt;", summary)
+        self.assertIn("no &lt;cmpxchg&gt;", rest)
+
+    def test_where_nothing_is_compared_there_is_no_summary(self):
+        self.assertNotIn("Summary", self.page(ground(tables={"offtimes": [["where", "longest"], ["lock", "9"]]})))
 
     def test_text_from_outside_is_text(self):
         page = self.page(ground(row("pair", 8, 2, 1)))
