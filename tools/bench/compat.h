@@ -16,7 +16,7 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* Before, it complained of objects that were still to be freed after a grace period. */
+/* Before, it complained of objects that wait for their grace period. */
 #define BENCH_CACHE_END_WAITS_FOR_RCU	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
 
 #endif /* GOMALLOC_BENCH_COMPAT_H */

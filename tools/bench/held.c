@@ -8,10 +8,10 @@
  * so that the only noise is what other tasks allocate meanwhile.
  *
  * Before each measurement both allocators give back all that lies idle in them.
- * What remains, the free objects in slabs that the kernel uses, is filled by the
- * live set without being seen here.  gomalloc's metadata never shrinks: an earlier
- * row's would be there for the next.  So gomalloc is loaded anew for each row
- * (.alone), and all its metadata is in it but what loading itself takes.
+ * What remains, the free objects in slabs that the kernel uses, is filled by
+ * the live set without being seen here.  gomalloc's metadata never shrinks: an
+ * earlier row's would be there for the next.  So gomalloc is loaded anew for each
+ * row (.alone), and all its metadata is in it but what loading itself takes.
  */
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -140,7 +140,7 @@ static void drain(enum bench_allocator allocator, void **live, unsigned int nr)
 	}
 }
 
-/* Tenths of bytes of system memory per object: sizes as bench_held_row() has them. */
+/* Tenths of bytes of system memory per object; arguments as bench_held_row(). */
 static int measure(enum bench_allocator allocator, void **live, unsigned int nr,
 		   unsigned int size, const u16 *sizes, bool noscan, u32 *tenths)
 {

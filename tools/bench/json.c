@@ -8,8 +8,8 @@
  * text allocated like a node, gomalloc as it is meant to be used.  The text comes
  * from files that the parameter json names; without it the workload is left out.
  *
- * What a tree holds is measured from a load of gomalloc of its own for each file and
- * contestant, as in held.c: main.c lists those as well.
+ * What a tree holds is measured from a load of gomalloc of its own for each file
+ * and contestant, as in held.c: the results list those.
  *
  * The parser is as small as it can be and checks just enough not to run astray:
  * what is measured is the allocator, and the loop is the same for all three.

@@ -3,15 +3,17 @@
  * RCU: objects of a named cache freed after a grace period, 20,000 at a time.
  *
  *   rcu-call	the calls of kfree_rcu() or gom_free_rcu()
- *   rcu-free	what all CPUs did besides until the last object was free: the frees
- *		themselves, in softirqs, threads and workers, and the grace periods
+ *   rcu-free	what all CPUs did besides until the last object was free: the
+ *		frees themselves, in softirqs, threads and workers, and the
+ *		grace periods
  *   rcu	both: nothing is left over for the other one's turn
  *
- * Waiting is not work: how often a barrier waits for a grace period says nothing of
- * the cost of a free.  So a thread of the lowest priority runs on each CPU meanwhile
- * and takes what time is left; a step of its loop that takes long was interrupted.
- * All time but its own is somebody's work.  Not on UML, whose host takes time that
- * cannot be told from work; where instructions are counted it is exact.
+ * Waiting is not work: how often a barrier waits for a grace period says nothing
+ * of the cost of a free.  So a thread of the lowest priority runs on each CPU
+ * meanwhile and takes what time is left; a step of its loop that takes long was
+ * interrupted.  All time but its own is somebody's work.  Not on UML, whose host
+ * takes time that cannot be told from work; where instructions are counted it is
+ * exact.
  */
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -97,9 +99,9 @@ static __always_inline void free_all(enum bench_allocator allocator, struct benc
 }
 
 /*
- * kvfree_rcu_barrier() is not for modules, but the end of a cache waits for all frees
- * of its objects.  This one is merged with bench->slub: its end does nothing else.
- * Where caches are not merged, it gives its memory back as well.
+ * kvfree_rcu_barrier() is not for modules, but the end of a cache waits for all
+ * frees of its objects.  This one is merged with bench->slub: its end does
+ * nothing else.  Where caches are not merged, it gives its memory back as well.
  */
 static int rcu_slub(struct bench_shot *shot)
 {

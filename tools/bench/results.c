@@ -179,7 +179,7 @@ int bench_table_line(const char *table, const char *fmt, ...)
 }
 
 /**
- * bench_results_alone - a row is to be measured from a load of gomalloc of its own
+ * bench_results_alone - a row needs a load of gomalloc of its own
  * @fmt: the parameters that measure it, with alone=1
  *
  * Who loads this module sees it in the results and loads both for it.

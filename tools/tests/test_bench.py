@@ -2,8 +2,10 @@
 """Reading the benchmark module's results."""
 
 import unittest
+from pathlib import Path
+from unittest import mock
 
-from gomtools import bench, check, grounds, kconfig
+from gomtools import bench, check, checkout, grounds, kconfig
 from gomtools.ui import Failure
 
 RESULTS = """\
@@ -64,6 +66,36 @@ class Results(unittest.TestCase):
     def test_sbrk_mode_runs_what_is_asked_for_and_small(self):
         self.assertEqual(bench.sbrk_parameters("held", "", False), "")
         self.assertEqual(bench.sbrk_parameters("pair-const", "64,4096", True), "workload=pair-const size=64 rounds=3")
+
+
+class Here(unittest.TestCase):
+    """On this machine, whose kernel may load no modules: what would be loaded, and what comes of it."""
+
+    def run_here(self, in_use=False):
+        loads, published = [], []
+
+        def load(_allocator, _benchmark, arguments):
+            loads.append(arguments)
+            return RESULTS.replace("pair", f"load{len(loads)}") + "# alone workload=held size=8\n", "0"
+
+        class Place(type(Path())):
+            def exists(self):
+                return in_use if str(self) == "/sys/module/gomalloc" else True
+
+        with mock.patch.multiple(bench, results_here=load, Path=Place, note=published.append,
+                                 publish=lambda grounds, _: published.append(grounds[0])), \
+             mock.patch.object(checkout, "ROOT", Place("/")):
+            bench.run_here("held", "8")
+        return loads, published
+
+    def test_each_row_of_memory_has_a_load_of_its_own(self):
+        loads, (ground,) = self.run_here()
+        self.assertEqual(loads, [["workload=held", "size=8"], ["alone=1", "workload=held", "size=8"]])
+        self.assertEqual([row["workload"] for row in ground["rows"]], ["load1", "held", "load2", "held"])
+
+    def test_a_gomalloc_in_use_is_left_alone_and_that_is_said(self):
+        said = self.run_here(in_use=True)[1][0]
+        self.assertIn("rmmod gomalloc first", said)
 
 
 class Courses(unittest.TestCase):
