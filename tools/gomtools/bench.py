@@ -156,7 +156,7 @@ def parse(text):
             columns = words[1:]
         elif columns and len(words) == len(columns):
             rows.append(row(dict(zip(columns, words))))
-    if not rows and not tables:
+    if "unit" not in facts:
         raise Failure("The benchmark module gave no results.")
     return facts, rows, tables
 
@@ -216,6 +216,18 @@ def measure(name, workload, size, seconds=0):
             "note": course.note, "rows": rows, "tables": tables}
 
 
+def with_results(measured, workload):
+    """Those in which something was measured: a workload may be left out where it cannot be."""
+    found = [each for each in measured if each["rows"] or each["tables"]]
+    for each in measured:
+        if each not in found:
+            note(f"nothing of {workload} could be measured on {each['name']}: "
+                 f"{checkout.LOGS / ('bench-' + each['name'] + '.log')} says why")
+    if not found:
+        raise Failure(f"Nothing of {workload} was measured.")
+    return found
+
+
 def run(names, workload, size):
     """Measure on the named grounds, print the tables, write results.json."""
     for name in names:
@@ -240,6 +252,7 @@ def run(names, workload, size):
     measured = [measure(name, work[name], size) for name in native]
     with ThreadPoolExecutor(2) as pool:
         measured += pool.map(lambda name: measure(name, work[name], size), counted)
+    measured = with_results(measured, workload)
     measured.sort(key=lambda each: names.index(each["name"]))
     publish(measured, command("bench", workload, size, names))
     return 0

@@ -19,6 +19,9 @@ GROUPS = [("memory", "bytes held for what is live, fragmented or not", ["held", 
           ("pair", "one allocated and freed at once", ["pair", "cache-pair", "cache-ctor", "noscan"]),
           ("other", "zeroed memory, frees after a grace period", [""])]
 
+# Counts for each call that are smaller on both sides are somebody else's.
+LEAST_COUNT = 0.01
+
 # How they stand side by side.
 ORDER = ["pair", "batch", "cross-CPU", "large", "memory", "other"]
 
@@ -76,7 +79,9 @@ def of_allocators(name, lines, keys, columns):
     for side in sides.values():
         slub, ours = side.get("SLUB", side.get("kmalloc")), side.get("gomalloc")
         for column in columns if slub and ours else []:
-            yield group_of(name), ratio(float(slub[column]), float(ours[column]))
+            values = float(slub[column]), float(ours[column])
+            if max(values) >= LEAST_COUNT:
+                yield group_of(name), ratio(*values)
 
 
 # Tables that compare the two, and how they are read; the others have no ratio.

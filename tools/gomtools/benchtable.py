@@ -96,8 +96,10 @@ def show_summary(grounds):
     for name, groups in summaries.items():
         print(f"{name:{width}}" + "".join(f"{summary_cell(groups.get(group)):<22}"
                                           for group in benchsummary.ORDER).rstrip())
-    for group, what, _ in sorted(benchsummary.GROUPS, key=lambda each: benchsummary.ORDER.index(each[0])):
-        print(f"  {group}: {what}")
+    meaning = {group: what for group, what, _ in benchsummary.GROUPS}
+    for group in benchsummary.ORDER:
+        if any(group in groups for groups in summaries.values()):
+            print(f"  {group}: {meaning[group]}")
     for names, note in benchsummary.notes(grounds):
         print(paragraph(f"  {names}: {note}", "    "))
     print(flush=True)

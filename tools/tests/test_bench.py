@@ -39,9 +39,17 @@ class Results(unittest.TestCase):
         swapped = RESULTS.replace("slub_min slub_med", "slub_med slub_min")
         self.assertEqual(bench.parse(swapped)[1][0]["slub"], 90.0)
 
-    def test_no_rows_is_a_failure(self):
+    def test_no_results_are_a_failure(self):
         with self.assertRaises(Failure):
-            bench.parse("# unit cycles cpus 2\n")
+            bench.parse("sh: insmod: not found\n")
+
+    def test_where_nothing_could_be_measured_is_said_and_the_rest_shown(self):
+        some, none = {"name": "some", "rows": [1], "tables": {}}, {"name": "none", "rows": [], "tables": {}}
+        with mock.patch.object(bench, "note") as note:
+            self.assertEqual(bench.with_results([none, some], "rcu"), [some])
+        self.assertIn("rcu could be measured on none", note.call_args[0][0])
+        with self.assertRaises(Failure), mock.patch.object(bench, "note"):
+            bench.with_results([none], "rcu")
 
     def test_a_table_has_its_own_columns(self):
         tables = bench.parse(RESULTS + "# table json text parse\n= json a.json 12\n= json b.json 9\n")[2]

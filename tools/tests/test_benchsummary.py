@@ -57,7 +57,8 @@ class Arithmetic(unittest.TestCase):
 
     def test_tables_with_a_line_for_each_allocator(self):
         tables = {"cpus-lines": [["pattern", "cpus", "allocator", "lines_moved"], ["pair", "1", "SLUB", "0.000"],
-                                 ["pair", "1", "gomalloc", "0.000"], ["batch", "2", "SLUB", "0.5"],
+                                 ["pair", "1", "gomalloc", "0.000"], ["pair", "2", "SLUB", "0.001"],
+                                 ["pair", "2", "gomalloc", "0.002"], ["batch", "2", "SLUB", "0.5"],
                                  ["batch", "2", "gomalloc", "0.1"]],
                   "json": [["text", "allocator", "parse", "free"], ["a", "kmalloc", "30", "10"],
                            ["a", "gomalloc-apart", "1", "1"], ["a", "gomalloc", "10", "20"]],
