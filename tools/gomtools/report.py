@@ -9,6 +9,7 @@ import html
 import math
 import os
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,19 +38,23 @@ CPU_TABLES = [("cpus-lines", "lines_moved", "Cache lines moved"), ("cpus-locks",
 PATTERNS = {"pair": "pairs", "batch": "1,200 objects come and go",
             "neighbour": "1,200 come, the neighbour frees them"}
 
+# What is set to the right: a number, one that is marked, or that there is none.
+NUMBER = re.compile(r"(<span[^>]*>)?[\d-]")
+
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 66em; margin: 2em auto; padding: 0 1em; color: #222; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2em; border-bottom: 1px solid #ccc; }
-figure { margin: 1em 0; display: inline-block; } figcaption { font-weight: 600; }
+figure { margin: 1em 0; display: inline-block; width: 480px; max-width: 100%; vertical-align: top; } figcaption { font-weight: 600; }
 svg { max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1em 0; }
-td, th { padding: .1em .7em; text-align: right; } td:first-child, th:first-child { text-align: left; }
+td, th { padding: .1em .7em; text-align: right; } .words { text-align: left; } .wide { overflow-x: auto; }
 th { border-bottom: 1px solid #999; } tr:nth-child(even) td { background: #f5f5f5; }
 table.summary td, table.summary th { text-align: left; padding: .3em 1em .3em 0; vertical-align: top; }
 table.summary td { border-bottom: 1px solid #ddd; } table.summary tr:nth-child(even) td { background: none; }
 table.summary b { font-size: 1.3em; } table.summary small { display: block; color: #555; white-space: nowrap; }
 .note { border-left: 4px solid #b8860b; padding-left: .8em; color: #444; }
-.slower, table.summary small.slower { color: #c0392b; font-weight: 600; } code, pre { background: #f0f0f0; padding: .1em .3em; }
+.slower, table.summary small.slower { color: #c0392b; font-weight: 600; }
+code, pre { background: #f0f0f0; padding: .1em .3em; }
 pre { padding: .6em 1em; overflow-x: auto; } details { margin: 1em 0; }
 """
 
@@ -102,7 +107,7 @@ def curves_over(along, unit, curves):
     values = [y for _, line in curves for _, y in line]
     wide = max(x for _, line in curves for x, _ in line) > 16
     decimal = all(math.log10(x) % 1 == 0 for _, line in curves for x, _ in line)
-    axis = "set logscale x 10\nset format x '10^%T'\n" if decimal else "set logscale x 2\nset format x '%.0b%B'\n"
+    axis = "set logscale x 10\nset format x '%.0s%c'\n" if decimal else "set logscale x 2\nset format x '%.0b%B'\n"
     return gnuplot(data + (axis if wide else "")
                    + value_axis(values)
                    + f"set ylabel '{unit}'\nset xlabel '{along}'\nplot " + ", ".join(parts) + "\n")
@@ -136,19 +141,18 @@ def curves_over_cpus(lines, pattern, y, unit):
         for name, _ in curves) + "\n")
 
 
-def curve_of_churn(lines):
-    """Bytes held for each byte live, each time the set has grown and each time it has shrunk."""
-    head, *body = lines
-    cells = [dict(zip(head, line)) for line in body]
-    data, parts = "", []
-    for name in ("SLUB", "gomalloc"):
-        column = name.lower()
-        data += f"${column} << EOD\n" + "".join(
-            f"{int(c['round']) - 0.5} {c[f'{column}_grown']}\n{c['round']} {c[f'{column}_shrunk']}\n"
-            for c in cells) + "EOD\n"
-        parts.append(f"${column} using 1:2 with linespoints lw 2 pt 7 ps 0.4 lc rgb '{COLOURS[name]}' title '{name}'")
-    return gnuplot(data + "set yrange [0:*]\nset xlabel 'round'\nset ylabel 'held / live'\nplot "
-                   + ", ".join(parts) + "\n")
+CHURN = [("grown", "grown to 256 MiB"), ("shrunk", "nine of ten freed"), ("given_back", "idle memory given back")]
+
+
+def bars_of_churn(lines):
+    """Bytes held for each byte live, in the last round."""
+    last = dict(zip(lines[0], lines[-1]))
+    data = "".join(f'"{what}" {last[f"slub_{when}"]} {last[f"gomalloc_{when}"]}\n'
+                   for when, what in CHURN if f"slub_{when}" in last)
+    return gnuplot(f"$d << EOD\n{data}EOD\nset style data histogram\nset style histogram clustered gap 1\n"
+                   "set style fill solid 0.9 noborder\nset yrange [0:*]\nset ylabel 'held / live'\nset xtics font ',10'\n"
+                   f"plot $d using 2:xtic(1) lc rgb '{COLOURS['SLUB']}' title 'SLUB', "
+                   f"'' using 3 lc rgb '{COLOURS['gomalloc']}' title 'gomalloc'\n")
 
 
 def bars_of_json(lines, unit):
@@ -176,8 +180,8 @@ def figures(ground):
             text += f"<figure><figcaption>{title}</figcaption>{curves_over(along, unit, curves)}</figure>\n"
     for bytes_each in sorted({line[0] for line in ground["tables"].get("churn", [])[1:]}):
         lines = [line for line in ground["tables"]["churn"] if line[0] in ("bytes", bytes_each)]
-        text += (f"<figure><figcaption>Held over live, sizes of {bytes_each} bytes: to 256 MiB and down to a tenth, "
-                 f"ten times</figcaption>{curve_of_churn(lines)}</figure>\n")
+        text += (f"<figure><figcaption>Memory held over memory live, sizes of {bytes_each} bytes, last round"
+                 f"</figcaption>{bars_of_churn(lines)}</figure>\n")
     if "soak" in ground["tables"]:
         lines = ground["tables"]["soak"]
         text += (f"<figure><figcaption>An operation after so many seconds of churn, median</figcaption>"
@@ -195,10 +199,16 @@ def figures(ground):
 
 
 def table(lines, kind="rows"):
-    """Lines of cells, the first of them the head."""
+    """Lines of cells, the first of them the head; columns of words to the left, of numbers to the right."""
+    words = [not NUMBER.match(cell) for cell in lines[-1]]
+
+    def row(cells, tag):
+        return "<tr>" + "".join(f"<{tag}{' class=words' * is_word}>{cell}</{tag}>"
+                                for cell, is_word in zip(cells, words)) + "</tr>"
+
     head, *body = lines
-    row = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
-    return f'<table class="{kind}">' + row(head, "th") + "".join(row(cells, "td") for cells in body) + "</table>\n"
+    return (f'<div class="wide"><table class="{kind}">' + row(head, "th") + "".join(row(cells, "td") for cells in body)
+            + "</table></div>\n")
 
 
 def cell(value):

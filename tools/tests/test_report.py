@@ -86,6 +86,20 @@ class Page(unittest.TestCase):
         self.assertEqual(page.count("<svg"), 5)
         self.assertNotIn("gnuplot failed", page)
 
+    def test_churn_shows_what_is_held_right_after_the_frees_and_when_idle_memory_was_given_back(self):
+        lines = [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk",
+                  "slub_given_back", "gomalloc_given_back"],
+                 ["1-256", "1", "1.2", "1.1", "9.1", "9.9", "9.0", "8.0"]]
+        page = self.page(ground(row("pair", 8, 2, 1), tables={"churn": lines}))
+        self.assertIn("nine of ten freed", page)
+        self.assertIn("given back", page)
+        self.assertNotIn("gnuplot failed", page)
+
+    def test_words_stand_to_the_left_and_numbers_to_the_right(self):
+        text = report.table([["text", "n", "ratio"], ["a.json", "1.5", report.ratio(0.5)]])
+        self.assertIn("<td class=words>a.json</td><td>1.5</td><td><span", text)
+        self.assertIn("<th class=words>text</th><th>n</th>", text)
+
     def test_live_sets_are_over_powers_of_ten(self):
         some = ground(*(row(f"live-{10 ** n}", None, 9, 3) for n in (2, 3, 4)))
         self.assertEqual(report.points(some, ["live-"], "slub"), [(100, 9), (1000, 9), (10000, 9)])
