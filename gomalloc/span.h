@@ -33,10 +33,10 @@ enum gom_span_state {
  * @npages: pages
  * @nid: node of the pages, and of the heap and mcentral that own them
  * @state: enum gom_span_state; changed under the lock of the owner
- * @class: of the objects, if SMALL
  * @supply: which supply of its heap the record is from
  * @zeroed: the pages are known to hold zeroes (IDLE and BUSY)
  * @direct: not from the heap: goes straight back to the page allocator
+ * @class: of the objects, if SMALL
  * @nelems: objects it holds (SMALL): fewer than its class says in a short span
  * @specials: of its objects (special.h)
  * @nfree: objects free in the span itself, not counting those in magazines
@@ -55,10 +55,10 @@ struct gom_span {
 	unsigned int npages;
 	int nid;
 	u8 state;
-	u8 supply;
-	u16 class;
+	u8 supply : 6;
 	u8 zeroed : 1;
 	u8 direct : 1;
+	u16 class;
 	u16 nelems;
 	u16 nfree;
 	unsigned long free[];
