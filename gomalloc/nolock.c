@@ -13,9 +13,9 @@
  *
  * A finalizer was promised the object as it was when it was freed.  Whether there is
  * one is known under a lock only; so objects of a span that has specials are put aside
- * without being touched, in an array, of which half is left when an irq_work that
- * does not wait for the tick is queued.  With the array full nothing can be done that
- * keeps the promise: that is reported, and the object not freed.
+ * without being touched, in an array.  Half of it is left when an irq_work that does
+ * not wait for the tick is queued, unless one is running.  With the array full nothing
+ * can be done that keeps the promise: that is reported, and the object not freed.
  *
  * Under PREEMPT_RT mcentral's lock is one that sleeps: it is not tried in interrupts.
  */
@@ -45,12 +45,14 @@
  * @kept: as they are
  * @work: frees them with the next tick
  * @hurry: frees them as soon as interrupts are on
+ * @freeing: that is being done
  */
 struct aside {
 	struct llist_head list;
 	void *kept[KEPT_MAX];
 	struct irq_work work;
 	struct irq_work hurry;
+	bool freeing;
 };
 
 static DEFINE_PER_CPU(struct aside, asides);
@@ -61,6 +63,7 @@ static void free_all(struct aside *a)
 	unsigned int i;
 	void *p;
 
+	WRITE_ONCE(a->freeing, true);
 	while (node) {
 		next = node->next;
 		if (next == LIST_POISON1) {
@@ -78,6 +81,7 @@ static void free_all(struct aside *a)
 		if (p)
 			gom_free(p);
 	}
+	WRITE_ONCE(a->freeing, false);
 }
 
 static void free_aside(struct irq_work *work)
@@ -112,7 +116,7 @@ static bool keep_aside(const void *p)
 	for (i = 0; i < KEPT_MAX; i++)
 		if (!READ_ONCE(a->kept[i]) && !cmpxchg(&a->kept[i], NULL, (void *)p))
 			break;
-	irq_work_queue(i < KEPT_MAX / 2 ? &a->work : &a->hurry);
+	irq_work_queue(i < KEPT_MAX / 2 || READ_ONCE(a->freeing) ? &a->work : &a->hurry);
 	preempt_enable();
 	return i < KEPT_MAX;
 }
