@@ -457,6 +457,13 @@ void gom_free_rcu_barrier(void)
 }
 EXPORT_SYMBOL_GPL(gom_free_rcu_barrier);
 
+/* For tests: as if this CPU were filling its batch, or not.  With preemption off. */
+void gom_rcufree_pretend(bool inside)
+{
+	WRITE_ONCE(this_cpu_ptr(&gathers)->busy, inside);
+}
+GOM_EXPORT_FOR_TEST(gom_rcufree_pretend);
+
 int gom_rcufree_init(void)
 {
 	struct gather *g;

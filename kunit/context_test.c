@@ -13,6 +13,7 @@
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/mcache.h"
+#include "../gomalloc/rcufree.h"
 #include "suites.h"
 
 #define SIZE	96U
@@ -97,9 +98,10 @@ struct ticker {
 	unsigned int ticks, most, errors, failures;
 };
 
+/* Often of one class: only there an interrupt is in the task's way. */
 static size_t size_at(unsigned int i)
 {
-	return 8 + i * 61 % 4000;
+	return i % 4 ? SIZE : 8 + i * 61 % 4000;
 }
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
@@ -161,7 +163,7 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 	unsigned int i, errors;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->most = 2000;
+	t->most = TIMES(8000, 2000);
 	migrate_disable();
 	start_timer(&t->timer, tick);
 	errors = hammer(t);
@@ -213,6 +215,46 @@ static void deferred_frees_under_raw_locks(struct kunit *test)
 	needs_heap(test);
 	defer_under(test, &lock);
 	defer_under(test, &current->pi_lock);
+}
+
+/* Free an object; was it put into a batch?  Then nothing of it was written to. */
+static bool defer_untouched(void)
+{
+	struct deferred *p = gom_malloc(sizeof(*p), GFP_ATOMIC);
+	bool untouched;
+
+	if (!p)
+		return false;
+	memset(p, pattern_of(p), sizeof(*p));
+	rcu_read_lock();
+	gom_free_rcu(p, rcu);
+	untouched = all_bytes(p, pattern_of(p), sizeof(*p));
+	rcu_read_unlock();
+	return untouched;
+}
+
+/* An interrupt leaves the batch alone that the code it hit is filling. */
+static void a_batch_in_use_is_passed_by(struct kunit *test)
+{
+	u64 before = live_objects();
+	bool batched = false, inside = true;
+	unsigned int tries;
+
+	needs_heap(test);
+	/* The first ones may find no batch, but see to it that there are some. */
+	for (tries = 0; tries < 20 && !batched; tries++) {
+		gom_free_rcu_barrier();
+		preempt_disable();
+		batched = defer_untouched();
+		gom_rcufree_pretend(true);
+		inside = defer_untouched();
+		gom_rcufree_pretend(false);
+		preempt_enable();
+	}
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_TRUE(test, batched);
+	KUNIT_EXPECT_FALSE(test, inside);
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
 }
 
 struct deferring {
@@ -333,6 +375,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(an_interrupt_inside_the_cache_is_served_past_it),
 	KUNIT_CASE(a_timer_may_interrupt_anywhere),
 	HEAP_CASE(deferred_frees_under_raw_locks),
+	HEAP_CASE(a_batch_in_use_is_passed_by),
 	HEAP_CASE(deferred_frees_in_interrupts),
 	KUNIT_CASE(objects_are_freed_on_other_cpus),
 	{}

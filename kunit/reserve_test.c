@@ -346,6 +346,7 @@ struct one_word {
 };
 
 #define AT_ONCE		TIMES(5000U, 2000U)	/* more than there are batches at hand for */
+#define FILLERS		(3 * AT_ONCE)		/* and when that many more have been made */
 
 /* Without memory for batches objects are linked, through the one pointer of their head. */
 static void without_memory_they_wait_all_the_same(struct kunit *test)
@@ -390,13 +391,15 @@ static bool headless_waits(void *p)
 
 static void an_object_without_a_head_waits(struct kunit *test)
 {
+	struct headed **filler = kunit_kcalloc(test, FILLERS, sizeof(*filler), GFP_KERNEL);
 	u64 before = live_objects();
-	struct headed *filler;
 	unsigned int i;
 	size_t size;
 	void *p;
+	bool waits;
 
 	needs_heap(test);
+	KUNIT_ASSERT_NOT_NULL(test, filler);
 	for (size = 1; size < 300000; size = size * 5 + 3) {
 		p = gom_malloc_noscan(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
@@ -410,14 +413,20 @@ static void an_object_without_a_head_waits(struct kunit *test)
 	/* And if there is no memory for that, once all batches are used up. */
 	p = gom_malloc(3000, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	fail_after(0);
-	for (i = 0; i < AT_ONCE; i++) {
-		filler = gom_malloc(sizeof(*filler), GFP_KERNEL);
-		if (filler)
-			gom_free_rcu(filler, rcu);
+	for (i = 0; i < FILLERS; i++) {
+		filler[i] = gom_malloc(sizeof(**filler), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, filler[i]);
 	}
-	KUNIT_EXPECT_TRUE(test, headless_waits(p));
+	fail_after(0);
+	migrate_disable();
+	rcu_read_lock();
+	for (i = 0; i < FILLERS; i++)
+		gom_free_rcu(filler[i], rcu);
+	rcu_read_unlock();
+	waits = headless_waits(p);
+	migrate_enable();
 	fail_no_more();
+	KUNIT_EXPECT_TRUE(test, waits);
 	gom_free_rcu_barrier();
 	KUNIT_EXPECT_EQ(test, live_objects(), before);
 }
