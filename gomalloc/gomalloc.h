@@ -125,9 +125,9 @@ void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __mall
  * @gfp: as for kmalloc(): GFP_KERNEL, GFP_ATOMIC, GFP_NOWAIT, __GFP_ZERO, ...
  *
  * Up to 32 KiB the size is rounded up to one of 66 size classes; above, to
- * whole pages.  The address is aligned to at least 8 bytes and, for a @size
- * that is a power of two, to @size.  A constant
- * @size finds its class at compile time.
+ * whole pages.  The address is aligned to at least 8 bytes and to the largest
+ * power of two that divides @size.  A constant @size finds its class at compile
+ * time.
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
  * Return: the memory, its contents undefined without __GFP_ZERO, or NULL.

@@ -5,7 +5,7 @@
  * of whatever size, and its pages never join the heap.
  */
 #include <linux/kmemleak.h>
-#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 
 #include "compat.h"
@@ -17,7 +17,7 @@
 /* The alignment that a caller of kmalloc(@size) relies on, in pages. */
 static unsigned int natural_align(size_t size)
 {
-	return is_power_of_2(size) && size > PAGE_SIZE ? size >> PAGE_SHIFT : 1;
+	return max_t(size_t, size & -size, PAGE_SIZE) >> PAGE_SHIFT;
 }
 
 static struct gom_span *get_span(size_t size, int nid, gfp_t gfp)

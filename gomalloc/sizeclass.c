@@ -17,7 +17,7 @@
 
 #define NPAGES(span)		DIV_ROUND_UP(span, PAGE_SIZE)
 #define NELEMS(size, span)	(NPAGES(span) * PAGE_SIZE / (size))
-#define IS_POW2(size)		(((size) & ((size) - 1)) == 0)
+#define LOWEST_BIT(n)		((n) & -(n))
 
 /*
  * Divisibility by multiplication.  With recip = (2^32 + e) / size, where
@@ -46,13 +46,13 @@
 		.limit = LIMIT(_size, span),				\
 		.nelems = NELEMS(_size, span),				\
 		.npages = NPAGES(span),					\
-		.align = IS_POW2(_size) ? DIV_ROUND_UP(_size, PAGE_SIZE) : 1, \
+		.align = DIV_ROUND_UP(LOWEST_BIT(_size), PAGE_SIZE),	\
 		.mag_size = GOM_MAGAZINE_SIZE(_size),			\
 	},
 
 /*
  * A run of pages is one object, so only offset 0 is where one begins; it is
- * aligned as kmalloc() aligns sizes that are powers of two.
+ * aligned as kmalloc() aligns them, to the largest power of two that divides its size.
  */
 #define RUN_FACTS(i)							\
 	[GOM_CLASS_RUN + (i)] = {					\
@@ -61,7 +61,7 @@
 		.limit = 1,						\
 		.nelems = 1,						\
 		.npages = GOM_RUN_MIN_PAGES + (i),			\
-		.align = IS_POW2(GOM_RUN_MIN_PAGES + (i)) ? GOM_RUN_MIN_PAGES + (i) : 1, \
+		.align = LOWEST_BIT(GOM_RUN_MIN_PAGES + (i)),		\
 		.mag_size = GOM_RUN_MAGAZINE_SIZE,			\
 	},
 

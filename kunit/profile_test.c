@@ -264,7 +264,7 @@ static void the_caller_is_named(struct kunit *test)
 
 static noinline void *one_place(void)
 {
-	void *p = gom_malloc(5000, GFP_KERNEL);		/* of class 5376 */
+	void *p = gom_malloc(5300, GFP_KERNEL);		/* of class 5376 */
 
 	OPTIMIZER_HIDE_VAR(p);		/* no jump to it instead of a call */
 	return p;

@@ -4,9 +4,12 @@
  * the Go runtime and by another road than the host program's, and compared; then
  * every size and every byte offset is tried.
  */
+#include <linux/align.h>
 #include <linux/log2.h>
 
 #include "../gomalloc/compat.h"
+#include "../gomalloc/efence.h"
+#include "../gomalloc/gomalloc.h"
 #include "../gomalloc/sizeclass.h"
 #include "suites.h"
 
@@ -96,12 +99,22 @@ static void classes_are_those_of_go(struct kunit *test)
 	}
 }
 
+/* The end of the table's step that @size lies in. */
+static unsigned int step_end(unsigned int size)
+{
+	return size <= GOM_SMALL_STEP_MAX ? roundup(size, 1 << GOM_SMALL_STEP_SHIFT) :
+					    roundup(size, 1 << GOM_LARGE_STEP_SHIFT);
+}
+
+/* Objects of the class are aligned to whatever power of two divides the size. */
 static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
 {
-	unsigned int size, class, expected = 1;
+	unsigned int size, end, class, expected;
 
 	for (size = 1; size <= GOM_MAX_SMALL_SIZE; size++) {
-		while (gom_classes[expected].size < size)
+		end = step_end(size);
+		expected = 1;
+		while (gom_classes[expected].size < end || gom_classes[expected].size % (end & -end))
 			expected++;
 		class = gom_size_to_slot(size) >> GOM_SLOT_SHIFT;
 		if (class != expected)
@@ -115,6 +128,29 @@ static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_RUN_MAX_SIZE), GOM_SLOT_OF(GOM_CLASS_TINY - 1));
 	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_RUN_MAX_SIZE + 1), 0U);
 	KUNIT_EXPECT_EQ(test, gom_size_to_slot(SIZE_MAX), 0U);
+}
+
+/* What kmalloc() promises since 6.12: the largest power of two that divides the size. */
+static void objects_are_aligned_to_what_divides_their_size(struct kunit *test)
+{
+	const size_t step = TIMES(8, 512);
+	unsigned int misaligned = 0, i;
+	size_t size;
+	void *p[5];
+
+	needs_heap(test);
+	if (gom_efence)
+		kunit_skip(test, "with efence=1 objects lie at the end of their pages");
+	for (size = step; size <= 2 * GOM_RUN_MAX_SIZE; size += step) {
+		for (i = 0; i < ARRAY_SIZE(p); i++) {
+			p[i] = gom_malloc(size, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, p[i]);
+			misaligned += !IS_ALIGNED((unsigned long)p[i], size & -size);
+		}
+		for (i = 0; i < ARRAY_SIZE(p); i++)
+			gom_free_sized(p[i], size);
+	}
+	KUNIT_EXPECT_EQ(test, misaligned, 0U);
 }
 
 static void a_span_wastes_at_most_an_eighth(struct kunit *test)
@@ -153,6 +189,7 @@ static void division_is_exact_at_every_offset(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(classes_are_those_of_go),
 	KUNIT_CASE(every_size_gets_the_smallest_class_that_fits),
+	KUNIT_CASE(objects_are_aligned_to_what_divides_their_size),
 	KUNIT_CASE(a_span_wastes_at_most_an_eighth),
 	KUNIT_CASE(division_is_exact_at_every_offset),
 	{}

@@ -28,6 +28,9 @@
 #define MAX_DOUBLED	65536u
 #define PAGE		4096u
 #define RECORD		64u
+#define SMALL_STEP_MAX	1024u	/* sizes in the table of small steps */
+#define SMALL_STEP	8u
+#define LARGE_STEP	128u
 
 static unsigned int class_size[MAX_CLASSES + 1], class_span[MAX_CLASSES + 1];
 static unsigned int nr_classes = 1;
@@ -109,15 +112,40 @@ static void fit_spans(void)
 			class_span[i] = best_length(class_span[i], class_size[i]);
 }
 
+/*
+ * The smallest class whose objects hold @size bytes and are aligned to the largest power
+ * of two that divides it, as kmalloc() aligns them.  The last class is a power of two.
+ */
 static unsigned int class_of(unsigned int size)
 {
 	unsigned int i = 1;
 
 	if (!size)
 		return 0;
-	while (class_size[i] < size)
+	while (class_size[i] < size || class_size[i] % (size & -size))
 		i++;
 	return i;
+}
+
+/* The next size that has an entry in a table. */
+static unsigned int next_step(unsigned int size)
+{
+	return size + (size < SMALL_STEP_MAX ? SMALL_STEP : LARGE_STEP);
+}
+
+/* Like the tables, step by step, so that a constant size gets the class that others get. */
+static void print_const_class(void)
+{
+	unsigned int size, n = 0;
+
+	printf("\n\n/* The class of a constant size; no use for any other. */\n"
+	       "#define GOM_CONST_CLASS(size)");
+	for (size = SMALL_STEP; size < MAX_SMALL; size = next_step(size)) {
+		if (class_of(next_step(size)) == class_of(size))
+			continue;
+		printf(" \\\n\t%s(size) <= %u ? %u :", n++ ? " " : "(", size, class_of(size));
+	}
+	printf(" %u)\n", class_of(MAX_SMALL));
 }
 
 /* A lookup table: entry i is the class of sizes up to first + i * step. */
@@ -144,15 +172,10 @@ static void print_header(void)
 	for (i = 1; i < nr_classes; i++)
 		printf(" \\\n\tX(%u, %u, %u)", i, class_size[i], class_span[i]);
 
-	printf("\n\n/* The class of a constant size; no use for any other. */\n"
-	       "#define GOM_CONST_CLASS(size)");
-	for (i = 1; i < nr_classes - 1; i++)
-		printf(" \\\n\t%s(size) <= %u ? %u :", i == 1 ? "(" : " ", class_size[i], i);
-	printf(" %u)\n", nr_classes - 1);
-
+	print_const_class();
 	printf("\n/* Classes of the sizes 0, 8, 16, ... 1024 and of 1024, 1152, ... */");
-	print_lookup("GOM_SIZE_TO_CLASS8", 0, 1024, 8);
-	print_lookup("GOM_SIZE_TO_CLASS128", 1024, MAX_SMALL, 128);
+	print_lookup("GOM_SIZE_TO_CLASS8", 0, SMALL_STEP_MAX, SMALL_STEP);
+	print_lookup("GOM_SIZE_TO_CLASS128", SMALL_STEP_MAX, MAX_SMALL, LARGE_STEP);
 	printf("\n#endif\n");
 }
 

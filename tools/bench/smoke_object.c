@@ -155,9 +155,7 @@ static size_t promised_alignment(const struct smoke_object *object)
 	if ((object->kind == SMOKE_NOSCAN || object->kind == SMOKE_RESIZED) &&
 	    size <= GOM_TINY_MAX)
 		return size & -size;
-	if (is_power_of_2(size))
-		return clamp(size, (size_t)8, (size_t)PAGE_SIZE);
-	return 8;
+	return clamp(size & -size, (size_t)8, (size_t)PAGE_SIZE);
 }
 
 static void check_alignment(const struct smoke_object *object)
