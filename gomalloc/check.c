@@ -17,10 +17,10 @@
  *		miss as many objects as these can hold, and one each.  If there are none
  *		its sum is exact.  It never has too many.
  *
- * What is left are moments: an object between its span and the counter of its mcentral,
- * a span between its state and its list, pages between the page map and the heap's
- * counter.  So the check looks up to three times and says only what was wrong, in the same
- * words, each time.
+ * What is left are moments: an object between its span and the counter of its
+ * mcentral, a span between its state and its list, pages between the page map
+ * and the heap's counter.  So the check looks up to three times and says only
+ * what was wrong, in the same words, each time.
  *
  * Context: task, may sleep.  Milliseconds for each 100 MiB of heap, during which nothing
  * else runs: a tool for developers.

@@ -67,8 +67,9 @@
 #endif
 
 /*
- * The stack we are on, up to the interrupt that brought us here: what it interrupted did
- * not ask for anything.  A kernel without stack traces has none to tell.
+ * The stack we are on, up to the interrupt that brought us here: what it
+ * interrupted did not ask for anything.  A kernel without stack traces has none
+ * to tell.
  */
 static __always_inline unsigned int gom_stack_save(unsigned long *entries, unsigned int max)
 {

@@ -2,11 +2,12 @@
 /*
  * The persistent allocator (Go: persistentalloc, 2013 and 2015).
  *
- * Each CPU bumps a pointer through a chunk of its own.  The first is small; each
- * further one is as large as all before it together, up to 256 KiB by default.
- * So a CPU that asks for little has little, and one that asks for much seldom asks
- * the page allocator.  There is no free; the chunks go back when the module does.
- * Requests of 64 KiB and more come straight from the page allocator.
+ * Each CPU bumps a pointer through a chunk of its own.  The first is small;
+ * each further one is as large as all before it together, up to 256 KiB by
+ * default. So a CPU that asks for little has little, and one that asks for much
+ * seldom asks the page allocator.  There is no free; the chunks go back when
+ * the module does. Requests of 64 KiB and more come straight from the page
+ * allocator.
  *
  * Who may touch what
  * ------------------
@@ -130,8 +131,9 @@ static void *bump_take_or_refill(struct bump *b, size_t size, size_t align, unsi
 }
 
 /*
- * Take from this CPU's bump; *@chunk is new memory for it, NULL afterwards if it
- * was needed.  False if an interrupt hit the CPU in here: then nothing was done.
+ * Take from this CPU's bump; *@chunk is new memory for it, NULL afterwards if
+ * it was needed.  False if an interrupt hit the CPU in here: then nothing was
+ * done.
  */
 static bool take_local(size_t size, size_t align, unsigned int asker, struct chunk **chunk,
 		       void **p)
@@ -164,8 +166,8 @@ void gom_persistent_set_busy(bool busy)
 GOM_EXPORT_FOR_TEST(gom_persistent_set_busy);
 
 /*
- * For the tests: called by who has a new chunk and has not used it yet, so that another
- * can bring one first.  Nothing, in a kernel without KUnit.
+ * For the tests: called by who has a new chunk and has not used it yet, so that
+ * another can bring one first.  Nothing, in a kernel without KUnit.
  */
 #if IS_ENABLED(CONFIG_KUNIT)
 void (*gom_persistent_hook)(void);
@@ -173,7 +175,7 @@ GOM_EXPORT_FOR_TEST(gom_persistent_hook);
 
 static void run_hook(void)
 {
-	void (*hook)(void) = READ_ONCE(gom_persistent_hook);
+	typeof(gom_persistent_hook) hook = READ_ONCE(gom_persistent_hook);
 
 	if (hook)
 		hook();
@@ -215,8 +217,9 @@ static size_t next_bytes(u64 had)
 }
 
 /*
- * A zeroed chunk of @bytes and with a capacity of @need at least, or less than @bytes
- * if there is no more.  What is not needed now is worth neither waiting nor reserves.
+ * A zeroed chunk of @bytes and with a capacity of @need at least, or less than
+ * @bytes if there is no more.  What is not needed now is worth neither waiting
+ * nor reserves.
  */
 static struct chunk *new_chunk(size_t bytes, size_t need, gfp_t gfp)
 {

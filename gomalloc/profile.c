@@ -12,31 +12,33 @@
  * memory need not be counted over the classes together.  That is also what pprof takes
  * for granted when it scales samples up to an estimate, which so has no bias.
  *
- * Samples are counted in buckets, one for each stack and size.  Stacks that come again
- * and again are known without being unwound.  A sample that is live is a special of its
- * object.
+ * Samples are counted in buckets, one for each stack and size.  Stacks that
+ * come again and again are known without being unwound.  A sample that is live
+ * is a special of its object.
  *
  * What is bounded
  * ---------------
- * Buckets are for ever, so there are no more than the machine has memory for: a stack
- * that finds none left is dropped, and counted as that.  Records of live samples have a
- * bound of their own (special.c).
+ * Buckets are for ever, so there are no more than the machine has memory for: a
+ * stack that finds none left is dropped, and counted as that.  Records of live
+ * samples have a bound of their own (special.c).
  *
  * Context: sampling happens after an allocation, in its context, with no lock held.  A
- * CPU's memos of stacks are used with preemption off, and nothing else is; an interrupt
- * that comes into the middle does without.
+ * CPU's memos of stacks are used with preemption off, and nothing else is; an
+ * interrupt that comes into the middle does without.
  *
  * What a sample and its free touch that other CPUs do
  * ----------------------------------------------------
- * No lock is shared by all of them.  Buckets are looked up without one: none ever goes,
- * and rcu_assign_pointer() in hlist_add_head_rcu() pairs with rcu_dereference() in
- * hlist_for_each_entry_rcu().  @lock is taken, with interrupts off, when a bucket is
- * made, which happens at most gom_profile_max_buckets times.  What is left is a lock by
- * the object's span, and one of this CPU's supply of records, or of the one that took
- * the sample when it is freed; and four words changed by atomic instructions:
- * the bucket's count, which is shared by who allocates the same size in the same place;
- * the entry of gom_special_near, by page; for an object of a named cache the number of
- * specials in that; and in the page map the words of the span, if it has no other.
+ * No lock is shared by all of them.  Buckets are looked up without one: none
+ * ever goes, and rcu_assign_pointer() in hlist_add_head_rcu() pairs with
+ * rcu_dereference() in hlist_for_each_entry_rcu().  @lock is taken, with
+ * interrupts off, when a bucket is made, which happens at most
+ * gom_profile_max_buckets times.  What is left is a lock by the object's span,
+ * and one of this CPU's supply of records, or of the one that took the sample
+ * when it is freed; and four words changed by atomic instructions: the bucket's
+ * count, which is shared by who allocates the same size in the same place; the
+ * entry of gom_special_near, by page; for an object of a named cache the number
+ * of specials in that; and in the page map the words of the span, if it has no
+ * other.
  */
 #include <linux/bitops.h>
 #include <linux/hash.h>

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Random numbers for those who cannot ask the kernel for any: get_random_u64() takes
- * a lock that sleeps under PREEMPT_RT, while numbers are drawn with preemption off,
- * and in NMIs.
+ * Random numbers for those who cannot ask the kernel for any: get_random_u64()
+ * takes a lock that sleeps under PREEMPT_RT, while numbers are drawn with
+ * preemption off, and in NMIs.
  *
- * Each CPU has a generator, Knuth's linear one, of which the upper half is used.  It
- * need not be better than its seed, which the kernel gives when the module is loaded,
- * before anything is allocated, for every CPU that may ever come.  Two contexts that
- * draw at the same time get the same number, and a task that moves to another CPU
- * between its load and its store has that CPU continue its sequence: neither does harm.
+ * Each CPU has a generator, Knuth's linear one, of which the upper half is
+ * used.  It need not be better than its seed, which the kernel gives when the
+ * module is loaded, before anything is allocated, for every CPU that may ever
+ * come.  Two contexts that draw at the same time get the same number, and a
+ * task that moves to another CPU between its load and its store has that CPU
+ * continue its sequence: neither does harm.
  */
 #ifndef GOM_RANDOM_H
 #define GOM_RANDOM_H

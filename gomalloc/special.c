@@ -47,8 +47,8 @@ static struct tree_lock *locks __read_mostly;
 static unsigned int lock_bits __read_mostly;
 
 /*
- * Records to be had, by CPU.  The lock is of interest to that CPU, to tasks that have
- * just left it, and to who frees elsewhere what was sampled there.
+ * Records to be had, by CPU.  The lock is of interest to that CPU, to tasks
+ * that have just left it, and to who frees elsewhere what was sampled there.
  */
 struct supply {
 	spinlock_t lock;
@@ -179,8 +179,9 @@ bool gom_special_full(void)
 }
 
 /*
- * The same for a sample, of which there may be as many as objects: no more than fit.
- * CPUs that find there is room for one block at the same time make one each.
+ * The same for a sample, of which there may be as many as objects: no more than
+ * fit. CPUs that find there is room for one block at the same time make one
+ * each.
  */
 struct gom_special *gom_special_new_sample(gfp_t gfp)
 {

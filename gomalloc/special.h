@@ -111,8 +111,8 @@ static __always_inline bool gom_special_maybe(const void *p)
 {
 	const atomic_t *near = gom_special_near;	/* for UBSAN, which would check the index */
 
-	/* The owner of an object with a special never reads 0: that special is counted. */
 	near += ((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR;
+	/* The owner of an object with a special never reads 0: that special is counted. */
 	return unlikely(data_race(*(const u8 *)near));
 }
 

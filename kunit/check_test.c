@@ -243,8 +243,9 @@ static struct gom_span *full_span(void **p, unsigned int n)
 }
 
 /*
- * A span is out of its class, its pages are not yet in the heap: it waits for a grace
- * period, or who has it was preempted.  Nothing is wrong, however long that takes.
+ * A span is out of its class, its pages are not yet in the heap: it waits for a
+ * grace period, or who has it was preempted.  Nothing is wrong, however long
+ * that takes.
  */
 static void a_span_in_flight_is_not_wrong(struct kunit *test)
 {

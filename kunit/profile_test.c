@@ -85,9 +85,9 @@ static void distances_are_exponential(struct kunit *test)
 }
 
 /*
- * Nobody asks for a seed when he allocates, with preemption off or in an NMI: every CPU
- * that may ever come has had its own since the module was loaded, and does not go
- * through the numbers that follow 0.
+ * Nobody asks for a seed when he allocates, with preemption off or in an NMI:
+ * every CPU that may ever come has had its own since the module was loaded, and
+ * does not go through the numbers that follow 0.
  */
 static void every_cpu_has_a_seed_of_its_own(struct kunit *test)
 {
@@ -119,16 +119,25 @@ static void churn(struct kunit *test, size_t size, unsigned int n)
 	}
 }
 
-/*
- * Over a known mix of sizes each is estimated as what it is: for an object much
- * smaller than the rate that is the rate's bytes for each sample.
- */
+/* Of 2^20 objects of @size, those that are sampled: 1 - exp(-size / rate), as a series. */
+static u64 sampled_of(size_t size, unsigned int rate)
+{
+	const u64 x = ((u64)size << 20) / rate;
+	u64 sum = 0, term = x;
+	unsigned int i;
+
+	for (i = 1; term; i++, term = (term * x >> 20) / i)
+		sum = i % 2 ? sum + term : sum - term;
+	return sum;
+}
+
+/* Over a known mix of sizes as many of each are sampled as a reader takes for granted. */
 static void the_estimate_has_no_bias(struct kunit *test)
 {
 	static const size_t sizes[] = { 3, 6, 8, 48, 256, 1000 };
 	const unsigned int rate = TIMES(1024, 64);
 	struct totals before, after;
-	u64 bytes, is, sigma;
+	u64 is, should, sigma;
 	unsigned int i, n;
 
 	for (i = 0; i < TIMES(ARRAY_SIZE(sizes), 4); i++) {
@@ -138,12 +147,12 @@ static void the_estimate_has_no_bias(struct kunit *test)
 		churn(test, sizes[i], n);
 		read_totals(test, &after);
 		KUNIT_EXPECT_EQ(test, after.live, before.live);
-		bytes = (u64)n * (sizes[i] == 1000 ? 1024 : sizes[i]);
-		is = (after.mallocs - before.mallocs) * after.rate;
-		/* Of n samples: the square root of n, five times; and s/2R for large objects. */
-		sigma = int_sqrt64(bytes / after.rate) * after.rate;
-		KUNIT_EXPECT_GT_MSG(test, is + 5 * sigma, bytes - bytes / 30, "%zu bytes", sizes[i]);
-		KUNIT_EXPECT_LT_MSG(test, is, bytes + 5 * sigma, "%zu bytes", sizes[i]);
+		is = after.mallocs - before.mallocs;
+		should = n * sampled_of(sizes[i] == 1000 ? 1024 : sizes[i], after.rate) >> 20;
+		/* Of so many samples the square root, six times, is not seen twice in a life. */
+		sigma = int_sqrt64(should) + 1;
+		KUNIT_EXPECT_GT_MSG(test, is + 6 * sigma, should, "%zu bytes", sizes[i]);
+		KUNIT_EXPECT_LT_MSG(test, is, should + 6 * sigma, "%zu bytes", sizes[i]);
 	}
 }
 
@@ -330,8 +339,8 @@ static noinline void sample_sizes(struct kunit *test, unsigned int from, unsigne
 }
 
 /*
- * Each size makes a bucket of its own: when there are as many as there may be, there are
- * no more.  Who has one goes on being counted.
+ * Each size makes a bucket of its own: when there are as many as there may be,
+ * there are no more.  Who has one goes on being counted.
  */
 static void buckets_are_bounded(struct kunit *test)
 {
@@ -440,6 +449,7 @@ static void a_spell_at_rate_1_leaves_nothing_behind(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slow, 0U);
 }
 
+/* Each class needs a bucket of its own, and there are more classes than buckets in a block. */
 static void no_memory_for_a_sample(struct kunit *test)
 {
 	struct gom_profile_figures before, after;
@@ -449,17 +459,19 @@ static void no_memory_for_a_sample(struct kunit *test)
 	if (!fail_after(0))
 		kunit_skip(test, "this kernel has no fault injection");
 	fail_no_more();
-	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(64, GFP_KERNEL, MANY, p));
-	gom_free_bulk(MANY, p);
+	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(0), 0);
+	for (i = 1; i < GOM_CLASS_TINY; i++)
+		gom_free(gom_malloc(gom_classes[i].size, GFP_KERNEL));
 	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
 	gom_profile_read(&before);
 	fail_after(0);
-	for (i = 0; i < MANY; i++)
-		p[i] = gom_malloc(64, GFP_KERNEL);
+	for (i = 1; i < GOM_CLASS_TINY; i++)
+		p[i] = gom_malloc(gom_classes[i].size, GFP_KERNEL);
 	fail_no_more();
 	gom_profile_read(&after);
 	KUNIT_EXPECT_GT(test, after.lost, before.lost);
-	gom_free_bulk(MANY, p);
+	KUNIT_EXPECT_EQ(test, after.dropped, before.dropped);
+	gom_free_bulk(GOM_CLASS_TINY - 1, p + 1);
 }
 
 static int profile_begin(struct kunit *test)
