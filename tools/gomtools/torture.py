@@ -10,7 +10,7 @@ from . import checkout, grounds, guest, modules
 from .tally import Outcome
 from .ui import Failure
 
-TIMEOUT = 90
+TIMEOUT = 120
 OLD_AND_NEW = ["stock-6.1", "stock-newest"]
 
 

@@ -55,8 +55,9 @@ kill $writer
 echo "unloaded $cycles times while scavenge_ms was written"
 
 # The kernel looks for memory: by request, and as a file system takes it.
+echo 4 > /proc/sys/vm/drop_caches		# no line in the log for each from here on
 while :; do
-	echo 6 > /proc/sys/vm/drop_caches		# 4: without a line in the log
+	echo 2 > /proc/sys/vm/drop_caches
 done &
 dropper=$!
 while :; do
