@@ -18,8 +18,12 @@
 #include "fixalloc.h"
 #include "persistent.h"
 
-/* Go takes 16 KiB at a time; with a dozen kinds of records that is too eager. */
-#define BLOCK_BYTES	(4U << 10)
+/*
+ * Go takes 16 KiB at a time; with a dozen kinds of records that is too eager.  With
+ * what the persistent allocator adds it is one page, which is all that fragmented
+ * memory may have.
+ */
+#define BLOCK_BYTES	((4U << 10) - 128)
 #define BLOCK_RECORDS	8U
 
 void gom_fixalloc_init(struct gom_fixalloc *f, unsigned int size, enum gom_stat stat)
@@ -41,20 +45,37 @@ size_t gom_fixalloc_block_bytes(const struct gom_fixalloc *f)
 	return (size_t)records_in_block(f) * f->size;
 }
 
-/* Memory for some records.  No lock held; may sleep if @gfp allows it. */
-void *gom_fixalloc_block(const struct gom_fixalloc *f, gfp_t gfp)
+static void *new_block(const struct gom_fixalloc *f, unsigned int n, gfp_t gfp)
 {
 	unsigned int align = min_t(unsigned int, SMP_CACHE_BYTES, f->size & -f->size);
+	unsigned int *block = gom_persistent_alloc_gfp((size_t)n * f->size, align, f->stat, gfp);
+
+	/* Until it is carved it says how many records are in it. */
+	if (block)
+		*block = n;
+	return block;
+}
+
+/*
+ * Memory for some records, or for fewer if there is no more.  No lock held; may sleep
+ * if @gfp allows it.
+ */
+void *gom_fixalloc_block(const struct gom_fixalloc *f, gfp_t gfp)
+{
+	const unsigned int many = records_in_block(f), few = max(BLOCK_BYTES / f->size, 1U);
+	void *block = NULL;
 
 	if (gom_should_fail(gom_fixalloc_block_bytes(f), gfp))
 		return NULL;
-	return gom_persistent_alloc_gfp(gom_fixalloc_block_bytes(f), align, f->stat, gfp);
+	if (many > few)
+		block = new_block(f, many, gom_gfp_polite(gfp));
+	return block ?: new_block(f, few, gfp);
 }
 
 /* Make records of @block.  Under the owner's lock. */
 void gom_fixalloc_carve(struct gom_fixalloc *f, void *block)
 {
-	unsigned int n = records_in_block(f);
+	unsigned int n = *(unsigned int *)block;
 
 	for (; n--; block += f->size) {
 		*(void **)block = f->free;

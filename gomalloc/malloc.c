@@ -429,6 +429,8 @@ static noinline void free_inside(const void *p, u32 entry, struct gom_mcache *c,
 	gom_mcache_leave(c);
 }
 
+#undef gom_free		/* the macro, for what is NULL when the caller is compiled */
+
 /**
  * gom_free - free memory
  * @p: what any allocation here returned; NULL and ZERO_SIZE_PTR are fine
@@ -438,7 +440,7 @@ static noinline void free_inside(const void *p, u32 entry, struct gom_mcache *c,
  *
  * Context: any but NMI.  Needs no memory.
  */
-void (gom_free)(const void *p)
+void gom_free(const void *p)
 {
 	struct gom_mcache *c;
 	struct gom_slot *s;

@@ -810,6 +810,8 @@ GOM_EXPORT_FOR_TEST(gom_mcentral_drain_class);
  * that are empty and about to be deleted; spans that have left do not look at it either.
  *
  * The locks are for what was done with the facts of the class when the last span left.
+ *
+ * Return: that many.
  */
 unsigned long gom_mcentral_spans(unsigned int class)
 {

@@ -11,6 +11,7 @@
 
 #include "compat.h"
 #include "pagemap.h"
+#include "persistent.h"
 #include "span.h"
 
 /*
@@ -105,18 +106,6 @@ static inline int gom_known_node(int nid)
 	if (likely(nid >= 0 && nid < nr_node_ids && gom_mheaps[nid]))
 		return nid;
 	return numa_mem_id();
-}
-
-/*
- * @gfp for memory that nobody depends on, to grow by more than must be: nobody waits
- * for it, reserves are not touched, by whomever it is wanted, kswapd is not woken, and
- * no node gives memory but the one that is asked.
- */
-static inline gfp_t gom_gfp_polite(gfp_t gfp)
-{
-	return (gfp & ~(__GFP_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL | __GFP_HIGH |
-			__GFP_MEMALLOC | GOM_GFP_ATOMIC)) |
-	       __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN | __GFP_THISNODE;
 }
 
 /**

@@ -223,8 +223,7 @@ static size_t next_bytes(u64 had)
  */
 static struct chunk *new_chunk(size_t bytes, size_t need, gfp_t gfp)
 {
-	const gfp_t try = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_HIGH |
-				   __GFP_MEMALLOC)) | __GFP_NOMEMALLOC | __GFP_NOWARN;
+	const gfp_t try = gom_gfp_polite(gfp);
 	struct chunk *chunk;
 
 	need = PAGE_ALIGN(need + sizeof(*chunk));

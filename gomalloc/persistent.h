@@ -9,10 +9,23 @@
 #include <linux/gfp.h>
 #include <linux/types.h>
 
+#include "compat.h"
 #include "gomalloc.h"
 
 #define GOM_PERSISTENT_MAX_BLOCK	(64 << 10)	/* bytes; Go's maxBlock */
 #define GOM_PERSISTENT_ALIGN		8		/* if the caller says 0 */
+
+/*
+ * @gfp for memory that nobody depends on, to grow by more than must be: nobody waits
+ * for it, reserves are not touched, by whomever it is wanted, kswapd is not woken, and
+ * no node gives memory but the one that is asked.
+ */
+static inline gfp_t gom_gfp_polite(gfp_t gfp)
+{
+	return (gfp & ~(__GFP_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL | __GFP_HIGH |
+			__GFP_MEMALLOC | GOM_GFP_ATOMIC)) |
+	       __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN | __GFP_THISNODE;
+}
 
 extern unsigned int gom_persistent_chunk_kb;
 extern void (*gom_persistent_hook)(void);	/* for the tests */

@@ -8,6 +8,7 @@
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
+#include "../gomalloc/mcache.h"
 #include "../gomalloc/mheap.h"
 #include "../gomalloc/pagemap.h"
 #include "../gomalloc/report.h"
@@ -201,6 +202,7 @@ static void every_call_knows_short_spans(struct kunit *test)
 	unfragment();
 	gom_free_bulk(ARRAY_SIZE(p), p);
 	gom_cache_destroy(cache);
+	gom_nolock_sync();
 }
 
 /* Growing by more than must be is nothing to wait for, or to take reserves for. */
