@@ -8,7 +8,6 @@
 #include <linux/log2.h>
 
 #include "../gomalloc/compat.h"
-#include "../gomalloc/efence.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/sizeclass.h"
 #include "suites.h"
@@ -138,9 +137,6 @@ static void objects_are_aligned_to_what_divides_their_size(struct kunit *test)
 	size_t size;
 	void *p[5];
 
-	needs_heap(test);
-	if (gom_efence)
-		kunit_skip(test, "with efence=1 objects lie at the end of their pages");
 	for (size = step; size <= 2 * GOM_RUN_MAX_SIZE; size += step) {
 		for (i = 0; i < ARRAY_SIZE(p); i++) {
 			p[i] = gom_malloc(size, GFP_KERNEL);
@@ -189,7 +185,7 @@ static void division_is_exact_at_every_offset(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(classes_are_those_of_go),
 	KUNIT_CASE(every_size_gets_the_smallest_class_that_fits),
-	KUNIT_CASE(objects_are_aligned_to_what_divides_their_size),
+	HEAP_CASE(objects_are_aligned_to_what_divides_their_size),
 	KUNIT_CASE(a_span_wastes_at_most_an_eighth),
 	KUNIT_CASE(division_is_exact_at_every_offset),
 	{}

@@ -172,7 +172,7 @@ static void the_end_of_a_short_span_is_no_object(struct kunit *test)
 static void every_call_knows_short_spans(struct kunit *test)
 {
 	struct gom_cache *cache = gom_cache_create("gom_short", 1500, 0, GOM_NO_MERGE, NULL);
-	void *p[64], *q[64];
+	void *p[48], *q[48];
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
