@@ -19,8 +19,10 @@
  *
  * What is left are moments: an object between its span and the counter of its
  * mcentral, a span between its state and its list, pages between the page map
- * and the heap's counter.  So the check looks up to three times and says only
- * what was wrong, in the same words, each time.
+ * and the heap's counter.  So the check reports only what was wrong, in the same
+ * words, in three looks in a row.  It stops at the first look that finds nothing, and
+ * after eight.  Three looks would not do: soon after boot the kernel begins to hash the
+ * pointers it prints, and what was found before then reads differently from then on.
  *
  * Context: task, may sleep.  Milliseconds for each 100 MiB of heap, during which nothing
  * else runs: a tool for developers.
@@ -50,14 +52,21 @@
 #include "stats.h"
 #include "tiny.h"
 
-#define ROUNDS		3U
+#define IN_A_ROW	3U	/* looks that find the same */
+#define MAX_LOOKS	8U
 #define PAUSE_MS	20U
 #define MAX_LINES	24U
 #define LINE		160
 
-/* What is wrong, in words. */
+/**
+ * struct findings - what one look found wrong, in words
+ * @nr: lines there are
+ * @seen: for each line, in how many looks in a row
+ * @line: the lines
+ */
 struct findings {
 	unsigned int nr;
+	u8 seen[MAX_LINES];
 	char line[MAX_LINES][LINE];
 };
 
@@ -81,7 +90,6 @@ static unsigned long *held_pages, *idle_pages;	/* by node */
 static unsigned long *busy_pages;	/* of spans in flight, by node */
 static unsigned long seen_magazines[GOM_MAGAZINE_SUPPLIES];
 static unsigned long nr_specials;	/* in all spans */
-static unsigned int rounds;		/* that the last check took */
 
 /* Something is wrong.  From within the check only. */
 void gom_wrong(const char *fmt, ...)
@@ -90,6 +98,7 @@ void gom_wrong(const char *fmt, ...)
 
 	if (now->nr == MAX_LINES)
 		return;
+	now->seen[now->nr] = 1;
 	va_start(args, fmt);
 	vscnprintf(now->line[now->nr++], LINE, fmt, args);
 	va_end(args);
@@ -540,35 +549,41 @@ static int look_once(void)
 	return err;
 }
 
-/* What was wrong before and is now, in the same words. */
-static void keep_common(const struct findings *before)
+/* Count what was wrong in the look before, too; returns how often a line was seen at most. */
+static unsigned int count_again(const struct findings *before)
 {
-	unsigned int i, j, kept = 0;
+	unsigned int i, j, most = 0;
 
 	for (i = 0; i < now->nr; i++) {
 		for (j = 0; j < before->nr; j++)
-			if (!strcmp(now->line[i], before->line[j]))
+			if (!strcmp(now->line[i], before->line[j])) {
+				now->seen[i] = before->seen[j] + 1;
 				break;
-		if (j < before->nr && kept++ != i)
-			memcpy(now->line[kept - 1], now->line[i], LINE);
+			}
+		most = max_t(unsigned int, most, now->seen[i]);
 	}
-	now->nr = kept;
+	return most;
 }
 
-/* Look until nothing is wrong that was wrong each time, or often enough. */
+/* Look until nothing is wrong, or the same often enough. */
 static int look_again(void)
 {
+	const struct findings *before;
+	unsigned int looks, most = 0;
 	int err;
 
-	now = &found[0];
-	err = look_once();
-	for (rounds = 1; !err && now->nr && rounds < ROUNDS; rounds++) {
-		msleep(PAUSE_MS);
-		now = &found[rounds % 2];
+	found[1].nr = 0;
+	for (looks = 0; looks < MAX_LOOKS && most < IN_A_ROW; looks++) {
+		if (looks)
+			msleep(PAUSE_MS);
+		now = &found[looks % 2];
+		before = &found[(looks + 1) % 2];
 		err = look_once();
-		keep_common(&found[(rounds - 1) % 2]);
+		if (err || !now->nr)
+			return err;
+		most = count_again(before);
 	}
-	return err;
+	return 0;
 }
 
 /**
@@ -581,16 +596,18 @@ static int look_again(void)
  */
 int gom_check(void)
 {
-	unsigned int i;
+	unsigned int i, wrong = 0;
 	int err;
 
 	mutex_lock(&lock);
 	err = look_again();
-	for (i = 0; !err && i < now->nr; i++)
+	for (i = 0; !err && i < now->nr; i++) {
+		if (now->seen[i] < IN_A_ROW)
+			continue;
 		pr_err("%s\n", now->line[i]);
-	if (!err)
-		err = now->nr;
+		wrong++;
+	}
 	mutex_unlock(&lock);
-	return err;
+	return err ?: wrong;
 }
 GOM_EXPORT_FOR_TEST(gom_check);
