@@ -11,7 +11,9 @@
 #ifndef GOMALLOC_H
 #define GOMALLOC_H
 
+#include <linux/align.h>
 #include <linux/build_bug.h>
+#include <linux/cache.h>	/* ARCH_DMA_MINALIGN */
 #include <linux/compiler.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
@@ -20,7 +22,7 @@
 #include <linux/slab.h>		/* ZERO_SIZE_PTR, and DEFINE_FREE where there is one */
 #include <linux/types.h>
 
-#include "sizeclass_table.h"	/* GOM_MAX_SMALL_SIZE, GOM_CONST_CLASS() */
+#include "sizeclass_table.h"	/* GOM_MAX_SMALL_SIZE, GOM_CLASS_OF() */
 
 /*
  * Memory obtained from the system is booked under exactly one of these names,
@@ -40,6 +42,20 @@ enum gom_stat {
 	GOM_BUCKHASH_SYS,	/* the heap profile's counts by stack */
 	GOM_NR_STATS,
 };
+
+/*
+ * The class of a constant size.  Where a device may write past the processor's caches
+ * an object must not share a cache line with another one if the DMA layer relies on
+ * that: no object is smaller than kmalloc()'s smallest (ARCH_KMALLOC_MINALIGN), and one
+ * whose size kmalloc_size_roundup() makes a multiple of a cache line is aligned to it.
+ * Elsewhere, on x86 for instance, neither costs anything.
+ */
+#define GOM_DMA_ALIGNED		(ARCH_DMA_MINALIGN > 8)
+#define GOM_LEAST_SIZE(size)						\
+	(ARCH_KMALLOC_MINALIGN > 8 ? ALIGN(size, ARCH_KMALLOC_MINALIGN) : (size))
+#define GOM_CONST_CLASS(size)						\
+	(GOM_DMA_ALIGNED ? GOM_DMA_CLASS_OF(GOM_LEAST_SIZE(size)) :	\
+			   GOM_CLASS_OF(GOM_LEAST_SIZE(size)))
 
 /*
  * A size class is named to the out-of-line fast paths by the byte offset of

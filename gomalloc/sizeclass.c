@@ -80,11 +80,11 @@ const struct gom_class gom_classes[GOM_NR_SPAN_CLASSES] = {
 GOM_EXPORT_FOR_TEST(gom_classes);
 
 /* What tiny blocks are cut for is what Go cuts them from. */
-static_assert(GOM_CONST_CLASS(GOM_TINY_BLOCK) == GOM_TINY_SIZE_CLASS);
-static_assert(GOM_CONST_CLASS(GOM_TINY_BLOCK + 1) != GOM_TINY_SIZE_CLASS);
+static_assert(GOM_CLASS_OF(GOM_TINY_BLOCK) == GOM_TINY_SIZE_CLASS);
+static_assert(GOM_CLASS_OF(GOM_TINY_BLOCK + 1) != GOM_TINY_SIZE_CLASS);
 static_assert(GOM_TINY_MAX < GOM_TINY_BLOCK);
 
-#define ENTRY(class)	((class) << GOM_SLOT_SHIFT)
+#define ENTRY(class, dma_class)	((GOM_DMA_ALIGNED ? (dma_class) : (class)) << GOM_SLOT_SHIFT)
 
 const u16 gom_slot_by_8[] = { GOM_SIZE_TO_CLASS8(ENTRY) };
 const u16 gom_slot_by_128[] = { GOM_SIZE_TO_CLASS128(ENTRY) };

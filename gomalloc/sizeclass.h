@@ -88,6 +88,7 @@ static __always_inline unsigned int gom_size_to_slot(size_t size)
 {
 	const u16 *by_8 = gom_slot_by_8, *by_128 = gom_slot_by_128;
 
+	size = GOM_LEAST_SIZE(size);
 	if (likely(size <= GOM_SMALL_STEP_MAX))
 		return by_8[(size + (1 << GOM_SMALL_STEP_SHIFT) - 1) >> GOM_SMALL_STEP_SHIFT];
 	if (size <= GOM_MAX_SMALL_SIZE)

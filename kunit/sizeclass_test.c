@@ -110,6 +110,8 @@ static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
 {
 	unsigned int size, end, class, expected;
 
+	if (ARCH_DMA_MINALIGN > 8)
+		kunit_skip(test, "on this architecture objects are larger for the sake of DMA");
 	for (size = 1; size <= GOM_MAX_SMALL_SIZE; size++) {
 		end = step_end(size);
 		expected = 1;
@@ -127,6 +129,37 @@ static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_RUN_MAX_SIZE), GOM_SLOT_OF(GOM_CLASS_TINY - 1));
 	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_RUN_MAX_SIZE + 1), 0U);
 	KUNIT_EXPECT_EQ(test, gom_size_to_slot(SIZE_MAX), 0U);
+}
+
+/*
+ * On machines whose DMA is not coherent the DMA layer takes an object for one that shares no
+ * cache line if kmalloc()'s bucket is a multiple of one, be that of 64 or of 128 bytes.
+ */
+static void classes_for_dma_share_no_cache_line(struct kunit *test)
+{
+	unsigned int size, line, class;
+
+	for (size = 1; size <= GOM_MAX_SMALL_SIZE; size++) {
+		class = GOM_DMA_CLASS_OF(size);
+		KUNIT_ASSERT_GE(test, gom_classes[class].size, size);
+		for (line = 16; line <= 128; line *= 2)
+			if (kmalloc_size_roundup(size) % line == 0 && gom_classes[class].size % line)
+				KUNIT_FAIL(test, "size %u: objects of %u bytes, lines of %u", size,
+					   gom_classes[class].size, line);
+	}
+}
+
+/* On any machine: kmalloc()'s least alignment, which is that of DMA on some. */
+static void no_object_is_less_aligned_than_kmallocs(struct kunit *test)
+{
+	unsigned int size, slot;
+
+	for (size = 1; size <= GOM_RUN_MAX_SIZE; size++) {
+		slot = gom_size_to_slot(size) >> GOM_SLOT_SHIFT;
+		if (gom_classes[slot].size % ARCH_KMALLOC_MINALIGN)
+			KUNIT_FAIL(test, "size %u: objects of %u bytes", size,
+				   gom_classes[slot].size);
+	}
 }
 
 /* What kmalloc() promises since 6.12: the largest power of two that divides the size. */
@@ -185,6 +218,8 @@ static void division_is_exact_at_every_offset(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(classes_are_those_of_go),
 	KUNIT_CASE(every_size_gets_the_smallest_class_that_fits),
+	KUNIT_CASE(classes_for_dma_share_no_cache_line),
+	KUNIT_CASE(no_object_is_less_aligned_than_kmallocs),
 	HEAP_CASE(objects_are_aligned_to_what_divides_their_size),
 	KUNIT_CASE(a_span_wastes_at_most_an_eighth),
 	KUNIT_CASE(division_is_exact_at_every_offset),
@@ -193,5 +228,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_sizeclass_suite = {
 	.name = "gomalloc_sizeclass",
+	.init = counted_begin,
+	.exit = live_end,
 	.test_cases = cases,
 };

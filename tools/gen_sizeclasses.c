@@ -31,6 +31,7 @@
 #define SMALL_STEP_MAX	1024u	/* sizes in the table of small steps */
 #define SMALL_STEP	8u
 #define LARGE_STEP	128u
+#define DMA_ALIGN	128u	/* the longest cache line that matters */
 
 static unsigned int class_size[MAX_CLASSES + 1], class_span[MAX_CLASSES + 1];
 static unsigned int nr_classes = 1;
@@ -127,6 +128,38 @@ static unsigned int class_of(unsigned int size)
 	return i;
 }
 
+/* The size of kmalloc()'s bucket for @size bytes. */
+static unsigned int kmalloc_bucket(unsigned int size)
+{
+	unsigned int bucket = 8;
+
+	if (size > 64 && size <= 96)
+		return 96;
+	if (size > 128 && size <= 192)
+		return 192;
+	while (bucket < size)
+		bucket *= 2;
+	return bucket;
+}
+
+/*
+ * The same where a device may write past the caches (ARCH_DMA_MINALIGN): the DMA layer
+ * takes a buffer whose kmalloc() bucket is a multiple of the cache line for one that
+ * shares no line, so the object is aligned as the bucket is, up to DMA_ALIGN.
+ */
+static unsigned int dma_class_of(unsigned int size)
+{
+	unsigned int bucket = kmalloc_bucket(size), align = bucket & -bucket, i;
+
+	if (!size)
+		return 0;
+	if (align > DMA_ALIGN)
+		align = DMA_ALIGN;
+	for (i = class_of(size); class_size[i] % align || class_size[i] % (size & -size);)
+		i++;
+	return i;
+}
+
 /* The next size that has an entry in a table. */
 static unsigned int next_step(unsigned int size)
 {
@@ -134,12 +167,11 @@ static unsigned int next_step(unsigned int size)
 }
 
 /* Like the tables, step by step, so that a constant size gets the class that others get. */
-static void print_const_class(void)
+static void print_const_class(const char *name, unsigned int (*class_of)(unsigned int size))
 {
 	unsigned int size, n = 0;
 
-	printf("\n\n/* The class of a constant size; no use for any other. */\n"
-	       "#define GOM_CONST_CLASS(size)");
+	printf("\n#define %s(size)", name);
 	for (size = SMALL_STEP; size < MAX_SMALL; size = next_step(size)) {
 		if (class_of(next_step(size)) == class_of(size))
 			continue;
@@ -148,14 +180,15 @@ static void print_const_class(void)
 	printf(" %u)\n", class_of(MAX_SMALL));
 }
 
-/* A lookup table: entry i is the class of sizes up to first + i * step. */
+/* A lookup table: entry i is of sizes up to first + i * step: their class, and that for DMA. */
 static void print_lookup(const char *name, unsigned int first, unsigned int last, unsigned int step)
 {
 	unsigned int size, n = 0;
 
 	printf("\n#define %s(X)", name);
 	for (size = first; size <= last; size += step)
-		printf("%s X(%u),", n++ % 12 ? "" : " \\\n\t", class_of(size));
+		printf("%s X(%u, %u),", n++ % 8 ? "" : " \\\n\t", class_of(size),
+		       dma_class_of(size));
 	printf("\n");
 }
 
@@ -172,8 +205,11 @@ static void print_header(void)
 	for (i = 1; i < nr_classes; i++)
 		printf(" \\\n\tX(%u, %u, %u)", i, class_size[i], class_span[i]);
 
-	print_const_class();
-	printf("\n/* Classes of the sizes 0, 8, 16, ... 1024 and of 1024, 1152, ... */");
+	printf("\n\n/* The class of a constant size; no use for any other. */");
+	print_const_class("GOM_CLASS_OF", class_of);
+	printf("\n/* The same where DMA must not share cache lines: see GOM_CONST_CLASS(). */");
+	print_const_class("GOM_DMA_CLASS_OF", dma_class_of);
+	printf("\n/* X(class, class for DMA) of the sizes 0, 8, 16, ... 1024 and of 1024, 1152, ... */");
 	print_lookup("GOM_SIZE_TO_CLASS8", 0, SMALL_STEP_MAX, SMALL_STEP);
 	print_lookup("GOM_SIZE_TO_CLASS128", SMALL_STEP_MAX, MAX_SMALL, LARGE_STEP);
 	printf("\n#endif\n");
