@@ -39,7 +39,7 @@
 #define DEBUG_FLAGS	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
 #define KNOWN_FLAGS	(HEEDED_FLAGS | DEBUG_FLAGS | SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | \
-			 SLAB_ACCOUNT | SLAB_CACHE_DMA | SLAB_MEM_SPREAD_OR_0)
+			 SLAB_ACCOUNT | SLAB_MEM_SPREAD_OR_0)
 
 #define ALONE_FLAGS	(SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE | DEBUG_FLAGS)
 
@@ -268,6 +268,8 @@ static const char *whats_wrong(const char *name, unsigned int size, unsigned int
 		return "the alignment is not a power of two";
 	if (align > PAGE_SIZE)
 		return "the alignment is above a page";
+	if (flags & (SLAB_CACHE_DMA | SLAB_CACHE_DMA32))
+		return "no cache has memory of a zone";
 	if (flags & ~KNOWN_FLAGS)
 		return "a flag that is not known";
 	return NULL;

@@ -20,7 +20,7 @@
 #include "special.h"
 
 /* The last touch to an object of @cache on its way out. */
-static noinline void *prepare_cached(struct gom_cache *cache, void *p, gfp_t gfp)
+static void *prepare_cached(struct gom_cache *cache, void *p, gfp_t gfp)
 {
 	const struct gom_cache_class *cc = gom_cache_class(cache->class);
 	bool zero = want_init_on_alloc(gfp);
@@ -44,11 +44,24 @@ static void *prepare_slow(struct gom_cache *cache, void *p, gfp_t gfp, bool samp
 	return p;
 }
 
-static void check_ctor(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+static void check_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	if (unlikely(gfp & __GFP_ZERO) && gom_cache_class(cache->class)->ctor)
 		gom_report(GOM_BAD_GFP, caller,
 			   "__GFP_ZERO for cache %s, which has a constructor", cache->name);
+	if (unlikely(gfp & GOM_ZONE_GFP))
+		gom_report(GOM_BAD_GFP, caller,
+			   "allocation from cache %s with gfp %pGg: no cache has memory of a zone",
+			   cache->name, &gfp);
+}
+
+/* What came straight through, and cannot be handed out as it comes. */
+static noinline void *prepare_special(struct gom_cache *cache, void *p, gfp_t gfp,
+				      unsigned long caller)
+{
+	if (unlikely(gfp & GOM_PREPARE_GFP))
+		check_gfp(cache, gfp, caller);
+	return prepare_cached(cache, p, gfp);
 }
 
 static void *sbrk_cached(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
@@ -81,7 +94,7 @@ static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsig
 	void *p;
 
 	might_alloc(gfp);
-	check_ctor(cache, gfp, caller);
+	check_gfp(cache, gfp, caller);
 	if (unlikely(gom_sbrk))
 		return sbrk_cached(cache, gfp, caller);
 	if (unlikely(gom_efence)) {
@@ -98,10 +111,29 @@ static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache
 	return raw_cpu_ptr(cache->slot);
 }
 
+static __always_inline void *cache_alloc(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+{
+	struct gom_mcache *c;
+	void *p;
+
+	gom_check_context(gfp);
+	if (unlikely(!gom_mcache_enter(&c)))
+		return cache_alloc_slow(cache, gfp, caller);
+	p = gom_slot_pop(cache_slot(cache));
+	if (unlikely(!p)) {
+		gom_mcache_leave(c);
+		return cache_alloc_slow(cache, gfp, caller);
+	}
+	gom_mcache_leave(c);
+	if (want_init_on_alloc(gfp) || unlikely(gfp & GOM_PREPARE_GFP))
+		return prepare_special(cache, p, gfp, caller);
+	return p;
+}
+
 /**
  * gom_cache_alloc - allocate an object of a cache
  * @cache: the cache
- * @gfp: as for gom_malloc()
+ * @gfp: as for gom_malloc(); a zone is reported, and memory of any zone returned
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
  * Return: the object, as its constructor or its last user left it if the cache has
@@ -109,21 +141,7 @@ static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache
  */
 void *gom_cache_alloc(struct gom_cache *cache, gfp_t gfp)
 {
-	struct gom_mcache *c;
-	void *p;
-
-	gom_check_context(gfp);
-	if (unlikely(!gom_mcache_enter(&c)))
-		return cache_alloc_slow(cache, gfp, _RET_IP_);
-	p = gom_slot_pop(cache_slot(cache));
-	if (unlikely(!p)) {
-		gom_mcache_leave(c);
-		return cache_alloc_slow(cache, gfp, _RET_IP_);
-	}
-	gom_mcache_leave(c);
-	if (want_init_on_alloc(gfp) || unlikely(gfp & __GFP_ZERO))
-		return prepare_cached(cache, p, gfp);
-	return p;
+	return cache_alloc(cache, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_cache_alloc);
 
@@ -142,9 +160,9 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 	void *p;
 
 	if (node == NUMA_NO_NODE || nr_node_ids == 1 || gom_sbrk || gom_efence)
-		return gom_cache_alloc(cache, gfp);
+		return cache_alloc(cache, gfp, _RET_IP_);
 	might_alloc(gfp);
-	check_ctor(cache, gfp, _RET_IP_);
+	check_gfp(cache, gfp, _RET_IP_);
 	p = gom_take_on_node(cache->class, gfp & GOM_PAGE_GFP, node, &sample);
 	return p ? prepare_slow(cache, p, gfp, sample, _RET_IP_) : NULL;
 }
@@ -211,6 +229,8 @@ bool gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **
 	size_t i = 0, n, j;
 
 	gom_check_context(gfp);
+	if (unlikely(gfp & GOM_PREPARE_GFP))
+		check_gfp(cache, gfp, _RET_IP_);
 	while (i < nr) {
 		n = 0;
 		if (likely(gom_mcache_enter(&c))) {
@@ -223,7 +243,7 @@ bool gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **
 		i += n;
 		if (i == nr)
 			break;
-		p[i] = cache_alloc_slow(cache, gfp, _RET_IP_);
+		p[i] = cache_alloc_slow(cache, gfp & ~GOM_ZONE_GFP, _RET_IP_);
 		if (!p[i]) {
 			gom_cache_free_bulk(cache, i, p);
 			return false;

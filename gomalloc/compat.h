@@ -7,6 +7,7 @@
 #define GOM_COMPAT_H
 
 #include <linux/gfp.h>
+#include <linux/kasan.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/shrinker.h>
@@ -58,6 +59,15 @@
 #else
 # define GOM_WQ_PERCPU		0
 #endif
+
+/*
+ * Do pointers to memory have a tag in their upper bits?  The page map takes an address
+ * for what it is.
+ */
+static inline bool gom_pointers_are_tagged(void)
+{
+	return IS_ENABLED(CONFIG_KASAN_SW_TAGS) || kasan_hw_tags_enabled();
+}
 
 /* 7.3 brought a head for kfree_rcu() that is one pointer. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)

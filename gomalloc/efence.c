@@ -50,6 +50,7 @@
 #include "special.h"
 #include "span.h"
 #include "stats.h"
+#include "trace.h"
 
 #define MOST_IN_BLOCK	31	/* pages for vm_map_ram(); above, vmap() leaves a page free */
 #define READY	128		/* objects of one page for those who must not sleep */
@@ -339,6 +340,7 @@ bool gom_efence_free(const void *p, unsigned long caller)
 		gom_report(GOM_BAD_FREE_TWICE, caller, "free of %p, where no object is, any more", p);
 	if (!f)
 		return is_vmalloc_addr(p);
+	trace_gom_free(caller, p, 0);
 	if (f->p != p)
 		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", p);
 	else if (gom_special_maybe(p) && gom_special_end(p, caller))

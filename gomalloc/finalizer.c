@@ -14,6 +14,7 @@
  * preemption on when it calls.
  */
 #include <linux/atomic.h>
+#include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -21,6 +22,7 @@
 
 #include "compat.h"
 #include "malloc.h"
+#include "mcache.h"
 #include "mheap.h"
 #include "pagemap.h"
 #include "report.h"
@@ -53,6 +55,14 @@ static void run_queue(struct work_struct *work)
 
 static DECLARE_WORK(run_work, run_queue);
 
+/* Calls the worker: a free may come from under a lock of the scheduler, and wakes nobody. */
+static void call_worker(struct irq_work *work)
+{
+	queue_work(wq, &run_work);
+}
+
+static struct irq_work call_work = IRQ_WORK_INIT_HARD(call_worker);
+
 /*
  * The object of @sp, which is QUEUED now, was freed.  Returns whether the worker is to be
  * called; if not somebody else is about to call it.
@@ -68,7 +78,7 @@ GOM_EXPORT_FOR_TEST(gom_finalizer_add);
 void gom_finalizer_queue(struct gom_special *sp)
 {
 	if (gom_finalizer_add(sp))
-		queue_work(wq, &run_work);
+		irq_work_queue(&call_work);
 }
 
 static int clear(void *p)
@@ -136,7 +146,9 @@ EXPORT_SYMBOL_GPL(gom_set_finalizer);
 /**
  * gom_finalizer_barrier - wait for the finalizers of all objects freed so far
  *
- * Those that these finalizers bring about are not waited for.
+ * That includes objects freed by gom_free_nolock().  Those freed by gom_free_rcu() are freed
+ * after their grace period: gom_free_rcu_barrier() comes first.  What these finalizers
+ * bring about is not waited for.
  *
  * Context: task, may sleep; not from a finalizer, which would wait for itself: that
  * is reported.
@@ -147,6 +159,7 @@ void gom_finalizer_barrier(void)
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "a finalizer waits for finalizers");
 		return;
 	}
+	gom_nolock_drain();
 	/* Who is to call the worker may have been preempted: gom_finalizer_queue(). */
 	queue_work(wq, &run_work);
 	flush_work(&run_work);
@@ -168,7 +181,7 @@ GOM_EXPORT_FOR_TEST(gom_finalizer_read);
 
 static void show(const struct gom_special *sp, void *m)
 {
-	if (sp->kind != GOM_SPECIAL_SAMPLE)
+	if (sp->kind == GOM_SPECIAL_FINALIZER || sp->kind == GOM_SPECIAL_QUEUED)
 		seq_printf(m, "%-6s %p %ps\n", sp->kind == GOM_SPECIAL_QUEUED ? "queued" : "set",
 			   sp->p, sp->fn);
 }
@@ -203,5 +216,6 @@ void gom_finalizer_exit(void)
 	if (atomic_long_read(&nr_set))
 		pr_warn("gomalloc: %ld finalizers never ran: their objects were not freed\n",
 			atomic_long_read(&nr_set));
+	irq_work_sync(&call_work);
 	destroy_workqueue(wq);
 }

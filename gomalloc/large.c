@@ -4,6 +4,7 @@
  * (Go: largeAlloc).  Memory for a given zone (GFP_DMA) is a large object too,
  * of whatever size, and its pages never join the heap.
  */
+#include <linux/align.h>
 #include <linux/kmemleak.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -18,6 +19,12 @@
 static unsigned int natural_align(size_t size)
 {
 	return max_t(size_t, size & -size, PAGE_SIZE) >> PAGE_SHIFT;
+}
+
+/* Is @p aligned as gom_large_alloc() of @size bytes is? */
+bool gom_large_aligned(const void *p, size_t size)
+{
+	return IS_ALIGNED((unsigned long)p, (unsigned long)natural_align(size) << PAGE_SHIFT);
 }
 
 static struct gom_span *get_span(size_t size, int nid, gfp_t gfp)
@@ -67,8 +74,8 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 		return NULL;
 	if (zero && !s->zeroed)
 		memset(s->base, 0, (size_t)s->npages << PAGE_SHIFT);
-	s->state = GOM_SPAN_LARGE;
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_LARGE));
+	s->state = GOM_SPAN_LARGE;
 	trace_gom_span_alloc(0, s->base, s->npages, s->nid);
 	return s->base;
 }

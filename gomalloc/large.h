@@ -26,6 +26,7 @@ struct gom_large_figures {
 bool gom_size_possible(size_t size, gfp_t gfp, unsigned long caller);
 void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller);
 void gom_large_free(const void *p, unsigned long caller);
+bool gom_large_aligned(const void *p, size_t size);
 bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp);
 void gom_large_read(struct gom_large_figures *fig);
 

@@ -16,6 +16,8 @@
 #include <linux/minmax.h>
 #include <linux/types.h>
 
+#include "compat.h"
+
 /**
  * struct gom_magazine - a stack of free objects
  * @next: while in mcentral's depot, or on a list of somebody's own
@@ -56,6 +58,13 @@ struct gom_magazine {
  * must not be woken, and from tasks that reclaim memory.
  */
 #define GOM_FREE_GFP	(__GFP_NOWARN | __GFP_NOMEMALLOC)
+
+/* For a magazine that an allocation of @gfp can do without, if need be: not from reserves. */
+static inline gfp_t gom_magazine_gfp(gfp_t gfp)
+{
+	return (gfp & ~(__GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL | GOM_GFP_ATOMIC)) |
+	       __GFP_NOMEMALLOC | __GFP_NOWARN;
+}
 
 /* Supplies, one for each size there is: 64 bytes, 128, ... */
 #define GOM_MAGAZINE_MIN_BYTES	64U

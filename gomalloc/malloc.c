@@ -44,9 +44,6 @@
 #include "special.h"
 #include "trace.h"
 
-/* Flags with which an object cannot be handed out as it comes. */
-#define SPECIAL_GFP	(__GFP_ZERO | GOM_ZONE_GFP)
-
 /* === Allocating === */
 
 /*
@@ -207,7 +204,7 @@ void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long ca
 /* Can @p not be handed out as it comes? */
 static __always_inline bool is_special(gfp_t gfp)
 {
-	return want_init_on_alloc(gfp) || unlikely(gfp & SPECIAL_GFP);
+	return want_init_on_alloc(gfp) || unlikely(gfp & GOM_PREPARE_GFP);
 }
 
 /* What did not go straight through: because there is no @p, or for what it is to be. */
@@ -241,8 +238,7 @@ void *__gom_malloc_slot(unsigned long request, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(__gom_malloc_slot);
 
-/* gom_malloc() of any size. */
-void *__gom_malloc(size_t size, gfp_t gfp)
+static __always_inline void *malloc_any(size_t size, gfp_t gfp, unsigned long caller)
 {
 	unsigned int slot = gom_size_to_slot(size);
 	void *p;
@@ -251,7 +247,13 @@ void *__gom_malloc(size_t size, gfp_t gfp)
 	p = take(slot);
 	if (likely(p) && !is_special(gfp))
 		return p;
-	return finish(size, gfp, slot, p, _RET_IP_);
+	return finish(size, gfp, slot, p, caller);
+}
+
+/* gom_malloc() of any size. */
+void *__gom_malloc(size_t size, gfp_t gfp)
+{
+	return malloc_any(size, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc);
 
@@ -324,7 +326,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 	void *p;
 
 	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_sbrk || gom_efence)
-		return __gom_malloc(size, gfp);
+		return malloc_any(size, gfp, _RET_IP_);
 	might_alloc(gfp);
 	if (gfp & GOM_ZONE_GFP)
 		return alloc_zone(size, gfp, node, _RET_IP_);
@@ -350,7 +352,7 @@ void *gom_malloc_array(size_t n, size_t size, gfp_t gfp)
 	size_t bytes;
 
 	if (likely(!check_mul_overflow(n, size, &bytes)))
-		return __gom_malloc(bytes, gfp);
+		return malloc_any(bytes, gfp, _RET_IP_);
 	if (!(gfp & __GFP_NOWARN))
 		gom_report(GOM_BAD_SIZE, _RET_IP_, "allocation of %zu times %zu bytes overflows",
 			   n, size);
@@ -476,7 +478,7 @@ static noinline void check_and_free(const void *p, unsigned int slot, unsigned l
 	if (gom_sbrk)
 		return;
 	/* What could not be moved when it shrank is of the class that it had before. */
-	if (is && is != said && !gom_special_pinned(p))
+	if (is && is != said && !gom_special_resized(p))
 		gom_report(GOM_BAD_FREE_SIZE, caller,
 			   "sized free of %p as class %u, which is of class %u", p, said, is);
 	gom_free_slow(p, caller);

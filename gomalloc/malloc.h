@@ -16,10 +16,14 @@
 #define GOM_PAGE_GFP	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS |	\
 			 __GFP_NOWARN | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |	\
 			 __GFP_NORETRY | __GFP_MEMALLOC | __GFP_NOMEMALLOC |	\
-			 __GFP_HARDWALL | __GFP_THISNODE | GOM_GFP_ATOMIC)
+			 __GFP_HARDWALL | __GFP_THISNODE | __GFP_NOLOCKDEP |	\
+			 GOM_GFP_ATOMIC)
 
 /* Flags for memory that we do not have. */
 #define GOM_ZONE_GFP	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)
+
+/* Flags with which an object cannot be handed out as it comes. */
+#define GOM_PREPARE_GFP	(__GFP_ZERO | GOM_ZONE_GFP)
 
 /* What may be wrong with @gfp costs nothing to ask when nobody listens. */
 static __always_inline void gom_check_context(gfp_t gfp)

@@ -15,6 +15,7 @@
  * mcache_kb; now and then a class that would exceed it takes the room from others,
  * clockwise, except that page runs take what is left.
  */
+#include <linux/bitops.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/llist.h>
@@ -357,7 +358,7 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 	keep_all(evicted);
 
 	if (!mag && limit)
-		mag = gom_magazine_new(class, gfp | __GFP_NOWARN);
+		mag = gom_magazine_new(class, gom_magazine_gfp(gfp));
 	if (!mag)
 		return alloc_past(class, gfp, sample);
 	mag = gom_mcentral_refill(mag, max(limit, 1U), numa_mem_id(), gfp);
@@ -474,6 +475,7 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
  * @fn: called inside the cache of the CPU it runs on, or of one that is offline; more
  *	than once, perhaps
  * @wants: is there anything to do in @c, seen from another CPU?  NULL: always
+ * @nid: node of the CPUs that are asked, or NUMA_NO_NODE
  * @busy: CPUs whose owner was interrupted inside, and that have to be asked again
  * @first: class that @fn begins with
  * @end: class that it ends before
@@ -483,6 +485,7 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 struct cpu_call {
 	void (*fn)(struct gom_mcache *c, struct cpu_call *call);
 	bool (*wants)(const struct gom_mcache *c, const struct cpu_call *call);
+	int nid;
 	atomic_t busy;
 	unsigned int first;
 	unsigned int end;
@@ -496,6 +499,7 @@ static void call_this_cpu(void *info)
 	struct cpu_call *call = info;
 	struct gom_mcache *c = this_cpu_ptr(&gom_mcache);
 
+	c->asked++;
 	if (c->mallocing & GOM_MALLOCING) {
 		atomic_inc(&call->busy);
 		return;
@@ -511,6 +515,8 @@ static bool cpu_wants(int cpu, void *info)
 {
 	struct cpu_call *call = info;
 
+	if (call->nid != NUMA_NO_NODE && cpu_to_mem(cpu) != call->nid)
+		return false;
 	return !call->wants || call->wants(per_cpu_ptr(&gom_mcache, cpu), call);
 }
 
@@ -592,12 +598,17 @@ static void flush_some(struct gom_mcache *c, struct cpu_call *call)
 		llist_add(blocks[n], &call->blocks);
 }
 
-/* Flush the classes from @first to before @end, on all CPUs by means of @all. */
-static void flush_classes(unsigned int first, unsigned int end, void (*all)(struct cpu_call *call))
+/*
+ * Flush the classes from @first to before @end, on the CPUs of node @nid, or on all for
+ * NUMA_NO_NODE, by means of @all.
+ */
+static void flush_classes(unsigned int first, unsigned int end, int nid,
+			  void (*all)(struct cpu_call *call))
 {
 	struct cpu_call call = {
 		.fn = flush_some,
 		.wants = holds_some,
+		.nid = nid,
 		.first = first,
 	};
 
@@ -618,28 +629,36 @@ static void flush_classes(unsigned int first, unsigned int end, void (*all)(stru
  */
 void gom_mcache_flush_all(void)
 {
-	flush_classes(1, gom_class_end(), call_all);
+	flush_classes(1, gom_class_end(), NUMA_NO_NODE, call_all);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 
 /* The same for one class. */
 void gom_mcache_flush_class(unsigned int class)
 {
-	flush_classes(class, class + 1, call_all);
+	flush_classes(class, class + 1, NUMA_NO_NODE, call_all);
 }
 
 /**
- * gom_mcache_reclaim - empty the caches of all CPUs that are online
+ * gom_mcache_reclaim - empty the caches of the online CPUs of a node
+ * @nid: the node that is nearest to them; NUMA_NO_NODE for all CPUs
  *
  * For memory reclaim, in which nothing may be waited for that may itself wait for memory:
- * a CPU on its way down is left to the hotplug callback.
+ * a CPU on its way down is left to the hotplug callback.  Many tasks may reclaim at once:
+ * while one is at it the others go on without.
  *
  * Context: task with interrupts on.
  */
-void gom_mcache_reclaim(void)
+void gom_mcache_reclaim(int nid)
 {
-	flush_classes(1, gom_class_end(), call_online);
+	static unsigned long reclaiming;
+
+	if (test_and_set_bit_lock(0, &reclaiming))
+		return;
+	flush_classes(1, gom_class_end(), nid, call_online);
+	clear_bit_unlock(0, &reclaiming);
 }
+GOM_EXPORT_FOR_TEST(gom_mcache_reclaim);
 
 /* Empty the cache of a CPU on which nothing runs any more. */
 static int flush_dead_cpu(unsigned int cpu)
@@ -652,6 +671,9 @@ static int flush_dead_cpu(unsigned int cpu)
 }
 
 /* === Sampling === */
+
+/* Counters are begun anew, or countdowns drawn, by one task at a time: on other CPUs, too. */
+static DEFINE_MUTEX(counting_lock);
 
 static void arm_all(struct gom_mcache *c)
 {
@@ -670,9 +692,11 @@ static void arm_cpu(struct gom_mcache *c, struct cpu_call *unused)
 /* The rate of the heap profile has changed: draw all countdowns anew.  May sleep. */
 void gom_mcache_rearm(void)
 {
-	struct cpu_call call = { .fn = arm_cpu };
+	struct cpu_call call = { .fn = arm_cpu, .nid = NUMA_NO_NODE };
 
+	mutex_lock(&counting_lock);
 	call_all(&call);
+	mutex_unlock(&counting_lock);
 }
 
 /* The same for a class that nobody uses yet. */
@@ -680,8 +704,10 @@ void gom_mcache_arm_class(unsigned int class)
 {
 	int cpu;
 
+	mutex_lock(&counting_lock);
 	for_each_possible_cpu(cpu)
 		arm(per_cpu_ptr(&gom_mcache, cpu), class);
+	mutex_unlock(&counting_lock);
 }
 
 /* === Beginning counters anew === */
@@ -713,9 +739,11 @@ static void reset_cpu(struct gom_mcache *c, struct cpu_call *unused)
 /* Begin the counters of all CPUs anew; live objects stay counted.  May sleep. */
 void gom_mcache_reset(void)
 {
-	struct cpu_call call = { .fn = reset_cpu };
+	struct cpu_call call = { .fn = reset_cpu, .nid = NUMA_NO_NODE };
 
+	mutex_lock(&counting_lock);
 	call_all(&call);
+	mutex_unlock(&counting_lock);
 }
 
 /* === Modes === */

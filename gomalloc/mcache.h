@@ -90,6 +90,7 @@ struct gom_mcache_class {
  * @mallocing: see above
  * @clock: the class to look at first when room is needed
  * @inside: calls that found their CPU inside (Go: mallocing)
+ * @asked: times that it was interrupted to do something with its own cache
  * @crowded: how often there was no room for a class that wanted some
  * @cpu: whose it is
  * @seq: odd while magazines change hands: for readers on other CPUs
@@ -106,6 +107,7 @@ struct gom_mcache {
 	unsigned int bytes;
 	int cpu;
 	unsigned long inside;
+	unsigned long asked;
 	struct gom_mcache_class *class;
 	struct gom_tiny tiny;
 	struct gom_slot slot[GOM_NR_SLOTS];
@@ -279,7 +281,8 @@ struct gom_mcache_figures {
 };
 
 void gom_nolock_init(void);
-void gom_nolock_sync(void);
+void gom_nolock_drain(void);
+void gom_nolock_exit(void);
 int gom_mcache_init(u8 mode);
 void gom_mcache_exit(void);
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample);
@@ -291,7 +294,7 @@ void gom_mcache_reset(void);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class(unsigned int class);
-void gom_mcache_reclaim(void);
+void gom_mcache_reclaim(int nid);
 struct gom_cache_cpu __percpu *gom_mcache_new_class(void);
 struct gom_slot *gom_mcache_slot_of(const struct gom_mcache *c, unsigned int class);
 struct gom_mcache_class *gom_mcache_class_of(const struct gom_mcache *c, unsigned int class);

@@ -21,6 +21,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/string.h>
 #include <linux/topology.h>
 
@@ -337,11 +338,15 @@ static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigne
 }
 
 /*
- * Make a span and take up to @n objects from it; the rest is for others to find
- * in the mcentral of the node it is from.  Returns how many, 0 if no memory.
+ * Make a span and take up to @n objects from it, for a magazine or, if @past, for somebody
+ * who allocates past the caches; the rest is for others to find in the mcentral of the
+ * node it is from.  Returns how many, 0 if no memory.
+ *
+ * The span stays BUSY until it is counted and listed, and preemption is off for that:
+ * so the consistency check sees all of it or nothing.
  */
 static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, void **objs,
-				       unsigned int n)
+				       unsigned int n, bool past)
 {
 	struct gom_span *s = gom_span_alloc_class(class, nid, gfp);
 	struct gom_mcentral *c;
@@ -350,12 +355,20 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 	if (!s)
 		return 0;
 	c = gom_mcentral_of(class, s->nid);
-	count_span(c, s, 1);
 	n = gom_span_take(s, objs, n);
-	if (s->nfree) {
+	if (s->nfree || past) {
 		spin_lock_irqsave(&c->lock, flags);
-		list_add(&s->list, &c->spans);
+		count_span(c, s, 1);
+		c->mallocs += past ? n : 0;
+		if (s->nfree)
+			list_add(&s->list, &c->spans);
+		s->state = GOM_SPAN_SMALL;
 		spin_unlock_irqrestore(&c->lock, flags);
+	} else {
+		preempt_disable();
+		count_span(c, s, 1);
+		s->state = GOM_SPAN_SMALL;
+		preempt_enable();
 	}
 	return n;
 }
@@ -370,7 +383,7 @@ static void fill_from_new_spans(struct gom_magazine *mag, unsigned int want, int
 
 	while (mag->nr < want) {
 		n = take_from_new_span(mag->class, nid, mag->nr ? gom_gfp_polite(gfp) : gfp,
-				       mag->obj + mag->nr, want - mag->nr);
+				       mag->obj + mag->nr, want - mag->nr, false);
 		if (!n)
 			break;
 		mag->nr += n;
@@ -426,19 +439,6 @@ static bool refill_from(struct gom_mcentral *c, struct gom_magazine **mag, unsig
 	return *full;
 }
 
-/* The node nearest to @nid that is not in @seen; NUMA_NO_NODE if all are. */
-static int nearest_node(int nid, const nodemask_t *seen)
-{
-	int node, best = NUMA_NO_NODE;
-
-	for_each_gom_node(node)
-		if (!node_isset(node, *seen) &&
-		    (best == NUMA_NO_NODE ||
-		     node_distance(nid, node) < node_distance(nid, best)))
-			best = node;
-	return best;
-}
-
 /* The same from the other nodes, the nearest first. */
 static bool refill_from_others(unsigned int class, int nid, struct gom_magazine **mag,
 			       unsigned int want, struct gom_magazine **full)
@@ -446,7 +446,7 @@ static bool refill_from_others(unsigned int class, int nid, struct gom_magazine 
 	nodemask_t seen = nodemask_of_node(nid);
 	int node;
 
-	while ((node = nearest_node(nid, &seen)) != NUMA_NO_NODE) {
+	while ((node = gom_nearest_node(nid, &seen)) != NUMA_NO_NODE) {
 		if (refill_from(gom_mcentral_of(class, node), mag, want, full))
 			return true;
 		node_set(node, seen);
@@ -611,7 +611,7 @@ static void *alloc_from_others(unsigned int class, int nid)
 	void *p = NULL;
 	int node;
 
-	while (!p && (node = nearest_node(nid, &seen)) != NUMA_NO_NODE) {
+	while (!p && (node = gom_nearest_node(nid, &seen)) != NUMA_NO_NODE) {
 		p = alloc_from(class, node);
 		node_set(node, seen);
 	}
@@ -620,16 +620,9 @@ static void *alloc_from_others(unsigned int class, int nid)
 
 static void *alloc_from_new_span(unsigned int class, int nid, gfp_t gfp)
 {
-	struct gom_mcentral *c = gom_mcentral_of(class, nid);
-	unsigned long flags;
 	void *p;
 
-	if (!take_from_new_span(class, nid, gfp, &p, 1))
-		return NULL;
-	spin_lock_irqsave(&c->lock, flags);
-	c->mallocs++;
-	spin_unlock_irqrestore(&c->lock, flags);
-	return p;
+	return take_from_new_span(class, nid, gfp, &p, 1, true) ? p : NULL;
 }
 
 /**
@@ -842,6 +835,7 @@ unsigned long gom_mcentral_depot_bytes(int nid)
 	}
 	return bytes;
 }
+GOM_EXPORT_FOR_TEST(gom_mcentral_depot_bytes);
 
 /* Empty a node's depots, and give its spans without an object to the heap. */
 void gom_mcentral_drain_node(int nid)

@@ -15,6 +15,7 @@
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -27,7 +28,8 @@
 #include "stats.h"
 #include "trace.h"
 
-#define FIT_SCAN	8U	/* runs that are looked at with the lock held, twice at most */
+#define FIT_SCAN	8U	/* runs that are looked at with the lock held, three times at most */
+#define LAST_SCAN	128U	/* the same, before somebody has to wait or to go without */
 #define RELEASE_STEP	1024UL	/* pages that go back until others may run */
 
 struct gom_mheap **gom_mheaps __read_mostly;
@@ -36,6 +38,19 @@ GOM_EXPORT_FOR_TEST(gom_mheaps);
 /* Tests lower it: then memory looks as fragmented as it may be on an old machine. */
 unsigned int gom_heap_max_order = MAX_PAGE_ORDER;
 GOM_EXPORT_FOR_TEST(gom_heap_max_order);
+
+/* The node nearest to @nid that is not in @seen; NUMA_NO_NODE if all are. */
+int gom_nearest_node(int nid, const nodemask_t *seen)
+{
+	int node, best = NUMA_NO_NODE;
+
+	for_each_gom_node(node)
+		if (!node_isset(node, *seen) &&
+		    (best == NUMA_NO_NODE ||
+		     node_distance(nid, node) < node_distance(nid, best)))
+			best = node;
+	return best;
+}
 
 static int init_node(int nid)
 {
@@ -148,10 +163,11 @@ static unsigned int bin_of_longer(unsigned int npages)
  * than @npages by @align each fits; what was not looked at only matters where a
  * longer run is cut instead.
  */
-static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsigned int align)
+static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsigned int align,
+				 unsigned int scan)
 {
 	const unsigned int all_fit = bin_of_longer(npages + align - 1);
-	unsigned int bin = gom_heap_bin(npages), scan = FIT_SCAN;
+	unsigned int bin = gom_heap_bin(npages);
 	struct gom_span *r;
 
 	for_each_set_bit_from(bin, h->nonempty, all_fit) {
@@ -165,9 +181,10 @@ static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsig
 }
 
 /* The longest of the runs that are shorter than @want is, and will do. */
-static struct gom_span *longest_short(struct gom_mheap *h, const struct gom_run_request *want)
+static struct gom_span *longest_short(struct gom_mheap *h, const struct gom_run_request *want,
+				      unsigned int scan)
 {
-	unsigned int bin = gom_heap_bin(want->npages), scan = FIT_SCAN;
+	unsigned int bin = gom_heap_bin(want->npages);
 	struct gom_span *r;
 
 	while (bin-- > gom_heap_bin(want->least)) {
@@ -317,6 +334,7 @@ static bool feed(struct gom_mheap *h, unsigned int nr, gfp_t gfp)
 enum length {
 	WHOLE,		/* as long as it was asked for */
 	SHORT,		/* as long as it must be */
+	LAST_LOOK,	/* the same, in more runs: what comes next is reclaim, reserves or failure */
 };
 
 /*
@@ -326,6 +344,7 @@ enum length {
 static struct gom_span *take_from(struct gom_mheap *h, const struct gom_run_request *want,
 				  enum length length, gfp_t gfp)
 {
+	const unsigned int scan = length == LAST_LOOK ? LAST_SCAN : FIT_SCAN;
 	struct gom_span *r, *s = NULL;
 	unsigned long flags;
 	int short_of;
@@ -333,9 +352,9 @@ static struct gom_span *take_from(struct gom_mheap *h, const struct gom_run_requ
 	do {
 		short_of = -1;
 		spin_lock_irqsave(&h->lock, flags);
-		r = best_fit(h, want->npages, want->align);
-		if (!r && length == SHORT)
-			r = longest_short(h, want);
+		r = best_fit(h, want->npages, want->align, scan);
+		if (!r && length != WHOLE)
+			r = longest_short(h, want, scan);
 		if (r)
 			s = take_span(h, want, r, &short_of);
 		spin_unlock_irqrestore(&h->lock, flags);
@@ -374,12 +393,26 @@ static unsigned int grow_order(unsigned long pages)
 		       max(GOM_HEAP_GROW_MAX, 0));
 }
 
+/*
+ * The node to ask for memory instead of @nid, which may be offline: it has none, and the
+ * page allocator would say so each time, with a stack.
+ */
+static int online_node(int nid, gfp_t gfp)
+{
+	if (likely(node_online(nid)))
+		return nid;
+	return gfp & __GFP_THISNODE ? NUMA_NO_NODE : numa_mem_id();
+}
+
 /* A block of the page allocator's, split into pages. */
 static struct page *get_block(unsigned int order, int nid, gfp_t gfp)
 {
 	struct page *page;
 
-	if (order > READ_ONCE(gom_heap_max_order))
+	if (gom_test_point(GOM_AT_BLOCK, order, gfp) || order > READ_ONCE(gom_heap_max_order))
+		return NULL;
+	nid = online_node(nid, gfp);
+	if (nid == NUMA_NO_NODE)
 		return NULL;
 	page = alloc_pages_node(nid, gfp, order);
 	if (page) {
@@ -426,6 +459,7 @@ static void account_grown(struct gom_mheap *h, unsigned int npages)
 {
 	lockdep_assert_held(&h->lock);
 	account_refault(h, npages);
+	atomic_long_sub(npages, &h->moving_pages);
 	h->sys_pages += npages;
 	h->grown_pages += npages;
 	h->grows++;
@@ -451,8 +485,9 @@ static int grow(unsigned int order, int nid, gfp_t gfp)
 	}
 	trace_gom_heap_grow(0, s->base, s->npages, s->nid);
 	s->zeroed = want_init_on_alloc(0);
-	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	h = gom_mheaps[s->nid];
+	atomic_long_add(1L << order, &h->moving_pages);
+	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
 	account_grown(h, 1U << order);
 	give_run(h, s);
@@ -460,32 +495,38 @@ static int grow(unsigned int order, int nid, gfp_t gfp)
 	return h->nid;
 }
 
-/* Grow as much as memory comes easily, by a block of at most @most and at least @least. */
-static bool grow_politely(unsigned int most, unsigned int least, int nid, gfp_t gfp)
+/*
+ * Grow as much as memory comes easily, by a block of at most @most and at least @least.
+ * The heap that grew; NULL if none did.
+ */
+static struct gom_mheap *grow_politely(unsigned int most, unsigned int least, int nid, gfp_t gfp)
 {
+	int node;
+
 	for (; most >= least; most--) {
-		if (grow(most, nid, gom_gfp_polite(gfp)) >= 0)
-			return true;
+		node = grow(most, nid, gom_gfp_polite(gfp));
+		if (node >= 0)
+			return gom_mheaps[node];
 		if (!most)
 			break;
 	}
-	return false;
+	return NULL;
 }
 
 /* === The interface === */
 
-/* From the other nodes' heaps. */
+/* From the other nodes' heaps, the nearest first. */
 static struct gom_span *take_from_others(const struct gom_run_request *want, int nid, gfp_t gfp)
 {
-	struct gom_span *s;
+	nodemask_t seen = nodemask_of_node(nid);
+	struct gom_span *s = NULL;
 	int other;
 
-	for_each_gom_node(other) {
-		s = other == nid ? NULL : take_from(gom_mheaps[other], want, SHORT, gfp);
-		if (s)
-			return s;
+	while (!s && (other = gom_nearest_node(nid, &seen)) != NUMA_NO_NODE) {
+		s = take_from(gom_mheaps[other], want, SHORT, gfp);
+		node_set(other, seen);
 	}
-	return NULL;
+	return s;
 }
 
 /*
@@ -496,18 +537,20 @@ static struct gom_span *take_locally(const struct gom_run_request *want, int nid
 {
 	const unsigned int whole = get_order((size_t)want->npages << PAGE_SHIFT);
 	const unsigned int least = get_order((size_t)want->least << PAGE_SHIFT);
-	struct gom_mheap *h = gom_mheaps[nid];
+	struct gom_mheap *h = gom_mheaps[nid], *grown;
 	struct gom_span *s;
 
 	s = take_from(h, want, WHOLE, gfp);
 	if (s)
 		return s;
-	if (grow_politely(max(whole, grow_order(READ_ONCE(h->sys_pages))), whole, nid, gfp))
-		return take_from(h, want, SHORT, gfp);
+	grown = grow_politely(max(whole, grow_order(READ_ONCE(h->sys_pages))), whole, nid, gfp);
+	if (grown)
+		return take_from(grown, want, SHORT, gfp);
 	s = take_from(h, want, SHORT, gfp);
-	if (!s && least < whole && grow_politely(whole - 1, least, nid, gfp))
-		s = take_from(h, want, SHORT, gfp);
-	return s;
+	if (s || least == whole)
+		return s;
+	grown = grow_politely(whole - 1, least, nid, gfp);
+	return grown ? take_from(grown, want, SHORT, gfp) : NULL;
 }
 
 /**
@@ -539,6 +582,8 @@ struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gf
 	s = take_locally(want, nid, gfp);
 	if (!s && nr_node_ids > 1 && !(gfp & __GFP_THISNODE))
 		s = take_from_others(want, nid, gfp);
+	if (!s)
+		s = take_from(gom_mheaps[nid], want, LAST_LOOK, gfp);
 	while (!s) {
 		int node = grow(least, nid, gfp);
 
@@ -564,11 +609,13 @@ struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gf
 struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 {
 	unsigned int order = get_order((size_t)npages << PAGE_SHIFT);
-	struct page *page = alloc_pages_node(nid, gfp, order);
 	struct gom_mheap *h;
 	struct gom_span *s;
 	unsigned long flags;
+	struct page *page;
 
+	nid = online_node(gom_known_node(nid), gfp);
+	page = nid == NUMA_NO_NODE ? NULL : alloc_pages_node(nid, gfp, order);
 	if (!page)
 		return NULL;
 	split_page(page, order);
@@ -581,6 +628,8 @@ struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 	free_pages_singly(gom_span_end(s), (1U << order) - npages);
 	s->direct = 1;
 	h = gom_mheaps[s->nid];
+	atomic_long_add(npages, &h->moving_pages);
+	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
 	account_grown(h, npages);
 	gom_pagemap_set_span(s->base, s);
@@ -590,7 +639,10 @@ struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 	return s;
 }
 
-/* Pages leave for the page allocator; the caller took them out of all lists. */
+/*
+ * Pages leave for the page allocator; the caller took them out of all lists and counted
+ * them as moving.
+ */
 static void return_pages(struct gom_mheap *h, void *start, unsigned int npages)
 {
 	unsigned long flags;
@@ -599,6 +651,7 @@ static void return_pages(struct gom_mheap *h, void *start, unsigned int npages)
 	gom_pagemap_unmark(start, npages);
 	free_pages_singly(start, npages);
 	spin_lock_irqsave(&h->lock, flags);
+	atomic_long_sub(npages, &h->moving_pages);
 	h->sys_pages -= npages;
 	h->released_pages += npages;
 	spin_unlock_irqrestore(&h->lock, flags);
@@ -630,12 +683,13 @@ static bool retire_large(struct gom_mheap *h, struct gom_span *s)
 	s->state = GOM_SPAN_BUSY;
 	h->large_frees++;
 	h->large_pages -= s->npages;
+	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	if (s->direct) {
 		gom_pagemap_set_span(s->base, NULL);
+		atomic_long_add(s->npages, &h->moving_pages);
 		return false;
 	}
 	s->zeroed = 0;
-	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	give_run(h, s);
 	return true;
 }
@@ -754,6 +808,7 @@ static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **
 		r = hlist_entry(h->bin[bin].first, struct gom_span, run);
 		npages = min(r->npages, want);
 		unlink_run(h, r);
+		atomic_long_add(npages, &h->moving_pages);
 		gom_pagemap_set_span(last_page(r), NULL);
 		r->npages -= npages;
 		*start = gom_span_end(r);
@@ -836,6 +891,7 @@ void gom_mheap_exit(void)
 			if (!s)
 				continue;
 			gom_span_forget(s);
+			atomic_long_add(s->npages, &gom_mheaps[s->nid]->moving_pages);
 			return_pages(gom_mheaps[s->nid], s->base, s->npages);
 		}
 	}

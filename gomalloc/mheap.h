@@ -3,6 +3,7 @@
 #ifndef GOM_MHEAP_H
 #define GOM_MHEAP_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/nodemask.h>
@@ -38,6 +39,8 @@
  * @nonempty: a bit for each bin
  * @runs: how many there are in each
  * @sys_pages: pages held, in use and idle
+ * @moving_pages: pages between us and the page allocator: accounted here, or in the page
+ *	map, and not in the other; for the consistency check
  * @idle_pages: pages in free runs
  * @idle_low: the least there were since somebody last asked
  * @surplus: pages that the scavenger may give back if they stay idle; its alone
@@ -59,6 +62,7 @@ struct gom_mheap {
 	struct hlist_head bin[GOM_HEAP_BINS];
 	unsigned int runs[GOM_HEAP_BINS];
 	unsigned long sys_pages;
+	atomic_long_t moving_pages;
 	unsigned long idle_pages;
 	unsigned long idle_low;
 	unsigned long surplus;
@@ -125,6 +129,7 @@ struct gom_run_request {
 
 extern unsigned int gom_heap_max_order;	/* for tests: blocks of a higher order are not to be had */
 
+int gom_nearest_node(int nid, const nodemask_t *seen);
 int gom_mheap_init(void);
 struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gfp_t gfp);
 struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp);

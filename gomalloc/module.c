@@ -118,6 +118,10 @@ static int __init gom_init(void)
 		pr_err("sbrk=1 and efence=1 exclude each other\n");
 		return -EINVAL;
 	}
+	if (gom_pointers_are_tagged()) {
+		pr_err("this kernel tags its pointers (KASAN_SW_TAGS or KASAN_HW_TAGS), which gomalloc does not know\n");
+		return -EOPNOTSUPP;
+	}
 	gom_random_init();
 	err = gom_pagemap_init();
 	if (err)
@@ -189,7 +193,7 @@ static void __exit wait_for_frees(void)
 	gom_finalizer_read(&now);
 	do {
 		before = now;
-		gom_nolock_sync();
+		gom_nolock_drain();
 		gom_free_rcu_barrier();
 		gom_finalizer_barrier();
 		gom_finalizer_read(&now);
@@ -204,6 +208,7 @@ static void __exit gom_exit(void)
 	kernel_param_unlock(THIS_MODULE);
 	gom_debugfs_exit();
 	wait_for_frees();
+	gom_nolock_exit();
 	gom_rcufree_exit();
 	gom_finalizer_exit();
 	gom_shrinker_exit();

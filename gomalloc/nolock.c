@@ -12,8 +12,8 @@
  * frees aside each time he is would keep the CPU busy with that alone.
  *
  * A finalizer was promised the object as it was when it was freed.  Whether there is
- * one is known under a lock only; so objects of a span that has specials are put aside
- * without being touched, in an array.  Half of it is left when an irq_work that does
+ * one is known under a lock only.  An object that has one, or that may have one as the
+ * lock cannot be had, is put aside without being touched, in an array.  Half of it is left when an irq_work that does
  * not wait for the tick is queued, unless one is running.  With the array full nothing
  * can be done that keeps the promise: that is reported, and the object not freed.
  *
@@ -26,6 +26,7 @@
 #include <linux/percpu.h>
 #include <linux/poison.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/topology.h>
 
@@ -36,6 +37,7 @@
 #include "pagemap.h"
 #include "report.h"
 #include "sbrk.h"
+#include "special.h"
 
 #define KEPT_MAX	64U
 
@@ -45,25 +47,29 @@
  * @kept: as they are
  * @work: frees them with the next tick
  * @hurry: frees them as soon as interrupts are on
- * @freeing: that is being done
+ * @freeing: how many are doing that
  */
 struct aside {
 	struct llist_head list;
 	void *kept[KEPT_MAX];
 	struct irq_work work;
 	struct irq_work hurry;
-	bool freeing;
+	atomic_t freeing;
 };
 
 static DEFINE_PER_CPU(struct aside, asides);
 
+/* For the CPU of @a, or for whoever cannot wait until that has time. */
 static void free_all(struct aside *a)
 {
-	struct llist_node *node = llist_del_all(&a->list), *next;
+	struct llist_node *node, *next;
 	unsigned int i;
 	void *p;
 
-	WRITE_ONCE(a->freeing, true);
+	/* Whoever finds nothing left sees that somebody is freeing it: pairs with drain(). */
+	atomic_inc(&a->freeing);
+	smp_mb__after_atomic();
+	node = llist_del_all(&a->list);
 	while (node) {
 		next = node->next;
 		if (next == LIST_POISON1) {
@@ -81,7 +87,8 @@ static void free_all(struct aside *a)
 		if (p)
 			gom_free(p);
 	}
-	WRITE_ONCE(a->freeing, false);
+	smp_mb__before_atomic();
+	atomic_dec(&a->freeing);
 }
 
 static void free_aside(struct irq_work *work)
@@ -116,7 +123,7 @@ static bool keep_aside(const void *p)
 	for (i = 0; i < KEPT_MAX; i++)
 		if (!READ_ONCE(a->kept[i]) && !cmpxchg(&a->kept[i], NULL, (void *)p))
 			break;
-	irq_work_queue(i < KEPT_MAX / 2 || READ_ONCE(a->freeing) ? &a->work : &a->hurry);
+	irq_work_queue(i < KEPT_MAX / 2 || atomic_read(&a->freeing) ? &a->work : &a->hurry);
 	preempt_enable();
 	return i < KEPT_MAX;
 }
@@ -186,6 +193,18 @@ static bool put_cached(unsigned int slot, const void *p, unsigned long caller)
 	return done;
 }
 
+/*
+ * What specials @p has.  Only its owner adds one, so a look without a lock shows if it has
+ * none.  Pages are marked to be asked for other reasons as well, as those of short spans are.
+ */
+static enum gom_special_look look_for_specials(const void *p, unsigned int slot)
+{
+	if (slot != GOM_SLOT_ASK || !gom_special_maybe(p) ||
+	    !gom_span_has_specials(gom_pagemap_span(p)))
+		return GOM_SPECIAL_NONE;
+	return may_try_lock() ? gom_special_try_look(p) : GOM_SPECIAL_UNKNOWN;
+}
+
 /* What it takes to free @p at once; false if that cannot be done now. */
 static bool free_at_once(unsigned int class, const void *p, unsigned long caller)
 {
@@ -214,23 +233,25 @@ void gom_free_nolock(const void *p)
 {
 	u32 entry = gom_pagemap_entry(p);
 	unsigned int slot = gom_entry_slot(entry), class = gom_class_at(p, slot);
+	enum gom_special_look look;
 
 	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
 		return;
 	if (!slot || class >= GOM_CLASS_TINY ||
-	    !gom_class_begins(&gom_classes[class], gom_entry_offset(entry, p))) {
+	    !gom_object_begins(p, slot, class, gom_entry_offset(entry, p))) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "free without waiting of %p, not of that kind",
 			   p);
 		return;
 	}
-	if (slot != GOM_SLOT_ASK) {	/* it has no special */
-		if (!free_at_once(class, p, _RET_IP_))
-			put_aside(p);
-	} else if (!keep_aside(p)) {
+	look = look_for_specials(p, slot);
+	if (look == GOM_SPECIAL_NONE && free_at_once(class, p, _RET_IP_))
+		return;
+	if (look == GOM_SPECIAL_NONE || look == GOM_SPECIAL_NO_FINALIZER)
+		put_aside(p);
+	else if (!keep_aside(p))
 		gom_report(GOM_BAD_POINTER, _RET_IP_,
 			   "free without waiting of %p, which may have a finalizer: too many at once",
 			   p);
-	}
 }
 EXPORT_SYMBOL_GPL(gom_free_nolock);
 
@@ -247,8 +268,31 @@ void gom_nolock_init(void)
 	}
 }
 
-/* Wait until what was put aside has been freed. */
-void gom_nolock_sync(void)
+/**
+ * gom_nolock_drain - free what was put aside
+ *
+ * Here, and not on the CPUs that put it aside: under PREEMPT_RT one that is kept busy by a
+ * real-time task would not come to it.
+ *
+ * Context: task, may sleep.
+ */
+void gom_nolock_drain(void)
+{
+	struct aside *a;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		a = per_cpu_ptr(&asides, cpu);
+		free_all(a);
+		smp_mb();	/* pairs with free_all() */
+		while (atomic_read(&a->freeing))
+			schedule_timeout_uninterruptible(1);
+	}
+}
+GOM_EXPORT_FOR_TEST(gom_nolock_drain);
+
+/* Nobody frees any more: nothing is under way either. */
+void gom_nolock_exit(void)
 {
 	struct aside *a;
 	int cpu;
@@ -259,4 +303,3 @@ void gom_nolock_sync(void)
 		irq_work_sync(&a->hurry);
 	}
 }
-GOM_EXPORT_FOR_TEST(gom_nolock_sync);

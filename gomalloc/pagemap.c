@@ -166,9 +166,18 @@ int gom_pagemap_init(void)
 	nothing_here.nid = NUMA_NO_NODE;
 	err = register_memory_notifier(&memory_notifier);
 	if (err)
-		kvfree(gom_pagemap.directory);
+		goto err_directory;
 	/* What came online before we were told of it. */
-	return err ?: gom_pagemap_extend(memory_end());
+	err = gom_pagemap_extend(memory_end());
+	if (err)
+		goto err_notifier;
+	return 0;
+
+err_notifier:
+	unregister_memory_notifier(&memory_notifier);
+err_directory:
+	kvfree(gom_pagemap.directory);
+	return err;
 }
 
 void gom_pagemap_exit(void)

@@ -33,6 +33,7 @@
 
 #include "check.h"
 #include "compat.h"
+#include "fault.h"
 #include "pages.h"
 #include "persistent.h"
 #include "report.h"
@@ -165,27 +166,6 @@ void gom_persistent_set_busy(bool busy)
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_set_busy);
 
-/*
- * For the tests: called by who has a new chunk and has not used it yet, so that
- * another can bring one first.  Nothing, in a kernel without KUnit.
- */
-#if IS_ENABLED(CONFIG_KUNIT)
-void (*gom_persistent_hook)(void);
-GOM_EXPORT_FOR_TEST(gom_persistent_hook);
-
-static void run_hook(void)
-{
-	typeof(gom_persistent_hook) hook = READ_ONCE(gom_persistent_hook);
-
-	if (hook)
-		hook();
-}
-#else
-static inline void run_hook(void)
-{
-}
-#endif
-
 static void *take_global(size_t size, size_t align, unsigned int asker, struct chunk **chunk)
 {
 	unsigned long flags;
@@ -278,7 +258,7 @@ static void *alloc_bumped(size_t size, size_t align, unsigned int asker, gfp_t g
 		chunk = new_chunk(next_bytes(had), size + align, gfp);
 		if (!chunk)
 			return NULL;
-		run_hook();
+		gom_test_point(GOM_AT_NEW_CHUNK, 0, 0);
 	}
 	if (chunk)
 		give_back(chunk);

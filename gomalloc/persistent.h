@@ -28,7 +28,6 @@ static inline gfp_t gom_gfp_polite(gfp_t gfp)
 }
 
 extern unsigned int gom_persistent_chunk_kb;
-extern void (*gom_persistent_hook)(void);	/* for the tests */
 
 /**
  * struct gom_persistent_info - what the chunks of one CPU, or all, hold

@@ -459,12 +459,13 @@ static noinline void add_sample(const void *p, size_t size, gfp_t gfp, unsigned 
  * gom_profile_malloc - take a sample
  * @p: the object, which nobody has yet
  * @size: bytes it stands for
- * @gfp: as for its allocation; here nothing is waited for, and no reserve is touched
+ * @gfp: as for its allocation; here nothing is waited for, no reserve is touched, and
+ *	kswapd is woken only if it may be
  * @caller: who asked for it
  */
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller)
 {
-	add_sample(p, size, GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC, caller);
+	add_sample(p, size, (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_NOWARN | __GFP_NOMEMALLOC, caller);
 }
 
 /* An object that was sampled is freed. */

@@ -40,6 +40,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
@@ -49,6 +50,7 @@
 
 #include "compat.h"
 #include "efence.h"
+#include "fault.h"
 #include "fixalloc.h"
 #include "malloc.h"
 #include "rcufree.h"
@@ -255,8 +257,10 @@ static void detach_batch(struct gather *g)
 {
 	struct batch *b = xchg(&g->cur, NULL);
 
-	if (b)
+	if (b) {
+		gom_test_point(GOM_AT_DETACHED_BATCH, 0, 0);
 		call_rcu(&b->rcu, batch_detached);
+	}
 }
 
 static void end_flight(struct work_struct *work)
@@ -303,8 +307,10 @@ static noinline struct batch *open_batch(struct gather *g)
 static noinline void send_full(struct gather *g, struct batch *b)
 {
 	WRITE_ONCE(g->sending, 1);
-	if (cmpxchg(&g->cur, b, NULL) == b)
+	if (cmpxchg(&g->cur, b, NULL) == b) {
+		gom_test_point(GOM_AT_FULL_BATCH, 0, 0);
 		call_rcu(&b->rcu, free_batch);
+	}
 	smp_store_release(&g->sending, 0);	/* pairs with wait_for_adders() */
 }
 
@@ -436,9 +442,12 @@ static void flush_works(void)
  */
 void gom_free_rcu_barrier(void)
 {
+	/* What another barrier has detached and not yet given to RCU would be missed. */
+	static DEFINE_MUTEX(one_at_a_time);
 	struct gather *g;
 	int cpu;
 
+	mutex_lock(&one_at_a_time);
 	for_each_possible_cpu(cpu) {
 		g = per_cpu_ptr(&gathers, cpu);
 		detach_batch(g);
@@ -454,6 +463,7 @@ void gom_free_rcu_barrier(void)
 	flush_works();
 	rcu_barrier();
 	flush_works();
+	mutex_unlock(&one_at_a_time);
 }
 EXPORT_SYMBOL_GPL(gom_free_rcu_barrier);
 

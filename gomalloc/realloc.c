@@ -89,16 +89,18 @@ static bool is_tiny(const void *p)
 /*
  * May the object at @p be one of @new_size bytes, which fit?  Only if it is as gom_malloc()
  * would give it: a sized free looks at nothing but the size.  Where each free looks, in a mode
- * and for memory of a zone, which is not to be moved to another one, it always may.
+ * and for memory of a zone, which is not to be moved to another one, it always may.  With efence=1
+ * an object in the page map is an ordinary one.
  */
 static bool may_stay(const void *p, size_t new_size)
 {
 	unsigned int slot = gom_entry_slot(gom_pagemap_entry(p)), class;
 
-	if (unlikely(gom_sbrk || gom_efence))
+	if (unlikely(gom_sbrk || (gom_efence && !slot)))
 		return true;
 	if (slot == GOM_SLOT_LARGE)
-		return gom_pagemap_span(p)->direct || !gom_size_to_slot(new_size);
+		return gom_pagemap_span(p)->direct ||
+		       (!gom_size_to_slot(new_size) && gom_large_aligned(p, new_size));
 	class = gom_class_at(p, slot);
 	if (class == GOM_CLASS_TINY)
 		return new_size <= GOM_TINY_MAX &&
@@ -141,7 +143,7 @@ static void *shrink(const void *p, size_t old, size_t new_size, gfp_t gfp)
 
 	if (q)
 		return q;
-	gom_special_pin(p);
+	gom_special_note_resized(p);
 	return resize_in_place(p, new_size, gfp);
 }
 

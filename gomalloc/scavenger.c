@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "fault.h"
 #include "mheap.h"
 #include "scavenger.h"
 
@@ -94,6 +95,7 @@ static void scavenge(struct work_struct *work)
 					     msecs_to_jiffies(READ_ONCE(gom_scavenge_ms)));
 		return;
 	}
+	gom_test_point(GOM_AT_SCAVENGER_END, 0, 0);
 	WRITE_ONCE(awake, false);
 	/* Who freed pages until now saw us awake: pairs with gom_scavenger_wake(). */
 	smp_mb();
@@ -108,7 +110,8 @@ static void start(struct irq_work *work)
 		WRITE_ONCE(awake, false);
 }
 
-static struct irq_work start_work = IRQ_WORK_INIT_LAZY(start);
+/* Hard: under PREEMPT_RT a thread of this CPU might not run for long. */
+static struct irq_work start_work = IRQ_WORK_INIT_HARD(start);
 
 /* A heap got pages back.  Any context but NMI. */
 void gom_scavenger_wake(void)

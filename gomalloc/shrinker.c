@@ -67,7 +67,7 @@ unsigned long gom_shrinker_scan(struct shrinker *sh, struct shrink_control *sc)
 		freed += gom_mheap_release_node(sc->nid, sc->nr_to_scan - freed);
 	}
 	if (freed < sc->nr_to_scan && cached_bytes(sc->nid)) {
-		gom_mcache_reclaim();
+		gom_mcache_reclaim(sc->nid);
 		gom_mcentral_drain_node(sc->nid);
 		freed += gom_mheap_release_node(sc->nid, sc->nr_to_scan - freed);
 	}
@@ -82,7 +82,7 @@ int gom_shrinker_oom(struct notifier_block *nb, unsigned long unused, void *free
 	unsigned long pages;
 	struct gom_memstats m;
 
-	gom_mcache_reclaim();
+	gom_mcache_reclaim(NUMA_NO_NODE);
 	gom_mcentral_drain();
 	pages = gom_mheap_release(ULONG_MAX);
 	if (pages >= WORTH_A_LOOK)
@@ -111,7 +111,10 @@ int gom_shrinker_init(void)
 		kfree(shrinker);
 		return err;
 	}
-	return register_oom_notifier(&oom_notifier);
+	err = register_oom_notifier(&oom_notifier);
+	if (err)
+		shrinker_free(shrinker);
+	return err;
 }
 
 void gom_shrinker_exit(void)

@@ -105,8 +105,8 @@ static void set_all(unsigned long *map, unsigned int n)
  * @gfp: how to get memory
  *
  * Context: no lock held; may sleep if @gfp allows it.
- * Return: the span, all its objects free, on no list, shorter than its class says if
- * memory is fragmented; or NULL.
+ * Return: the span, BUSY, all its objects free, on no list, shorter than its class says
+ * if memory is fragmented; or NULL.
  */
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 {
@@ -129,7 +129,6 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 		gom_tiny_init_marks(gom_tiny_marks(s));
 	construct(s, class);
 	gom_pagemap_mark(s, GOM_SLOT_OF(gom_span_slot(s)));
-	s->state = GOM_SPAN_SMALL;
 	trace_gom_span_alloc(class, s->base, s->npages, s->nid);
 	return s;
 }

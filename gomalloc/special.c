@@ -76,16 +76,6 @@ static void count_near(const void *p, bool more)
 	} while (!atomic_try_cmpxchg(near_of(p), &old, new));
 }
 
-/*
- * From now on sized frees of objects in the page at @p look them up, and so do those of
- * objects in pages that share its entry, as for NULL.  For an object whose size is not
- * that of its class (realloc.c).
- */
-void gom_special_pin(const void *p)
-{
-	atomic_or(GOM_NEAR_PINNED, near_of(p));
-}
-
 static int init_locks(void)
 {
 	unsigned int i, nr;
@@ -288,6 +278,16 @@ static void unlink_special(struct gom_span *s, struct gom_special *sp)
 		mark(s, false);
 }
 
+/* The special, untied; NULL if there is none. */
+static struct gom_special *take_out(struct gom_span *s, u32 offset, unsigned int kind)
+{
+	struct gom_special *sp = find(s, offset, kind);
+
+	if (sp)
+		unlink_special(s, sp);
+	return sp;
+}
+
 /* === The interface === */
 
 /**
@@ -326,13 +326,76 @@ struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind
 
 	s = find_span(p, &off);
 	spin_lock_irqsave(lock_of(s), flags);
-	sp = find(s, off, kind);
-	if (sp)
-		unlink_special(s, sp);
+	sp = take_out(s, off, kind);
 	spin_unlock_irqrestore(lock_of(s), flags);
 	return sp;
 }
 GOM_EXPORT_FOR_TEST(gom_special_remove);
+
+/**
+ * gom_special_note_resized - the object's size is not one of its class any more
+ * @p: the object, owned by the caller
+ *
+ * So sized frees of it, which would take it for one of another class, look it up (realloc.c).
+ * If there is no record for that, those of all objects in the page at @p do, and of those
+ * in pages that share its entry, from now on for ever.
+ *
+ * Context: any but NMI.  Needs no memory.
+ */
+void gom_special_note_resized(const void *p)
+{
+	struct gom_special *sp = gom_special_new(__GFP_NOWARN | __GFP_NOMEMALLOC);
+
+	if (!sp) {
+		atomic_or(GOM_NEAR_PINNED, near_of(p));
+		return;
+	}
+	sp->kind = GOM_SPECIAL_RESIZED;
+	if (!gom_special_add(p, sp))
+		gom_special_delete(sp);		/* it was noted before */
+}
+GOM_EXPORT_FOR_TEST(gom_special_note_resized);
+
+/* Was that noted of the object at @p, or may it have been? */
+bool gom_special_resized(const void *p)
+{
+	unsigned long flags;
+	struct gom_span *s;
+	bool resized;
+	u32 off;
+
+	if (atomic_read(near_of(p)) & GOM_NEAR_PINNED)
+		return true;
+	s = find_span(p, &off);
+	if (!s || !gom_span_has_specials(s))
+		return false;
+	spin_lock_irqsave(lock_of(s), flags);
+	resized = find(s, off, GOM_SPECIAL_RESIZED);
+	spin_unlock_irqrestore(lock_of(s), flags);
+	return resized;
+}
+
+/*
+ * What specials the object at @p has, of a span that has some.  For any context in which a
+ * spin lock may be tried, NMI included.
+ */
+enum gom_special_look gom_special_try_look(const void *p)
+{
+	enum gom_special_look look = GOM_SPECIAL_NONE;
+	unsigned long flags;
+	struct gom_span *s;
+	u32 off;
+
+	s = find_span(p, &off);
+	if (!spin_trylock_irqsave(lock_of(s), flags))
+		return GOM_SPECIAL_UNKNOWN;
+	if (find(s, off, GOM_SPECIAL_FINALIZER) || find(s, off, GOM_SPECIAL_QUEUED))
+		look = GOM_SPECIAL_SOME_FINALIZER;
+	else if (find(s, off, GOM_SPECIAL_SAMPLE) || find(s, off, GOM_SPECIAL_RESIZED))
+		look = GOM_SPECIAL_NO_FINALIZER;
+	spin_unlock_irqrestore(lock_of(s), flags);
+	return look;
+}
 
 /**
  * gom_special_end - an object is being freed
@@ -346,7 +409,7 @@ GOM_EXPORT_FOR_TEST(gom_special_remove);
  */
 bool gom_special_end(const void *p, unsigned long caller)
 {
-	struct gom_special *fin, *sample = NULL;
+	struct gom_special *fin, *sample = NULL, *resized = NULL;
 	unsigned long flags;
 	struct gom_span *s;
 	bool twice;
@@ -362,9 +425,8 @@ bool gom_special_end(const void *p, unsigned long caller)
 		/* Kinds are in this order for this: it stays where it is. */
 		fin->kind = GOM_SPECIAL_QUEUED;
 	} else if (!twice) {
-		sample = find(s, off, GOM_SPECIAL_SAMPLE);
-		if (sample)
-			unlink_special(s, sample);
+		sample = take_out(s, off, GOM_SPECIAL_SAMPLE);
+		resized = take_out(s, off, GOM_SPECIAL_RESIZED);
 	}
 	spin_unlock_irqrestore(lock_of(s), flags);
 	if (twice)
@@ -374,6 +436,8 @@ bool gom_special_end(const void *p, unsigned long caller)
 		gom_finalizer_queue(fin);
 	if (sample)
 		gom_profile_free(sample);
+	if (resized)
+		gom_special_delete(resized);
 	return twice || fin;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Specials: records tied to one object, which are found when it is freed (Go: Special
- * in mheap.go): its finalizer, or that it was sampled for the heap profile.
+ * in mheap.go): its finalizer, that it was sampled for the heap profile, or that it could
+ * not be moved when it shrank.
  *
  * How a free learns of them
  * -------------------------
@@ -39,7 +40,7 @@ struct gom_span;
 
 /*
  * A counter, and in the byte that comes first in memory a flag, which is set as long
- * as the counter is not zero, and another one that, once set, stays (gom_special_pin()).
+ * as the counter is not zero, and another one that, once set, stays (gom_special_note_resized()).
  * The fast paths test that byte, in one instruction, where gcc takes two for a word.
  * Counter and flag change at once, by a compare and exchange.  24 bits are enough for
  * 1 GiB of specials, of 64 bytes each, in the pages of one entry.
@@ -62,6 +63,15 @@ enum gom_special_kind {
 	GOM_SPECIAL_FINALIZER,	/* to be run when the object is freed */
 	GOM_SPECIAL_QUEUED,	/* the object was freed, its finalizer not yet run */
 	GOM_SPECIAL_SAMPLE,	/* of the heap profile */
+	GOM_SPECIAL_RESIZED,	/* the size it was last asked for is not of its class */
+};
+
+/* What gom_special_try_look() sees. */
+enum gom_special_look {
+	GOM_SPECIAL_NONE,
+	GOM_SPECIAL_NO_FINALIZER,	/* but another one */
+	GOM_SPECIAL_SOME_FINALIZER,	/* to be run, or queued */
+	GOM_SPECIAL_UNKNOWN,		/* the lock is taken */
 };
 
 struct gom_bucket;
@@ -70,7 +80,7 @@ struct gom_bucket;
  * struct gom_special - a record tied to an object
  * @rb: among those of the same span, in the order of @offset, then @kind
  * @offset: of the object in its span, in bytes
- * @kind: enum gom_special_kind
+ * @kind: enum gom_special_kind; RESIZED has nothing else
  * @home: the CPU whose supply the record is from
  * @fn: the finalizer
  * @arg: for it
@@ -116,15 +126,10 @@ static __always_inline bool gom_special_maybe(const void *p)
 	return unlikely(data_race(*(const u8 *)near));
 }
 
-/* Does the entry of @p's page stay set, whatever is freed?  See gom_special_pin(). */
-static inline bool gom_special_pinned(const void *p)
-{
-	return atomic_read(&gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR]) &
-	       GOM_NEAR_PINNED;
-}
-
 int gom_special_init(void);
-void gom_special_pin(const void *p);
+void gom_special_note_resized(const void *p);
+bool gom_special_resized(const void *p);
+enum gom_special_look gom_special_try_look(const void *p);
 struct gom_special *gom_special_new(gfp_t gfp);
 struct gom_special *gom_special_new_sample(gfp_t gfp);
 bool gom_special_full(void);

@@ -236,7 +236,7 @@ static struct gom_span *full_span(void **p, unsigned int n)
 		s = gom_pagemap_span(p[i]);
 		for (in = 0, j = 0; j < n; j++)
 			in += gom_pagemap_span(p[j]) == s;
-		if (in == gom_classes[class].nelems)
+		if (in == s->nelems)
 			return s;
 	}
 	return NULL;
@@ -249,17 +249,22 @@ static struct gom_span *full_span(void **p, unsigned int n)
  */
 static void a_span_in_flight_is_not_wrong(struct kunit *test)
 {
-	const unsigned int nelems = gom_classes[class].nelems, n = 4 * nelems;
+	const unsigned int n = 8 * gom_classes[class].nelems;
 	void **p = kunit_kcalloc(test, n, sizeof(*p), GFP_KERNEL);
 	struct gom_mcentral *c;
 	struct gom_mheap *h;
 	struct gom_span *s;
+	unsigned int nelems;
 	u32 word;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_mcache_flush_all();		/* what CPUs hold of a span would not be among them */
 	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(SIZE, GFP_KERNEL, n, p));
 	s = full_span(p, n);
+	if (!s)
+		gom_free_bulk(n, p);
 	KUNIT_ASSERT_NOT_NULL(test, s);
+	nelems = s->nelems;
 	c = gom_mcentral_of(class, s->nid);
 	h = gom_mheaps[s->nid];
 	word = *word_of(s->base);
@@ -280,12 +285,48 @@ static void a_span_in_flight_is_not_wrong(struct kunit *test)
 	gom_free_bulk(n, p);
 }
 
+/* Pages on their way from the page allocator or to it: however long that takes. */
+static void pages_on_their_way_are_not_wrong(struct kunit *test)
+{
+	struct gom_mheap *h = gom_mheaps[numa_mem_id()];
+
+	EXPECT_NAMED(test, "pages held", h->sys_pages += 16, h->sys_pages -= 16);
+	atomic_long_add(16, &h->moving_pages);
+	h->sys_pages += 16;
+	KUNIT_EXPECT_EQ(test, gom_check(), 0);
+	EXPECT_NAMED(test, "pages held", h->sys_pages++, h->sys_pages--);
+	h->sys_pages -= 32;
+	KUNIT_EXPECT_EQ(test, gom_check(), 0);
+	EXPECT_NAMED(test, "pages held", h->sys_pages--, h->sys_pages++);
+	h->sys_pages += 16;
+	atomic_long_sub(16, &h->moving_pages);
+	KUNIT_EXPECT_EQ(test, gom_check(), 0);
+}
+
+/* When nothing is on its way, none is counted so: else the check would be blind. */
+static void nothing_stays_on_its_way(struct kunit *test)
+{
+	void *p = gom_malloc(300000, GFP_KERNEL), *q = gom_malloc(300000, GFP_KERNEL | GFP_DMA);
+	int nid;
+
+	gom_free(p);
+	gom_free(q);
+	gom_free(gom_realloc(gom_malloc(1 << 20, GFP_KERNEL), 200000, GFP_KERNEL));
+	gom_mcache_flush_all();
+	gom_mcentral_drain();
+	gom_mheap_release(ULONG_MAX);
+	for_each_gom_node(nid)
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&gom_mheaps[nid]->moving_pages), 0L);
+}
+
 static void heaps(struct kunit *test)
 {
 	struct gom_mheap *h = gom_mheaps[numa_mem_id()];
-	unsigned int bin = find_last_bit(h->nonempty, GOM_HEAP_BINS);
 	struct gom_span *r;
+	unsigned int bin;
 
+	gom_free(gom_malloc(300000, GFP_KERNEL));
+	bin = find_last_bit(h->nonempty, GOM_HEAP_BINS);
 	KUNIT_ASSERT_LT(test, bin, GOM_HEAP_BINS);
 	r = hlist_entry(h->bin[bin].first, struct gom_span, run);
 	EXPECT_NAMED(test, "pages in free runs", h->idle_pages++, h->idle_pages--);
@@ -374,6 +415,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(depots_and_statistics),
 	KUNIT_CASE(a_magazine_in_flight_is_not_wrong),
 	KUNIT_CASE(a_span_in_flight_is_not_wrong),
+	KUNIT_CASE(pages_on_their_way_are_not_wrong),
+	KUNIT_CASE(nothing_stays_on_its_way),
 	KUNIT_CASE(heaps),
 	KUNIT_CASE(specials),
 	KUNIT_CASE(persistent_memory),

@@ -4,13 +4,16 @@
  * frees on a CPU other than the one that allocated.
  */
 #include <linux/cpumask.h>
+#include <linux/debug_locks.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/version.h>
 
 #include "../gomalloc/compat.h"
+#include "../gomalloc/fault.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/mcache.h"
 #include "../gomalloc/rcufree.h"
@@ -120,7 +123,7 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 		t->failures++;
 	if (++t->ticks == t->most)
 		return HRTIMER_NORESTART;
-	hrtimer_forward_now(timer, ns_to_ktime(50 * NSEC_PER_USEC));
+	hrtimer_forward_now(timer, ns_to_ktime(TICK_NS));
 	return HRTIMER_RESTART;
 }
 
@@ -132,7 +135,7 @@ static void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct
 	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
 	timer->function = fn;
 #endif
-	hrtimer_start(timer, ns_to_ktime(50 * NSEC_PER_USEC), HRTIMER_MODE_REL_PINNED);
+	hrtimer_start(timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED);
 }
 
 /* Allocate and free in the task's way until the timer is done; returns errors. */
@@ -177,6 +180,38 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 	for (i = 0; i < HELD; i++)
 		gom_free(t->held[i]);
 }
+
+/* === A caller that lockdep is not to look at === */
+
+#ifdef CONFIG_LOCKDEP
+static bool deny_polite(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	return at == GOM_AT_BLOCK && gfp & __GFP_NOMEMALLOC;
+}
+
+/* Whoever says __GFP_NOLOCKDEP knows that reclaim is no danger where he is. */
+static void lockdep_does_not_look_if_it_is_told_so(struct kunit *test)
+{
+	void *p;
+
+	if (!debug_locks)
+		kunit_skip(test, "lockdep has switched itself off before");
+	gom_release_memory();
+	WRITE_ONCE(gom_test_hook, deny_polite);
+	fs_reclaim_acquire(GFP_KERNEL);
+	p = gom_malloc(300000, GFP_KERNEL | __GFP_NOLOCKDEP);
+	fs_reclaim_release(GFP_KERNEL);
+	WRITE_ONCE(gom_test_hook, NULL);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	KUNIT_EXPECT_TRUE_MSG(test, debug_locks, "lockdep saw a deadlock");
+	gom_free(p);
+}
+#else
+static void lockdep_does_not_look_if_it_is_told_so(struct kunit *test)
+{
+	kunit_skip(test, "this kernel has no lockdep");
+}
+#endif
 
 /* === Where call_rcu() may be called === */
 
@@ -277,7 +312,7 @@ static enum hrtimer_restart defer_in_irq(struct hrtimer *timer)
 	allocate_and_defer(GFP_ATOMIC);
 	if (++d->ticks == d->most)
 		return HRTIMER_NORESTART;
-	hrtimer_forward_now(timer, ns_to_ktime(50 * NSEC_PER_USEC));
+	hrtimer_forward_now(timer, ns_to_ktime(TICK_NS));
 	return HRTIMER_RESTART;
 }
 
@@ -374,6 +409,7 @@ static void objects_are_freed_on_other_cpus(struct kunit *test)
 static struct kunit_case cases[] = {
 	HEAP_CASE(an_interrupt_inside_the_cache_is_served_past_it),
 	KUNIT_CASE(a_timer_may_interrupt_anywhere),
+	HEAP_CASE(lockdep_does_not_look_if_it_is_told_so),
 	HEAP_CASE(deferred_frees_under_raw_locks),
 	HEAP_CASE(a_batch_in_use_is_passed_by),
 	HEAP_CASE(deferred_frees_in_interrupts),

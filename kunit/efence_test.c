@@ -9,6 +9,8 @@
 #include "../gomalloc/compat.h"
 #include "../gomalloc/efence.h"
 #include "../gomalloc/gomalloc.h"
+#include "../gomalloc/report.h"
+#include "../gomalloc/trace.h"
 #include "console.h"
 #include "suites.h"
 
@@ -147,10 +149,52 @@ static void the_rest_of_the_interface(struct kunit *test)
 	gom_free_rcu_barrier();
 }
 
+/* What has no fence is an ordinary object, whose class a sized free goes by. */
+static void what_has_no_fence_is_resized_as_always(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_SIZE), flags;
+	void *p, *q;
+
+	local_irq_save(flags);
+	p = gom_malloc(20000, GFP_ATOMIC);
+	local_irq_restore(flags);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_FALSE(test, is_vmalloc_addr(p));
+	q = gom_realloc(p, 100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	gom_free_sized(q, 100);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_SIZE), counted);
+}
+
+static const void *heard;
+
+static void hear_free(void *data, unsigned long caller, const void *ptr, unsigned int class)
+{
+	heard = ptr;
+}
+
+static void frees_are_heard(struct kunit *test)
+{
+	struct gom_cache *cache = gom_cache_create("gom_heard", 60, 0, 0, NULL);
+	void *p = gom_malloc(100, GFP_KERNEL), *q = gom_cache_alloc(cache, GFP_KERNEL);
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "this kernel has no tracepoints");
+	KUNIT_ASSERT_EQ(test, register_trace_gom_free(hear_free, NULL), 0);
+	gom_free(p);
+	KUNIT_EXPECT_PTR_EQ(test, heard, (const void *)p);
+	gom_cache_free(cache, q);
+	KUNIT_EXPECT_PTR_EQ(test, heard, (const void *)q);
+	unregister_trace_gom_free(hear_free, NULL);
+	tracepoint_synchronize_unregister();
+	gom_cache_destroy(cache);
+}
+
 static void wrong_frees_are_seen(struct kunit *test)
 {
 	char *p = gom_malloc(100, GFP_KERNEL);
 
+	may_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_EQ(test, console_listen(), 0);
 	console_clear();
@@ -181,6 +225,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(addresses_are_not_used_again_soon),
 	KUNIT_CASE(also_where_nobody_may_sleep),
 	KUNIT_CASE(the_rest_of_the_interface),
+	KUNIT_CASE(what_has_no_fence_is_resized_as_always),
+	KUNIT_CASE(frees_are_heard),
 	KUNIT_CASE(wrong_frees_are_seen),
 	{}
 };

@@ -203,6 +203,7 @@ static void a_second_free_meanwhile_is_seen(struct kunit *test)
 	void *p = gom_malloc(CLASS_SIZE, GFP_KERNEL);
 	unsigned long counted;
 
+	may_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_EQ(test, console_listen(), 0);
 	gom_report_forget();
@@ -438,9 +439,39 @@ static void every_way_to_free(struct kunit *test)
 	if (p) {
 		with_finalizer(test, p, &seen);
 		gom_free_nolock(p);
-		gom_nolock_sync();
-		EXPECT_ONE_RUN(test, &seen, p);
+		/* With the next tick, or when somebody waits. */
+		gom_finalizer_barrier();
+		KUNIT_EXPECT_EQ(test, seen.runs, 1U);
 	}
+}
+
+#define NEIGHBOURS	200U
+
+/* Of a span with a special, here of a sample, those that have no finalizer are freed at once. */
+static void neighbours_are_freed_without_waiting(struct kunit *test)
+{
+	void **p = kunit_kcalloc(test, NEIGHBOURS, sizeof(*p), GFP_KERNEL);
+	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER), flags;
+	u64 before = live_objects();
+	unsigned int i, marked = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (i = 0; i < NEIGHBOURS; i++) {
+		p[i] = gom_malloc(16, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	for (i = 0; i < NEIGHBOURS; i += 20)
+		gom_special_note_resized(p[i]);
+	for (i = 0; i < NEIGHBOURS; i++)
+		marked += gom_entry_slot(gom_pagemap_entry(p[i])) == GOM_SLOT_ASK;
+	KUNIT_EXPECT_GT(test, marked, 64U);
+	local_irq_save(flags);
+	for (i = 0; i < NEIGHBOURS; i++)
+		gom_free_nolock(p[i]);
+	local_irq_restore(flags);
+	gom_nolock_drain();
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), counted);
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
 }
 
 static void note_intact(void *p, void *arg)
@@ -457,6 +488,7 @@ static void freed_without_waiting_they_stay_intact(struct kunit *test)
 	struct seen *seen = kunit_kcalloc(test, MANY, sizeof(*seen), GFP_KERNEL);
 	unsigned int i, runs = 0;
 
+	may_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, seen);
 	for (i = 0; i < MANY; i++) {
 		many[i] = gom_malloc(96, GFP_KERNEL);
@@ -468,7 +500,7 @@ static void freed_without_waiting_they_stay_intact(struct kunit *test)
 	for (i = 0; i < MANY; i++)
 		gom_free_nolock(many[i]);
 	local_irq_enable();
-	gom_nolock_sync();
+	gom_nolock_drain();
 	settle();
 	for (i = 0; i < MANY; i++)
 		runs += seen[i].runs;
@@ -623,6 +655,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(barriers_wait_for_all_that_was_freed),
 	HEAP_CASE(every_way_to_free),
 	HEAP_CASE(freed_without_waiting_they_stay_intact),
+	HEAP_CASE(neighbours_are_freed_without_waiting),
 	HEAP_CASE(every_size),
 	HEAP_CASE(objects_of_a_cache),
 	HEAP_CASE(freed_in_a_hardirq),

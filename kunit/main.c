@@ -13,6 +13,7 @@
 #include "../gomalloc/efence.h"
 #include "../gomalloc/fault.h"
 #include "../gomalloc/profile.h"
+#include "../gomalloc/report.h"
 #include "suites.h"
 
 /* For suites and tests about what sbrk mode does not have. */
@@ -47,15 +48,40 @@ int live_begin(struct kunit *test)
 	return counted_begin(test);
 }
 
+/* What a test finds, to be compared with what it leaves. */
+struct before {
+	u64 live;
+	unsigned long misuses;
+	bool may_misuse;
+};
+
+/* Calls that make no sense, of all kinds, so far. */
+unsigned long all_misuses(void)
+{
+	unsigned long sum = 0;
+	unsigned int kind;
+
+	for (kind = 0; kind < GOM_NR_MISUSES; kind++)
+		sum += gom_misuse_count(kind);
+	return sum;
+}
+
+/* What follows misuses the allocator on purpose; else a report is a failure of the test. */
+void may_misuse(struct kunit *test)
+{
+	((struct before *)test->priv)->may_misuse = true;
+}
+
 /* The same, in any mode. */
 int counted_begin(struct kunit *test)
 {
-	u64 *before;
+	struct before *before;
 
-	before = kunit_kmalloc(test, sizeof(*before), GFP_KERNEL);
+	before = kunit_kzalloc(test, sizeof(*before), GFP_KERNEL);
 	if (!before)
 		return -ENOMEM;
-	*before = live_objects();
+	before->live = live_objects();
+	before->misuses = all_misuses();
 	test->priv = before;
 	rate_before = gom_memprofilerate;
 	return gom_profile_set_rate(0);
@@ -69,16 +95,20 @@ void still_sound(struct kunit *test)
 
 void live_end(struct kunit *test)
 {
-	u64 *before = test->priv;
+	struct before *before = test->priv;
 
 	if (!before)	/* skipped before it began */
 		return;
 	gom_profile_set_rate(rate_before);
 	still_sound(test);
 	if (gom_sbrk)
-		KUNIT_EXPECT_GE(test, live_objects(), *before);
+		KUNIT_EXPECT_GE(test, live_objects(), before->live);
 	else
-		KUNIT_EXPECT_EQ_MSG(test, live_objects(), *before, "the test lost or freed objects");
+		KUNIT_EXPECT_EQ_MSG(test, live_objects(), before->live,
+				    "the test lost or freed objects");
+	if (!before->may_misuse)
+		KUNIT_EXPECT_EQ_MSG(test, all_misuses(), before->misuses,
+				    "a misuse was reported that there was not");
 }
 
 /* Let requests for memory fail once @bytes have been granted; false if the kernel cannot. */

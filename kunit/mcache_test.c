@@ -302,6 +302,51 @@ static void a_busy_cpu_is_flushed(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, hog.stopped, "the flush came when the CPU was free again");
 }
 
+/* Reclaim of a node takes what CPUs of that node hold, and nothing of others. */
+static void reclaim_is_of_one_node(struct kunit *test)
+{
+	const int nid = numa_mem_id();
+	u64 cached;
+
+	if (!caching())
+		kunit_skip(test, "nothing is cached");
+	migrate_disable();
+	gom_free(gom_malloc(96, GFP_KERNEL));
+	cached = cached_on(raw_smp_processor_id());
+	KUNIT_EXPECT_GT(test, cached, 0ULL);
+	gom_mcache_reclaim(nid + 1);
+	KUNIT_EXPECT_EQ(test, cached_on(raw_smp_processor_id()), cached);
+	gom_mcache_reclaim(nid);
+	KUNIT_EXPECT_EQ(test, cached_on(raw_smp_processor_id()), 0ULL);
+	migrate_enable();
+}
+
+/* A CPU that holds nothing is not interrupted for a flush: it may be isolated. */
+static void a_cpu_without_anything_is_left_alone(struct kunit *test)
+{
+	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
+	struct gom_cache *cache;
+	unsigned long asked;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU online");
+	gom_mcache_flush_all();
+	asked = READ_ONCE(c->asked);
+	gom_mcache_flush_all();
+	migrate_disable();
+	if (raw_smp_processor_id() != cpu)
+		gom_free(gom_malloc(96, GFP_KERNEL));
+	cache = gom_cache_create("test_alone", 200, 0, GOM_NO_MERGE, NULL);
+	if (raw_smp_processor_id() != cpu)
+		gom_cache_free(cache, gom_cache_alloc(cache, GFP_KERNEL));
+	migrate_enable();
+	gom_cache_shrink(cache);
+	gom_cache_destroy(cache);
+	gom_mcache_flush_all();
+	KUNIT_EXPECT_EQ(test, READ_ONCE(c->asked), asked);
+}
+
 /* Who takes single objects out of full magazines leaves no more empty ones than are kept. */
 static void empty_magazines_are_bounded(struct kunit *test)
 {
@@ -333,6 +378,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(room_goes_over_in_time),
 	KUNIT_CASE(a_full_magazine_does_not_exceed_the_bound),
 	KUNIT_CASE(a_busy_cpu_is_flushed),
+	KUNIT_CASE(reclaim_is_of_one_node),
+	KUNIT_CASE(a_cpu_without_anything_is_left_alone),
 	KUNIT_CASE(releasing_empties_everything),
 	KUNIT_CASE(a_cpu_that_goes_offline_leaves_nothing),
 	HEAP_CASE(empty_magazines_are_bounded),

@@ -23,6 +23,7 @@ static int misuse_init(struct kunit *test)
 
 	if (err)
 		return err;
+	may_misuse(test);
 	gom_report_forget();
 	return console_listen();
 }
@@ -299,6 +300,28 @@ static void asking_for_a_zone_there_is_not(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, console_said("no highmem or DMA32"));
 }
 
+/* No cache has memory of a zone: that is said, and ordinary memory given. */
+static void asking_a_cache_for_a_zone(struct kunit *test)
+{
+	struct gom_cache *c = gom_cache_create("test_zone", 72, 0, 0, NULL);
+	void *p[2] = { };
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	gom_cache_free(c, gom_cache_alloc(c, GFP_KERNEL));	/* the next one comes straight through */
+	EXPECT_REPORT(test, GOM_BAD_GFP, "no cache has memory of a zone",
+		      gom_cache_free(c, gom_cache_alloc(c, GFP_KERNEL | GFP_DMA)));
+	EXPECT_REPORT(test, GOM_BAD_GFP, "no cache has memory of a zone",
+		      gom_cache_free(c, gom_cache_alloc_node(c, GFP_KERNEL | __GFP_DMA32, 0)));
+	EXPECT_REPORT(test, GOM_BAD_GFP, "no cache has memory of a zone",
+		      ({ if (gom_cache_alloc_bulk(c, GFP_KERNEL | GFP_DMA, 2, p))
+				gom_cache_free_bulk(c, 2, p); }));
+	KUNIT_EXPECT_NOT_NULL(test, p[1]);
+	gom_cache_destroy(c);
+	EXPECT_REPORT(test, GOM_BAD_CACHE, "no cache has memory of a zone",
+		      KUNIT_EXPECT_NULL(test, gom_cache_create("test_zone", 72, 0, SLAB_CACHE_DMA,
+							       NULL)));
+}
+
 static void asking_for_no_persistent_memory(struct kunit *test)
 {
 	size_t size = 8;
@@ -329,6 +352,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(asking_about_nothing),
 	KUNIT_CASE(asking_for_too_much),
 	KUNIT_CASE(asking_for_a_zone_there_is_not),
+	KUNIT_CASE(asking_a_cache_for_a_zone),
 	KUNIT_CASE(asking_for_no_persistent_memory),
 	{}
 };

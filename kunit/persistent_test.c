@@ -8,6 +8,7 @@
 #include <linux/sizes.h>
 
 #include "../gomalloc/compat.h"
+#include "../gomalloc/fault.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/mcache.h"
 #include "../gomalloc/mcentral.h"
@@ -111,12 +112,15 @@ static struct gom_persistent_info before_hook;
 static unsigned int hooks;
 
 /* Somebody else on this CPU asks for memory while one is away to get a chunk. */
-static void bring_another(void)
+static bool bring_another(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
-	WRITE_ONCE(gom_persistent_hook, NULL);
+	if (at != GOM_AT_NEW_CHUNK)
+		return false;
+	WRITE_ONCE(gom_test_hook, NULL);
 	hooks++;
 	gom_persistent_info(smp_processor_id(), &before_hook);
 	gom_persistent_alloc(512, 8, GOM_OTHER_SYS);
+	return false;
 }
 
 /* Of two who bring a chunk at the same time one gives his back. */
@@ -128,11 +132,11 @@ static void a_chunk_that_comes_second_is_not_wasted(struct kunit *test)
 	preempt_disable();
 	hooks = 0;
 	gom_persistent_info(smp_processor_id(), &a);
-	WRITE_ONCE(gom_persistent_hook, bring_another);
+	WRITE_ONCE(gom_test_hook, bring_another);
 	for (i = 0; i < 3000 && !hooks; i++)
 		if (!gom_persistent_alloc(512, 8, GOM_OTHER_SYS))
 			break;
-	WRITE_ONCE(gom_persistent_hook, NULL);
+	WRITE_ONCE(gom_test_hook, NULL);
 	gom_persistent_info(smp_processor_id(), &b);
 	preempt_enable();
 	KUNIT_ASSERT_EQ(test, hooks, 1U);

@@ -10,6 +10,7 @@
 #include "../gomalloc/large.h"
 #include "../gomalloc/mcache.h"
 #include "../gomalloc/report.h"
+#include "../gomalloc/special.h"
 #include "suites.h"
 
 static void growing_keeps_contents(struct kunit *test)
@@ -151,19 +152,27 @@ static void a_resized_object_of_a_cache_is_freed_by_its_size(struct kunit *test)
 	gom_cache_destroy(c);
 }
 
+static void no_finalizer(void *p, void *arg)
+{
+}
+
 /* As krealloc() never does; the free by size then looks. */
 static void shrinking_does_not_fail(struct kunit *test)
 {
 	size_t size = 100;
 	char *p;
 
-	needs_heap(test);
 	OPTIMIZER_HIDE_VAR(size);
 	p = gom_malloc(1024, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 0x24, 1024);
 	gom_release_memory();
+	migrate_disable();
+	/* There is one record for it on this CPU. */
+	KUNIT_EXPECT_EQ(test, gom_set_finalizer(p, no_finalizer, NULL), 0);
+	KUNIT_EXPECT_EQ(test, gom_set_finalizer(p, NULL, NULL), 0);
 	if (!fail_after(0)) {
+		migrate_enable();
 		gom_free(p);
 		kunit_skip(test, "this kernel has no fault injection");
 	}
@@ -171,9 +180,36 @@ static void shrinking_does_not_fail(struct kunit *test)
 	/* Growing may fail. */
 	KUNIT_EXPECT_NULL(test, gom_realloc(p, 5000, GFP_KERNEL | __GFP_NOWARN));
 	fail_no_more();
+	migrate_enable();
 	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x24, size));
+	KUNIT_EXPECT_TRUE(test, gom_special_maybe(p));
 	warm_up(test, size);
 	free_by_size(test, p, size);
+	/* And with it goes that others in its page are looked up. */
+	KUNIT_EXPECT_FALSE(test, gom_special_maybe(p));
+}
+
+/* In place or not, a large object is aligned to what divides its size. */
+static void a_shorter_large_object_is_aligned_as_always(struct kunit *test)
+{
+	static const size_t sizes[][2] = {
+		{ 164 << 10, 160 << 10 }, { 3 << 20, 2 << 20 }, { 1540 << 10, 1 << 20 },
+	};
+	void *p[4];
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (j = 0; j < ARRAY_SIZE(p); j++) {
+			p[j] = gom_malloc(sizes[i][0], GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, p[j]);
+			p[j] = gom_realloc(p[j], sizes[i][1], GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, p[j]);
+			KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p[j],
+							   sizes[i][1] & -sizes[i][1]));
+		}
+		for (j = 0; j < ARRAY_SIZE(p); j++)
+			gom_free_sized(p[j], sizes[i][1]);
+	}
 }
 
 /* Memory of a zone is not moved to another. */
@@ -263,6 +299,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_resized_tiny_object_is_freed_by_its_size),
 	KUNIT_CASE(a_resized_object_of_a_cache_is_freed_by_its_size),
 	HEAP_CASE(shrinking_does_not_fail),
+	HEAP_CASE(a_shorter_large_object_is_aligned_as_always),
 	KUNIT_CASE(what_is_for_dma_stays),
 	HEAP_CASE(a_large_object_shrinks_in_place),
 	KUNIT_CASE(new_bytes_are_zero_if_asked_for),

@@ -3,12 +3,16 @@
  * Calls for those who cannot wait: objects set aside, allocation and freeing that
  * meet a lock that is held, and many objects that wait for a grace period together.
  */
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/irq_work.h>
 #include <linux/jump_label.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 
 #include "../gomalloc/compat.h"
+#include "../gomalloc/fault.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/mcache.h"
 #include "../gomalloc/mcentral.h"
@@ -76,6 +80,7 @@ static void taking_more_is_refused(struct kunit *test)
 	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
 	struct gom_prefill *pf;
 
+	may_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	KUNIT_EXPECT_NULL(test, gom_cache_prefill(c, GFP_KERNEL, 0));
 	pf = gom_cache_prefill(c, GFP_KERNEL, 1);
@@ -134,7 +139,7 @@ static void held_locks_are_not_waited_for(struct kunit *test)
 
 	KUNIT_EXPECT_NULL(test, q);
 	KUNIT_EXPECT_EQ(test, barred_frees, 0ULL);
-	gom_nolock_sync();	/* what was put aside is freed */
+	gom_nolock_drain();	/* what was put aside is freed */
 	KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
 	gom_free(warm);
 }
@@ -168,7 +173,7 @@ static void a_cache_in_use_is_passed_by(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, mallocs, (u64)!!q);
 	KUNIT_EXPECT_EQ(test, frees, now * (1 + (u64)!!q));
-	gom_nolock_sync();
+	gom_nolock_drain();
 }
 
 /* Whatever it was allocated by, and told to. */
@@ -183,7 +188,7 @@ static void every_small_object_is_taken(struct kunit *test)
 		p = gom_malloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		gom_free_nolock(p);
-		gom_nolock_sync();
+		gom_nolock_drain();
 		KUNIT_EXPECT_EQ(test, live_objects(), before);
 		p = gom_malloc(size, GFP_KERNEL);
 		gom_free(p);
@@ -208,7 +213,7 @@ static void a_cleared_free_clears(struct kunit *test)
 	if (!was)
 		static_branch_enable(&init_on_free);
 	gom_free_nolock(p);
-	gom_nolock_sync();
+	gom_nolock_drain();
 	if (!was)
 		static_branch_disable(&init_on_free);
 	/* Nobody else allocates: it lies where it lay. */
@@ -220,6 +225,7 @@ static void freeing_twice_is_seen(struct kunit *test)
 	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_TWICE);
 	void *p;
 
+	may_misuse(test);
 	needs_heap(test);
 	gom_free(gom_malloc(SIZE, GFP_KERNEL));
 	preempt_disable();
@@ -227,7 +233,7 @@ static void freeing_twice_is_seen(struct kunit *test)
 	gom_free_nolock(p);
 	gom_free_nolock(p);
 	preempt_enable();
-	gom_nolock_sync();
+	gom_nolock_drain();
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), counted + 1);
 }
@@ -259,7 +265,7 @@ static void what_is_at_hand_is_given(struct kunit *test)
 			KUNIT_EXPECT_TRUE(test, all_bytes(p[i], i + 1, SIZE));
 		gom_free_nolock(p[i]);
 	}
-	gom_nolock_sync();
+	gom_nolock_drain();
 	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(0, 0));
 	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(300000, 0));
 }
@@ -271,6 +277,7 @@ static void other_memory_is_refused(struct kunit *test)
 	void *p[4];
 	unsigned int i;
 
+	may_misuse(test);
 	needs_heap(test);
 	c = gom_cache_create("test_nolock", 72, 0, GOM_NO_MERGE, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, c);
@@ -324,6 +331,124 @@ static void many_wait_for_a_grace_period_together(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, live_objects(), before);
 }
 
+struct sender {
+	struct headed *p[MANY];
+	struct completion done;
+	bool detached;
+};
+
+static struct sender *sender;
+
+/* The CPU is kept for a while before the batch goes on its way. */
+static bool keep_batch(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	if (at == GOM_AT_FULL_BATCH && current->flags & PF_KTHREAD && !READ_ONCE(sender->detached)) {
+		WRITE_ONCE(sender->detached, true);
+		mdelay(50);
+	}
+	return false;
+}
+
+static int send_many(void *arg)
+{
+	struct sender *s = arg;
+	unsigned int i;
+
+	for (i = 0; i < MANY && !READ_ONCE(s->detached); i++)
+		gom_free_rcu(s->p[i], rcu);
+	for (; i < MANY; i++)
+		gom_free(s->p[i]);
+	complete(&s->done);
+	return 0;
+}
+
+/* A batch that another CPU has detached and not yet given to RCU is waited for. */
+static void the_barrier_waits_for_a_batch_that_is_being_sent(struct kunit *test)
+{
+	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+	struct sender *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
+	u64 before = live_objects();
+	struct task_struct *t;
+	unsigned int i;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU online");
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	gom_free_rcu_barrier();
+	init_completion(&s->done);
+	for (i = 0; i < MANY; i++) {
+		s->p[i] = gom_malloc(sizeof(*s->p[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, s->p[i]);
+	}
+	t = kthread_create(send_many, s, "gom_sender");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	kthread_bind(t, cpu);
+	sender = s;
+	WRITE_ONCE(gom_test_hook, keep_batch);
+	wake_up_process(t);
+	while (!READ_ONCE(s->detached) && !completion_done(&s->done))
+		cpu_relax();
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(s->detached));
+	gom_free_rcu_barrier();
+	/* The sender has freed what it kept, at once or after it; the batch is what may be left. */
+	wait_for_completion(&s->done);
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	WRITE_ONCE(gom_test_hook, NULL);
+}
+
+static struct completion detached;
+static bool kept;
+
+/* Another task's barrier has taken a batch, and is away before RCU gets it. */
+static bool keep_barrier(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	if (at == GOM_AT_DETACHED_BATCH && !strcmp(current->comm, "gom_barrier") &&
+	    !xchg(&kept, true)) {
+		complete(&detached);
+		msleep(100);
+	}
+	return false;
+}
+
+static int wait_with_barrier(void *done)
+{
+	gom_free_rcu_barrier();
+	complete(done);
+	return 0;
+}
+
+/* Of two barriers the second waits for what the first one has in its hands. */
+static void two_barriers_both_wait(struct kunit *test)
+{
+	u64 before = live_objects();
+	struct completion done;
+	struct task_struct *t;
+	struct headed *p;
+
+	init_completion(&done);
+	init_completion(&detached);
+	kept = false;
+	gom_free_rcu_barrier();
+	p = gom_malloc(sizeof(*p), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	t = kthread_create(wait_with_barrier, &done, "gom_barrier");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	WRITE_ONCE(gom_test_hook, keep_barrier);
+	rcu_read_lock();
+	gom_free_rcu(p, rcu);
+	rcu_read_unlock();
+	wake_up_process(t);
+	/* It may be that the flight was quicker. */
+	if (wait_for_completion_timeout(&detached, HZ)) {
+		gom_free_rcu_barrier();
+		KUNIT_EXPECT_EQ(test, live_objects(), before);
+	}
+	wait_for_completion(&done);
+	WRITE_ONCE(gom_test_hook, NULL);
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
+
 /* A batch that is not full goes by itself. */
 static void a_few_need_no_more_to_follow(struct kunit *test)
 {
@@ -352,7 +477,7 @@ struct one_word {
 static void without_memory_they_wait_all_the_same(struct kunit *test)
 {
 	struct one_word **p = kunit_kcalloc(test, AT_ONCE, sizeof(*p), GFP_KERNEL);
-	unsigned int i, kept = 0;
+	unsigned int i, kept = 0, linked = 0;
 	u64 before, live;
 
 	needs_heap(test);
@@ -368,13 +493,16 @@ static void without_memory_they_wait_all_the_same(struct kunit *test)
 	rcu_read_lock();
 	for (i = 0; i < AT_ONCE; i++)
 		gom_free_rcu(p[i], rcu);
-	for (i = 0; i < AT_ONCE; i++)
+	for (i = 0; i < AT_ONCE; i++) {
 		kept += all_bytes(p[i]->behind, pattern_of(p[i]), sizeof(p[i]->behind));
+		linked += !all_bytes(&p[i]->rcu, pattern_of(p[i]), sizeof(void *));
+	}
 	live = live_objects();
 	rcu_read_unlock();
 	gom_free_rcu_barrier();
 	fail_no_more();
 	KUNIT_EXPECT_EQ(test, kept, AT_ONCE);
+	KUNIT_EXPECT_GT_MSG(test, linked, 0U, "there were batches for all");
 	KUNIT_EXPECT_EQ(test, live, before + AT_ONCE);
 	KUNIT_EXPECT_EQ(test, live_objects(), before);
 }
@@ -391,15 +519,10 @@ static bool headless_waits(void *p)
 
 static void an_object_without_a_head_waits(struct kunit *test)
 {
-	struct headed **filler = kunit_kcalloc(test, FILLERS, sizeof(*filler), GFP_KERNEL);
 	u64 before = live_objects();
-	unsigned int i;
 	size_t size;
 	void *p;
-	bool waits;
 
-	needs_heap(test);
-	KUNIT_ASSERT_NOT_NULL(test, filler);
 	for (size = 1; size < 300000; size = size * 5 + 3) {
 		p = gom_malloc_noscan(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
@@ -409,8 +532,21 @@ static void an_object_without_a_head_waits(struct kunit *test)
 	gom_free_rcu_mightsleep(ZERO_SIZE_PTR);
 	gom_free_rcu_barrier();
 	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
 
-	/* And if there is no memory for that, once all batches are used up. */
+/* Once all batches are used up and there is no memory for more. */
+static void without_memory_it_waits_itself(struct kunit *test)
+{
+	struct headed **filler = kunit_kcalloc(test, FILLERS, sizeof(*filler), GFP_KERNEL);
+	u64 before = live_objects();
+	unsigned int i;
+	bool waits;
+	void *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, filler);
+	if (!fail_after(UINT_MAX))
+		kunit_skip(test, "this kernel has no fault injection");
+	fail_no_more();
 	p = gom_malloc(3000, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	for (i = 0; i < FILLERS; i++) {
@@ -445,6 +581,9 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(a_few_need_no_more_to_follow),
 	HEAP_CASE(without_memory_they_wait_all_the_same),
 	HEAP_CASE(an_object_without_a_head_waits),
+	HEAP_CASE(without_memory_it_waits_itself),
+	HEAP_CASE(two_barriers_both_wait),
+	HEAP_CASE(the_barrier_waits_for_a_batch_that_is_being_sent),
 	{}
 };
 

@@ -16,7 +16,7 @@
 static int sbrk_init(struct kunit *test)
 {
 	needs_sbrk(test);
-	return 0;
+	return counted_begin(test);
 }
 
 /* A constant size is rounded to its class when its caller is compiled. */
@@ -92,6 +92,7 @@ static void what_is_no_object_has_no_size(struct kunit *test)
 	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER);
 	char *p = gom_malloc(64, GFP_KERNEL);
 
+	may_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 0x11, 64);	/* what stands before p + 16 could be a size */
 	KUNIT_EXPECT_EQ(test, gom_size(p + 16), (size_t)0);
@@ -130,5 +131,6 @@ static struct kunit_case cases[] = {
 struct kunit_suite gomalloc_sbrk_suite = {
 	.name = "gomalloc_sbrk",
 	.init = sbrk_init,
+	.exit = live_end,
 	.test_cases = cases,
 };

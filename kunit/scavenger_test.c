@@ -7,6 +7,7 @@
 #include "../gomalloc/cache.h"
 #include "../gomalloc/check.h"
 #include "../gomalloc/compat.h"
+#include "../gomalloc/fault.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/mheap.h"
 #include "../gomalloc/profile.h"
@@ -163,6 +164,38 @@ static void what_went_too_early_is_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.heap_refaults, before.heap_refaults);
 }
 
+static void *to_free;
+
+/* A heap gets pages back when the scavenger has just seen that there are none. */
+static bool free_now(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	void *p;
+
+	if (at == GOM_AT_SCAVENGER_END) {
+		p = xchg(&to_free, NULL);
+		gom_free(p);
+	}
+	return false;
+}
+
+static void what_is_freed_as_it_goes_to_sleep_comes_back(struct kunit *test)
+{
+	unsigned long end = jiffies + 10 * HZ;
+
+	to_free = gom_malloc(4 << 20, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, to_free);
+	gom_release_memory();
+	WRITE_ONCE(gom_test_hook, free_now);
+	scavenge_after(10, 4 << 20);
+	gom_free(gom_malloc(3 << 20, GFP_KERNEL));	/* to wake it */
+	while (READ_ONCE(to_free) && time_before(jiffies, end))
+		msleep(20);
+	KUNIT_EXPECT_NULL_MSG(test, to_free, "it never went to sleep");
+	KUNIT_EXPECT_LT(test, wait_for_idle(1 << 20, 10), 1ULL << 20);
+	WRITE_ONCE(gom_test_hook, NULL);
+	gom_free(xchg(&to_free, NULL));
+}
+
 /* === Counters begun anew === */
 
 static void a_reset_keeps_what_is_live(struct kunit *test)
@@ -174,6 +207,7 @@ static void a_reset_keeps_what_is_live(struct kunit *test)
 	struct gom_tiny_figures tiny;
 	void *p, *q, *t, *o, *l;
 
+	may_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	p = gom_malloc(50, GFP_KERNEL);
 	q = gom_malloc(70, GFP_KERNEL);
@@ -225,6 +259,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_faster_than_it_may),
 	KUNIT_CASE(a_busy_heap_is_not_robbed),
 	KUNIT_CASE(what_went_too_early_is_counted),
+	KUNIT_CASE(what_is_freed_as_it_goes_to_sleep_comes_back),
 	KUNIT_CASE(a_reset_keeps_what_is_live),
 	{}
 };

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 
 #include "../gomalloc/compat.h"
+#include "../gomalloc/fault.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/mcache.h"
 #include "../gomalloc/mheap.h"
@@ -149,6 +150,7 @@ static void the_end_of_a_short_span_is_no_object(struct kunit *test)
 	struct gom_span *s;
 	void *p;
 
+	may_misuse(test);
 	fragment(0);
 	p = gom_malloc(1152, GFP_KERNEL);
 	unfragment();
@@ -202,7 +204,7 @@ static void every_call_knows_short_spans(struct kunit *test)
 	unfragment();
 	gom_free_bulk(ARRAY_SIZE(p), p);
 	gom_cache_destroy(cache);
-	gom_nolock_sync();
+	gom_nolock_drain();
 }
 
 /* Growing by more than must be is nothing to wait for, or to take reserves for. */
@@ -215,6 +217,131 @@ static void a_wish_is_polite(struct kunit *test)
 	KUNIT_EXPECT_NE(test, (__force u32)(gom_gfp_polite(GFP_KERNEL) & __GFP_THISNODE), 0U);
 }
 
+/* What the heap asks the page allocator for; the tests want objects of less than a page. */
+static struct {
+	unsigned int beyond;		/* blocks of more than a page */
+	unsigned int spent;		/* blocks asked for with what the caller may spend */
+	unsigned int wrong;		/* of these, of more than a page */
+	bool deny_polite;
+} asked;
+
+#define SPENDS	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL | GOM_GFP_ATOMIC)
+
+static bool note_block(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	bool spends = gfp & SPENDS || !(gfp & __GFP_NOMEMALLOC);
+
+	if (at != GOM_AT_BLOCK)
+		return false;
+	asked.beyond += order > 0;
+	asked.spent += spends;
+	asked.wrong += spends && order;
+	return asked.deny_polite && !spends;
+}
+
+static void ask_for_one(struct kunit *test, bool deny_polite)
+{
+	void *p;
+
+	gom_release_memory();
+	memset(&asked, 0, sizeof(asked));
+	asked.deny_polite = deny_polite;
+	WRITE_ONCE(gom_test_hook, note_block);
+	p = gom_malloc(3000, GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN);
+	WRITE_ONCE(gom_test_hook, NULL);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	gom_free(p);
+}
+
+/* Reserves are for the page that the object lies in, and only if it must be. */
+static void reserves_are_spent_on_one_object(struct kunit *test)
+{
+	ask_for_one(test, false);
+	KUNIT_EXPECT_GT(test, asked.beyond, 0U);
+	KUNIT_EXPECT_EQ(test, asked.spent, 0U);
+	ask_for_one(test, true);
+	KUNIT_EXPECT_GT(test, asked.spent, 0U);
+	KUNIT_EXPECT_EQ(test, asked.wrong, 0U);
+}
+
+#define HOLES		64U
+#define HOLE_PAGES	70U
+#define WANTED_PAGES	64U		/* aligned to as many: in most holes they do not fit */
+
+static void *place_in(void *hole)
+{
+	void *p = PTR_ALIGN(hole, WANTED_PAGES * PAGE_SIZE);
+
+	return p + WANTED_PAGES * PAGE_SIZE <= hole + HOLE_PAGES * PAGE_SIZE ? p : NULL;
+}
+
+static bool deny_all(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	return at == GOM_AT_BLOCK;
+}
+
+/* Before the heap says no it has looked at more than a few of the runs that may do. */
+static void what_is_there_is_found(struct kunit *test)
+{
+	void **hole = kunit_kcalloc(test, 2 * HOLES, sizeof(*hole), GFP_KERNEL);
+	void **p = kunit_kcalloc(test, 2 * HOLES, sizeof(*p), GFP_KERNEL);
+	unsigned int i, n, left = 0, good = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, hole);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_release_memory();
+	for (i = 0; i < 2 * HOLES; i++) {
+		hole[i] = gom_malloc(HOLE_PAGES * PAGE_SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, hole[i]);
+	}
+	WRITE_ONCE(gom_test_hook, deny_all);
+	for (i = 0; i < 2 * HOLES; i += 2) {
+		good += !!place_in(hole[i]);
+		gom_free(hole[i]);
+	}
+	for (n = 0; n < 2 * HOLES; n++) {
+		p[n] = gom_malloc(WANTED_PAGES * PAGE_SIZE, GFP_NOWAIT | __GFP_NOWARN);
+		if (!p[n])
+			break;
+	}
+	for (i = 0; i < 2 * HOLES; i += 2)
+		left += place_in(hole[i]) &&
+			gom_entry_slot(gom_pagemap_entry(place_in(hole[i]))) == GOM_SLOT_IDLE;
+	WRITE_ONCE(gom_test_hook, NULL);
+	KUNIT_EXPECT_GT(test, good, 0U);
+	KUNIT_EXPECT_EQ(test, left, 0U);
+	while (n--)
+		gom_free(p[n]);
+	for (i = 1; i < 2 * HOLES; i += 2)
+		gom_free(hole[i]);
+}
+
+#define NOLOCK_FREES	200U
+
+/* No object of a short span has a finalizer because of that; so all can be freed at once. */
+static void many_of_short_spans_are_freed_without_waiting(struct kunit *test)
+{
+	void **p = kunit_kcalloc(test, NOLOCK_FREES, sizeof(*p), GFP_KERNEL);
+	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER), flags;
+	unsigned int i, shorter = 0;
+	u64 before = live_objects();
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	fragment(0);
+	KUNIT_EXPECT_TRUE(test, gom_malloc_bulk(1152, GFP_KERNEL, NOLOCK_FREES, p));
+	unfragment();
+	for (i = 0; i < NOLOCK_FREES; i++)
+		shorter += gom_entry_slot(gom_pagemap_entry(p[i])) == GOM_SLOT_ASK;
+	KUNIT_EXPECT_GT(test, shorter, NOLOCK_FREES / 2);
+	local_irq_save(flags);
+	for (i = 0; i < NOLOCK_FREES; i++)
+		gom_free_nolock(p[i]);
+	local_irq_restore(flags);
+	gom_nolock_drain();
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), counted);
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(single_pages_are_enough),
 	KUNIT_CASE(pairs_of_pages_are_enough),
@@ -222,6 +349,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_end_of_a_short_span_is_no_object),
 	KUNIT_CASE(every_call_knows_short_spans),
 	KUNIT_CASE(a_wish_is_polite),
+	KUNIT_CASE(reserves_are_spent_on_one_object),
+	KUNIT_CASE(what_is_there_is_found),
+	KUNIT_CASE(many_of_short_spans_are_freed_without_waiting),
 	KUNIT_CASE(objects_of_each_class_are_disjoint),
 	KUNIT_CASE(powers_of_two_are_aligned_to_their_size),
 	{}

@@ -42,6 +42,9 @@ extern struct kunit_suite gomalloc_stats_suite;
 #define TIMES(n, n_in_debug_kernel)	\
 	(IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? (n_in_debug_kernel) : (n))
 
+/* Between interrupts that come as often as may be; the task they interrupt is to get on. */
+#define TICK_NS	(TIMES(50, 1000) * NSEC_PER_USEC)
+
 /* Objects allocated and not freed: nobody but the tests allocates. */
 static inline u64 live_objects(void)
 {
@@ -76,6 +79,8 @@ int heap_begin(struct kunit *test);
 int live_begin(struct kunit *test);
 int counted_begin(struct kunit *test);
 void live_end(struct kunit *test);
+unsigned long all_misuses(void);
+void may_misuse(struct kunit *test);
 void still_sound(struct kunit *test);
 bool fail_after(unsigned int bytes);
 void fail_no_more(void);

@@ -350,11 +350,13 @@ static void second_frees(struct kunit *test, bool closed)
 
 static void freeing_twice_in_an_open_block(struct kunit *test)
 {
+	may_misuse(test);
 	second_frees(test, false);
 }
 
 static void freeing_twice_in_a_closed_block(struct kunit *test)
 {
+	may_misuse(test);
 	second_frees(test, true);
 }
 
@@ -363,6 +365,7 @@ static void freeing_inside_an_object(struct kunit *test)
 	char *a = noscan(test, 5), *b;
 	unsigned int i;
 
+	may_misuse(test);
 	memcpy(a, "aaaa", 5);
 	for (i = 1; i < GOM_TINY_BLOCK; i++)
 		free_wrongly(test, a + i);
@@ -486,6 +489,7 @@ static void an_interrupt_inside_does_not_combine(struct kunit *test)
 	gom_free(dirty);
 	gom_mcache_flush_all();		/* to where whoever is kept out of the cache looks */
 	in.theirs = noscan(test, 5);
+	may_misuse(test);
 	run_inside(&in);
 	KUNIT_EXPECT_EQ(test, in.size, (size_t)5);
 	KUNIT_ASSERT_NOT_NULL(test, in.p);
@@ -598,7 +602,7 @@ static enum hrtimer_restart exchange_tick(struct hrtimer *timer)
 	exchange_one(x, &seed, GFP_ATOMIC);
 	if (READ_ONCE(x->stop))
 		return HRTIMER_NORESTART;
-	hrtimer_forward_now(timer, ns_to_ktime(50 * NSEC_PER_USEC));
+	hrtimer_forward_now(timer, ns_to_ktime(TICK_NS));
 	return HRTIMER_RESTART;
 }
 
@@ -626,7 +630,7 @@ static void start_timer(struct exchange *x)
 	hrtimer_init(&x->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
 	x->timer.function = exchange_tick;
 #endif
-	hrtimer_start(&x->timer, ns_to_ktime(50 * NSEC_PER_USEC), HRTIMER_MODE_REL_PINNED);
+	hrtimer_start(&x->timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED);
 }
 
 /* Two threads on each CPU and a timer on one free each other's objects. */

@@ -69,16 +69,6 @@ static void constant_sizes_are_zero_too(struct kunit *test)
 	gom_free_sized(p, 64);
 }
 
-static unsigned long all_misuses(void)
-{
-	unsigned long sum = 0;
-	unsigned int kind;
-
-	for (kind = 0; kind < GOM_NR_MISUSES; kind++)
-		sum += gom_misuse_count(kind);
-	return sum;
-}
-
 static void size_zero_is_no_memory(struct kunit *test)
 {
 	size_t zero = 0;
