@@ -19,6 +19,7 @@
  *
  * Under PREEMPT_RT mcentral's lock is one that sleeps: it is not tried in interrupts.
  */
+#include <linux/build_bug.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/llist.h>
@@ -56,6 +57,9 @@ struct aside {
 	struct irq_work hurry;
 	atomic_t freeing;
 };
+
+/* As Documentation/persistent.rst has it. */
+static_assert(BITS_PER_LONG < 64 || sizeof(struct aside) <= 592);
 
 static DEFINE_PER_CPU(struct aside, asides);
 

@@ -39,6 +39,7 @@
  * goes offline: RCU moves its callbacks to another one, and the flight empties it.
  */
 #include <linux/atomic.h>
+#include <linux/build_bug.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -101,6 +102,9 @@ struct gather {
 	struct rcu_head rcu;
 	struct work_struct work;
 };
+
+/* As Documentation/persistent.rst has it; lockdep's part of a work item is not in there. */
+static_assert(BITS_PER_LONG < 64 || IS_ENABLED(CONFIG_LOCKDEP) || sizeof(struct gather) <= 80);
 
 static DEFINE_PER_CPU(struct gather, gathers);
 static DEFINE_RAW_SPINLOCK(supply_lock);	/* protects supply */

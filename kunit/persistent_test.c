@@ -207,7 +207,7 @@ static void the_table_of_costs_holds(struct kunit *test)
 	if (BITS_PER_LONG < 64 || PAGE_SIZE != SZ_4K || !IS_ENABLED(CONFIG_SMP) ||
 	    IS_ENABLED(CONFIG_DEBUG_SPINLOCK) || IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
 		kunit_skip(test, "the table is for 64 bits, pages of 4 KiB, SMP, locks as they are");
-	KUNIT_EXPECT_LE(test, sizeof(struct gom_mcache), 3328UL);
+	KUNIT_EXPECT_LE(test, sizeof(struct gom_mcache), 3240UL);
 	KUNIT_EXPECT_LE(test, GOM_NR_SPAN_CLASSES * sizeof(struct gom_mcache_class), 5888UL);
 	KUNIT_EXPECT_LE(test, node, 16384UL);
 	KUNIT_EXPECT_EQ(test, sizeof(gom_special_near), 65536UL);
