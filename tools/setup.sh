@@ -4,20 +4,35 @@
 # Install what the tools need and this machine lacks, from Debian's packages.
 # Called by the Makefile before every verb that needs more than a compiler;
 # does nothing, and needs neither root nor network, when everything is there.
-
-packages="
-	python3 perl
-	gcc make flex bison bc libelf-dev libssl-dev xz-utils
-	sparse
-	busybox-static qemu-system-x86
-	iso-codes gnuplot-nox google-perftools
-	debootstrap debian-archive-keyring
-"
+#
+# An argument names what it is for: "tests" (the default), or "docs".
 
 fail() {
 	echo "error: $*" >&2
 	exit 1
 }
+
+case ${1:-tests} in
+tests)
+	packages="
+		python3 perl
+		gcc make flex bison bc libelf-dev libssl-dev xz-utils
+		sparse
+		busybox-static qemu-system-x86
+		iso-codes gnuplot-nox google-perftools
+		debootstrap debian-archive-keyring
+	"
+	;;
+docs)
+	packages="
+		python3 xz-utils debian-archive-keyring
+		python3-sphinx furo
+	"
+	;;
+*)
+	fail "There is no set of packages $1: give tests or docs."
+	;;
+esac
 
 command -v apt-get > /dev/null && command -v dpkg-query > /dev/null ||
 	fail "This machine has no apt-get: the tools need Debian 12 or 13."
