@@ -17,7 +17,7 @@ TORTURE ?=
 TIMES ?=
 BUSY ?=
 
-.PHONY: all check bench bench-here soak style kunit kunit-loop smoke inspect torture boot clean distclean-cache help
+.PHONY: all check bench bench-here soak style htmldocs kunit kunit-loop smoke inspect torture boot clean distclean-cache help
 
 all:
 	@test -d $(KDIR) || { echo "error: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=." >&2; exit 1; }
@@ -37,6 +37,10 @@ bench-here:
 
 style:
 	@$(GOM) style
+
+# Only this verb needs Sphinx, and it needs no kernel to boot.
+htmldocs:
+	@tools/setup.sh docs && python3 tools/gom htmldocs
 
 kunit:
 	@$(GOM) kunit $(or $(GROUND),uml) $(if $(FILTER),--filter '$(FILTER)')
@@ -80,6 +84,7 @@ help:
 	@echo "make torture         one of TORTURE=unload|fragments|plug|full-node|no-memory-node|nmi|isolated|profile"
 	@echo "make boot            boot a ground with the modules and a script: GROUND=... SCRIPT=file"
 	@echo "make style           checkpatch.pl, sparse and kernel-doc, as the newest kernel has them"
+	@echo "make htmldocs        Documentation/ as a site in build/html; a warning is an error"
 	@echo "make clean           remove what was built here"
 	@echo "make distclean-cache also remove the cache: kernels, packages, compilers"
 	@echo

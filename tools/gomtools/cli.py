@@ -6,7 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import bench, cache, check, checkout, grounds, guest, inspection, kunit, kunitloop, modules, smoke, style, torture
+from . import (bench, cache, check, checkout, grounds, guest, htmldocs, inspection, kunit, kunitloop, modules, smoke,
+               style, torture)
 from .ui import Failure, paint, step
 
 
@@ -107,6 +108,8 @@ def parser():
     verb.add_argument("ground")
     verb = verbs.add_parser("style", help="checkpatch, kernel-doc, sparse")
     verb.set_defaults(run=lambda options: style.run())
+    verb = verbs.add_parser("htmldocs", help="the documentation as a site in build/html")
+    verb.set_defaults(run=lambda options: htmldocs.run())
     verb = add_bench(verbs, "bench", "the comparison with SLUB, in guests",
                      lambda options: bench.run(options.ground or list(bench.PLAN), options.workload, options.size))
     verb.add_argument("--ground", action="append", help=", ".join(bench.PLAN))
