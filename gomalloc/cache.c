@@ -2,7 +2,7 @@
 /*
  * Named caches: making and ending them.  Allocating from them is in cachealloc.c.
  *
- * A cache has a class (cacheclass.h), alone or together with others whose objects
+ * A cache has a class (class.h), alone or together with others whose objects
  * cannot be told from its own: of the same size and alignment, without a
  * constructor, and with no flag against it.
  *
@@ -23,6 +23,7 @@
 #include <linux/string.h>
 
 #include "cache.h"
+#include "class_stats.h"
 #include "compat.h"
 #include "mcache.h"
 #include "mcentral.h"
@@ -30,7 +31,6 @@
 #include "persistent.h"
 #include "report.h"
 #include "sbrk.h"
-#include "stats.h"
 
 /* Flags that mean the same here as to SLUB. */
 #define HEEDED_FLAGS	(SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE)
@@ -45,11 +45,6 @@
 
 #define SPAN_MAX	(64U << 10)	/* bytes, if more than one object fits */
 #define SPAN_OBJECTS	32U		/* as many as it should hold at least */
-
-struct gom_cache_class *gom_cache_classes[GOM_MAX_CACHE_CLASSES];
-unsigned int gom_nr_cache_classes;
-GOM_EXPORT_FOR_TEST(gom_cache_classes);
-GOM_EXPORT_FOR_TEST(gom_nr_cache_classes);
 
 static DEFINE_MUTEX(lock);		/* protects what follows, and classes' @users */
 static LIST_HEAD(caches);

@@ -6,7 +6,7 @@
 #include <linux/list.h>
 #include <linux/seq_file.h>
 
-#include "cacheclass.h"
+#include "class.h"
 #include "gomalloc.h"
 
 #define GOM_CACHE_NAME		64		/* bytes, with the zero at the end */

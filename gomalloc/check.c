@@ -39,7 +39,7 @@
 #include <linux/stop_machine.h>
 #include <linux/string.h>
 
-#include "cacheclass.h"
+#include "class.h"
 #include "check.h"
 #include "compat.h"
 #include "efence.h"
@@ -487,7 +487,7 @@ static int look(void *unused)
 			check_central(gom_mcentral_of(class, i), class, i);
 	for (class = 1; class < classes; class++)
 		check_sums(class);
-	gom_persistent_check();
+	gom_persistent_check(gom_wrong);
 	return 0;
 }
 

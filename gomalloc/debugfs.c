@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "debugfs.h"
 #include "efence.h"
+#include "finalizer.h"
 #include "fault.h"
 #include "large.h"
 #include "mcache.h"

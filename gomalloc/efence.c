@@ -42,21 +42,19 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "accounting.h"
 #include "compat.h"
 #include "efence.h"
 #include "large.h"
 #include "pages.h"
 #include "report.h"
-#include "special.h"
 #include "span.h"
-#include "stats.h"
+#include "special.h"
 #include "trace.h"
 
 #define MOST_IN_BLOCK	31	/* pages for vm_map_ram(); above, vmap() leaves a page free */
 #define READY	128		/* objects of one page for those who must not sleep */
 
-bool gom_efence __read_mostly;
-GOM_EXPORT_FOR_TEST(gom_efence);
 
 /**
  * struct fenced - an object behind a fence
@@ -394,6 +392,7 @@ int gom_efence_init(void)
 {
 	if (!gom_efence)
 		return 0;
+	gom_special_elsewhere = gom_efence_span;
 	filler = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	wq = filler ? alloc_workqueue("gomalloc_efence", WQ_UNBOUND, 1) : NULL;
 	if (!wq) {

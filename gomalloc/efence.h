@@ -9,9 +9,9 @@
 
 #include <linux/types.h>
 
-struct gom_span;
+#include "mode.h"
 
-extern bool gom_efence;
+struct gom_span;
 
 /**
  * struct gom_efence_figures - what the mode did

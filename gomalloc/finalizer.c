@@ -21,9 +21,10 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "finalizer.h"
 #include "malloc.h"
-#include "mcache.h"
 #include "mheap.h"
+#include "nolock.h"
 #include "pagemap.h"
 #include "report.h"
 #include "sbrk.h"
@@ -75,7 +76,7 @@ bool gom_finalizer_add(struct gom_special *sp)
 }
 GOM_EXPORT_FOR_TEST(gom_finalizer_add);
 
-void gom_finalizer_queue(struct gom_special *sp)
+static void queue_finalizer(struct gom_special *sp)
 {
 	if (gom_finalizer_add(sp))
 		irq_work_queue(&call_work);
@@ -160,7 +161,7 @@ void gom_finalizer_barrier(void)
 		return;
 	}
 	gom_nolock_drain();
-	/* Who is to call the worker may have been preempted: gom_finalizer_queue(). */
+	/* Who is to call the worker may have been preempted: queue_finalizer(). */
 	queue_work(wq, &run_work);
 	flush_work(&run_work);
 }
@@ -207,6 +208,7 @@ void gom_finalizer_show(struct seq_file *m)
 int gom_finalizer_init(void)
 {
 	wq = alloc_ordered_workqueue("gomalloc_fin", WQ_MEM_RECLAIM);
+	gom_special_freed[GOM_SPECIAL_FINALIZER] = queue_finalizer;
 	return wq ? 0 : -ENOMEM;
 }
 

@@ -10,7 +10,7 @@
 #include <linux/overflow.h>
 #include <linux/spinlock.h>
 
-#include "cacheclass.h"
+#include "class.h"
 #include "compat.h"
 #include "fixalloc.h"
 #include "magazine.h"

@@ -17,6 +17,7 @@
 #include <linux/types.h>
 
 #include "compat.h"
+#include "sizeclass.h"
 
 /**
  * struct gom_magazine - a stack of free objects
@@ -39,19 +40,6 @@ struct gom_magazine {
 	void *bottom;
 	void *obj[];
 };
-
-/*
- * Objects in a magazine: no more than 256 KiB of memory, and such that magazine and
- * header are a power of two.
- */
-#define GOM_MAGAZINE_SIZE(object_size)					\
-	((object_size) <= 1024 ? 253 : (object_size) <= 2048 ? 125 :	\
-	 (object_size) <= 4096 ? 61 : (object_size) <= 8192 ? 29 :	\
-	 (object_size) <= 16384 ? 13 : 5)
-#define GOM_MAGAZINE_MAX	GOM_MAGAZINE_SIZE(1)
-
-/* Objects of more than 32 KiB: not many, as they leave little room for others. */
-#define GOM_RUN_MAGAZINE_SIZE	2
 
 /*
  * For memory that a free can do without: frees come from under any lock, where kswapd

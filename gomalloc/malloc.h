@@ -6,7 +6,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
-#include "cacheclass.h"
+#include "class.h"
 #include "compat.h"
 #include "gomalloc.h"
 #include "pagemap.h"

@@ -31,7 +31,6 @@
 #include "persistent.h"
 #include "profile.h"
 #include "report.h"
-#include "stats.h"
 
 unsigned int gom_mcache_kb = 2048;
 GOM_EXPORT_FOR_TEST(gom_mcache_kb);
@@ -689,17 +688,30 @@ static void arm_cpu(struct gom_mcache *c, struct cpu_call *unused)
 	arm_all(c);
 }
 
-/* The rate of the heap profile has changed: draw all countdowns anew.  May sleep. */
-void gom_mcache_rearm(void)
+/**
+ * gom_mcache_set_profile_rate - change memprofilerate, at once
+ * @rate: bytes, 0 for off, 1 for every allocation
+ *
+ * Draws the intervals of all CPUs anew.
+ *
+ * Context: task, may sleep.
+ * Return: 0; -EINVAL if it is too large.
+ */
+int gom_mcache_set_profile_rate(unsigned int rate)
 {
 	struct cpu_call call = { .fn = arm_cpu, .nid = NUMA_NO_NODE };
+	int err = gom_profile_set_rate(rate);
 
+	if (err)
+		return err;
 	mutex_lock(&counting_lock);
 	call_all(&call);
 	mutex_unlock(&counting_lock);
+	return 0;
 }
+GOM_EXPORT_FOR_TEST(gom_mcache_set_profile_rate);
 
-/* The same for a class that nobody uses yet. */
+/* Draw the intervals of a class that nobody uses yet. */
 void gom_mcache_arm_class(unsigned int class)
 {
 	int cpu;

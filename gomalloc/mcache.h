@@ -34,7 +34,7 @@
 #include <linux/preempt.h>
 #include <linux/seqlock.h>
 
-#include "cacheclass.h"
+#include "class.h"
 #include "magazine.h"
 #include "pagemap.h"
 #include "sizeclass.h"
@@ -280,15 +280,12 @@ struct gom_mcache_figures {
 	unsigned int limit;
 };
 
-void gom_nolock_init(void);
-void gom_nolock_drain(void);
-void gom_nolock_exit(void);
 int gom_mcache_init(u8 mode);
 void gom_mcache_exit(void);
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample);
 void *gom_mcache_pop(struct gom_mcache *c, unsigned int class);
 void gom_mcache_arm_class(unsigned int class);
-void gom_mcache_rearm(void);
+int gom_mcache_set_profile_rate(unsigned int rate);
 void gom_mcache_hook(int by);
 void gom_mcache_reset(void);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);

@@ -25,7 +25,7 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "cacheclass.h"
+#include "class.h"
 #include "compat.h"
 #include "mcentral.h"
 #include "mheap.h"

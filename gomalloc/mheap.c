@@ -25,7 +25,6 @@
 #include "pages.h"
 #include "persistent.h"
 #include "scavenger.h"
-#include "stats.h"
 #include "trace.h"
 
 #define FIT_SCAN	8U	/* runs that are looked at with the lock held, three times at most */

@@ -16,10 +16,12 @@
 #include "compat.h"
 #include "debugfs.h"
 #include "efence.h"
+#include "finalizer.h"
 #include "magazine.h"
 #include "mcache.h"
 #include "mcentral.h"
 #include "mheap.h"
+#include "nolock.h"
 #include "pagemap.h"
 #include "persistent.h"
 #include "profile.h"
@@ -70,7 +72,7 @@ static int set_memprofilerate(const char *val, const struct kernel_param *kp)
 	if (!check_range("memprofilerate", rate, 0, GOM_PROFILE_RATE_MAX))
 		return -EINVAL;
 	if (loaded)
-		return gom_profile_set_rate(rate);
+		return gom_mcache_set_profile_rate(rate);
 	gom_memprofilerate = rate;
 	return 0;
 }

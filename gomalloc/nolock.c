@@ -35,6 +35,7 @@
 #include "malloc.h"
 #include "mcache.h"
 #include "mcentral.h"
+#include "nolock.h"
 #include "pagemap.h"
 #include "report.h"
 #include "sbrk.h"

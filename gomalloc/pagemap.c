@@ -24,10 +24,10 @@
 #include <linux/printk.h>
 #include <linux/spinlock.h>
 
+#include "accounting.h"
 #include "compat.h"
 #include "pagemap.h"
 #include "persistent.h"
-#include "stats.h"
 
 struct gom_pagemap gom_pagemap __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_pagemap);

@@ -31,14 +31,12 @@
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 
-#include "check.h"
 #include "compat.h"
 #include "fault.h"
+#include "mode.h"
 #include "pages.h"
 #include "persistent.h"
 #include "report.h"
-#include "sbrk.h"
-#include "stats.h"
 
 unsigned int gom_persistent_chunk_kb = 256;
 
@@ -446,7 +444,7 @@ void gom_persistent_info(int cpu, struct gom_persistent_info *info)
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_info);
 
-static void check_bump(const struct bump *b, int cpu)
+static void check_bump(const struct bump *b, int cpu, gom_wrong_fn wrong)
 {
 	u64 bytes = b->info.chunks * sizeof(struct chunk);
 	unsigned int i;
@@ -454,27 +452,27 @@ static void check_bump(const struct bump *b, int cpu)
 	for (i = 0; i < MAX_ASKERS; i++)
 		bytes += b->account[i].bytes;
 	if (b->info.used + b->info.wasted + (b->end - b->pos) != b->info.bytes)
-		gom_wrong("chunks of cpu %d: %llu bytes are not %llu used, %llu wasted and %ld left",
-			  cpu, b->info.bytes, b->info.used, b->info.wasted, (long)(b->end - b->pos));
+		wrong("chunks of cpu %d: %llu bytes are not %llu used, %llu wasted and %ld left",
+		      cpu, b->info.bytes, b->info.used, b->info.wasted, (long)(b->end - b->pos));
 	if (bytes != b->info.used)
-		gom_wrong("chunks of cpu %d: %llu bytes used, %llu on account", cpu, b->info.used,
-			  bytes);
+		wrong("chunks of cpu %d: %llu bytes used, %llu on account", cpu, b->info.used,
+		      bytes);
 }
 
-/* For the consistency check: chunks, what was cut off them, and the figures. */
-void gom_persistent_check(void)
+/* For the consistency check, which is told with @wrong: chunks, and what was cut off them. */
+void gom_persistent_check(gom_wrong_fn wrong)
 {
 	const struct chunk *chunk;
 	u64 bytes = 0;
 	int cpu;
 
-	check_bump(&global_bump, -1);
+	check_bump(&global_bump, -1, wrong);
 	for_each_possible_cpu(cpu)
-		check_bump(&per_cpu(cpu_bump, cpu), cpu);
+		check_bump(&per_cpu(cpu_bump, cpu), cpu, wrong);
 	llist_for_each_entry(chunk, all_chunks.first, node)
 		bytes += chunk->bytes;
 	if (bytes != gom_persistent_bytes())
-		gom_wrong("all chunks: %llu bytes, %llu counted", bytes, gom_persistent_bytes());
+		wrong("all chunks: %llu bytes, %llu counted", bytes, gom_persistent_bytes());
 }
 
 /* Bytes taken from the page allocator. */

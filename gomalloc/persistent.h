@@ -64,7 +64,10 @@ void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *s
 u64 gom_persistent_bytes(void);
 void gom_persistent_set_busy(bool busy);
 struct gom_persistent_info *gom_persistent_info_of(int cpu);
-void gom_persistent_check(void);
+/* Says what is wrong, in words. */
+typedef void (*gom_wrong_fn)(const char *fmt, ...) __printf(1, 2);
+
+void gom_persistent_check(gom_wrong_fn wrong);
 void gom_persistent_info(int cpu, struct gom_persistent_info *info);
 void gom_persistent_free_all(void);
 

@@ -57,7 +57,6 @@
 
 #include "compat.h"
 #include "fixalloc.h"
-#include "mcache.h"
 #include "persistent.h"
 #include "profile.h"
 #include "random.h"
@@ -165,10 +164,10 @@ bool gom_profile_draw(size_t size)
 }
 
 /**
- * gom_profile_set_rate - change memprofilerate
+ * gom_profile_set_rate - change memprofilerate, for intervals that are drawn from now on
  * @rate: bytes, 0 for off, 1 for every allocation
  *
- * Context: task, may sleep.
+ * Context: any.
  * Return: 0; -EINVAL if it is too large.
  */
 int gom_profile_set_rate(unsigned int rate)
@@ -176,10 +175,8 @@ int gom_profile_set_rate(unsigned int rate)
 	if (rate > GOM_PROFILE_RATE_MAX)
 		return -EINVAL;
 	WRITE_ONCE(gom_memprofilerate, rate);
-	gom_mcache_rearm();
 	return 0;
 }
-GOM_EXPORT_FOR_TEST(gom_profile_set_rate);
 
 /* === Stacks === */
 
@@ -469,7 +466,7 @@ void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long cal
 }
 
 /* An object that was sampled is freed. */
-void gom_profile_free(struct gom_special *sample)
+static void end_sample(struct gom_special *sample)
 {
 	atomic64_inc(&sample->bucket->frees);
 	gom_special_delete(sample);
@@ -632,5 +629,6 @@ int gom_profile_init(void)
 			return -ENOMEM;
 		per_cpu(memos, cpu) = m;
 	}
+	gom_special_freed[GOM_SPECIAL_SAMPLE] = end_sample;
 	return init_buckets();
 }

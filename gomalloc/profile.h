@@ -7,8 +7,6 @@
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
-struct gom_special;
-
 #define GOM_PROFILE_RATE	(512U << 10)	/* bytes; Go's default */
 #define GOM_PROFILE_RATE_MAX	(1U << 30)
 #define GOM_PROFILE_NEVER	(S64_MAX / 2)	/* a countdown that does not end */
@@ -37,7 +35,6 @@ struct gom_profile_figures {
 s64 gom_profile_step(size_t size);
 bool gom_profile_draw(size_t size);
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller);
-void gom_profile_free(struct gom_special *sample);
 void gom_profile_read(struct gom_profile_figures *fig);
 int gom_profile_show(struct seq_file *m);
 int gom_profile_set_rate(unsigned int rate);

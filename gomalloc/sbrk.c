@@ -27,9 +27,6 @@
 #include "report.h"
 #include "sbrk.h"
 
-bool gom_sbrk __read_mostly;
-GOM_EXPORT_FOR_TEST(gom_sbrk);
-
 struct header {
 	u32 size;
 	u32 code;

@@ -10,9 +10,9 @@
 
 #include <linux/types.h>
 
-#define GOM_SBRK_ALIGN	16		/* bytes, of every object, as in Go */
+#include "mode.h"
 
-extern bool gom_sbrk;
+#define GOM_SBRK_ALIGN	16		/* bytes, of every object, as in Go */
 
 /**
  * struct gom_sbrk_figures - what the mode has used

@@ -27,7 +27,6 @@
 #include "mcentral.h"
 #include "mheap.h"
 #include "shrinker.h"
-#include "stats.h"
 
 /* So much is worth it that the kernel looks again before it kills a task. */
 #define WORTH_A_LOOK	(SZ_1M / PAGE_SIZE)
@@ -79,17 +78,20 @@ GOM_EXPORT_FOR_TEST(gom_shrinker_scan);
 /* The kernel is out of memory; the notifier's call.  *@freed counts pages. */
 int gom_shrinker_oom(struct notifier_block *nb, unsigned long unused, void *freed)
 {
-	unsigned long pages;
-	struct gom_memstats m;
+	unsigned long pages, held = 0, idle = 0;
+	int nid;
 
 	gom_mcache_reclaim(NUMA_NO_NODE);
 	gom_mcentral_drain();
 	pages = gom_mheap_release(ULONG_MAX);
 	if (pages >= WORTH_A_LOOK)
 		*(unsigned long *)freed += pages;
-	gom_memstats_read(&m);
-	pr_info("out of memory: %lu KiB given back; %llu KiB held from the system, of which %llu KiB are live objects and %llu KiB idle\n",
-		pages << (PAGE_SHIFT - 10), m.sys >> 10, m.alloc >> 10, m.heap_idle >> 10);
+	for_each_gom_node(nid) {
+		held += READ_ONCE(gom_mheaps[nid]->sys_pages);
+		idle += READ_ONCE(gom_mheaps[nid]->idle_pages);
+	}
+	pr_info("out of memory: %lu KiB given back; %lu KiB held for objects, of which %lu KiB idle\n",
+		pages << (PAGE_SHIFT - 10), held << (PAGE_SHIFT - 10), idle << (PAGE_SHIFT - 10));
 	return NOTIFY_OK;
 }
 GOM_EXPORT_FOR_TEST(gom_shrinker_oom);

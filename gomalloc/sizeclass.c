@@ -12,7 +12,6 @@
 #include <linux/mm.h>
 
 #include "compat.h"
-#include "magazine.h"
 #include "sizeclass.h"
 
 #define NPAGES(span)		DIV_ROUND_UP(span, PAGE_SIZE)

@@ -54,6 +54,19 @@ enum gom_slot_index {
 #define GOM_SMALL_STEP_SHIFT	3
 #define GOM_LARGE_STEP_SHIFT	7
 
+/*
+ * Objects in a magazine: no more than 256 KiB of memory, and such that magazine and
+ * header are a power of two.
+ */
+#define GOM_MAGAZINE_SIZE(object_size)					\
+	((object_size) <= 1024 ? 253 : (object_size) <= 2048 ? 125 :	\
+	 (object_size) <= 4096 ? 61 : (object_size) <= 8192 ? 29 :	\
+	 (object_size) <= 16384 ? 13 : 5)
+#define GOM_MAGAZINE_MAX	GOM_MAGAZINE_SIZE(1)
+
+/* Objects of more than 32 KiB: not many, as they leave little room for others. */
+#define GOM_RUN_MAGAZINE_SIZE	2
+
 /**
  * struct gom_class - what never changes about a size class
  * @size: bytes per object

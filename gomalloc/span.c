@@ -13,14 +13,14 @@
 #include <linux/log2.h>
 #include <linux/overflow.h>
 
-#include "cacheclass.h"
+#include "class.h"
 #include "compat.h"
 #include "fixalloc.h"
+#include "marks.h"
 #include "mheap.h"
 #include "pagemap.h"
 #include "random.h"
 #include "span.h"
-#include "tiny.h"
 #include "trace.h"
 
 /* === Records: under the lock of the heap that owns the supplies === */

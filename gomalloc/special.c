@@ -8,15 +8,12 @@
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 
-#include "cacheclass.h"
+#include "class.h"
 #include "compat.h"
-#include "efence.h"
 #include "fixalloc.h"
-#include "malloc.h"
 #include "mheap.h"
 #include "pagemap.h"
 #include "persistent.h"
-#include "profile.h"
 #include "report.h"
 #include "special.h"
 
@@ -29,6 +26,9 @@
 
 /* Records for samples take no more than this part of the memory. */
 #define SAMPLE_SHARE	64U
+
+void (*gom_special_freed[GOM_SPECIAL_KINDS])(struct gom_special *sp) __read_mostly;
+struct gom_span *(*gom_special_elsewhere)(const void *p) __read_mostly;
 
 atomic_t gom_special_near[GOM_SPECIAL_NEAR];
 GOM_EXPORT_FOR_TEST(gom_special_near);
@@ -202,9 +202,9 @@ static struct gom_span *find_span(const void *p, u32 *off)
 	u32 entry = gom_pagemap_entry(p);
 	struct gom_span *s;
 
-	if (unlikely(gom_efence) && !entry) {
-		s = gom_efence_span(p);
-		*off = p - s->base;
+	if (unlikely(!entry)) {
+		s = gom_special_elsewhere ? gom_special_elsewhere(p) : NULL;
+		*off = s ? p - s->base : 0;
 		return s;
 	}
 	*off = gom_entry_offset(entry, p);
@@ -433,9 +433,9 @@ bool gom_special_end(const void *p, unsigned long caller)
 		gom_report(GOM_BAD_FREE_TWICE, caller,
 			   "object %p was freed twice, the finalizer is to run", p);
 	if (fin)
-		gom_finalizer_queue(fin);
+		gom_special_freed[GOM_SPECIAL_FINALIZER](fin);
 	if (sample)
-		gom_profile_free(sample);
+		gom_special_freed[GOM_SPECIAL_SAMPLE](sample);
 	if (resized)
 		gom_special_delete(resized);
 	return twice || fin;

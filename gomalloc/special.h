@@ -64,6 +64,7 @@ enum gom_special_kind {
 	GOM_SPECIAL_QUEUED,	/* the object was freed, its finalizer not yet run */
 	GOM_SPECIAL_SAMPLE,	/* of the heap profile */
 	GOM_SPECIAL_RESIZED,	/* the size it was last asked for is not of its class */
+	GOM_SPECIAL_KINDS,
 };
 
 /* What gom_special_try_look() sees. */
@@ -126,6 +127,14 @@ static __always_inline bool gom_special_maybe(const void *p)
 	return unlikely(data_race(*(const u8 *)near));
 }
 
+/*
+ * For those above: what is done with a special of a kind whose object was freed (it is not
+ * tied any more, but for a finalizer, which stays as QUEUED), and where objects are that
+ * the page map does not know.  Set before anything is allocated.
+ */
+extern void (*gom_special_freed[GOM_SPECIAL_KINDS])(struct gom_special *sp);
+extern struct gom_span *(*gom_special_elsewhere)(const void *p);
+
 int gom_special_init(void);
 void gom_special_note_resized(const void *p);
 bool gom_special_resized(const void *p);
@@ -139,26 +148,5 @@ struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind
 bool gom_special_end(const void *p, unsigned long caller);
 void gom_special_visit(const struct gom_span *s,
 		       void (*visit)(const struct gom_special *sp, void *arg), void *arg);
-
-int gom_finalizer_init(void);
-void gom_finalizer_exit(void);
-bool gom_finalizer_add(struct gom_special *sp);
-void gom_finalizer_queue(struct gom_special *sp);
-void gom_finalizer_show(struct seq_file *m);
-
-/**
- * struct gom_finalizer_figures - finalizers
- * @set: armed, waiting for their object to be freed
- * @queued: of objects that were freed, waiting to run
- * @run: run since load
- */
-struct gom_finalizer_figures {
-	unsigned long set;
-	unsigned long queued;
-	unsigned long run;
-};
-
-void gom_finalizer_reset(void);
-void gom_finalizer_read(struct gom_finalizer_figures *fig);
 
 #endif /* GOM_SPECIAL_H */

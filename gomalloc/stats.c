@@ -17,6 +17,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "efence.h"
+#include "finalizer.h"
 #include "large.h"
 #include "mcache.h"
 #include "mcentral.h"
@@ -28,27 +29,6 @@
 #include "special.h"
 #include "stats.h"
 
-const char * const gom_stat_names[GOM_NR_STATS] = {
-	[GOM_OTHER_SYS]		= "other_sys",
-	[GOM_MSPAN_SYS]		= "mspan_sys",
-	[GOM_MCACHE_SYS]	= "mcache_sys",
-	[GOM_MCENTRAL_SYS]	= "mcentral_sys",
-	[GOM_MHEAP_SYS]		= "mheap_sys",
-	[GOM_PAGEMAP_SYS]	= "pagemap_sys",
-	[GOM_SBRK_SYS]		= "sbrk_sys",
-	[GOM_EFENCE_SYS]	= "efence_sys",
-	[GOM_SPECIAL_SYS]	= "special_sys",
-	[GOM_BUCKHASH_SYS]	= "buckhash_sys",
-};
-
-static atomic_long_t booked[GOM_NR_STATS];
-
-/* Book @bytes of memory that is not persistent under @stat. */
-void gom_stat_add(enum gom_stat stat, size_t bytes)
-{
-	atomic_long_add(bytes, &booked[stat]);
-}
-
 /* What persistent memory nobody has been given, or has under no other name, is "other". */
 static void read_stats(u64 *stat)
 {
@@ -58,7 +38,7 @@ static void read_stats(u64 *stat)
 
 	for (i = 0; i < GOM_NR_STATS; i++) {
 		gom_persistent_read_stat(i, &sum);
-		stat[i] = atomic_long_read(&booked[i]);
+		stat[i] = gom_stat_bytes(i);
 		if (i == GOM_OTHER_SYS)
 			continue;
 		stat[i] += sum.bytes;
@@ -66,41 +46,6 @@ static void read_stats(u64 *stat)
 	}
 	stat[GOM_OTHER_SYS] += other;
 }
-
-static void add_central(struct gom_mcentral *c, struct gom_class_figures *fig)
-{
-	const struct gom_magazine *mag;
-	unsigned long flags;
-
-	fig->spans += atomic_long_read(&c->nr_spans);
-	fig->pages += atomic_long_read(&c->nr_pages);
-	spin_lock_irqsave(&c->lock, flags);
-	fig->mallocs += c->mallocs;
-	fig->frees += c->frees - c->double_frees;
-	for (mag = c->full; mag; mag = mag->next)
-		fig->depot += mag->nr;
-	spin_unlock_irqrestore(&c->lock, flags);
-}
-
-/* Figures of one class. */
-void gom_class_read(unsigned int class, struct gom_class_figures *fig)
-{
-	struct gom_mcache_figures cpu_fig;
-	int i;
-
-	*fig = (struct gom_class_figures) { };
-	for_each_possible_cpu(i) {
-		gom_mcache_read(i, class, &cpu_fig);
-		fig->mallocs += cpu_fig.mallocs;
-		fig->frees += cpu_fig.frees;
-		fig->cached += cpu_fig.held;
-		fig->refills += cpu_fig.refills;
-		fig->flushes += cpu_fig.flushes;
-	}
-	for_each_gom_node(i)
-		add_central(gom_mcentral_of(class, i), fig);
-}
-GOM_EXPORT_FOR_TEST(gom_class_read);
 
 static void add_heaps(struct gom_memstats *m)
 {

@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Statistics: where bytes are booked, and sums over CPUs and nodes. */
+/* Statistics: sums of everything, over CPUs and nodes. */
 #ifndef GOM_STATS_H
 #define GOM_STATS_H
 
-#include <linux/minmax.h>
 #include <linux/types.h>
 
-#include "gomalloc.h"
-
-/**
- * struct gom_class_figures - one size class, summed over CPUs and nodes
- * @mallocs: objects allocated since load
- * @frees: objects freed since load
- * @cached: free objects in per-CPU caches
- * @depot: free objects in mcentral's magazines
- * @refills: magazines brought into caches
- * @flushes: magazines taken out of caches
- * @spans: spans there are
- * @pages: pages of these
- */
-struct gom_class_figures {
-	u64 mallocs;
-	u64 frees;
-	u64 cached;
-	u64 depot;
-	u64 refills;
-	u64 flushes;
-	unsigned long spans;
-	unsigned long pages;
-};
+#include "accounting.h"
+#include "class_stats.h"
 
 /**
  * struct gom_memstats - everything, in bytes and objects; names as in Go
@@ -60,19 +38,6 @@ struct gom_memstats {
 	u64 stat[GOM_NR_STATS];
 };
 
-/* Begin two counters anew, by as much as is counted in both: live objects stay. */
-static inline void gom_stats_forget(u64 *mallocs, u64 *frees)
-{
-	u64 n = min(*mallocs, *frees);
-
-	*mallocs -= n;
-	*frees -= n;
-}
-
-extern const char * const gom_stat_names[GOM_NR_STATS];
-
-void gom_stat_add(enum gom_stat stat, size_t bytes);
-void gom_class_read(unsigned int class, struct gom_class_figures *fig);
 void gom_memstats_read(struct gom_memstats *m);
 void gom_stats_reset(void);
 u64 gom_stats_report_live(void);

@@ -13,12 +13,12 @@
 #include <linux/preempt.h>
 #include <linux/smp.h>
 
+#include "accounting.h"
 #include "compat.h"
 #include "mcache.h"
 #include "pagemap.h"
 #include "profile.h"
 #include "report.h"
-#include "stats.h"
 #include "tiny.h"
 
 #define BLOCK_BITS	GENMASK(GOM_TINY_BLOCK - 1, 0)

@@ -56,6 +56,7 @@
 
 #include "compat.h"
 #include "gomalloc.h"
+#include "marks.h"
 #include "span.h"
 
 struct gom_mcache;
@@ -102,24 +103,6 @@ struct gom_tiny {
 	struct gom_tiny_open moving;
 	u64 frees_outside;
 };
-
-/* The marks of a span's blocks, behind the bitmap of its record; see above. */
-struct gom_tiny_marks {
-	atomic_t live[DIV_ROUND_UP(GOM_TINY_SPAN_BLOCKS, 2)];	/* two blocks in a word */
-	u16 starts[GOM_TINY_SPAN_BLOCKS];
-};
-
-static inline struct gom_tiny_marks *gom_tiny_marks(struct gom_span *s)
-{
-	return (void *)&s->free[BITS_TO_LONGS(GOM_TINY_SPAN_BLOCKS)];
-}
-
-/* Those of blocks that are free. */
-static inline void gom_tiny_init_marks(struct gom_tiny_marks *marks)
-{
-	memset(marks->live, 0xff, sizeof(marks->live));
-	memset(marks->starts, 0, sizeof(marks->starts));
-}
 
 /*
  * Cut @size bytes off an open block, aligned to what divides @size (Go: to 8, 4,

@@ -166,7 +166,7 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 	unsigned int i, errors;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->most = TIMES(8000, 2000);
+	t->most = TIMES(8000, 300);
 	migrate_disable();
 	start_timer(&t->timer, tick);
 	errors = hammer(t);

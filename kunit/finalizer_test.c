@@ -10,9 +10,11 @@
 #include <linux/rcupdate.h>
 
 #include "../gomalloc/compat.h"
+#include "../gomalloc/finalizer.h"
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/malloc.h"
 #include "../gomalloc/mcache.h"
+#include "../gomalloc/nolock.h"
 #include "../gomalloc/report.h"
 #include "../gomalloc/special.h"
 #include "console.h"

@@ -12,6 +12,7 @@
 #include "../gomalloc/compat.h"
 #include "../gomalloc/efence.h"
 #include "../gomalloc/fault.h"
+#include "../gomalloc/mcache.h"
 #include "../gomalloc/profile.h"
 #include "../gomalloc/report.h"
 #include "suites.h"
@@ -84,7 +85,7 @@ int counted_begin(struct kunit *test)
 	before->misuses = all_misuses();
 	test->priv = before;
 	rate_before = gom_memprofilerate;
-	return gom_profile_set_rate(0);
+	return gom_mcache_set_profile_rate(0);
 }
 
 /* All structures hold against each other after what the test did. */
@@ -99,7 +100,7 @@ void live_end(struct kunit *test)
 
 	if (!before)	/* skipped before it began */
 		return;
-	gom_profile_set_rate(rate_before);
+	gom_mcache_set_profile_rate(rate_before);
 	still_sound(test);
 	if (gom_sbrk)
 		KUNIT_EXPECT_GE(test, live_objects(), before->live);

@@ -9,6 +9,7 @@
 
 #include "../gomalloc/compat.h"
 #include "../gomalloc/gomalloc.h"
+#include "../gomalloc/mcache.h"
 #include "../gomalloc/profile.h"
 #include "../gomalloc/random.h"
 #include "../gomalloc/sizeclass.h"
@@ -71,7 +72,7 @@ static void distances_are_exponential(struct kunit *test)
 	u64 sum = 0;
 	s64 step;
 
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(rate), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(rate), 0);
 	for (i = 0; i < n; i++) {
 		step = gom_profile_step(size);
 		sum += step;
@@ -142,7 +143,7 @@ static void the_estimate_has_no_bias(struct kunit *test)
 
 	for (i = 0; i < TIMES(ARRAY_SIZE(sizes), 4); i++) {
 		n = TIMES(6000000, 12000) / sizes[i] / 16 * 16;
-		KUNIT_ASSERT_EQ(test, gom_profile_set_rate(sizes[i] > 100 ? 16 * rate : rate), 0);
+		KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(sizes[i] > 100 ? 16 * rate : rate), 0);
 		read_totals(test, &before);
 		churn(test, sizes[i], n);
 		read_totals(test, &after);
@@ -163,7 +164,7 @@ static void every_allocation_is_a_sample(struct kunit *test)
 	void *p[ARRAY_SIZE(sizes)][10];
 	unsigned int i, j;
 
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	read_totals(test, &before);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		for (j = 0; j < 10; j++) {
@@ -192,7 +193,7 @@ static void objects_of_caches_are_sampled(struct kunit *test)
 	void *p[50];
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	read_totals(test, &before);
 	KUNIT_ASSERT_TRUE(test, gom_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(p), p));
 	read_totals(test, &with);
@@ -208,15 +209,15 @@ static void nothing_is_sampled_when_off(struct kunit *test)
 {
 	struct gom_profile_figures before, after;
 
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(0), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(0), 0);
 	gom_profile_read(&before);
 	churn(test, 64, TIMES(16000, 800));
 	churn(test, 4, TIMES(16000, 800));
 	gom_free(gom_malloc(300000, GFP_KERNEL));
 	gom_profile_read(&after);
 	KUNIT_EXPECT_EQ(test, after.samples, before.samples);
-	KUNIT_EXPECT_EQ(test, gom_profile_set_rate(GOM_PROFILE_RATE_MAX + 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, gom_mcache_set_profile_rate(GOM_PROFILE_RATE_MAX + 1), -EINVAL);
 }
 
 /* What was counted down is counted, whenever a countdown ends. */
@@ -230,7 +231,7 @@ static void another_rate_leaves_the_counts(struct kunit *test)
 	class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT;
 	gom_class_read(class, &before);
 	for (i = 0; i < ARRAY_SIZE(rates); i++)
-		KUNIT_ASSERT_EQ(test, gom_profile_set_rate(rates[i]), 0);
+		KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(rates[i]), 0);
 	gom_class_read(class, &after);
 	KUNIT_EXPECT_EQ(test, after.mallocs, before.mallocs);
 	churn(test, 64, 160);
@@ -257,7 +258,7 @@ static void the_caller_is_named(struct kunit *test)
 	void *p;
 	int n;
 
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	p = ask_in_here(test);
 	text = read_profile(test);
 	at = strstr(text, "1: 3072 [1: 3072] @ 0x");
@@ -301,7 +302,7 @@ static void two_ways_to_one_place_are_two_stacks(struct kunit *test)
 	unsigned int i, stacks = 0;
 	char *text;
 
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	for (i = 0; i < 10; i++) {
 		gom_free(one_way());
 		gom_free(another_way());
@@ -350,7 +351,7 @@ static void buckets_are_bounded(struct kunit *test)
 	u64 bytes[ARRAY_SIZE(from)];
 	unsigned int i;
 
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	gom_profile_read(&before);
 	KUNIT_EXPECT_EQ(test, before.max_buckets, max);
 	gom_profile_max_buckets = before.buckets + n;
@@ -379,7 +380,7 @@ static void live_samples_are_bounded(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	gom_special_sample_bytes = 0;
 	gom_profile_read(&before);
 	for (i = 0; i < n; i++)
@@ -421,7 +422,7 @@ static void records_go_home(struct kunit *test)
 	there = cpumask_next(here, cpu_online_mask);
 	if (there >= nr_cpu_ids)
 		kunit_skip(test, "needs two CPUs");
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	for (i = 0; i < TIMES(20, 5); i++) {
 		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(here, fill, many, false), 0);
 		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(there, drain, many, false), 0);
@@ -436,13 +437,13 @@ static void a_spell_at_rate_1_leaves_nothing_behind(struct kunit *test)
 {
 	unsigned int i, slow = 0;
 
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	for (i = 0; i < MANY; i++) {
 		many[i] = gom_malloc(8, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, many[i]);
 		KUNIT_EXPECT_TRUE(test, gom_special_maybe(many[i]));
 	}
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(0), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(0), 0);
 	gom_free_bulk(MANY, many);
 	for (i = 0; i < MANY; i++)
 		slow += gom_special_maybe(many[i]);
@@ -459,12 +460,12 @@ static void no_memory_for_a_sample(struct kunit *test)
 	if (!fail_after(0))
 		kunit_skip(test, "this kernel has no fault injection");
 	fail_no_more();
-	KUNIT_ASSERT_EQ(test, gom_profile_set_rate(0), 0);
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(0), 0);
 	/* On another CPU there may be no object, and then nothing to sample. */
 	migrate_disable();
 	for (i = 1; i < GOM_CLASS_TINY; i++)
 		gom_free(gom_malloc(gom_classes[i].size, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, gom_profile_set_rate(1), 0);
+	KUNIT_EXPECT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	gom_profile_read(&before);
 	fail_after(0);
 	for (i = 1; i < GOM_CLASS_TINY; i++)

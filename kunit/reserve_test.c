@@ -16,6 +16,7 @@
 #include "../gomalloc/gomalloc.h"
 #include "../gomalloc/mcache.h"
 #include "../gomalloc/mcentral.h"
+#include "../gomalloc/nolock.h"
 #include "../gomalloc/report.h"
 #include "suites.h"
 

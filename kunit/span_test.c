@@ -12,6 +12,7 @@
 #include "../gomalloc/mcache.h"
 #include "../gomalloc/mheap.h"
 #include "../gomalloc/pagemap.h"
+#include "../gomalloc/nolock.h"
 #include "../gomalloc/report.h"
 #include "console.h"
 #include "suites.h"

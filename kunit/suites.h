@@ -43,7 +43,7 @@ extern struct kunit_suite gomalloc_stats_suite;
 	(IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? (n_in_debug_kernel) : (n))
 
 /* Between interrupts that come as often as may be; the task they interrupt is to get on. */
-#define TICK_NS	(TIMES(50, 1000) * NSEC_PER_USEC)
+#define TICK_NS	(TIMES(50, 500) * NSEC_PER_USEC)
 
 /* Objects allocated and not freed: nobody but the tests allocates. */
 static inline u64 live_objects(void)

@@ -8,8 +8,8 @@
  * has been destroyed and has no span left.  A class once made stays a class for as long as the module
  * lives, so that whoever goes through all of them needs no lock.
  */
-#ifndef GOM_CACHECLASS_H
-#define GOM_CACHECLASS_H
+#ifndef GOM_CLASS_H
+#define GOM_CLASS_H
 
 #include <linux/atomic.h>
 #include <linux/compiler.h>
@@ -78,4 +78,4 @@ static inline unsigned int gom_class_end(void)
 #define for_each_gom_class(class)					\
 	for ((class) = 1; (class) < gom_class_end(); (class)++)
 
-#endif /* GOM_CACHECLASS_H */
+#endif /* GOM_CLASS_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Statistics of one class, over all CPUs' caches and all nodes' mcentrals. */
+#ifndef GOM_CLASS_STATS_H
+#define GOM_CLASS_STATS_H
+
+#include <linux/types.h>
+
+/**
+ * struct gom_class_figures - one size class, summed over CPUs and nodes
+ * @mallocs: objects allocated since load
+ * @frees: objects freed since load
+ * @cached: free objects in per-CPU caches
+ * @depot: free objects in mcentral's magazines
+ * @refills: magazines brought into caches
+ * @flushes: magazines taken out of caches
+ * @spans: spans there are
+ * @pages: pages of these
+ */
+struct gom_class_figures {
+	u64 mallocs;
+	u64 frees;
+	u64 cached;
+	u64 depot;
+	u64 refills;
+	u64 flushes;
+	unsigned long spans;
+	unsigned long pages;
+};
+
+void gom_class_read(unsigned int class, struct gom_class_figures *fig);
+
+#endif /* GOM_CLASS_STATS_H */
