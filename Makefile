@@ -33,6 +33,7 @@ soak:
 	@$(GOM) soak $(addprefix --ground ,$(GROUND)) $(addprefix --seconds ,$(SECONDS))
 
 bench-here:
+	@$(MAKE) --no-print-directory -s all BENCH=1
 	@python3 tools/gom bench-here $(addprefix --workload ,$(WORKLOAD)) $(addprefix --size ,$(SIZE))
 
 style:
@@ -70,12 +71,13 @@ distclean-cache: clean
 	@$(GOM) drop-cache
 
 help:
-	@echo "make                 build the modules for the running kernel (KDIR=... for another)"
+	@echo "make                 build gomalloc.ko for the running kernel (KDIR=... for another);"
+	@echo "                     BENCH=1: the benchmark and torture modules as well"
 	@echo "make check           build and test on every ground; ends with N passed, N failed, N skipped"
 	@echo "make bench           measure against SLUB on every ground; writes build/bench/report.html"
 	@echo "                     GROUND=uml|stock-6.1|stock-newest|... WORKLOAD=pair,batch SIZE=64,128"
 	@echo "make soak            an hour of churn: does anything get slower or larger? GROUND=uml SECONDS=3600"
-	@echo "make bench-here      the same on this machine (root; loads gomalloc.ko if it is not loaded)"
+	@echo "make bench-here      the same on this machine (root; builds what it needs, loads gomalloc.ko if it is not)"
 	@echo "make kunit           KUnit on one ground: GROUND=uml|uml-6.1|uml-debug FILTER='suite.case'"
 	@echo "make kunit-loop      the suites TIMES=50 times; BUSY=1: while all CPUs are busy; GROUND=... FILTER=..."
 	@echo "make smoke           SMP smoke test on one ground: GROUND=stock-6.1|stock-newest|stock-rt;"

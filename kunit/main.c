@@ -8,13 +8,13 @@
 #include <linux/module.h>
 #include <linux/string.h>
 
-#include "../gomalloc/check.h"
-#include "../gomalloc/compat.h"
-#include "../gomalloc/efence.h"
-#include "../gomalloc/fault.h"
-#include "../gomalloc/mcache.h"
-#include "../gomalloc/profile.h"
-#include "../gomalloc/report.h"
+#include "api/efence.h"
+#include "base/compat.h"
+#include "base/fault.h"
+#include "base/report.h"
+#include "debug/check.h"
+#include "percpu/mcache.h"
+#include "special/profile.h"
 #include "suites.h"
 
 /* For suites and tests about what sbrk mode does not have. */

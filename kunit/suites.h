@@ -6,8 +6,8 @@
 #include <kunit/test.h>
 #include <linux/string.h>
 
-#include "../gomalloc/sbrk.h"
-#include "../gomalloc/stats.h"
+#include "api/sbrk.h"
+#include "debug/stats.h"
 
 extern struct kunit_suite gomalloc_sizeclass_suite;
 extern struct kunit_suite gomalloc_pages_suite;

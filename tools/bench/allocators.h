@@ -14,9 +14,9 @@
 #include <linux/compiler.h>
 #include <linux/slab.h>
 
-#include "../../gomalloc/gomalloc.h"
 #include "bench.h"
 #include "floor.h"
+#include "gomalloc.h"
 
 static __always_inline void *bench_malloc(enum bench_allocator allocator,
 					  size_t size, gfp_t gfp)

@@ -11,9 +11,9 @@
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
 
-#include "../../gomalloc/compat.h"
-#include "../../gomalloc/gomalloc.h"
+#include "base/compat.h"
 #include "bench.h"
+#include "gomalloc.h"
 
 #define HOLD_SIZE	20000U
 #define HOLD_OBJECTS	(SZ_256M / 20480U)

@@ -25,9 +25,9 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-#include "../../gomalloc/gomalloc.h"
 #include "bench.h"
 #include "clock.h"
+#include "gomalloc.h"
 
 static char *json = "";
 module_param(json, charp, 0444);

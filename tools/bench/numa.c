@@ -16,9 +16,9 @@
 #include <linux/smp.h>
 #include <linux/topology.h>
 
-#include "../../gomalloc/compat.h"
-#include "../../gomalloc/gomalloc.h"
+#include "base/compat.h"
 #include "bench.h"
+#include "gomalloc.h"
 
 #define CACHE_SIZE	520U
 #define HOME_OBJECTS	16384U

@@ -17,9 +17,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "../../gomalloc/gomalloc.h"
 #include "bench.h"
 #include "clock.h"
+#include "gomalloc.h"
 #include "offprobe.h"
 
 #define BYTES		SZ_32M	/* of each size, or */

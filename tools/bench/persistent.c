@@ -18,10 +18,10 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include "../../gomalloc/gomalloc.h"
 #include "bench.h"
 #include "clock.h"
 #include "crew.h"
+#include "gomalloc.h"
 
 #define BLOCK_BYTES	64U
 #define BLOCKS		4000U		/* per CPU and round */

@@ -22,10 +22,10 @@
 #include <linux/sched/signal.h>
 #include <linux/vmalloc.h>
 
-#include "../../gomalloc/gomalloc.h"
 #include "bench.h"
 #include "compat.h"
 #include "crew.h"
+#include "gomalloc.h"
 #include "smoke_object.h"
 #include "smoke_probe.h"
 

@@ -16,9 +16,9 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
-#include "../../gomalloc/compat.h"
-#include "../../gomalloc/gomalloc.h"
+#include "base/compat.h"
 #include "bench.h"
+#include "gomalloc.h"
 #include "smoke_object.h"
 
 /* Small in an interrupt, which has to be short. */

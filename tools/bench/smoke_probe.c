@@ -13,8 +13,8 @@
 #include <linux/kprobes.h>
 #include <linux/string.h>
 
-#include "../../gomalloc/gomalloc.h"
 #include "bench.h"
+#include "gomalloc.h"
 #include "smoke_object.h"
 #include "smoke_probe.h"
 

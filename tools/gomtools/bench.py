@@ -321,7 +321,7 @@ def run_here(workload, size):
     """The same benchmark on the running kernel, without any guest."""
     allocator, benchmark = checkout.ROOT / "gomalloc.ko", checkout.ROOT / "gomalloc_bench.ko"
     if not allocator.exists() or not benchmark.exists():
-        raise Failure("gomalloc.ko and gomalloc_bench.ko are not built: run make first.")
+        raise Failure("gomalloc.ko and gomalloc_bench.ko are not built: run make BENCH=1 first.")
     wanted = parameters(workload=workload, size=size,
                         json=",".join(str(path) for path in json_texts(workload, False)))
     in_use = Path("/sys/module/gomalloc").exists()

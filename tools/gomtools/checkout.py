@@ -8,5 +8,5 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "log"
 GUEST_SCRIPTS = ROOT / "tools" / "guest"
 # What a module build needs of the checkout.
-MODULE_SOURCES = ["Kbuild", "gomalloc", "kunit", "tools/bench", "tools/torture", "tools/gen_sizeclasses.c"]
+MODULE_SOURCES = ["Kbuild", "gomalloc", "kunit", "tools/bench", "tools/torture"]
 BUILT_ENDINGS = (".o", ".ko", ".mod", ".mod.c", ".symvers", ".order", "_table.h")

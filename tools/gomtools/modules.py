@@ -81,7 +81,7 @@ def build_log(name, source, arguments, variant=""):
         copy(source, directory)
         log = checkout.LOGS / f"build-{name}.log"
         step(f"building the modules for {name}: Linux {chosen.version}")
-        process.run(chosen.make(directory, "W=1", f"-j{os.cpu_count()}", *arguments, "modules"), log,
+        process.run(chosen.make(directory, "W=1", "BENCH=1", f"-j{os.cpu_count()}", *arguments, "modules"), log,
                     f"Building the modules for {name}")
         return directory, log.read_text(errors="replace")
 

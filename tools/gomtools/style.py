@@ -11,10 +11,10 @@ from . import checkout, modules, sources
 from .tally import Outcome, failed, passed
 
 GROUND = "uml"
-C_SOURCES = ["gomalloc/**/*.[ch]", "kunit/**/*.[ch]", "tools/bench/**/*.[ch]", "tools/torture/**/*.[ch]", "tools/*.c"]
+C_SOURCES = ["gomalloc/**/*.[ch]", "kunit/**/*.[ch]", "tools/bench/**/*.[ch]", "tools/torture/**/*.[ch]"]
 # An out-of-tree module has to ask which kernel it is built for; its compat.h alone does.
 IGNORED = "LINUX_VERSION_CODE,CONSTANT_COMPARISON"
-DOCUMENTED = ["gomalloc/*.[ch]"]
+DOCUMENTED = ["gomalloc/**/*.[ch]"]
 GENERATED = re.compile(r"_table\.h$|\.mod\.c$")
 
 
@@ -52,7 +52,7 @@ def sparse():
     if not shutil.which("sparse"):
         return Outcome("sparse", skipped=1, text="sparse is not installed: run tools/setup.sh.")
     log = modules.analyse(GROUND)
-    ours = re.compile(r"(^|/)(gomalloc|kunit|bench|torture)/[\w.]+:\d+:\d+: (warning|error)")
+    ours = re.compile(r"(^|/)(gomalloc|kunit|bench|torture)/[\w./]+:\d+:\d+: (warning|error)")
     return verdict("sparse", "\n".join(line for line in log.splitlines() if ours.search(line)))
 
 

@@ -13,15 +13,15 @@ BUG: sleeping function called from invalid context at mm/slab.h:1
 BUG: scheduling while atomic: insmod/33/0x00000002
 kernel BUG at mm/slub.c:1!
 Oops: 0000 [#1] PREEMPT SMP
-WARNING: CPU: 0 PID: 33 at gomalloc/mheap.c:1 mheap_free+0x1/0x2
-WARNING: gomalloc/mheap.c:1 at mheap_free+0x1/0x2, CPU#0: insmod/33
+WARNING: CPU: 0 PID: 33 at gomalloc/heap/mheap.c:1 mheap_free+0x1/0x2
+WARNING: gomalloc/heap/mheap.c:1 at mheap_free+0x1/0x2, CPU#0: insmod/33
 WARNING: possible circular locking dependency detected
 WARNING: possible recursive locking detected
 WARNING: inconsistent lock state
 WARNING: suspicious RCU usage
 INFO: task insmod:33 blocked for more than 120 seconds.
 rcu: INFO: rcu_sched self-detected stall on CPU
-UBSAN: array-index-out-of-bounds in gomalloc/span.c:1:2
+UBSAN: array-index-out-of-bounds in gomalloc/heap/span.c:1:2
 kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
 refcount_t: underflow; use-after-free.
 ODEBUG: free active (active state 0) object: 00000000 object type: rcu_head

@@ -7,7 +7,7 @@
 #include <linux/numa.h>
 #include <linux/slab.h>
 
-#include "../../gomalloc/gomalloc.h"
+#include "gomalloc.h"
 #include "torture.h"
 
 #define OBJECTS		2000U

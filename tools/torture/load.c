@@ -8,8 +8,8 @@
 #include <linux/sched.h>
 #include <linux/sizes.h>
 
-#include "../../gomalloc/compat.h"
-#include "../../gomalloc/gomalloc.h"
+#include "base/compat.h"
+#include "gomalloc.h"
 #include "torture.h"
 
 #define SAME_SIZE	1024U

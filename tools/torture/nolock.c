@@ -8,7 +8,7 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 
-#include "../../gomalloc/gomalloc.h"
+#include "gomalloc.h"
 #include "nolock.h"
 #include "torture.h"
 

@@ -7,7 +7,7 @@
 #include <linux/nodemask.h>
 #include <linux/sched.h>
 
-#include "../../gomalloc/compat.h"
+#include "base/compat.h"
 #include "torture.h"
 
 struct held_page {

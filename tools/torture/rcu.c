@@ -5,7 +5,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#include "../../gomalloc/gomalloc.h"
+#include "gomalloc.h"
 #include "torture.h"
 
 /* A backlog of grace periods must not eat the machine. */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Named caches: objects of one kind, with a constructor and flags (kmem_cache). */
+#ifndef GOM_CACHE_H
+#define GOM_CACHE_H
+
+#include <linux/list.h>
+#include <linux/seq_file.h>
+
+#include "base/class.h"
+#include "gomalloc.h"
+
+#define GOM_CACHE_NAME		64		/* bytes, with the zero at the end */
+#define GOM_CACHE_MAX_SIZE	(128U << 10)	/* bytes of an object */
+
+/**
+ * struct gom_cache - a named cache
+ * @slot: its class's part of each CPU's cache: all that the fast paths use
+ * @size: bytes of an object, as asked for
+ * @class: number of its class, which others may have as well
+ * @align: of its objects, bytes
+ * @flags: as asked for
+ * @list: of all caches, or of records to be used again
+ * @name: most likely no other cache's
+ */
+struct gom_cache {
+	struct gom_slot __percpu *slot;
+	unsigned int size;
+	unsigned int class;
+	unsigned int align;
+	slab_flags_t flags;
+	struct list_head list;
+	char name[GOM_CACHE_NAME];
+};
+
+/**
+ * struct gom_cache_figures - sums over all classes of named caches, and past ones
+ * @mallocs: objects allocated
+ * @frees: objects freed
+ * @bytes: of live ones
+ */
+struct gom_cache_figures {
+	u64 mallocs;
+	u64 frees;
+	u64 bytes;
+};
+
+void gom_cache_reset(void);
+void gom_cache_read(struct gom_cache_figures *fig);
+void gom_cache_show(struct seq_file *m);
+void gom_cache_report_left(void);
+void gom_cache_exit(void);
+
+#endif /* GOM_CACHE_H */

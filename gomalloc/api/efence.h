@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * efence mode (Go: GODEBUG=efence=1): the module parameter efence=1 puts every object
+ * at the end of pages of its own, with nothing mapped behind them, and unmaps them when
+ * it is freed: an overrun, or a use after the free, faults where it happens.
+ */
+#ifndef GOM_EFENCE_H
+#define GOM_EFENCE_H
+
+#include <linux/types.h>
+
+#include "base/mode.h"
+
+struct gom_span;
+
+/**
+ * struct gom_efence_figures - what the mode did
+ * @mallocs: objects behind a fence
+ * @frees: of these, freed
+ * @bytes: of those that are live, in pages
+ * @missed: objects that are not, as they were asked for where nothing can be mapped
+ */
+struct gom_efence_figures {
+	u64 mallocs;
+	u64 frees;
+	u64 bytes;
+	u64 missed;
+};
+
+void *gom_efence_alloc(size_t size, size_t align, gfp_t gfp);
+bool gom_efence_free(const void *p, unsigned long caller);
+void *gom_efence_object(const void *p, size_t *size);
+struct gom_span *gom_efence_span(const void *p);
+void gom_efence_read(struct gom_efence_figures *fig);
+void gom_efence_sync(void);
+int gom_efence_init(void);
+void gom_efence_exit(void);
+
+#endif /* GOM_EFENCE_H */

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Accounting: names and sums; see accounting.h.  Any context. */
+#include <linux/atomic.h>
+
+#include "base/accounting.h"
+
+const char * const gom_stat_names[GOM_NR_STATS] = {
+	[GOM_OTHER_SYS]		= "other_sys",
+	[GOM_MSPAN_SYS]		= "mspan_sys",
+	[GOM_MCACHE_SYS]	= "mcache_sys",
+	[GOM_MCENTRAL_SYS]	= "mcentral_sys",
+	[GOM_MHEAP_SYS]		= "mheap_sys",
+	[GOM_PAGEMAP_SYS]	= "pagemap_sys",
+	[GOM_SBRK_SYS]		= "sbrk_sys",
+	[GOM_EFENCE_SYS]	= "efence_sys",
+	[GOM_SPECIAL_SYS]	= "special_sys",
+	[GOM_BUCKHASH_SYS]	= "buckhash_sys",
+};
+
+static atomic_long_t accounted[GOM_NR_STATS];
+
+/* Account for @bytes of memory that is not persistent under @stat; negative: given back. */
+void gom_stat_add(enum gom_stat stat, size_t bytes)
+{
+	atomic_long_add(bytes, &accounted[stat]);
+}
+
+/* What is accounted for so. */
+size_t gom_stat_bytes(enum gom_stat stat)
+{
+	return atomic_long_read(&accounted[stat]);
+}

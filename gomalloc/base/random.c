@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Random numbers: the seeds.  See random.h. */
+#include <linux/cpumask.h>
+#include <linux/random.h>
+
+#include "base/compat.h"
+#include "base/random.h"
+
+DEFINE_PER_CPU(u64, gom_random_state);
+GOM_EXPORT_FOR_TEST(gom_random_state);
+
+/* Before anything is allocated.  Context: task. */
+void gom_random_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		per_cpu(gom_random_state, cpu) = get_random_u64();
+}

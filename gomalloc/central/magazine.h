@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Magazines: arrays of pointers to free objects of one class, in which objects
+ * travel between the per-CPU caches and mcentral (Bonwick and Adams 2001).
+ *
+ * Object slots are used as a stack that grows upwards.  Below the first one
+ * lies a NULL, so that the fast path that takes the top one notices an empty
+ * magazine by what it took.
+ */
+#ifndef GOM_MAGAZINE_H
+#define GOM_MAGAZINE_H
+
+#include <linux/gfp.h>
+#include <linux/llist.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/types.h>
+
+#include "base/compat.h"
+#include "base/sizeclass.h"
+
+/**
+ * struct gom_magazine - a stack of free objects
+ * @next: while in mcentral's depot, or on a list of somebody's own
+ * @node: while CPUs hand it over to another one
+ * @nr: objects held; not kept up to date while loaded in a cache
+ * @class: of the objects
+ * @supply: where it is from; its class may have other magazines when it is deleted
+ * @bottom: NULL, always
+ * @obj: the objects, as many as the class's mag_size allows
+ */
+struct gom_magazine {
+	union {
+		struct gom_magazine *next;
+		struct llist_node node;
+	};
+	unsigned short nr;
+	unsigned short class : 12;
+	unsigned short supply : 4;
+	void *bottom;
+	void *obj[];
+};
+
+/*
+ * For memory that a free can do without: frees come from under any lock, where kswapd
+ * must not be woken, and from tasks that reclaim memory.
+ */
+#define GOM_FREE_GFP	(__GFP_NOWARN | __GFP_NOMEMALLOC)
+
+/* For a magazine that an allocation of @gfp can do without, if need be: not from reserves. */
+static inline gfp_t gom_magazine_gfp(gfp_t gfp)
+{
+	return (gfp & ~(__GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL | GOM_GFP_ATOMIC)) |
+	       __GFP_NOMEMALLOC | __GFP_NOWARN;
+}
+
+/* Supplies, one for each size there is: 64 bytes, 128, ... */
+#define GOM_MAGAZINE_MIN_BYTES	64U
+#define GOM_MAGAZINE_MAX_BYTES	(sizeof(struct gom_magazine) + GOM_MAGAZINE_MAX * sizeof(void *))
+#define GOM_MAGAZINE_SUPPLIES						\
+	(const_ilog2(GOM_MAGAZINE_MAX_BYTES / GOM_MAGAZINE_MIN_BYTES) + 1)
+
+unsigned int gom_magazine_supply(unsigned int class);
+unsigned long gom_magazine_inuse(unsigned int supply);
+struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp);
+void gom_magazine_delete(struct gom_magazine *mag);
+unsigned long gom_magazine_bytes(void);
+void gom_magazine_init(void);
+
+#endif /* GOM_MAGAZINE_H */

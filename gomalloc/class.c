@@ -1,9 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0
-/* Classes of named caches: where they are found by their number; see class.h. */
-#include "class.h"
-#include "compat.h"
-
-struct gom_cache_class *gom_cache_classes[GOM_MAX_CACHE_CLASSES];
-unsigned int gom_nr_cache_classes;
-GOM_EXPORT_FOR_TEST(gom_cache_classes);
-GOM_EXPORT_FOR_TEST(gom_nr_cache_classes);

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The window: what the allocator did, under /sys/kernel/debug/gomalloc/, for
+ * root alone.  Documentation/debugfs.rst says what each column means.
+ *
+ * Files with a fixed set of lines are shown in one go; those with a line for
+ * each class and CPU are seq_files that go through them one by one, so that a
+ * large machine does not need one large buffer.
+ */
+#include <linux/cpumask.h>
+#include <linux/debugfs.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "api/cache.h"
+#include "api/efence.h"
+#include "api/finalizer.h"
+#include "api/sbrk.h"
+#include "base/compat.h"
+#include "base/fault.h"
+#include "base/persistent.h"
+#include "base/report.h"
+#include "central/mcentral.h"
+#include "debug/check.h"
+#include "debug/debugfs.h"
+#include "debug/stats.h"
+#include "heap/large.h"
+#include "heap/mheap.h"
+#include "percpu/mcache.h"
+#include "special/profile.h"
+#include "special/special.h"
+
+static struct dentry *root;
+
+/* === memstats === */
+
+static void show_value(struct seq_file *m, const char *name, u64 value)
+{
+	seq_printf(m, "%s %llu\n", name, value);
+}
+
+/* The text of memstats; for the tests, whose threads have no debugfs mounted. */
+int gom_debugfs_memstats(struct seq_file *m)
+{
+	struct gom_large_figures large;
+	struct gom_tiny_figures tiny;
+	struct gom_efence_figures fenced;
+	struct gom_sbrk_figures sbrk;
+	struct gom_finalizer_figures fin;
+	struct gom_profile_figures prof;
+	struct gom_memstats ms;
+	char name[32];
+	int i;
+
+	gom_memstats_read(&ms);
+	gom_large_read(&large);
+	gom_tiny_read(-1, &tiny);
+	gom_sbrk_read(&sbrk);
+	gom_efence_read(&fenced);
+	gom_finalizer_read(&fin);
+	gom_profile_read(&prof);
+	show_value(m, "alloc", ms.alloc);
+	show_value(m, "sys", ms.sys);
+	show_value(m, "mallocs", ms.mallocs);
+	show_value(m, "frees", ms.frees);
+	show_value(m, "heap_alloc", ms.alloc);
+	show_value(m, "heap_sys", ms.heap_sys);
+	show_value(m, "heap_idle", ms.heap_idle);
+	show_value(m, "heap_inuse", ms.heap_inuse);
+	show_value(m, "heap_released", ms.heap_released);
+	show_value(m, "heap_refaults", ms.heap_refaults);
+	show_value(m, "heap_objects", ms.mallocs - ms.frees);
+	show_value(m, "large_mallocs", large.mallocs);
+	show_value(m, "large_frees", large.frees);
+	show_value(m, "large_inuse", (u64)large.pages << PAGE_SHIFT);
+	show_value(m, "tiny_mallocs", tiny.mallocs);
+	show_value(m, "tiny_frees", tiny.frees);
+	show_value(m, "mspan_inuse", ms.mspan_inuse);
+	show_value(m, "mcache_inuse", ms.mcache_inuse);
+	for (i = 0; i < GOM_NR_STATS; i++)
+		show_value(m, gom_stat_names[i], ms.stat[i]);
+	show_value(m, "persistent", gom_persistent_bytes());
+	show_value(m, "mallocing", gom_mcache_inside());
+	show_value(m, "finalizers_set", fin.set);
+	show_value(m, "finalizers_queued", fin.queued);
+	show_value(m, "finalizers_run", fin.run);
+	show_value(m, "profile_samples", prof.samples);
+	show_value(m, "profile_freed", prof.freed);
+	show_value(m, "profile_lost", prof.lost);
+	show_value(m, "profile_dropped", prof.dropped);
+	show_value(m, "profile_buckets", prof.buckets);
+	show_value(m, "profile_buckets_max", prof.max_buckets);
+	show_value(m, "sbrk", gom_sbrk);
+	show_value(m, "sbrk_mallocs", sbrk.mallocs);
+	show_value(m, "sbrk_bytes", sbrk.bytes);
+	show_value(m, "efence", gom_efence);
+	show_value(m, "efence_mallocs", fenced.mallocs);
+	show_value(m, "efence_frees", fenced.frees);
+	show_value(m, "efence_missed", fenced.missed);
+	for (i = 0; i < GOM_NR_MISUSES; i++) {
+		snprintf(name, sizeof(name), "misuse_%s", gom_misuse_names[i]);
+		show_value(m, name, gom_misuse_count(i));
+	}
+	return 0;
+}
+GOM_EXPORT_FOR_TEST(gom_debugfs_memstats);
+
+static int memstats_show(struct seq_file *m, void *v)
+{
+	return gom_debugfs_memstats(m);
+}
+DEFINE_SHOW_ATTRIBUTE(memstats);
+
+/* === sizeclasses: a header, then a line for each class === */
+
+static void *class_start(struct seq_file *m, loff_t *pos)
+{
+	return *pos < GOM_NR_SPAN_CLASSES ? (void *)(unsigned long)(*pos + 1) : NULL;
+}
+
+static void *class_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return class_start(m, pos);
+}
+
+static void line_stop(struct seq_file *m, void *v)
+{
+}
+
+static int class_show(struct seq_file *m, void *v)
+{
+	unsigned int class = (unsigned long)v - 1;
+	const struct gom_class *cl = &gom_classes[class];
+	size_t span = (size_t)cl->npages << PAGE_SHIFT;
+	struct gom_class_figures fig;
+
+	if (!class) {
+		seq_puts(m, "class   size pages objects waste%       live    mallocs      frees  cached   depot   spans       held\n");
+		return 0;
+	}
+	gom_class_read(class, &fig);
+	if (class == GOM_CLASS_TINY)
+		seq_puts(m, " tiny");
+	else
+		seq_printf(m, "%5u", class);
+	seq_printf(m, " %6u %5u %7u %3zu.%02zu %10llu %10llu %10llu %7llu %7llu %7lu %10zu\n",
+		   cl->size, cl->npages, cl->nelems,
+		   (span - cl->nelems * cl->size) * 100 / span,
+		   (span - cl->nelems * cl->size) * 10000 / span % 100,
+		   fig.mallocs - fig.frees, fig.mallocs, fig.frees, fig.cached, fig.depot,
+		   fig.spans, (size_t)fig.pages << PAGE_SHIFT);
+	return 0;
+}
+
+static const struct seq_operations sizeclasses_sops = {
+	.start = class_start, .next = class_next, .stop = line_stop, .show = class_show,
+};
+DEFINE_SEQ_ATTRIBUTE(sizeclasses);
+
+/* === mcache: a header, then for each CPU its sum and each class it uses === */
+
+static void *cpu_at(loff_t *pos)
+{
+	/* Position 0 is the header, n + 1 the CPU n. */
+	if (*pos > 0)
+		*pos = cpumask_next(*pos - 2, cpu_possible_mask) + 1;
+	return *pos <= nr_cpu_ids ? (void *)(unsigned long)(*pos + 1) : NULL;
+}
+
+static void *cpu_start(struct seq_file *m, loff_t *pos)
+{
+	return cpu_at(pos);
+}
+
+static void *cpu_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return cpu_at(pos);
+}
+
+static void show_mcache_line(struct seq_file *m, int cpu, const char *class,
+			     const struct gom_mcache_figures *f, u64 bytes)
+{
+	/* Every magazine brought in answers one call that missed. */
+	u64 hits = f->mallocs - min(f->refills, f->mallocs);
+
+	seq_printf(m, "%3d %6s %12llu %12llu %12llu %8llu %8llu %6u %7u %9llu\n", cpu, class,
+		   f->mallocs, f->frees, hits, f->refills, f->flushes, f->limit, f->held, bytes);
+}
+
+static int cpu_show(struct seq_file *m, void *v)
+{
+	struct gom_mcache_figures f, sum = { };
+	int cpu = (int)(unsigned long)v - 2;
+	char name[8];
+	unsigned int i;
+	u64 bytes = 0;
+
+	if (cpu < 0) {
+		seq_puts(m, "cpu   size      mallocs        frees         hits  refills  flushes  limit objects     bytes\n");
+		return 0;
+	}
+	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++) {
+		gom_mcache_read(cpu, i, &f);
+		if (!f.mallocs && !f.frees && !f.held)
+			continue;
+		snprintf(name, sizeof(name), i == GOM_CLASS_TINY ? "tiny" : "%u",
+			 gom_classes[i].size);
+		show_mcache_line(m, cpu, name, &f, (u64)f.held * gom_classes[i].size);
+		sum.mallocs += f.mallocs;
+		sum.frees += f.frees;
+		sum.refills += f.refills;
+		sum.flushes += f.flushes;
+		sum.held += f.held;
+		bytes += (u64)f.held * gom_classes[i].size;
+	}
+	show_mcache_line(m, cpu, "all", &sum, bytes);
+	return 0;
+}
+
+static const struct seq_operations mcache_sops = {
+	.start = cpu_start, .next = cpu_next, .stop = line_stop, .show = cpu_show,
+};
+DEFINE_SEQ_ATTRIBUTE(mcache);
+
+/* === caches: a header, then a line for each named cache === */
+
+static int caches_show(struct seq_file *m, void *v)
+{
+	gom_cache_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(caches);
+
+/* === tiny: a header, then a line for each CPU === */
+
+static int tiny_show(struct seq_file *m, void *v)
+{
+	struct gom_tiny_figures f;
+	int cpu;
+
+	seq_puts(m, "cpu      mallocs        frees       undone      blocks open room\n");
+	for_each_possible_cpu(cpu) {
+		gom_tiny_read(cpu, &f);
+		seq_printf(m, "%3d %12llu %12llu %12llu %11llu %4u %4u\n", cpu, f.mallocs, f.frees,
+			   f.undone, f.opened, f.open, f.room);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(tiny);
+
+/* === heap: the profile; finalizers: a header, then a line for each === */
+
+static int heap_show(struct seq_file *m, void *v)
+{
+	return gom_profile_show(m);
+}
+DEFINE_SHOW_ATTRIBUTE(heap);
+
+static int finalizers_show(struct seq_file *m, void *v)
+{
+	gom_finalizer_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(finalizers);
+
+/* === mheap === */
+
+static void show_bins(struct seq_file *m, struct gom_mheap *h)
+{
+	unsigned int bin, runs;
+	unsigned long pages;
+
+	for (bin = 1; bin < GOM_HEAP_BINS; bin++) {
+		runs = READ_ONCE(h->runs[bin]);
+		pages = bin < GOM_HEAP_EXACT ? bin : (unsigned long)GOM_HEAP_EXACT <<
+						     (bin - GOM_HEAP_EXACT);
+		if (runs)
+			seq_printf(m, "%8lu%s pages: %u runs\n", pages,
+				   bin < GOM_HEAP_EXACT ? " " : "+", runs);
+	}
+}
+
+static int mheap_show(struct seq_file *m, void *v)
+{
+	struct gom_mheap *h;
+	int nid;
+
+	for_each_gom_node(nid) {
+		h = gom_mheaps[nid];
+		if (!node_online(nid) && !READ_ONCE(h->sys_pages))
+			continue;
+		seq_printf(m, "node %d\n  held %lu pages, idle %lu pages\n", nid,
+			   READ_ONCE(h->sys_pages), READ_ONCE(h->idle_pages));
+		seq_printf(m, "  grown %llu pages in %llu steps, given back %llu pages, %llu too early\n",
+			   READ_ONCE(h->grown_pages), READ_ONCE(h->grows),
+			   READ_ONCE(h->released_pages), READ_ONCE(h->refaults));
+		seq_puts(m, "  idle runs by length:\n");
+		show_bins(m, h);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(mheap);
+
+/* === persistent === */
+
+static void show_askers(struct seq_file *m)
+{
+	struct gom_persistent_asker who;
+	unsigned int i;
+
+	seq_puts(m, "\nbooked as        requests      bytes asked by\n");
+	for (i = 0; gom_persistent_read_asker(i, &who); i++) {
+		if (!who.requests)
+			continue;
+		seq_printf(m, "%-14s %10llu %10llu ", gom_stat_names[who.stat], who.requests, who.bytes);
+		if (who.caller)
+			seq_printf(m, "%ps\n", (void *)who.caller);
+		else
+			seq_puts(m, "no place kept\n");
+	}
+}
+
+static int persistent_show(struct seq_file *m, void *v)
+{
+	struct gom_persistent_info info;
+	char name[16];
+	int cpu;
+
+	seq_puts(m, "   cpu chunks      bytes       used     wasted\n");
+	for (cpu = -2; cpu < (int)nr_cpu_ids; cpu++) {
+		if (cpu >= 0 && !cpu_possible(cpu))
+			continue;
+		snprintf(name, sizeof(name), "%d", cpu);
+		gom_persistent_info(cpu, &info);
+		seq_printf(m, "%6s %6llu %10llu %10llu %10llu\n",
+			   cpu == -2 ? "direct" : cpu == -1 ? "global" : name,
+			   info.chunks, info.bytes, info.used, info.wasted);
+	}
+	show_askers(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(persistent);
+
+/* === control: reading says what may be written === */
+
+static int control_show(struct seq_file *m, void *v)
+{
+	seq_puts(m, "check    hold all structures against each other; EUCLEAN, and lines in the\n"
+		    "         kernel log, if something is wrong\n"
+		    "flush    empty the per-CPU caches and the depots into the heap\n"
+		    "reset    begin all counters anew, as far as they are not of what is live\n"
+		    "scavenge give idle pages back to the system\n"
+		    "release  flush, then scavenge\n");
+	return 0;
+}
+
+static int control_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, control_show, NULL);
+}
+
+static ssize_t control_write(struct file *file, const char __user *ubuf, size_t len, loff_t *pos)
+{
+	char word[16] = "";
+	int wrong;
+
+	if (len >= sizeof(word))
+		return -EINVAL;
+	if (copy_from_user(word, ubuf, len))
+		return -EFAULT;
+	if (sysfs_streq(word, "flush")) {
+		gom_mcache_flush_all();
+		gom_mcentral_drain();
+	} else if (sysfs_streq(word, "release")) {
+		gom_release_memory();
+	} else if (sysfs_streq(word, "scavenge")) {
+		gom_mheap_release(ULONG_MAX);
+	} else if (sysfs_streq(word, "reset")) {
+		gom_stats_reset();
+	} else if (sysfs_streq(word, "check")) {
+		wrong = gom_check();
+		if (wrong)
+			return wrong < 0 ? wrong : -EUCLEAN;
+	} else {
+		return -EINVAL;
+	}
+	return len;
+}
+
+static const struct file_operations control_fops = {
+	.owner = THIS_MODULE,
+	.open = control_open,
+	.read = seq_read,
+	.write = control_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+/* A kernel without debugfs goes without: nothing here is needed to allocate. */
+void gom_debugfs_init(void)
+{
+	root = debugfs_create_dir("gomalloc", NULL);
+	debugfs_create_file("memstats", 0400, root, NULL, &memstats_fops);
+	debugfs_create_file("sizeclasses", 0400, root, NULL, &sizeclasses_fops);
+	debugfs_create_file("mcache", 0400, root, NULL, &mcache_fops);
+	debugfs_create_file("caches", 0400, root, NULL, &caches_fops);
+	debugfs_create_file("tiny", 0400, root, NULL, &tiny_fops);
+	debugfs_create_file("heap", 0400, root, NULL, &heap_fops);
+	debugfs_create_file("finalizers", 0400, root, NULL, &finalizers_fops);
+	debugfs_create_file("mheap", 0400, root, NULL, &mheap_fops);
+	debugfs_create_file("persistent", 0400, root, NULL, &persistent_fops);
+	debugfs_create_file("control", 0600, root, NULL, &control_fops);
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+	fault_create_debugfs_attr("fail_gomalloc", root, &gom_fault);
+#endif
+}
+
+void gom_debugfs_exit(void)
+{
+	debugfs_remove(root);
+}

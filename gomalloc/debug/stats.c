@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Statistics.
+ *
+ * Nothing is counted on the fast paths but the objects taken from a slot; all
+ * else is counted where magazines, spans and pages move, or derived: a cache
+ * that was given n objects, gave m out and now holds h got h - n + m back.
+ * Sums are made when somebody reads, and are exact if nobody allocates meanwhile.
+ */
+#define pr_fmt(fmt) "gomalloc: " fmt
+
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+
+#include "api/cache.h"
+#include "api/efence.h"
+#include "api/finalizer.h"
+#include "api/sbrk.h"
+#include "base/compat.h"
+#include "base/persistent.h"
+#include "base/report.h"
+#include "central/mcentral.h"
+#include "debug/stats.h"
+#include "heap/large.h"
+#include "heap/mheap.h"
+#include "percpu/mcache.h"
+#include "special/profile.h"
+#include "special/special.h"
+
+/* What persistent memory nobody has been given, or has under no other name, is "other". */
+static void read_stats(u64 *stat)
+{
+	struct gom_persistent_asker sum;
+	u64 other = gom_persistent_bytes();
+	unsigned int i;
+
+	for (i = 0; i < GOM_NR_STATS; i++) {
+		gom_persistent_read_stat(i, &sum);
+		stat[i] = gom_stat_bytes(i);
+		if (i == GOM_OTHER_SYS)
+			continue;
+		stat[i] += sum.bytes;
+		other -= sum.bytes;
+	}
+	stat[GOM_OTHER_SYS] += other;
+}
+
+static void add_heaps(struct gom_memstats *m)
+{
+	const struct gom_mheap *h;
+	int nid;
+
+	for_each_gom_node(nid) {
+		h = gom_mheaps[nid];
+		m->heap_sys += (u64)READ_ONCE(h->sys_pages) << PAGE_SHIFT;
+		m->heap_idle += (u64)READ_ONCE(h->idle_pages) << PAGE_SHIFT;
+		m->heap_released += READ_ONCE(h->released_pages) << PAGE_SHIFT;
+		m->heap_refaults += READ_ONCE(h->refaults) << PAGE_SHIFT;
+	}
+	m->heap_inuse = m->heap_sys - m->heap_idle;
+}
+
+/* Everything. */
+void gom_memstats_read(struct gom_memstats *m)
+{
+	struct gom_large_figures large;
+	struct gom_tiny_figures tiny;
+	struct gom_cache_figures cached;
+	struct gom_efence_figures fenced;
+	struct gom_sbrk_figures sbrk;
+	struct gom_class_figures fig;
+	unsigned int i;
+
+	*m = (struct gom_memstats) { };
+	for (i = 1; i < GOM_CLASS_TINY; i++) {
+		gom_class_read(i, &fig);
+		m->mallocs += fig.mallocs;
+		m->frees += fig.frees;
+		m->alloc += (fig.mallocs - fig.frees) * gom_classes[i].size;
+	}
+	gom_class_read(GOM_CLASS_TINY, &fig);
+	m->alloc += (fig.mallocs - fig.frees) * GOM_TINY_BLOCK;
+	gom_tiny_read(-1, &tiny);
+	m->mallocs += tiny.mallocs;
+	m->frees += tiny.frees;
+	gom_cache_read(&cached);
+	m->mallocs += cached.mallocs;
+	m->frees += cached.frees;
+	m->alloc += cached.bytes;
+	gom_sbrk_read(&sbrk);
+	m->mallocs += sbrk.mallocs;
+	m->alloc += sbrk.bytes;
+	gom_efence_read(&fenced);
+	m->mallocs += fenced.mallocs;
+	m->frees += fenced.frees;
+	m->alloc += fenced.bytes;
+	gom_large_read(&large);
+	m->mallocs += large.mallocs;
+	m->frees += large.frees;
+	m->alloc += (u64)large.pages << PAGE_SHIFT;
+	add_heaps(m);
+	m->sys = m->heap_sys;
+	read_stats(m->stat);
+	for (i = 0; i < GOM_NR_STATS; i++)
+		m->sys += m->stat[i];
+	m->mspan_inuse = gom_mheap_record_bytes();
+	m->mcache_inuse = gom_magazine_bytes();
+}
+GOM_EXPORT_FOR_TEST(gom_memstats_read);
+
+/* === Beginning anew === */
+
+static void reset_central(struct gom_mcentral *c)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	c->frees -= c->double_frees;
+	c->double_frees = 0;
+	gom_stats_forget(&c->mallocs, &c->frees);
+	c->depot_hits = 0;
+	c->carves = 0;
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+static void reset_heap(struct gom_mheap *h)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&h->lock, flags);
+	gom_stats_forget(&h->large_mallocs, &h->large_frees);
+	h->grown_pages = 0;
+	h->released_pages = 0;
+	h->grows = 0;
+	h->refaults = 0;
+	spin_unlock_irqrestore(&h->lock, flags);
+}
+
+/**
+ * gom_stats_reset - begin all counters anew
+ *
+ * What says how much there is stays; what says how much there was since load now says
+ * how much since this: an object that is live counts as allocated since.
+ *
+ * Context: task, may sleep.
+ */
+void gom_stats_reset(void)
+{
+	unsigned int class;
+	int nid;
+
+	gom_cache_reset();
+	gom_mcache_reset();
+	for_each_gom_node(nid) {
+		for_each_gom_class(class)
+			reset_central(gom_mcentral_of(class, nid));
+		reset_heap(gom_mheaps[nid]);
+	}
+	gom_profile_reset();
+	gom_finalizer_reset();
+	gom_report_reset();
+}
+GOM_EXPORT_FOR_TEST(gom_stats_reset);
+
+/* === The end === */
+
+static void report_class(unsigned int class)
+{
+	struct gom_class_figures fig;
+	u64 live;
+
+	gom_class_read(class, &fig);
+	live = fig.mallocs - fig.frees;
+	if (live)
+		pr_warn("  %6u bytes: %8llu objects, %10llu bytes\n", gom_classes[class].size,
+			live, live * gom_classes[class].size);
+}
+
+/* Say which objects are still in use when the module goes; returns how many. */
+u64 gom_stats_report_live(void)
+{
+	struct gom_large_figures large;
+	struct gom_cache_figures cached;
+	struct gom_efence_figures fenced;
+	struct gom_tiny_figures tiny;
+	struct gom_memstats m;
+	unsigned int i;
+	u64 live;
+
+	gom_memstats_read(&m);
+	live = m.mallocs - m.frees;
+	if (!live)
+		return 0;
+	if (gom_sbrk) {
+		pr_info("sbrk: %llu objects, %llu bytes, in %llu bytes go back\n", live, m.alloc,
+			m.stat[GOM_SBRK_SYS]);
+		return live;
+	}
+	pr_warn("%llu objects are still in use, %llu bytes; their memory is taken back:\n",
+		live, m.alloc);
+	for (i = 1; i < GOM_CLASS_TINY; i++)
+		report_class(i);
+	gom_cache_read(&cached);
+	if (cached.mallocs != cached.frees)
+		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "of caches",
+			cached.mallocs - cached.frees, cached.bytes);
+	gom_tiny_read(-1, &tiny);
+	if (tiny.mallocs != tiny.frees)
+		pr_warn("  %12s: %8llu objects\n", "tiny", tiny.mallocs - tiny.frees);
+	gom_efence_read(&fenced);
+	if (fenced.mallocs != fenced.frees)
+		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "fenced",
+			fenced.mallocs - fenced.frees, fenced.bytes);
+	gom_large_read(&large);
+	if (large.mallocs != large.frees)
+		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "large",
+			large.mallocs - large.frees, (u64)large.pages << PAGE_SHIFT);
+	return live;
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Large objects: above 128 KiB, exactly the pages that are needed, from the heap
+ * (Go: largeAlloc).  Memory for a given zone (GFP_DMA) is a large object too,
+ * of whatever size, and its pages never join the heap.
+ */
+#include <linux/align.h>
+#include <linux/kmemleak.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+
+#include "base/compat.h"
+#include "base/report.h"
+#include "base/trace.h"
+#include "heap/large.h"
+#include "heap/mheap.h"
+
+/* The alignment that a caller of kmalloc(@size) relies on, in pages. */
+static unsigned int natural_align(size_t size)
+{
+	return max_t(size_t, size & -size, PAGE_SIZE) >> PAGE_SHIFT;
+}
+
+/* Is @p aligned as gom_large_alloc() of @size bytes is? */
+bool gom_large_aligned(const void *p, size_t size)
+{
+	return IS_ALIGNED((unsigned long)p, (unsigned long)natural_align(size) << PAGE_SHIFT);
+}
+
+static struct gom_span *get_span(size_t size, int nid, gfp_t gfp)
+{
+	const unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	const struct gom_run_request want = {
+		.npages = npages,
+		.least = npages,
+		.align = natural_align(size),
+	};
+
+	if (gfp & __GFP_DMA)
+		return gom_mheap_alloc_direct(npages, nid, gfp);
+	return gom_mheap_alloc(&want, nid, gfp);
+}
+
+/* Is @size one that anybody may ask for?  Reports it if not, unless @gfp forbids. */
+bool gom_size_possible(size_t size, gfp_t gfp, unsigned long caller)
+{
+	if (size <= GOM_MAX_SIZE)
+		return true;
+	if (!(gfp & __GFP_NOWARN))
+		gom_report(GOM_BAD_SIZE, caller, "allocation of %zu bytes, the most is %zu",
+			   size, GOM_MAX_SIZE);
+	return false;
+}
+
+/**
+ * gom_large_alloc - allocate whole pages
+ * @size: bytes wanted, not 0
+ * @gfp: how to get memory, __GFP_ZERO and __GFP_DMA included
+ * @nid: preferred node
+ * @caller: who asks, for the report if @size is too large
+ *
+ * Return: the memory; NULL if there is none or @size is above 4 MiB (with 4 KiB
+ * pages), which is reported unless @gfp has __GFP_NOWARN.
+ */
+void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
+{
+	bool zero = want_init_on_alloc(gfp);
+	struct gom_span *s;
+
+	if (!gom_size_possible(size, gfp, caller))
+		return NULL;
+	s = get_span(size, nid, gfp & ~__GFP_ZERO);
+	if (!s)
+		return NULL;
+	if (zero && !s->zeroed)
+		memset(s->base, 0, (size_t)s->npages << PAGE_SHIFT);
+	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_LARGE));
+	s->state = GOM_SPAN_LARGE;
+	trace_gom_span_alloc(0, s->base, s->npages, s->nid);
+	return s->base;
+}
+
+/* Free the large object that begins at @p. */
+void gom_large_free(const void *p, unsigned long caller)
+{
+	if (!gom_mheap_free_large(p))
+		gom_report(GOM_BAD_FREE_TWICE, caller, "large object %p was freed twice", p);
+}
+
+/*
+ * Give back the pages of the large object at @p beyond @new_size bytes.  The
+ * caller owns the object.  False if there is nothing to give or no record for it.
+ */
+bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp)
+{
+	unsigned int keep = PAGE_ALIGN(new_size) >> PAGE_SHIFT;
+	struct gom_span *s = gom_pagemap_span(p);
+	bool done;
+
+	if (keep >= s->npages)
+		return false;
+	/* kmemleak_free_part() would do, but not in an interrupt. */
+	kmemleak_free(p);
+	done = gom_mheap_trim(s, keep, gfp);
+	kmemleak_alloc(p, (size_t)s->npages << PAGE_SHIFT, 1, gfp);
+	return done;
+}
+
+void gom_large_read(struct gom_large_figures *fig)
+{
+	const struct gom_mheap *h;
+	int nid;
+
+	*fig = (struct gom_large_figures) { };
+	for_each_gom_node(nid) {
+		h = gom_mheaps[nid];
+		fig->mallocs += READ_ONCE(h->large_mallocs);
+		fig->frees += READ_ONCE(h->large_frees);
+		fig->pages += READ_ONCE(h->large_pages);
+	}
+}
+GOM_EXPORT_FOR_TEST(gom_large_read);

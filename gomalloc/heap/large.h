@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Large objects: whole pages straight from the heap (Go: largeAlloc). */
+#ifndef GOM_LARGE_H
+#define GOM_LARGE_H
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+#include "base/compat.h"
+#include "heap/span.h"
+
+#define GOM_MAX_SIZE	((size_t)PAGE_SIZE << MAX_PAGE_ORDER)	/* kmalloc's too */
+
+/**
+ * struct gom_large_figures - what large objects there were
+ * @mallocs: allocated since load
+ * @frees: freed since load
+ * @pages: pages in use now
+ */
+struct gom_large_figures {
+	u64 mallocs;
+	u64 frees;
+	unsigned long pages;
+};
+
+bool gom_size_possible(size_t size, gfp_t gfp, unsigned long caller);
+void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller);
+void gom_large_free(const void *p, unsigned long caller);
+bool gom_large_aligned(const void *p, size_t size);
+bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp);
+void gom_large_read(struct gom_large_figures *fig);
+
+#endif /* GOM_LARGE_H */

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0
+# What gomalloc.ko is made of, layer by layer; the top-level Kbuild includes this.
+gomalloc-y := $(addprefix gomalloc/, \
+	module.o \
+	$(addprefix api/, malloc.o bulk.o realloc.o cache.o cache_alloc.o prefill.o nolock.o \
+		free_rcu.o finalizer.o sbrk.o efence.o) \
+	$(addprefix percpu/, mcache.o tiny.o class_stats.o shrinker.o) \
+	$(addprefix special/, special.o profile.o) \
+	$(addprefix central/, mcentral.o magazine.o) \
+	$(addprefix heap/, mheap.o span.o pagemap.o large.o scavenger.o) \
+	$(addprefix base/, sizeclass.o class.o mode.o accounting.o persistent.o fixalloc.o pages.o \
+		random.o report.o fault.o) \
+	$(addprefix debug/, check.o stats.o debugfs.o trace.o))

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * mcache: per-CPU caches of free objects, used without a lock (Go: MCache, one
+ * for each P; a CPU is our P).
+ *
+ * Who may be in here, and why it is right
+ * ---------------------------------------
+ * A cache is used only by code that runs on its CPU with preemption off, and
+ * that found @mallocing clear and set it.  So at any time one context is inside:
+ *
+ *   task, softirq	preemption is off for the few instructions inside, so the
+ *			CPU cannot change and no other task or softirq thread
+ *			comes in; on PREEMPT_RT that is all, nothing here sleeps.
+ *   hardirq, and a	may arrive between any two instructions.  It runs to its
+ *   softirq on its	end before the interrupted code goes on.  If that code is
+ *   way out of one	inside, @mallocing is set, and the interrupt goes to mcentral
+ *			directly, which is always free to be locked: nobody takes
+ *			a lock while inside.  If it arrives between the test of
+ *			@mallocing and its setting, it leaves the cache consistent and
+ *			@mallocing clear, and nothing was read before the test.
+ *   CPU going offline	its cache is emptied when it is dead, by the CPU that
+ *			takes it down; tasks have moved to other CPUs by then.
+ *   another CPU	only reads statistics (gom_mcache_read).  What it wants done, a
+ *			flush for instance, it has done in an interrupt of this CPU,
+ *			to which the rules above apply.
+ *
+ * Bits of @mallocing other than GOM_MALLOCING stay set while a mode needs every
+ * call to take the slow path; the fast path's one test covers them all.
+ */
+#ifndef GOM_MCACHE_H
+#define GOM_MCACHE_H
+
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/seqlock.h>
+
+#include "base/class.h"
+#include "base/sizeclass.h"
+#include "central/magazine.h"
+#include "heap/pagemap.h"
+#include "percpu/tiny.h"
+
+/**
+ * struct gom_slot - one class in one CPU's cache: all that the fast paths use
+ * @top: the object on top of the loaded magazine, or its bottom, which is NULL
+ * @end: @top when the magazine is full
+ * @left: objects that may be taken until one is sampled (profile.h); below zero if
+ *	that is due
+ * @recip: of the class, for gom_class_begins()
+ * @limit: of the class; 0 in a slot that holds no objects, so nothing passes
+ */
+struct gom_slot {
+	void **top;
+	void **end;
+	s64 left;
+	u32 recip;
+	u32 limit;
+} __aligned(GOM_SLOT_BYTES);
+
+#define GOM_MALLOCING		0x01	/* somebody is inside */
+#define GOM_MALLOCING_HOOKED	0x02	/* there is more to a call than moving an object */
+#define GOM_MALLOCING_DEBUG	0x04	/* debug=1: every object goes by mcentral */
+#define GOM_MALLOCING_BYPASS	0x08	/* sbrk=1, efence=1: there is no cache at all */
+
+/**
+ * struct gom_mcache_class - the rest of one class in one CPU's cache
+ * @mag: the loaded magazine; NULL before the first use and after a flush
+ * @spare: a second one, so that a run of calls around the boundary of a
+ *	magazine does not go to mcentral each time
+ * @limit: objects a magazine may hold now; 0 until the class is used
+ * @mallocs: objects taken, but for those that the slot's @left has counted
+ * @armed: what its @left began with
+ * @in: objects brought in by magazines, less those that left in one
+ * @refills: times that a magazine of objects was brought in
+ * @flushes: times that one was taken out
+ */
+struct gom_mcache_class {
+	struct gom_magazine *mag;
+	struct gom_magazine *spare;
+	unsigned int limit;
+	u64 mallocs;
+	s64 armed;
+	s64 in;
+	u64 refills;
+	u64 flushes;
+};
+
+/**
+ * struct gom_mcache - the cache of one CPU
+ * @mallocing: see above
+ * @clock: the class to look at first when room is needed
+ * @inside: calls that found their CPU inside (Go: mallocing)
+ * @asked: times that it was interrupted to do something with its own cache
+ * @crowded: how often there was no room for a class that wanted some
+ * @cpu: whose it is
+ * @seq: odd while magazines change hands: for readers on other CPUs
+ * @bytes: of memory the magazines may come to hold; at most mcache_kb
+ * @slot: what the fast paths use
+ * @class: the rest
+ * @tiny: blocks of tiny objects it has open
+ */
+struct gom_mcache {
+	u8 mallocing;
+	u16 clock;
+	u16 crowded;
+	seqcount_t seq;
+	unsigned int bytes;
+	int cpu;
+	unsigned long inside;
+	unsigned long asked;
+	struct gom_mcache_class *class;
+	struct gom_tiny tiny;
+	struct gom_slot slot[GOM_NR_SLOTS];
+};
+
+DECLARE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
+
+/* What a class of a named cache has of each CPU's cache. */
+struct gom_cache_cpu {
+	struct gom_slot slot;
+	struct gom_mcache_class k;
+};
+
+extern unsigned int gom_mcache_kb;
+
+/*
+ * Where an instruction can name per-CPU data by itself (x86's segment register) the
+ * fast paths need no pointer to the cache; elsewhere it is found once and used.
+ */
+#define GOM_CPU_OPERANDS	(IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML))
+
+static __always_inline u8 gom_mcache_flag(const struct gom_mcache *c)
+{
+	return GOM_CPU_OPERANDS ? raw_cpu_read(gom_mcache.mallocing) : c->mallocing;
+}
+
+static __always_inline void gom_mcache_set_flag(struct gom_mcache *c, u8 flag)
+{
+	if (GOM_CPU_OPERANDS)
+		raw_cpu_write(gom_mcache.mallocing, flag);
+	else
+		c->mallocing = flag;
+}
+
+/* The slot at byte @slot of those of @c, the cache of this CPU. */
+static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c, unsigned long slot)
+{
+	if (!GOM_CPU_OPERANDS)
+		return (void *)c->slot + slot;
+	/* The constant comes last, where it is an instruction's displacement. */
+	return (void *)raw_cpu_ptr((void __percpu __force *)slot) +
+	       (unsigned long __force)gom_mcache.slot;
+}
+
+/* The cache we are in, for a path so rare that nothing is to be kept for it. */
+static __always_inline struct gom_mcache *gom_mcache_again(struct gom_mcache *c)
+{
+	return GOM_CPU_OPERANDS ? raw_cpu_ptr(&gom_mcache) : c;
+}
+
+/*
+ * Enter the cache of this CPU; if it is let in, preemption stays off until
+ * gom_mcache_leave().  The test need not be volatile: preempt_disable() keeps
+ * the compiler from making it earlier, and barrier() what follows from coming
+ * before the flag is set.
+ */
+static __always_inline bool gom_mcache_enter(struct gom_mcache **cache)
+{
+	struct gom_mcache *c;
+
+	preempt_disable();
+	c = raw_cpu_ptr(&gom_mcache);
+	if (unlikely(gom_mcache_flag(c))) {
+		preempt_enable();
+		return false;
+	}
+	gom_mcache_set_flag(c, GOM_MALLOCING);
+	barrier();
+	*cache = c;
+	return true;
+}
+
+static __always_inline void gom_mcache_leave(struct gom_mcache *c)
+{
+	barrier();
+	gom_mcache_set_flag(c, 0);
+	preempt_enable();
+}
+
+/*
+ * As above, for the slow paths: a mode that only wants calls to come this way
+ * does not keep them out, and readers will look again.
+ */
+static inline struct gom_mcache *gom_mcache_enter_slow(void)
+{
+	struct gom_mcache *c;
+
+	preempt_disable();
+	c = this_cpu_ptr(&gom_mcache);
+	if (c->mallocing & (GOM_MALLOCING | GOM_MALLOCING_DEBUG)) {
+		if (c->mallocing & GOM_MALLOCING)
+			this_cpu_inc(gom_mcache.inside);
+		preempt_enable();
+		return NULL;
+	}
+	c->mallocing |= GOM_MALLOCING;
+	barrier();
+	raw_write_seqcount_begin(&c->seq);
+	return c;
+}
+
+static inline void gom_mcache_leave_slow(struct gom_mcache *c)
+{
+	raw_write_seqcount_end(&c->seq);
+	barrier();
+	c->mallocing &= ~GOM_MALLOCING;
+	preempt_enable();
+}
+
+/*
+ * The object on top; NULL if there is none, or if a sample is due, which the slow path
+ * sees to.
+ */
+static __always_inline void *gom_slot_pop(struct gom_slot *s)
+{
+	void **top = s->top;
+	void *p = *top;
+
+	if (unlikely(!p) || unlikely(--s->left < 0))
+		return NULL;
+	s->top = top - 1;
+	return p;
+}
+
+/* Pop up to @nr objects; returns how many. */
+static __always_inline size_t gom_slot_pop_many(struct gom_slot *s, size_t nr, void **objs)
+{
+	s64 n = min_t(s64, nr, s->left), i;
+	void **top = s->top, *p;
+
+	for (i = 0; i < n; i++) {
+		p = *top;
+		if (!p)
+			break;
+		top--;
+		objs[i] = p;
+	}
+	s->top = top;
+	s->left -= i;
+	return i;
+}
+
+/* False if the magazine is full, or @p is what was freed last. */
+static __always_inline bool gom_slot_push(struct gom_slot *s, const void *p)
+{
+	void **top = s->top;
+
+	if (unlikely(top == s->end || *top == p))
+		return false;
+	top[1] = (void *)p;
+	s->top = top + 1;
+	return true;
+}
+
+/**
+ * struct gom_mcache_figures - what one CPU's cache did with one class
+ * @mallocs: objects taken from it
+ * @frees: objects put into it
+ * @held: objects in it now
+ * @limit: objects a magazine may hold
+ * @refills: magazines brought in
+ * @flushes: magazines taken out
+ */
+struct gom_mcache_figures {
+	u64 mallocs;
+	u64 frees;
+	u64 refills;
+	u64 flushes;
+	unsigned int held;
+	unsigned int limit;
+};
+
+int gom_mcache_init(u8 mode);
+void gom_mcache_exit(void);
+void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample);
+void *gom_mcache_pop(struct gom_mcache *c, unsigned int class);
+void gom_mcache_arm_class(unsigned int class);
+int gom_mcache_set_profile_rate(unsigned int rate);
+void gom_mcache_hook(int by);
+void gom_mcache_reset(void);
+void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
+void gom_mcache_flush_all(void);
+void gom_mcache_flush_class(unsigned int class);
+void gom_mcache_reclaim(int nid);
+struct gom_cache_cpu __percpu *gom_mcache_new_class(void);
+struct gom_slot *gom_mcache_slot_of(const struct gom_mcache *c, unsigned int class);
+struct gom_mcache_class *gom_mcache_class_of(const struct gom_mcache *c, unsigned int class);
+void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig);
+size_t gom_mcache_bytes(int cpu);
+unsigned long gom_mcache_inside(void);
+
+#endif /* GOM_MCACHE_H */

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The shrinker (step 4 of Go's free path, "return some to the OS"): under memory
+ * pressure a node's memory that no object needs goes back to the buddy allocator.
+ * Idle page runs go first, longest first; if they are not enough mcentral's depots
+ * are emptied to make more, and then the per-CPU caches.  When the kernel is about to
+ * kill a task for want of memory, all of it goes back at once, and the log says what
+ * is held.
+ *
+ * It may be called from the page allocator on behalf of one of our own calls: no
+ * lock is held there.  It takes only locks that are never held over an allocation,
+ * and waits for nothing but other CPUs' answers to an interrupt, so it needs no
+ * regard for the reclaim's gfp.
+ */
+#define pr_fmt(fmt) "gomalloc: " fmt
+
+#include <linux/cpumask.h>
+#include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/oom.h>
+#include <linux/printk.h>
+#include <linux/sizes.h>
+#include <linux/topology.h>
+
+#include "base/compat.h"
+#include "central/mcentral.h"
+#include "heap/mheap.h"
+#include "percpu/mcache.h"
+#include "percpu/shrinker.h"
+
+/* So much is worth it that the kernel looks again before it kills a task. */
+#define WORTH_A_LOOK	(SZ_1M / PAGE_SIZE)
+
+static struct shrinker *shrinker;
+
+/* Bytes in the magazines of the CPUs of node @nid, at most. */
+static unsigned long cached_bytes(int nid)
+{
+	unsigned long bytes = 0;
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		if (cpu_to_mem(cpu) == nid)
+			bytes += gom_mcache_bytes(cpu);
+	return bytes;
+}
+
+/* Pages of node @nid that could go back; the shrinker's count. */
+unsigned long gom_shrinker_count(struct shrinker *sh, struct shrink_control *sc)
+{
+	unsigned long pages = READ_ONCE(gom_mheaps[sc->nid]->idle_pages);
+
+	/* Of what caches may hold they hold half on average, and spans stay for a part of that. */
+	pages += (gom_mcentral_depot_bytes(sc->nid) + cached_bytes(sc->nid)) / 2 >> PAGE_SHIFT;
+	return pages ?: SHRINK_EMPTY;
+}
+GOM_EXPORT_FOR_TEST(gom_shrinker_count);
+
+/* Give pages of node @nid back; the shrinker's scan. */
+unsigned long gom_shrinker_scan(struct shrinker *sh, struct shrink_control *sc)
+{
+	unsigned long freed = gom_mheap_release_node(sc->nid, sc->nr_to_scan);
+
+	if (freed < sc->nr_to_scan) {
+		gom_mcentral_drain_node(sc->nid);
+		freed += gom_mheap_release_node(sc->nid, sc->nr_to_scan - freed);
+	}
+	if (freed < sc->nr_to_scan && cached_bytes(sc->nid)) {
+		gom_mcache_reclaim(sc->nid);
+		gom_mcentral_drain_node(sc->nid);
+		freed += gom_mheap_release_node(sc->nid, sc->nr_to_scan - freed);
+	}
+	sc->nr_scanned = max(freed, sc->nr_to_scan);
+	return freed ?: SHRINK_STOP;
+}
+GOM_EXPORT_FOR_TEST(gom_shrinker_scan);
+
+/* The kernel is out of memory; the notifier's call.  *@freed counts pages. */
+int gom_shrinker_oom(struct notifier_block *nb, unsigned long unused, void *freed)
+{
+	unsigned long pages, held = 0, idle = 0;
+	int nid;
+
+	gom_mcache_reclaim(NUMA_NO_NODE);
+	gom_mcentral_drain();
+	pages = gom_mheap_release(ULONG_MAX);
+	if (pages >= WORTH_A_LOOK)
+		*(unsigned long *)freed += pages;
+	for_each_gom_node(nid) {
+		held += READ_ONCE(gom_mheaps[nid]->sys_pages);
+		idle += READ_ONCE(gom_mheaps[nid]->idle_pages);
+	}
+	pr_info("out of memory: %lu KiB given back; %lu KiB held for objects, of which %lu KiB idle\n",
+		pages << (PAGE_SHIFT - 10), held << (PAGE_SHIFT - 10), idle << (PAGE_SHIFT - 10));
+	return NOTIFY_OK;
+}
+GOM_EXPORT_FOR_TEST(gom_shrinker_oom);
+
+static struct notifier_block oom_notifier = { .notifier_call = gom_shrinker_oom };
+
+int gom_shrinker_init(void)
+{
+	int err;
+
+	shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "gomalloc");
+	if (!shrinker)
+		return -ENOMEM;
+	shrinker->count_objects = gom_shrinker_count;
+	shrinker->scan_objects = gom_shrinker_scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	err = gom_shrinker_register(shrinker);
+	if (err) {
+		kfree(shrinker);
+		return err;
+	}
+	err = register_oom_notifier(&oom_notifier);
+	if (err)
+		shrinker_free(shrinker);
+	return err;
+}
+
+void gom_shrinker_exit(void)
+{
+	unregister_oom_notifier(&oom_notifier);
+	shrinker_free(shrinker);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many objects at a time: all or none, also when memory runs out, whether that
+ * is injected or real.
+ */
+#include <linux/mm.h>
+
+#include "base/compat.h"
+#include "base/sizeclass.h"
+#include "gomalloc.h"
+#include "suites.h"
+
+#define OBJECTS	1000U
+
+static void all_are_distinct(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	u64 before = live_objects();
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(72, GFP_KERNEL, OBJECTS, p));
+	KUNIT_EXPECT_EQ(test, live_objects(), before + OBJECTS);
+	for (i = 0; i < OBJECTS; i++)
+		memset(p[i], pattern_of(p[i]), 72);
+	for (i = 0; i < OBJECTS; i++)
+		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], pattern_of(p[i]), 72));
+	gom_free_bulk(OBJECTS, p);
+}
+
+static void a_free_takes_all_sizes(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (i = 0; i < OBJECTS - 2; i++) {
+		p[i] = gom_malloc(i * 37 % 40000, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	p[OBJECTS - 2] = NULL;
+	p[OBJECTS - 1] = ZERO_SIZE_PTR;
+	gom_free_bulk(OBJECTS, p);
+}
+
+static void none_if_failure_is_injected(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	u64 before = live_objects();
+	bool done;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_release_memory();
+	/* Two runs of pages are granted, enough for some objects but not for all. */
+	if (!fail_after(3 * 65536))
+		kunit_skip(test, "this kernel has no fault injection; see none_if_memory_runs_out");
+	done = gom_malloc_bulk(4096, GFP_KERNEL | __GFP_NOWARN, OBJECTS, p);
+	fail_no_more();
+
+	KUNIT_EXPECT_FALSE(test, done);
+	if (!gom_sbrk)
+		KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(4096, GFP_KERNEL, OBJECTS, p));
+	gom_free_bulk(OBJECTS, p);
+}
+
+/* Ask for more than the machine has, without waiting for any. */
+static void none_if_memory_runs_out(struct kunit *test)
+{
+	const size_t size = GOM_RUN_MAX_SIZE;
+	size_t n = ((u64)totalram_pages() << PAGE_SHIFT) / size + 64;
+	void **p = kvmalloc_array(n, sizeof(*p), GFP_KERNEL);
+	struct gom_memstats m;
+	u64 before = live_objects();
+
+	needs_heap(test);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_FALSE(test, gom_malloc_bulk(size, GFP_NOWAIT | __GFP_NOWARN, n, p));
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	kvfree(p);
+
+	/* Everything still works, and the memory can go back. */
+	p = gom_malloc(1000, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	gom_free(p);
+	gom_release_memory();
+	gom_memstats_read(&m);
+	KUNIT_EXPECT_EQ(test, m.heap_sys, 0ULL);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(all_are_distinct),
+	KUNIT_CASE(a_free_takes_all_sizes),
+	KUNIT_CASE(none_if_failure_is_injected),
+	HEAP_CASE(none_if_memory_runs_out),
+	{}
+};
+
+struct kunit_suite gomalloc_bulk_suite = {
+	.name = "gomalloc_bulk",
+	.init = live_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Other ways to get and to end an object: after a grace period, with its scope,
+ * by its size, on a node.
+ */
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/rcupdate.h>
+
+#include "base/compat.h"
+#include "gomalloc.h"
+#include "heap/pagemap.h"
+#include "suites.h"
+
+struct with_head {
+	char text[50];
+	struct rcu_head rcu;
+};
+
+static void an_object_lives_through_a_grace_period(struct kunit *test)
+{
+	size_t size = sizeof(struct with_head);
+	u64 before = live_objects();
+	struct with_head *p;
+
+	needs_heap(test);
+	for (; size < 200000; size = size * 3 + 1) {
+		p = gom_malloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		rcu_read_lock();
+		strscpy(p->text, "still here", sizeof(p->text));
+		gom_free_rcu(p, rcu);
+		KUNIT_EXPECT_STREQ(test, p->text, "still here");
+		KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+		rcu_read_unlock();
+		gom_free_rcu_barrier();
+		KUNIT_EXPECT_EQ(test, live_objects(), before);
+	}
+	p = NULL;
+	gom_free_rcu(p, rcu);
+}
+
+static void a_scope_ends_its_object(struct kunit *test)
+{
+	needs_heap(test);
+#ifdef DEFINE_FREE
+	u64 before = live_objects();
+
+	{
+		void *p __free(gom_free) = gom_malloc(77, GFP_KERNEL);
+
+		KUNIT_EXPECT_NOT_NULL(test, p);
+		KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+	}
+	KUNIT_EXPECT_EQ(test, live_objects(), before);
+#else
+	kunit_skip(test, "this kernel has no linux/cleanup.h");
+#endif
+}
+
+static void a_sized_free_takes_every_size(struct kunit *test)
+{
+	size_t size;
+	void *p;
+
+	for (size = 1; size < 400000; size = size * 4 / 3 + 1) {
+		p = gom_malloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		gom_free_sized(p, size);
+	}
+	p = gom_malloc(256, GFP_KERNEL);
+	gom_free_sized(p, 256);
+}
+
+static void every_node_can_be_asked(struct kunit *test)
+{
+	int node;
+	void *p;
+
+	for_each_node_state(node, N_MEMORY) {
+		p = gom_malloc_node(128, GFP_KERNEL | __GFP_THISNODE, node);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_EQ(test, page_to_nid(virt_to_page(p)), node);
+		gom_free(p);
+		p = gom_malloc_node(300000, GFP_KERNEL, node);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		gom_free(p);
+	}
+	p = gom_malloc_node(128, GFP_KERNEL, NUMA_NO_NODE);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_free(p);
+}
+
+static void an_array_is_as_large_as_its_elements(struct kunit *test)
+{
+	void *p = gom_malloc_array(100, 24, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_GE(test, gom_size(p), (size_t)2400);
+	gom_free(p);
+}
+
+static struct kunit_case cases[] = {
+	HEAP_CASE(an_object_lives_through_a_grace_period),
+	HEAP_CASE(a_scope_ends_its_object),
+	KUNIT_CASE(a_sized_free_takes_every_size),
+	KUNIT_CASE(every_node_can_be_asked),
+	KUNIT_CASE(an_array_is_as_large_as_its_elements),
+	{}
+};
+
+struct kunit_suite gomalloc_lifetime_suite = {
+	.name = "gomalloc_lifetime",
+	.init = live_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};

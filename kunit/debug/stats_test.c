@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Statistics: the figures add up, the files say what they are, and of an empty
+ * heap that it is empty.
+ */
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
+
+#include "base/compat.h"
+#include "base/sizeclass.h"
+#include "debug/debugfs.h"
+#include "gomalloc.h"
+#include "suites.h"
+
+#define OBJECTS	500U
+
+/* What reading memstats gives. */
+static char *read_memstats(struct kunit *test)
+{
+	struct seq_file *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->size = SZ_4K;
+	m->buf = kunit_kzalloc(test, m->size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m->buf);
+	KUNIT_ASSERT_EQ(test, gom_debugfs_memstats(m), 0);
+	KUNIT_ASSERT_FALSE(test, seq_has_overflowed(m));
+	return m->buf;
+}
+
+/* The value in the line "@name value". */
+static u64 value_of(struct kunit *test, const char *text, const char *name)
+{
+	size_t len = strlen(name);
+	const char *line = text;
+	u64 value = 0;
+
+	while (line && !(strncmp(line, name, len) == 0 && line[len] == ' ')) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	KUNIT_EXPECT_NOT_NULL_MSG(test, line, "no line for %s", name);
+	if (line)
+		KUNIT_EXPECT_EQ(test, sscanf(line + len, "%llu", &value), 1);
+	return value;
+}
+
+static void sums_are_sums(struct kunit *test)
+{
+	void *p = gom_malloc(5000, GFP_KERNEL);
+	struct gom_memstats m;
+	u64 sys = 0;
+	int i;
+
+	gom_memstats_read(&m);
+	KUNIT_EXPECT_EQ(test, m.heap_sys, m.heap_inuse + m.heap_idle);
+	for (i = 0; i < GOM_NR_STATS; i++)
+		sys += m.stat[i];
+	KUNIT_EXPECT_EQ(test, m.sys, sys + m.heap_sys);
+	KUNIT_EXPECT_LE(test, m.alloc, m.heap_inuse);
+	KUNIT_EXPECT_LE(test, m.mspan_inuse, m.stat[GOM_MSPAN_SYS]);
+	KUNIT_EXPECT_LE(test, m.mcache_inuse, m.stat[GOM_MCACHE_SYS]);
+	gom_free(p);
+}
+
+static void each_class_counts_its_objects(struct kunit *test)
+{
+	struct gom_class_figures before, during, after;
+	unsigned int class, i;
+	void *p[10];
+
+	for (class = 1; class < GOM_CLASS_TINY; class++) {
+		gom_class_read(class, &before);
+		for (i = 0; i < ARRAY_SIZE(p); i++)
+			p[i] = gom_malloc(gom_classes[class].size, GFP_KERNEL);
+		gom_class_read(class, &during);
+		gom_free_bulk(ARRAY_SIZE(p), p);
+		gom_class_read(class, &after);
+		KUNIT_EXPECT_EQ(test, during.mallocs - before.mallocs, (u64)ARRAY_SIZE(p));
+		KUNIT_EXPECT_EQ(test, during.frees, before.frees);
+		KUNIT_EXPECT_EQ(test, after.mallocs, during.mallocs);
+		KUNIT_EXPECT_EQ(test, after.frees - before.frees, (u64)ARRAY_SIZE(p));
+	}
+}
+
+static void the_file_says_what_was_done(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	char *before = read_memstats(test), *during, *after;
+	unsigned int i;
+	u64 bytes = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (i = 0; i < OBJECTS; i++) {
+		p[i] = gom_malloc(i * 101 % 45000 + 1, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		bytes += gom_size(p[i]);
+	}
+	during = read_memstats(test);
+	gom_free_bulk(OBJECTS, p);
+	after = read_memstats(test);
+
+	KUNIT_EXPECT_EQ(test, value_of(test, during, "mallocs") -
+			value_of(test, before, "mallocs"), (u64)OBJECTS);
+	KUNIT_EXPECT_EQ(test, value_of(test, during, "heap_objects") -
+			value_of(test, before, "heap_objects"), (u64)OBJECTS);
+	KUNIT_EXPECT_EQ(test, value_of(test, during, "alloc") -
+			value_of(test, before, "alloc"), bytes);
+	KUNIT_EXPECT_EQ(test, value_of(test, after, "frees") -
+			value_of(test, during, "frees"), (u64)OBJECTS);
+	KUNIT_EXPECT_EQ(test, value_of(test, after, "alloc"), value_of(test, before, "alloc"));
+	KUNIT_EXPECT_EQ(test, value_of(test, after, "heap_objects"),
+			value_of(test, after, "mallocs") - value_of(test, after, "frees"));
+}
+
+static void an_empty_heap_is_empty(struct kunit *test)
+{
+	struct gom_class_figures fig;
+	struct gom_memstats m;
+	unsigned int class;
+
+	if (live_objects())
+		kunit_skip(test, "somebody else has live objects");
+	gom_release_memory();
+	gom_memstats_read(&m);
+	KUNIT_EXPECT_EQ(test, m.heap_sys, 0ULL);
+	KUNIT_EXPECT_EQ(test, m.heap_inuse, 0ULL);
+	KUNIT_EXPECT_EQ(test, m.alloc, 0ULL);
+	KUNIT_EXPECT_EQ(test, m.mspan_inuse, 0ULL);
+	KUNIT_EXPECT_EQ(test, m.mcache_inuse, 0ULL);
+	for (class = 1; class < GOM_CLASS_TINY; class++) {
+		gom_class_read(class, &fig);
+		KUNIT_EXPECT_EQ_MSG(test, fig.spans, 0UL, "class %u", class);
+		KUNIT_EXPECT_EQ_MSG(test, fig.cached + fig.depot, 0ULL, "class %u", class);
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(sums_are_sums),
+	KUNIT_CASE(each_class_counts_its_objects),
+	KUNIT_CASE(the_file_says_what_was_done),
+	KUNIT_CASE(an_empty_heap_is_empty),
+	{}
+};
+
+struct kunit_suite gomalloc_stats_suite = {
+	.name = "gomalloc_stats",
+	.init = heap_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Page runs and large objects: exactly the pages they need, all of them given back.
+ */
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/topology.h>
+
+#include "base/compat.h"
+#include "gomalloc.h"
+#include "heap/large.h"
+#include "heap/mheap.h"
+#include "percpu/mcache.h"
+#include "suites.h"
+
+static unsigned long large_pages(void)
+{
+	struct gom_large_figures fig;
+
+	gom_large_read(&fig);
+	return fig.pages;
+}
+
+static void they_take_exactly_their_pages(struct kunit *test)
+{
+	static const size_t sizes[] = { 140000, 262144, 262145, 1 << 20, 1500000 };
+	unsigned long before = large_pages(), pages;
+	struct gom_memstats a, b;
+	unsigned int i;
+	void *p;
+
+	needs_heap(test);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		pages = DIV_ROUND_UP(sizes[i], PAGE_SIZE);
+		gom_memstats_read(&a);
+		p = gom_malloc(sizes[i], GFP_KERNEL);
+		gom_memstats_read(&b);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_EQ(test, large_pages() - before, pages);
+		KUNIT_EXPECT_EQ(test, b.heap_inuse - a.heap_inuse, (u64)pages << PAGE_SHIFT);
+		KUNIT_EXPECT_EQ(test, gom_size(p), (size_t)pages << PAGE_SHIFT);
+		memset(p, 0x5a, gom_size(p));
+		gom_free(p);
+		KUNIT_EXPECT_EQ(test, large_pages(), before);
+	}
+}
+
+/* Every number of pages has its own class: nothing is rounded up to a larger one. */
+static void a_run_is_as_long_as_it_must_be(struct kunit *test)
+{
+	unsigned long pages = GOM_RUN_MIN_PAGES;
+	struct gom_memstats a, b;
+	size_t size;
+	void *p;
+
+	needs_heap(test);
+	for (; pages < GOM_RUN_MIN_PAGES + GOM_RUN_CLASSES; pages++) {
+		size = pages * PAGE_SIZE;
+		gom_release_memory();
+		gom_memstats_read(&a);
+		p = gom_malloc(size - PAGE_SIZE + 1, GFP_KERNEL);
+		gom_memstats_read(&b);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_EQ(test, gom_size(p), size);
+		KUNIT_EXPECT_EQ(test, b.heap_inuse - a.heap_inuse, (u64)size);
+		KUNIT_EXPECT_EQ(test, b.alloc - a.alloc, (u64)size);
+		memset(p, 0x5a, size);
+		gom_free(p);
+		p = gom_malloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_EQ(test, gom_size(p), size);
+		if (is_power_of_2(size))
+			KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p, size));
+		gom_free(p);
+	}
+	KUNIT_EXPECT_EQ(test, size, (size_t)GOM_RUN_MAX_SIZE);
+}
+
+/* What was freed last is given again, without a trip to the heap. */
+static void a_run_is_cached(struct kunit *test)
+{
+	unsigned int class = gom_size_to_slot(100000) >> GOM_SLOT_SHIFT;
+	struct gom_mcache_figures a, b;
+	unsigned int i;
+	int cpu;
+
+	needs_heap(test);
+	migrate_disable();
+	cpu = raw_smp_processor_id();
+	gom_free(gom_malloc(100000, GFP_KERNEL));
+	gom_mcache_read(cpu, class, &a);
+	for (i = 0; i < 100; i++)
+		gom_free(gom_malloc(100000, GFP_KERNEL));
+	gom_mcache_read(cpu, class, &b);
+	migrate_enable();
+	if (!a.limit)
+		kunit_skip(test, "there is no room in the cache, or it is not used");
+	KUNIT_EXPECT_EQ(test, b.mallocs - a.mallocs, 100ULL);
+	KUNIT_EXPECT_EQ(test, b.refills, a.refills);
+}
+
+/* However often runs want room: what small objects have they keep. */
+static void runs_take_only_the_room_that_is_left(struct kunit *test)
+{
+	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT;
+	struct gom_mcache_figures a, b;
+	unsigned int i;
+	int cpu;
+
+	needs_heap(test);
+	gom_mcache_flush_all();
+	gom_mcache_kb = 64;
+	migrate_disable();
+	cpu = raw_smp_processor_id();
+	gom_free(gom_malloc(64, GFP_KERNEL));
+	gom_mcache_read(cpu, class, &a);
+	for (i = 0; i < 20 * GOM_RUN_CLASSES; i++)
+		gom_free(gom_malloc(GOM_RUN_MAX_SIZE - i % GOM_RUN_CLASSES * PAGE_SIZE,
+				    GFP_KERNEL));
+	gom_mcache_read(cpu, class, &b);
+	KUNIT_EXPECT_LE(test, gom_mcache_bytes(cpu), (size_t)64 << 10);
+	migrate_enable();
+	gom_mcache_kb = kb;
+	KUNIT_EXPECT_EQ(test, b.flushes, a.flushes);
+	KUNIT_EXPECT_EQ(test, b.limit, a.limit);
+}
+
+static void neighbours_do_not_overlap(struct kunit *test)
+{
+	void *p[16];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = gom_malloc(33000 + i * 5000, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		memset(p[i], i + 1, gom_size(p[i]));
+	}
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], i + 1, gom_size(p[i])));
+		gom_free(p[i]);
+	}
+}
+
+static void dma_memory_is_pages_of_its_own(struct kunit *test)
+{
+	unsigned long before = large_pages();
+	void *p = gom_malloc(100, GFP_KERNEL | __GFP_DMA);
+
+	needs_heap(test);
+	if (!IS_ENABLED(CONFIG_ZONE_DMA) && !p)
+		kunit_skip(test, "no memory for GFP_DMA");
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, large_pages(), before + 1);
+	KUNIT_EXPECT_GE(test, gom_size(p), (size_t)100);
+	gom_free(p);
+	KUNIT_EXPECT_EQ(test, large_pages(), before);
+}
+
+/* Free runs: each length below a megabyte has its bin, longer ones share those of their order. */
+static void bins_are_in_order(struct kunit *test)
+{
+	unsigned int npages, bin, last = 0;
+
+	for (npages = 1; npages < 1U << 16; npages++) {
+		bin = gom_heap_bin(npages);
+		if (npages < GOM_HEAP_EXACT ? bin != npages : bin < last)
+			KUNIT_FAIL(test, "%u pages are in bin %u, after %u", npages, bin, last);
+		last = bin;
+	}
+	KUNIT_EXPECT_EQ(test, gom_heap_bin(2 * GOM_HEAP_EXACT - 1), GOM_HEAP_EXACT);
+	KUNIT_EXPECT_EQ(test, gom_heap_bin(2 * GOM_HEAP_EXACT), GOM_HEAP_EXACT + 1);
+	KUNIT_EXPECT_LT(test, gom_heap_bin(UINT_MAX), GOM_HEAP_BINS);
+}
+
+/* A heap that has nothing idle grows by a part of itself, if that is more than is asked for. */
+static void the_heap_grows_by_a_part(struct kunit *test)
+{
+	struct gom_mheap *h = gom_mheaps[numa_mem_id()];
+	unsigned long before, part;
+	void *p;
+
+	needs_heap(test);
+	gom_release_memory();
+	before = h->sys_pages;
+	part = clamp(rounddown_pow_of_two(before / GOM_HEAP_GROW_PART | 1),
+		     SZ_64K / PAGE_SIZE, SZ_1M / PAGE_SIZE);
+	p = gom_malloc(SZ_32K + 1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, h->sys_pages - before, part);
+	gom_free(p);
+}
+
+static struct kunit_case cases[] = {
+	HEAP_CASE(they_take_exactly_their_pages),
+	HEAP_CASE(a_run_is_as_long_as_it_must_be),
+	HEAP_CASE(a_run_is_cached),
+	HEAP_CASE(runs_take_only_the_room_that_is_left),
+	KUNIT_CASE(neighbours_do_not_overlap),
+	KUNIT_CASE(bins_are_in_order),
+	HEAP_CASE(the_heap_grows_by_a_part),
+	HEAP_CASE(dma_memory_is_pages_of_its_own),
+	{}
+};
+
+struct kunit_suite gomalloc_large_suite = {
+	.name = "gomalloc_large",
+	.init = live_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page map: it knows each byte of ours, and that nothing else is.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "base/compat.h"
+#include "gomalloc.h"
+#include "heap/pagemap.h"
+#include "suites.h"
+
+static int static_data;
+
+static void expect_byte(struct kunit *test, const void *p, size_t at, unsigned int slot)
+{
+	u32 entry = gom_pagemap_entry(p + at);
+	struct gom_span *s = gom_pagemap_span(p + at);
+
+	KUNIT_EXPECT_EQ(test, gom_entry_slot(entry), slot);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	KUNIT_EXPECT_EQ(test, (size_t)gom_entry_offset(entry, p + at), (size_t)(p + at - s->base));
+	KUNIT_EXPECT_TRUE(test, p >= s->base && p + at < gom_span_end(s));
+}
+
+static void every_class_is_found(struct kunit *test)
+{
+	unsigned int i;
+	void *p;
+
+	for (i = 1; i < GOM_CLASS_TINY; i++) {
+		p = gom_malloc(gom_classes[i].size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		expect_byte(test, p, 0, i);
+		expect_byte(test, p, gom_classes[i].size / 2, i);
+		expect_byte(test, p, gom_classes[i].size - 1, i);
+		gom_free(p);
+	}
+}
+
+static void a_large_object_is_found(struct kunit *test)
+{
+	size_t size = 2500000;		/* more than two regions of the map */
+	char *p = gom_malloc(size, GFP_KERNEL);
+	size_t at;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (at = 0; at < size; at += PAGE_SIZE / 2)
+		expect_byte(test, p, at, GOM_SLOT_LARGE);
+	gom_free(p);
+	KUNIT_EXPECT_NE(test, gom_entry_slot(gom_pagemap_entry(p)), (unsigned int)GOM_SLOT_LARGE);
+}
+
+static void nothing_else_is_ours(struct kunit *test)
+{
+	void *v = vmalloc(PAGE_SIZE);
+	void *k = kmalloc(64, GFP_KERNEL);
+	const void *not_ours[] = {
+		NULL, ZERO_SIZE_PTR, (void *)0x1000, &static_data, &test, nothing_else_is_ours,
+		memset, (void *)-1UL, (void *)-PAGE_SIZE, (void *)gom_pagemap.base - 1, v, k,
+		(void *)gom_pagemap.base + (gom_pagemap.regions << GOM_REGION_SHIFT),
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(not_ours); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, gom_pagemap_entry(not_ours[i]), 0U, "pointer %u", i);
+		KUNIT_EXPECT_NULL(test, gom_pagemap_span(not_ours[i]));
+	}
+	kfree(k);
+	vfree(v);
+}
+
+/* As when memory is plugged in: what was found is found, what is new is not ours. */
+static void a_longer_map_has_what_was_there(struct kunit *test)
+{
+	const unsigned long regions = gom_pagemap.regions;
+	const unsigned long end = gom_pagemap.base + (regions << GOM_REGION_SHIFT);
+	void *p = gom_malloc(64, GFP_KERNEL), *q;
+	u32 entry = gom_pagemap_entry(p);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	if (end + (1UL << GOM_REGION_SHIFT) < end)
+		kunit_skip(test, "the linear mapping ends at the last address");
+	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end), 0);
+	KUNIT_EXPECT_EQ(test, gom_pagemap.regions, regions);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end + 1), 0);
+	KUNIT_EXPECT_GE(test, gom_pagemap.regions, 2 * regions);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_entry(p), entry);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_entry((void *)end), 0U);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_nid((void *)end), NUMA_NO_NODE);
+	q = gom_malloc(3 << 20, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	expect_byte(test, q, (3 << 20) - 1, GOM_SLOT_LARGE);
+	gom_free(q);
+	gom_free(p);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(every_class_is_found),
+	KUNIT_CASE(a_large_object_is_found),
+	KUNIT_CASE(nothing_else_is_ours),
+	KUNIT_CASE(a_longer_map_has_what_was_there),
+	{}
+};
+
+struct kunit_suite gomalloc_pagemap_suite = {
+	.name = "gomalloc_pagemap",
+	.init = heap_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The shrinker: what it counts is held without need, what it scans goes back to the
+ * system, and the memory of objects in use is left alone.
+ */
+#include <linux/mm.h>
+#include <linux/topology.h>
+
+#include "base/compat.h"
+#include "central/mcentral.h"
+#include "console.h"
+#include "gomalloc.h"
+#include "heap/mheap.h"
+#include "percpu/mcache.h"
+#include "percpu/shrinker.h"
+#include "suites.h"
+
+#define OBJECTS	256U
+
+static void idle_pages_go_back(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nid = numa_mem_id() };
+	struct gom_memstats before, after;
+	unsigned long count, freed;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(40000, GFP_KERNEL, OBJECTS, p));
+	gom_free_bulk(OBJECTS - 1, p);
+	memset(p[OBJECTS - 1], 0x3c, 40000);
+
+	gom_mcache_flush_all();
+	gom_mcentral_drain();
+	gom_memstats_read(&before);
+	count = gom_shrinker_count(NULL, &sc);
+	KUNIT_EXPECT_EQ(test, count, (unsigned long)(before.heap_idle >> PAGE_SHIFT));
+	sc.nr_to_scan = 128;
+	freed = gom_shrinker_scan(NULL, &sc);
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_GE(test, freed, 128UL);
+	KUNIT_EXPECT_EQ(test, before.heap_sys - after.heap_sys, (u64)freed << PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, after.heap_released - before.heap_released,
+			(u64)freed << PAGE_SHIFT);
+
+	sc.nr_to_scan = ULONG_MAX;
+	gom_shrinker_scan(NULL, &sc);
+	KUNIT_EXPECT_EQ(test, gom_shrinker_count(NULL, &sc), SHRINK_EMPTY);
+	KUNIT_EXPECT_TRUE(test, all_bytes(p[OBJECTS - 1], 0x3c, 40000));
+	gom_free(p[OBJECTS - 1]);
+}
+
+/* Memory that is nowhere but in magazines is counted, and given. */
+static void what_caches_hold_goes_back(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nid = numa_mem_id() };
+	const unsigned int class = gom_size_to_slot(4096) >> GOM_SLOT_SHIFT;
+	unsigned long count, bytes = 0;
+	struct gom_class_figures fig;
+	int cpu;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(4096, GFP_KERNEL, OBJECTS, p));
+	gom_free_bulk(OBJECTS, p);
+	gom_mheap_release(ULONG_MAX);
+	gom_class_read(class, &fig);
+	if (!fig.cached && !fig.depot)
+		kunit_skip(test, "nothing is cached");
+	for_each_online_cpu(cpu)
+		bytes += gom_mcache_bytes(cpu);
+	KUNIT_EXPECT_GT(test, bytes, 0UL);
+	KUNIT_EXPECT_GT(test, gom_mcentral_depot_bytes(sc.nid), 0UL);
+	bytes += gom_mcentral_depot_bytes(sc.nid);
+	count = gom_shrinker_count(NULL, &sc);
+	KUNIT_EXPECT_EQ(test, count, bytes / 2 >> PAGE_SHIFT);
+	sc.nr_to_scan = OBJECTS * 4;
+	KUNIT_EXPECT_GE(test, gom_shrinker_scan(NULL, &sc), fig.cached + fig.depot);
+	gom_class_read(class, &fig);
+	KUNIT_EXPECT_EQ(test, fig.cached + fig.depot, 0ULL);
+}
+
+static void all_goes_back_before_a_task_is_killed(struct kunit *test)
+{
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	struct gom_memstats before, after;
+	unsigned long freed = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(8192, GFP_KERNEL, OBJECTS, p));
+	gom_free_bulk(OBJECTS, p);
+	gom_memstats_read(&before);
+	console_listen();
+	console_clear();
+	gom_shrinker_oom(NULL, 0, &freed);
+	KUNIT_EXPECT_TRUE(test, console_said("out of memory: "));
+	console_unlisten();
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
+	KUNIT_EXPECT_EQ(test, freed, (unsigned long)((before.heap_sys - after.heap_sys) >> PAGE_SHIFT));
+	/* What is not worth it keeps nobody alive. */
+	gom_free(gom_malloc(8192, GFP_KERNEL));
+	freed = 0;
+	gom_shrinker_oom(NULL, 0, &freed);
+	KUNIT_EXPECT_EQ(test, freed, 0UL);
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(idle_pages_go_back),
+	KUNIT_CASE(what_caches_hold_goes_back),
+	KUNIT_CASE(all_goes_back_before_a_task_is_killed),
+	{}
+};
+
+struct kunit_suite gomalloc_shrinker_suite = {
+	.name = "gomalloc_shrinker",
+	.init = heap_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};

@@ -1,0 +1,701 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tiny objects: combined by the rules of Go's allocator, freed by ours, and
+ * never in each other's way.  Blocks are counted: at the end none is held.
+ */
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#include "base/compat.h"
+#include "base/report.h"
+#include "console.h"
+#include "gomalloc.h"
+#include "heap/pagemap.h"
+#include "percpu/mcache.h"
+#include "suites.h"
+
+static u64 blocks_held(void)
+{
+	struct gom_class_figures fig;
+
+	gom_class_read(GOM_CLASS_TINY, &fig);
+	return fig.mallocs - fig.frees;
+}
+
+static bool is_tiny(const void *p)
+{
+	return gom_entry_slot(gom_pagemap_entry(p)) == GOM_CLASS_TINY;
+}
+
+static unsigned long block_of(const void *p)
+{
+	return (unsigned long)p / GOM_TINY_BLOCK;
+}
+
+static unsigned int byte_of(const void *p)
+{
+	return (unsigned long)p % GOM_TINY_BLOCK;
+}
+
+/* On one CPU, so that blocks are where a test expects them; none is open. */
+static int tiny_init(struct kunit *test)
+{
+	struct gom_mcache *c;
+	int err;
+
+	needs_heap(test);
+	c = get_cpu_ptr(&gom_mcache);
+	err = c->mallocing & GOM_MALLOCING_DEBUG;
+	put_cpu_ptr(&gom_mcache);
+	if (err)
+		kunit_skip(test, "nothing is combined with debug=1");
+	err = live_begin(test) ?: console_listen();
+	if (err)
+		return err;
+	gom_report_forget();
+	gom_release_memory();
+	/* This thread ends with the test. */
+	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+}
+
+static void tiny_exit(struct kunit *test)
+{
+	if (!test->priv)	/* skipped */
+		return;
+	console_unlisten();
+	gom_release_memory();
+	KUNIT_EXPECT_EQ_MSG(test, blocks_held(), 0ULL, "blocks are held");
+	live_end(test);
+}
+
+static void *noscan(struct kunit *test, size_t size)
+{
+	void *p = gom_malloc_noscan(size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_TRUE(test, is_tiny(p));
+	return p;
+}
+
+static void free_all(void **p, unsigned int n)
+{
+	while (n--)
+		gom_free(p[n]);
+}
+
+/* === How objects are combined === */
+
+static void the_size_decides_the_alignment(struct kunit *test)
+{
+	static const u8 sizes[] = { 1, 2, 3, 4, 1, 6, 5, 2, 1, 4, 3, 6 };
+	void *p[ARRAY_SIZE(sizes)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p[i] = noscan(test, sizes[i]);
+		KUNIT_EXPECT_EQ_MSG(test, (unsigned long)p[i] % (sizes[i] & -sizes[i]), 0UL,
+				    "%u bytes", sizes[i]);
+	}
+	free_all(p, ARRAY_SIZE(p));
+}
+
+/* 1, 2 (from byte 2), 3, 4 (from byte 8), 1, 3: all of a block. */
+static void objects_fill_a_block(struct kunit *test)
+{
+	static const u8 sizes[] = { 1, 2, 3, 4, 1, 3 }, at[] = { 0, 2, 4, 8, 12, 13 };
+	void *p[ARRAY_SIZE(sizes)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p[i] = noscan(test, sizes[i]);
+		KUNIT_EXPECT_EQ(test, block_of(p[i]), block_of(p[0]));
+		KUNIT_EXPECT_EQ(test, byte_of(p[i]), at[i]);
+	}
+	KUNIT_EXPECT_EQ(test, blocks_held(), 1ULL);
+	free_all(p, ARRAY_SIZE(p));
+}
+
+static void a_block_holds_sixteen_bytes(struct kunit *test)
+{
+	void *p[2 * GOM_TINY_BLOCK];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		p[i] = noscan(test, 1);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		KUNIT_EXPECT_PTR_EQ(test, p[i], p[i / GOM_TINY_BLOCK * GOM_TINY_BLOCK] +
+						i % GOM_TINY_BLOCK);
+	KUNIT_EXPECT_EQ(test, blocks_held(), 2ULL);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		gom_free(p[i]);
+}
+
+/*
+ * Go's rule: a new block takes the place of the one in use only if more room is
+ * left in it.  Of our two the one with less room is the one to be replaced.
+ */
+static void a_new_block_must_have_more_room(struct kunit *test)
+{
+	void *p[8];
+
+	p[0] = noscan(test, 6);			/* A, 10 left */
+	p[1] = noscan(test, 6);			/* A,  4 left */
+	p[2] = noscan(test, 5);			/* B, 11 left */
+	p[3] = noscan(test, 4);			/* B,  4 left */
+	KUNIT_EXPECT_EQ(test, block_of(p[1]), block_of(p[0]));
+	KUNIT_EXPECT_NE(test, block_of(p[2]), block_of(p[0]));
+	KUNIT_EXPECT_EQ(test, block_of(p[3]), block_of(p[2]));
+	p[4] = noscan(test, 6);			/* C, 10 left, in place of A or B */
+	KUNIT_EXPECT_NE(test, block_of(p[4]), block_of(p[0]));
+	KUNIT_EXPECT_NE(test, block_of(p[4]), block_of(p[2]));
+	p[5] = noscan(test, 6);			/* C,  4 left */
+	KUNIT_EXPECT_EQ(test, block_of(p[5]), block_of(p[4]));
+	p[6] = noscan(test, 3);			/* C,  1 left */
+	KUNIT_EXPECT_EQ(test, block_of(p[6]), block_of(p[4]));
+	p[7] = noscan(test, 4);			/* the other one that was kept, full now */
+	KUNIT_EXPECT_TRUE(test, block_of(p[7]) == block_of(p[0]) ||
+				block_of(p[7]) == block_of(p[2]));
+	KUNIT_EXPECT_EQ(test, blocks_held(), 3ULL);
+	free_all(p, ARRAY_SIZE(p));
+}
+
+/* While a block was fetched others may have opened theirs: the roomier ones stay. */
+static void a_new_block_with_less_room_is_closed(struct kunit *test)
+{
+	void *p[5];
+	unsigned int i;
+	bool sample;
+
+	p[0] = noscan(test, 1);				/* A, 15 left */
+	p[1] = gom_tiny_alloc_new(1, GFP_KERNEL, &sample);	/* B, 15 left */
+	p[2] = gom_tiny_alloc_new(6, GFP_KERNEL, &sample);	/* C, 10 left: closed */
+	KUNIT_ASSERT_NOT_NULL(test, p[1]);
+	KUNIT_ASSERT_NOT_NULL(test, p[2]);
+	for (i = 3; i < ARRAY_SIZE(p); i++) {
+		p[i] = noscan(test, 6);
+		KUNIT_EXPECT_NE(test, block_of(p[i]), block_of(p[2]));
+	}
+	KUNIT_EXPECT_EQ(test, blocks_held(), 3ULL);
+	gom_free(p[2]);
+	KUNIT_EXPECT_EQ(test, blocks_held(), 2ULL);	/* not open, so it is free now */
+	p[2] = NULL;
+	free_all(p, ARRAY_SIZE(p));
+}
+
+static void other_sizes_are_not_combined(struct kunit *test)
+{
+	static const unsigned int sizes[] = { 7, 8, 9, 12, 15, 16, 17, 100, 5000, 100000 };
+	unsigned int i;
+	void *p;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p = gom_malloc_noscan(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_FALSE_MSG(test, is_tiny(p), "%u bytes", sizes[i]);
+		KUNIT_EXPECT_GE(test, gom_size(p), (size_t)sizes[i]);
+		gom_free(p);
+	}
+	p = gom_malloc_noscan(0, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, p, ZERO_SIZE_PTR);
+	gom_free(p);
+	p = gom_malloc_noscan(3, GFP_KERNEL | GFP_DMA);
+	KUNIT_EXPECT_FALSE(test, is_tiny(p));
+	gom_free(p);
+}
+
+static void objects_are_zeroed(struct kunit *test)
+{
+	void *p[100];
+	unsigned int round, i;
+	size_t size;
+
+	for (round = 0; round < 4; round++) {
+		for (i = 0; i < ARRAY_SIZE(p); i++) {
+			size = 1 + (i * 5 + round) % GOM_TINY_MAX;
+			p[i] = noscan(test, size);
+			KUNIT_EXPECT_TRUE(test, all_bytes(p[i], 0, gom_size(p[i])));
+			memset(p[i], 0xa5, size);
+			if (i % 3 == 0) {	/* its room is used again, and is clean */
+				gom_free(p[i]);
+				p[i] = noscan(test, 1 + i % 2);
+				KUNIT_EXPECT_TRUE(test, all_bytes(p[i], 0, gom_size(p[i])));
+			}
+		}
+		free_all(p, ARRAY_SIZE(p));
+	}
+}
+
+/* === How they are freed === */
+
+static unsigned long misuses(void)
+{
+	return gom_misuse_count(GOM_BAD_FREE_TWICE) + gom_misuse_count(GOM_BAD_FREE_MIDDLE);
+}
+
+static void the_last_one_frees_the_block(struct kunit *test)
+{
+	void *p[5];
+	unsigned int first, i;
+
+	for (first = 0; first < ARRAY_SIZE(p); first++) {
+		for (i = 0; i < ARRAY_SIZE(p); i++)
+			p[i] = noscan(test, 3);
+		gom_mcache_flush_all();		/* closes the block */
+		for (i = 0; i < ARRAY_SIZE(p); i++) {
+			KUNIT_EXPECT_EQ(test, blocks_held(), 1ULL);
+			gom_free(p[(first + i * 2) % ARRAY_SIZE(p)]);
+		}
+		KUNIT_EXPECT_EQ(test, blocks_held(), 0ULL);
+	}
+}
+
+/* Freed while the block is open, in any order; closing it finds it empty. */
+static void an_open_block_is_freed_when_it_is_closed(struct kunit *test)
+{
+	void *p[4];
+	unsigned int first, i;
+
+	for (first = 0; first < ARRAY_SIZE(p); first++) {
+		for (i = 0; i < ARRAY_SIZE(p); i++)
+			p[i] = noscan(test, 2);
+		for (i = 0; i < ARRAY_SIZE(p); i++)
+			gom_free(p[(first + i) % ARRAY_SIZE(p)]);
+		KUNIT_EXPECT_EQ(test, blocks_held(), 1ULL);
+		gom_mcache_flush_all();
+		KUNIT_EXPECT_EQ(test, blocks_held(), 0ULL);
+	}
+}
+
+static void what_was_cut_off_last_is_put_back(struct kunit *test)
+{
+	struct gom_tiny_figures before, after;
+	void *keep = noscan(test, 1), *p, *first = NULL;
+	unsigned int i;
+
+	gom_tiny_read(-1, &before);
+	for (i = 0; i < 1000; i++) {
+		p = noscan(test, 3);
+		if (!first)
+			first = p;
+		KUNIT_EXPECT_PTR_EQ(test, p, first);
+		gom_free(p);
+	}
+	gom_tiny_read(-1, &after);
+	KUNIT_EXPECT_EQ(test, after.undone - before.undone, 1000ULL);
+	KUNIT_EXPECT_EQ(test, after.opened, before.opened);
+	gom_free(keep);
+}
+
+static void every_way_to_free_frees(struct kunit *test)
+{
+	unsigned long counted = misuses();
+	void *p[12];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		p[i] = noscan(test, 1 + i % GOM_TINY_MAX);
+	gom_free_sized(p[0], 1);
+	gom_free_sized(p[1], 2);
+	for (i = 2; i < 6; i++)
+		gom_free_sized(p[i], 1 + i % GOM_TINY_MAX);
+	gom_free_sensitive(p[6]);
+	gom_free_bulk(ARRAY_SIZE(p) - 7, p + 7);
+	gom_mcache_flush_all();
+	KUNIT_EXPECT_EQ(test, blocks_held(), 0ULL);
+	KUNIT_EXPECT_EQ(test, misuses(), counted);
+}
+
+/* === Misuse === */
+
+/* A free that must be reported, and must not free the objects that are live. */
+static void free_wrongly(struct kunit *test, void *p)
+{
+	unsigned long counted = misuses();
+
+	gom_report_forget();
+	console_clear();
+	gom_free(p);
+	KUNIT_EXPECT_EQ(test, misuses(), counted + 1);
+	KUNIT_EXPECT_EQ(test, console_lines(), 1U);
+	KUNIT_EXPECT_TRUE(test, console_said("[gomalloc_kunit]"));
+}
+
+static void second_frees(struct kunit *test, bool closed)
+{
+	char *a = noscan(test, 3), *b = noscan(test, 3), *c = noscan(test, 3);
+
+	KUNIT_ASSERT_EQ(test, block_of(c), block_of(a));
+	memcpy(b, "bb", 3);
+	if (closed)
+		gom_mcache_flush_all();
+	gom_free(a);
+	free_wrongly(test, a);
+	free_wrongly(test, b + 1);
+	gom_free(c);
+	free_wrongly(test, c);
+	free_wrongly(test, a);
+	KUNIT_EXPECT_STREQ(test, b, "bb");
+	KUNIT_EXPECT_EQ(test, blocks_held(), 1ULL);
+	gom_free(b);
+	free_wrongly(test, b);
+	gom_mcache_flush_all();
+	KUNIT_EXPECT_EQ(test, blocks_held(), 0ULL);
+	free_wrongly(test, b);
+}
+
+static void freeing_twice_in_an_open_block(struct kunit *test)
+{
+	may_misuse(test);
+	second_frees(test, false);
+}
+
+static void freeing_twice_in_a_closed_block(struct kunit *test)
+{
+	may_misuse(test);
+	second_frees(test, true);
+}
+
+static void freeing_inside_an_object(struct kunit *test)
+{
+	char *a = noscan(test, 5), *b;
+	unsigned int i;
+
+	may_misuse(test);
+	memcpy(a, "aaaa", 5);
+	for (i = 1; i < GOM_TINY_BLOCK; i++)
+		free_wrongly(test, a + i);
+	/* The bytes behind it were no objects then, and can become some now. */
+	b = noscan(test, 5);
+	memcpy(b, "bbbb", 5);
+	gom_mcache_flush_all();
+	for (i = 1; i < 5; i++) {
+		free_wrongly(test, a + i);
+		free_wrongly(test, b + i);
+	}
+	gom_free(a);
+	KUNIT_EXPECT_EQ(test, blocks_held(), 1ULL);
+	KUNIT_EXPECT_STREQ(test, b, "bbbb");
+	gom_free(b);
+}
+
+/* === Sizes, and growing === */
+
+/* No object's usable bytes reach into another's, whatever was freed meanwhile. */
+static void usable_bytes_do_not_overlap(struct kunit *test)
+{
+	static const u8 sizes[] = { 1, 3, 2, 4, 1, 5, 6, 1, 1, 2 };
+	void *p[ARRAY_SIZE(sizes)];
+	unsigned int i, j, round;
+
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		p[i] = noscan(test, sizes[i]);
+	for (round = 0; round < 3; round++) {
+		for (i = round; i < ARRAY_SIZE(p); i++) {
+			KUNIT_EXPECT_GE(test, gom_size(p[i]), (size_t)sizes[i]);
+			for (j = 0; j < ARRAY_SIZE(p); j++)
+				KUNIT_EXPECT_TRUE(test, j == i || p[j] + sizes[j] <= p[i] ||
+							p[j] >= p[i] + gom_size(p[i]));
+		}
+		if (round == 0)
+			gom_mcache_flush_all();
+		gom_free(p[round]);
+	}
+	free_all(p + round, ARRAY_SIZE(p) - round);
+}
+
+static void growing_copies_no_neighbour(struct kunit *test)
+{
+	char *a = noscan(test, 3), *secret = noscan(test, 3), *b = noscan(test, 4);
+	char *q;
+
+	memcpy(a, "me", 3);
+	memset(secret, 's', 3);
+	memset(b, 'b', 4);
+	gom_mcache_flush_all();
+	gom_free(secret);
+	q = gom_realloc(a, 16, GFP_KERNEL | __GFP_ZERO);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	KUNIT_EXPECT_STREQ(test, q, "me");
+	KUNIT_EXPECT_NULL(test, memchr(q, 's', gom_size(q)));
+	KUNIT_EXPECT_TRUE(test, all_bytes(b, 'b', 4));
+	gom_free(q);
+	/* Within the tiny sizes it stays one. */
+	q = gom_realloc(b, 6, GFP_KERNEL);
+	KUNIT_EXPECT_TRUE(test, is_tiny(q));
+	KUNIT_EXPECT_TRUE(test, all_bytes(q, 'b', 4));
+	gom_free(q);
+}
+
+static void shrinking_clears_only_its_own(struct kunit *test)
+{
+	char *a = noscan(test, 6), *b = noscan(test, 6);
+
+	memset(a, 'a', 6);
+	memset(b, 'b', 6);
+	KUNIT_EXPECT_PTR_EQ(test, gom_realloc(a, 2, GFP_KERNEL | __GFP_ZERO), (void *)a);
+	KUNIT_EXPECT_TRUE(test, all_bytes(a, 'a', 2));
+	KUNIT_EXPECT_TRUE(test, all_bytes(b, 'b', 6));
+	gom_free(a);
+	gom_free(b);
+}
+
+/* === Other contexts === */
+
+struct inside {
+	struct irq_work work;
+	void *theirs;		/* of the task that is interrupted */
+	void *p;
+	size_t size;
+};
+
+static void tiny_inside(struct irq_work *work)
+{
+	struct inside *in = container_of(work, struct inside, work);
+
+	in->size = gom_size(in->theirs);
+	gom_free(in->theirs);
+	in->p = gom_malloc_noscan(3, GFP_ATOMIC);
+}
+
+static void run_inside(struct inside *in)
+{
+	struct gom_mcache *c;
+
+	init_irq_work(&in->work, tiny_inside);
+	preempt_disable();
+	c = this_cpu_ptr(&gom_mcache);
+	c->mallocing |= GOM_MALLOCING;		/* as if we were in the middle */
+	raw_write_seqcount_begin(&c->seq);
+	irq_work_queue(&in->work);
+	while (irq_work_is_busy(&in->work))
+		cpu_relax();
+	raw_write_seqcount_end(&c->seq);
+	c->mallocing &= ~GOM_MALLOCING;
+	preempt_enable();
+}
+
+static void an_interrupt_inside_does_not_combine(struct kunit *test)
+{
+	void *dirty = gom_malloc(8, GFP_KERNEL);
+	struct inside in = { };
+
+	KUNIT_ASSERT_NOT_NULL(test, dirty);
+	memset(dirty, 0xdd, 8);
+	gom_free(dirty);
+	gom_mcache_flush_all();		/* to where whoever is kept out of the cache looks */
+	in.theirs = noscan(test, 5);
+	may_misuse(test);
+	run_inside(&in);
+	KUNIT_EXPECT_EQ(test, in.size, (size_t)5);
+	KUNIT_ASSERT_NOT_NULL(test, in.p);
+	KUNIT_EXPECT_FALSE(test, is_tiny(in.p));
+	KUNIT_EXPECT_TRUE(test, all_bytes(in.p, 0, 3));
+	free_wrongly(test, in.theirs);
+	gom_free(in.p);
+}
+
+struct reader {
+	struct completion done;
+	void *p;
+	size_t size;
+};
+
+static int read_size(void *arg)
+{
+	struct reader *r = arg;
+
+	r->size = gom_size(r->p);
+	complete(&r->done);
+	return 0;
+}
+
+/*
+ * A CPU is interrupted inside, where it has a block open, for as long as somebody else
+ * takes to size an object of that block: if that waited for the CPU to leave, two who
+ * interrupted each other's CPU would wait for ever.
+ */
+static void sizing_waits_for_no_cpu(struct kunit *test)
+{
+	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, raw_smp_processor_id());
+	struct reader r = { .done = COMPLETION_INITIALIZER_ONSTACK(r.done) };
+	struct task_struct *t;
+	bool in_time;
+
+	r.p = noscan(test, 5);
+	preempt_disable();
+	c->mallocing |= GOM_MALLOCING;		/* as in run_inside(), for longer */
+	raw_write_seqcount_begin(&c->seq);
+	preempt_enable();
+	t = kthread_run(read_size, &r, "gom_reader");
+	in_time = !IS_ERR(t) && wait_for_completion_timeout(&r.done, 5 * HZ);
+	preempt_disable();
+	raw_write_seqcount_end(&c->seq);
+	c->mallocing &= ~GOM_MALLOCING;
+	preempt_enable();
+	KUNIT_EXPECT_TRUE(test, in_time);
+	if (!IS_ERR(t) && !in_time)
+		wait_for_completion(&r.done);
+	KUNIT_EXPECT_EQ(test, r.size, (size_t)5);
+	gom_free(r.p);
+}
+
+#define SLOTS	512U
+#define ROUNDS	TIMES(30000U, 800U)
+
+/* What lies in an exchange: the address, and the size in its upper bits. */
+struct exchange {
+	atomic64_t slot[SLOTS];
+	struct hrtimer timer;
+	atomic_t errors, running;
+	unsigned int ticks;
+	struct completion done;
+	bool stop;
+};
+
+#define SIZE_SHIFT	60
+
+static u64 new_entry(u32 *seed, gfp_t gfp)
+{
+	size_t size;
+	void *p;
+
+	*seed = *seed * 1664525 + 1013904223;
+	size = 1 + (*seed >> 16) % GOM_TINY_MAX;
+	p = gom_malloc_noscan(size, gfp);
+	if (!p)
+		return 0;
+	memset(p, pattern_of(p) + size, size);
+	/* The upper bits of an address are all the same, and put back from below. */
+	return ((u64)(unsigned long)p & (BIT_ULL(SIZE_SHIFT) - 1)) | (u64)size << SIZE_SHIFT;
+}
+
+static void check_and_free(struct exchange *x, u64 entry)
+{
+	size_t size = entry >> SIZE_SHIFT;
+	void *p = (void *)(unsigned long)((s64)(entry << (64 - SIZE_SHIFT)) >> (64 - SIZE_SHIFT));
+
+	if (!entry)
+		return;
+	if (!all_bytes(p, pattern_of(p) + size, size) || gom_size(p) < size)
+		atomic_inc(&x->errors);
+	gom_free(p);
+}
+
+static void exchange_one(struct exchange *x, u32 *seed, gfp_t gfp)
+{
+	u64 entry = new_entry(seed, gfp);
+
+	check_and_free(x, atomic64_xchg(&x->slot[*seed % SLOTS], entry));
+}
+
+static enum hrtimer_restart exchange_tick(struct hrtimer *timer)
+{
+	struct exchange *x = container_of(timer, struct exchange, timer);
+	u32 seed = ++x->ticks * 2654435761U;
+
+	exchange_one(x, &seed, GFP_ATOMIC);
+	exchange_one(x, &seed, GFP_ATOMIC);
+	if (READ_ONCE(x->stop))
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, ns_to_ktime(TICK_NS));
+	return HRTIMER_RESTART;
+}
+
+static int exchange_thread(void *arg)
+{
+	struct exchange *x = arg;
+	u32 seed = (unsigned long)current;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		exchange_one(x, &seed, GFP_KERNEL);
+		if (i % 64 == 0)
+			cond_resched();
+	}
+	if (atomic_dec_and_test(&x->running))
+		complete(&x->done);
+	return 0;
+}
+
+static void start_timer(struct exchange *x)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	hrtimer_setup(&x->timer, exchange_tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+#else
+	hrtimer_init(&x->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+	x->timer.function = exchange_tick;
+#endif
+	hrtimer_start(&x->timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED);
+}
+
+/* Two threads on each CPU and a timer on one free each other's objects. */
+static void torture(struct kunit *test)
+{
+	struct exchange *x = kunit_kzalloc(test, sizeof(*x), GFP_KERNEL);
+	unsigned long counted = misuses();
+	struct task_struct *t;
+	unsigned int i;
+	int cpu;
+
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	init_completion(&x->done);
+	atomic_set(&x->running, 1);
+	start_timer(x);
+	for (i = 0; i < 2; i++) {
+		for_each_online_cpu(cpu) {
+			t = kthread_create(exchange_thread, x, "gom_tiny/%d", cpu);
+			if (IS_ERR(t))
+				continue;
+			atomic_inc(&x->running);
+			kthread_bind(t, cpu);
+			wake_up_process(t);
+		}
+	}
+	if (!atomic_dec_and_test(&x->running))
+		wait_for_completion(&x->done);
+	WRITE_ONCE(x->stop, true);
+	hrtimer_cancel(&x->timer);
+	for (i = 0; i < SLOTS; i++)
+		check_and_free(x, atomic64_read(&x->slot[i]));
+	KUNIT_EXPECT_EQ(test, atomic_read(&x->errors), 0);
+	KUNIT_EXPECT_GT(test, x->ticks, 0U);
+	KUNIT_EXPECT_EQ(test, misuses(), counted);
+	gom_mcache_flush_all();
+	KUNIT_EXPECT_EQ(test, blocks_held(), 0ULL);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(the_size_decides_the_alignment),
+	KUNIT_CASE(objects_fill_a_block),
+	KUNIT_CASE(a_block_holds_sixteen_bytes),
+	KUNIT_CASE(a_new_block_must_have_more_room),
+	KUNIT_CASE(a_new_block_with_less_room_is_closed),
+	KUNIT_CASE(other_sizes_are_not_combined),
+	KUNIT_CASE(objects_are_zeroed),
+	KUNIT_CASE(the_last_one_frees_the_block),
+	KUNIT_CASE(an_open_block_is_freed_when_it_is_closed),
+	KUNIT_CASE(what_was_cut_off_last_is_put_back),
+	KUNIT_CASE(every_way_to_free_frees),
+	KUNIT_CASE(freeing_twice_in_an_open_block),
+	KUNIT_CASE(freeing_twice_in_a_closed_block),
+	KUNIT_CASE(freeing_inside_an_object),
+	KUNIT_CASE(usable_bytes_do_not_overlap),
+	KUNIT_CASE(growing_copies_no_neighbour),
+	KUNIT_CASE(shrinking_clears_only_its_own),
+	KUNIT_CASE(an_interrupt_inside_does_not_combine),
+	KUNIT_CASE(sizing_waits_for_no_cpu),
+	KUNIT_CASE(torture),
+	{}
+};
+
+struct kunit_suite gomalloc_tiny_suite = {
+	.name = "gomalloc_tiny",
+	.init = tiny_init,
+	.exit = tiny_exit,
+	.test_cases = cases,
+};
