@@ -25,7 +25,7 @@
 #include "sizeclass_table.h"	/* GOM_MAX_SMALL_SIZE, GOM_CLASS_OF() */
 
 /*
- * Memory obtained from the system is booked under exactly one of these names,
+ * Memory obtained from the system is accounted under exactly one of these names,
  * the ones of Go's MStats, and shown under it in debugfs.  The persistent
  * allocator moves bytes from GOM_OTHER_SYS to the name its caller gives.
  */

@@ -35,7 +35,7 @@
 
 static bool debug;
 module_param(debug, bool, 0400);
-MODULE_PARM_DESC(debug, "bypass the per-CPU caches so that every second free is seen, and check sized frees (default: off)");
+MODULE_PARM_DESC(debug, "bypass the per-CPU caches so that every double free is seen, and check sized frees (default: off)");
 
 module_param_named(sbrk, gom_sbrk, bool, 0400);
 MODULE_PARM_DESC(sbrk, "replace the allocator by a pointer that moves up: nothing is ever freed before the module goes (default: off)");
@@ -190,7 +190,7 @@ no_pagemap:
 /* What was freed is freed, and what its finalizers freed as well. */
 static void __exit wait_for_frees(void)
 {
-	struct gom_finalizer_figures before, now;
+	struct gom_finalizer_stats before, now;
 
 	gom_finalizer_read(&now);
 	do {

@@ -33,12 +33,12 @@
 #include "percpu/mcache.h"
 
 /* Flags that mean the same here as to SLUB. */
-#define HEEDED_FLAGS	(SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE)
+#define HONOURED_FLAGS	(SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE)
 
 /* Flags that are taken and change nothing but that a cache does not share. */
 #define DEBUG_FLAGS	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
-#define KNOWN_FLAGS	(HEEDED_FLAGS | DEBUG_FLAGS | SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | \
+#define KNOWN_FLAGS	(HONOURED_FLAGS | DEBUG_FLAGS | SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | \
 			 SLAB_ACCOUNT | SLAB_MEM_SPREAD_OR_0)
 
 #define ALONE_FLAGS	(SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE | DEBUG_FLAGS)
@@ -156,7 +156,7 @@ static void add_class(struct gom_cache_class **list, struct gom_cache_class *cc)
  * something is, in use or in a magazine that somebody is just about to empty, its pages
  * are still read by its facts: it waits.
  */
-static void retire_class(struct gom_cache_class *cc)
+static void release_class(struct gom_cache_class *cc)
 {
 	gom_mcache_flush_class(cc->class);
 	gom_mcentral_drain_class(cc->class);
@@ -167,10 +167,10 @@ static void retire_class(struct gom_cache_class *cc)
 
 static u64 live_in(const struct gom_cache_class *cc)
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 
-	gom_class_read(cc->class, &fig);
-	return fig.mallocs - fig.frees;
+	gom_class_read(cc->class, &stats);
+	return stats.mallocs - stats.frees;
 }
 
 /* Those of which all objects have been freed meanwhile. */
@@ -184,7 +184,7 @@ static void retry_parked(void)
 		if (live_in(cc))
 			add_class(&parked, cc);
 		else
-			retire_class(cc);
+			release_class(cc);
 	}
 }
 
@@ -204,11 +204,11 @@ static struct gom_cache_class *take_class(void)
 static void set_class(struct gom_cache_class *cc, const struct gom_class *facts,
 		      slab_flags_t flags, void (*ctor)(void *))
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 	int nid;
 
-	gom_class_read(cc->class, &fig);
-	cc->mallocs = fig.mallocs;
+	gom_class_read(cc->class, &stats);
+	cc->mallocs = stats.mallocs;
 	cc->facts = *facts;
 	cc->ctor = ctor;
 	cc->rcu = flags & SLAB_TYPESAFE_BY_RCU;
@@ -246,7 +246,7 @@ static struct gom_cache *find_cache(const char *name)
 }
 
 /* What is wrong with a request, as the end of a sentence; NULL if nothing is. */
-static const char *whats_wrong(const char *name, unsigned int size, unsigned int align,
+static const char *validate(const char *name, unsigned int size, unsigned int align,
 			       slab_flags_t flags)
 {
 	if (!name || !*name)
@@ -330,7 +330,7 @@ static struct gom_cache *create(const char *name, unsigned int size, unsigned in
  *	a warning, as in SLUB
  * @size: bytes of an object, 1 to 128 KiB
  * @align: of an object, bytes, a power of two up to a page; 0 means 8
- * @flags: SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU, SLAB_NO_MERGE are heeded; others
+ * @flags: SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU, SLAB_NO_MERGE are honoured; others
  *	of linux/slab.h that make sense are taken and change nothing, SLAB_PANIC included
  * @ctor: called once for each object when its span is made, in whatever context
  *	that allocation is; what it sets is there when the object comes back.  NULL: none
@@ -344,7 +344,7 @@ static struct gom_cache *create(const char *name, unsigned int size, unsigned in
 struct gom_cache *gom_cache_create(const char *name, unsigned int size, unsigned int align,
 				   slab_flags_t flags, void (*ctor)(void *))
 {
-	const char *wrong = whats_wrong(name, size, align, flags);
+	const char *wrong = validate(name, size, align, flags);
 	struct gom_cache *c = NULL;
 
 	if (!wrong) {
@@ -388,7 +388,7 @@ void gom_cache_destroy(struct gom_cache *cache)
 	cc = gom_cache_class(cache->class);
 	if (!--cc->users) {
 		retry_parked();
-		retire_class(cc);
+		release_class(cc);
 		live = live_in(cc);
 		if (live)
 			gom_report(GOM_BAD_CACHE, _RET_IP_,
@@ -430,17 +430,17 @@ EXPORT_SYMBOL_GPL(gom_cache_size);
 /* === Figures === */
 
 /* Sums over all since load, those of destroyed caches included. */
-void gom_cache_read(struct gom_cache_figures *sum)
+void gom_cache_read(struct gom_cache_stats *sum)
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 	unsigned int class;
 
-	*sum = (struct gom_cache_figures) { };
+	*sum = (struct gom_cache_stats) { };
 	for (class = GOM_NR_SPAN_CLASSES; class < gom_class_end(); class++) {
-		gom_class_read(class, &fig);
-		sum->bytes += (fig.mallocs - fig.frees) * gom_class(class)->size;
-		sum->mallocs += fig.mallocs;
-		sum->frees += fig.frees;
+		gom_class_read(class, &stats);
+		sum->bytes += (stats.mallocs - stats.frees) * gom_class(class)->size;
+		sum->mallocs += stats.mallocs;
+		sum->frees += stats.frees;
 	}
 }
 
@@ -458,14 +458,14 @@ void gom_cache_reset(void)
 static void show_line(struct seq_file *m, const struct gom_cache *c)
 {
 	const struct gom_cache_class *cc = gom_cache_class(c->class);
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 
-	gom_class_read(c->class, &fig);
+	gom_class_read(c->class, &stats);
 	seq_printf(m, "%-24s %6u %6u %5u %5u %7u %6u %10llu %10llu %10llu %7lu %10zu%s%s\n",
 		   c->name, c->size, cc->facts.size, c->align, cc->facts.npages, cc->facts.nelems,
-		   cc->users, fig.mallocs - fig.frees, fig.mallocs - cc->mallocs,
-		   fig.frees - cc->mallocs, fig.spans,
-		   (size_t)fig.pages << PAGE_SHIFT,
+		   cc->users, stats.mallocs - stats.frees, stats.mallocs - cc->mallocs,
+		   stats.frees - cc->mallocs, stats.spans,
+		   (size_t)stats.pages << PAGE_SHIFT,
 		   cc->ctor ? " ctor" : "", cc->rcu ? " rcu" : "");
 }
 

@@ -33,19 +33,19 @@ struct gom_cache {
 };
 
 /**
- * struct gom_cache_figures - sums over all classes of named caches, and past ones
+ * struct gom_cache_stats - sums over all classes of named caches, and past ones
  * @mallocs: objects allocated
  * @frees: objects freed
  * @bytes: of live ones
  */
-struct gom_cache_figures {
+struct gom_cache_stats {
 	u64 mallocs;
 	u64 frees;
 	u64 bytes;
 };
 
 void gom_cache_reset(void);
-void gom_cache_read(struct gom_cache_figures *fig);
+void gom_cache_read(struct gom_cache_stats *stats);
 void gom_cache_show(struct seq_file *m);
 void gom_cache_report_left(void);
 void gom_cache_exit(void);

@@ -75,7 +75,7 @@ static void *sbrk_cached(struct gom_cache *cache, gfp_t gfp, unsigned long calle
 }
 
 /* Behind a fence, if it can be.  Type-safe ones are not: their memory stays theirs. */
-static void *fenced_cached(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+static void *guarded_cached(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	const struct gom_cache_class *cc = gom_cache_class(cache->class);
 	void *p;
@@ -98,7 +98,7 @@ static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsig
 	if (unlikely(gom_sbrk))
 		return sbrk_cached(cache, gfp, caller);
 	if (unlikely(gom_efence)) {
-		p = fenced_cached(cache, gfp, caller);
+		p = guarded_cached(cache, gfp, caller);
 		if (p)
 			return p;
 	}

@@ -57,7 +57,7 @@
 
 
 /**
- * struct fenced - an object behind a fence
+ * struct guarded - an object behind a fence
  * @node: while it is ready, or waits to be unmapped
  * @span: its pages; for specials
  * @map: what was mapped, filling pages included
@@ -67,7 +67,7 @@
  * @freed: somebody frees it
  * @pages: its own
  */
-struct fenced {
+struct guarded {
 	struct llist_node node;
 	struct gom_span span;
 	void *map;
@@ -91,7 +91,7 @@ static DECLARE_WORK(efence_work, work);
 
 /* === Mapping; may sleep === */
 
-static void free_pages_of(struct fenced *f)
+static void free_pages_of(struct guarded *f)
 {
 	unsigned int i;
 
@@ -101,7 +101,7 @@ static void free_pages_of(struct fenced *f)
 	}
 }
 
-static bool get_pages(struct fenced *f, gfp_t gfp)
+static bool get_pages(struct guarded *f, gfp_t gfp)
 {
 	unsigned int i;
 
@@ -114,7 +114,7 @@ static bool get_pages(struct fenced *f, gfp_t gfp)
 	return true;
 }
 
-static bool map_pages(struct fenced *f)
+static bool map_pages(struct guarded *f)
 {
 	unsigned int n = f->span.npages, fill = f->count - n, i;
 	struct page **pages = kvmalloc_array(f->count, sizeof(*pages), GFP_KERNEL | __GFP_NOWARN);
@@ -131,9 +131,9 @@ static bool map_pages(struct fenced *f)
 }
 
 /* @npages pages at the end of which an object may lie; NULL if there is no memory. */
-static struct fenced *make(unsigned int npages, gfp_t gfp)
+static struct guarded *make(unsigned int npages, gfp_t gfp)
 {
-	struct fenced *f = kvzalloc(struct_size(f, pages, npages), GFP_KERNEL | __GFP_NOWARN);
+	struct guarded *f = kvzalloc(struct_size(f, pages, npages), GFP_KERNEL | __GFP_NOWARN);
 
 	if (!f)
 		return NULL;
@@ -154,7 +154,7 @@ static struct fenced *make(unsigned int npages, gfp_t gfp)
 /* Nobody has it any more.  Whoever wrote to it may have it in a TLB, until the last line. */
 static void unmake(struct llist_node *list)
 {
-	struct fenced *f, *next;
+	struct guarded *f, *next;
 
 	llist_for_each_entry(f, list, node) {
 		if (f->count > MOST_IN_BLOCK)
@@ -174,7 +174,7 @@ static void unmake(struct llist_node *list)
 static void work(struct work_struct *unused)
 {
 	struct llist_node *list = llist_del_all(&dying);
-	struct fenced *f;
+	struct guarded *f;
 
 	if (list)
 		unmake(list);
@@ -189,7 +189,7 @@ static void work(struct work_struct *unused)
 
 static DEFINE_RAW_SPINLOCK(ready_lock);		/* one takes from it at a time */
 
-static struct fenced *take_ready(void)
+static struct guarded *take_ready(void)
 {
 	struct llist_node *node;
 	unsigned long flags;
@@ -201,12 +201,12 @@ static struct fenced *take_ready(void)
 		atomic_dec(&nr_ready);
 	if (atomic_read(&nr_ready) < READY / 2)
 		queue_work(wq, &efence_work);
-	return node ? llist_entry(node, struct fenced, node) : NULL;
+	return node ? llist_entry(node, struct guarded, node) : NULL;
 }
 
 /* === Records === */
 
-static void forget(struct fenced *f, unsigned int n)
+static void forget(struct guarded *f, unsigned int n)
 {
 	unsigned long flags, first = (unsigned long)f->span.base >> PAGE_SHIFT;
 
@@ -216,7 +216,7 @@ static void forget(struct fenced *f, unsigned int n)
 	xa_unlock_irqrestore(&objects, flags);
 }
 
-static bool remember(struct fenced *f, gfp_t gfp)
+static bool remember(struct guarded *f, gfp_t gfp)
 {
 	unsigned long flags, first = (unsigned long)f->span.base >> PAGE_SHIFT;
 	unsigned int i;
@@ -235,19 +235,19 @@ static bool remember(struct fenced *f, gfp_t gfp)
 	return false;
 }
 
-static struct fenced *find(const void *p)
+static struct guarded *find(const void *p)
 {
 	return xa_load(&objects, (unsigned long)p >> PAGE_SHIFT);
 }
 
 /* === The interface === */
 
-static struct fenced *get(size_t size, gfp_t gfp)
+static struct guarded *get(size_t size, gfp_t gfp)
 {
 	unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	gfp_t page_gfp = gfp & ~(__GFP_ZERO | __GFP_DMA | __GFP_THISNODE | __GFP_NOFAIL);
 
-	struct fenced *f;
+	struct guarded *f;
 	unsigned int scope;
 
 	if (!gfpflags_allow_blocking(gfp))
@@ -273,7 +273,7 @@ static struct fenced *get(size_t size, gfp_t gfp)
  */
 void *gom_efence_alloc(size_t size, size_t align, gfp_t gfp)
 {
-	struct fenced *f;
+	struct guarded *f;
 
 	if (size > GOM_MAX_SIZE)	/* which whoever comes next says */
 		return NULL;
@@ -305,7 +305,7 @@ static bool may_sleep(void)
 	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && preemptible() && !rcu_preempt_depth();
 }
 
-static void end(struct fenced *f)
+static void end(struct guarded *f)
 {
 	forget(f, f->span.npages);
 	atomic64_inc(&frees);
@@ -332,10 +332,10 @@ static void end(struct fenced *f)
  */
 bool gom_efence_free(const void *p, unsigned long caller)
 {
-	struct fenced *f = find(p);
+	struct guarded *f = find(p);
 
 	if (!f && is_vmalloc_addr(p))
-		gom_report(GOM_BAD_FREE_TWICE, caller, "free of %p, where no object is, any more", p);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "free of %p, where no object is, any more", p);
 	if (!f)
 		return is_vmalloc_addr(p);
 	trace_gom_free(caller, p, 0);
@@ -344,7 +344,7 @@ bool gom_efence_free(const void *p, unsigned long caller)
 	else if (gom_special_maybe(p) && gom_special_end(p, caller))
 		return true;
 	else if (atomic_xchg(&f->freed, 1))
-		gom_report(GOM_BAD_FREE_TWICE, caller, "object %p was freed twice", p);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
 	else
 		end(f);
 	return true;
@@ -353,7 +353,7 @@ bool gom_efence_free(const void *p, unsigned long caller)
 /* The object that @p points into, and its size; NULL if there is none. */
 void *gom_efence_object(const void *p, size_t *size)
 {
-	struct fenced *f = find(p);
+	struct guarded *f = find(p);
 
 	if (!f)
 		return NULL;
@@ -364,17 +364,17 @@ void *gom_efence_object(const void *p, size_t *size)
 /* What specials of the object at @p are tied to; NULL if it is an ordinary one. */
 struct gom_span *gom_efence_span(const void *p)
 {
-	struct fenced *f = find(p);
+	struct guarded *f = find(p);
 
 	return f ? &f->span : NULL;
 }
 
-void gom_efence_read(struct gom_efence_figures *fig)
+void gom_efence_read(struct gom_efence_stats *stats)
 {
-	fig->mallocs = atomic64_read(&mallocs);
-	fig->frees = atomic64_read(&frees);
-	fig->bytes = atomic64_read(&bytes);
-	fig->missed = atomic64_read(&missed);
+	stats->mallocs = atomic64_read(&mallocs);
+	stats->frees = atomic64_read(&frees);
+	stats->bytes = atomic64_read(&bytes);
+	stats->missed = atomic64_read(&missed);
 }
 GOM_EXPORT_FOR_TEST(gom_efence_read);
 
@@ -409,7 +409,7 @@ void gom_efence_exit(void)
 {
 	struct llist_node *list;
 	unsigned long index;
-	struct fenced *f;
+	struct guarded *f;
 
 	if (!gom_efence)
 		return;

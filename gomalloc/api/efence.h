@@ -14,13 +14,13 @@
 struct gom_span;
 
 /**
- * struct gom_efence_figures - what the mode did
+ * struct gom_efence_stats - what the mode did
  * @mallocs: objects behind a fence
  * @frees: of these, freed
  * @bytes: of those that are live, in pages
  * @missed: objects that are not, as they were asked for where nothing can be mapped
  */
-struct gom_efence_figures {
+struct gom_efence_stats {
 	u64 mallocs;
 	u64 frees;
 	u64 bytes;
@@ -31,7 +31,7 @@ void *gom_efence_alloc(size_t size, size_t align, gfp_t gfp);
 bool gom_efence_free(const void *p, unsigned long caller);
 void *gom_efence_object(const void *p, size_t *size);
 struct gom_span *gom_efence_span(const void *p);
-void gom_efence_read(struct gom_efence_figures *fig);
+void gom_efence_read(struct gom_efence_stats *stats);
 void gom_efence_sync(void);
 int gom_efence_init(void);
 void gom_efence_exit(void);

@@ -6,7 +6,7 @@
  *
  * A finalizer is a special of its object (special.h).  Freeing the object queues it,
  * from whatever context; one worker runs them in the order in which the objects were
- * freed, and then frees the object indeed.  Until that a second free is seen, as the
+ * freed, and then frees the object indeed.  Until that a double free is seen, as the
  * special stays where it is, marked as queued.  A finalizer may set another one, for its
  * own object too: then the object waits once more.
  *
@@ -172,11 +172,11 @@ void gom_finalizer_reset(void)
 	atomic_long_set(&nr_run, 0);
 }
 
-void gom_finalizer_read(struct gom_finalizer_figures *fig)
+void gom_finalizer_read(struct gom_finalizer_stats *stats)
 {
-	fig->set = atomic_long_read(&nr_set);
-	fig->queued = atomic_long_read(&nr_queued);
-	fig->run = atomic_long_read(&nr_run);
+	stats->set = atomic_long_read(&nr_set);
+	stats->queued = atomic_long_read(&nr_queued);
+	stats->run = atomic_long_read(&nr_run);
 }
 GOM_EXPORT_FOR_TEST(gom_finalizer_read);
 

@@ -14,18 +14,18 @@ bool gom_finalizer_add(struct gom_special *sp);
 void gom_finalizer_show(struct seq_file *m);
 
 /**
- * struct gom_finalizer_figures - finalizers
+ * struct gom_finalizer_stats - finalizers
  * @set: armed, waiting for their object to be freed
  * @queued: of objects that were freed, waiting to run
  * @run: run since load
  */
-struct gom_finalizer_figures {
+struct gom_finalizer_stats {
 	unsigned long set;
 	unsigned long queued;
 	unsigned long run;
 };
 
 void gom_finalizer_reset(void);
-void gom_finalizer_read(struct gom_finalizer_figures *fig);
+void gom_finalizer_read(struct gom_finalizer_stats *stats);
 
 #endif /* GOM_FINALIZER_H */

@@ -30,7 +30,7 @@
  *		more.  Then begins the one that its objects wait for.
  *   @armed	whoever changes it from IDLE has the flight and @waiting, until the
  *		work item that ends it changes it back.
- *   supply_lock  a raw lock with interrupts off, for some instructions.
+ *   freelist_lock  a raw lock with interrupts off, for some instructions.
  *
  * When @cur or @list is not empty, the flight is under way, or whoever made them so
  * is about to arm it, or the worker that ended the last one is about to look again.
@@ -107,8 +107,8 @@ struct gather {
 static_assert(BITS_PER_LONG < 64 || IS_ENABLED(CONFIG_LOCKDEP) || sizeof(struct gather) <= 80);
 
 static DEFINE_PER_CPU(struct gather, gathers);
-static DEFINE_RAW_SPINLOCK(supply_lock);	/* protects supply */
-static struct gom_fixalloc supply;
+static DEFINE_RAW_SPINLOCK(freelist_lock);	/* protects freelist */
+static struct gom_fixalloc freelist;
 static struct workqueue_struct *wq;
 
 /* === Batches === */
@@ -119,9 +119,9 @@ static struct batch *take_batch(void)
 	unsigned long flags;
 	struct batch *b;
 
-	raw_spin_lock_irqsave(&supply_lock, flags);
-	b = gom_fixalloc_take(&supply);
-	raw_spin_unlock_irqrestore(&supply_lock, flags);
+	raw_spin_lock_irqsave(&freelist_lock, flags);
+	b = gom_fixalloc_take(&freelist);
+	raw_spin_unlock_irqrestore(&freelist_lock, flags);
 	if (b)
 		b->nr = 0;
 	return b;
@@ -131,9 +131,9 @@ static void give_batch(struct batch *b)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&supply_lock, flags);
-	gom_fixalloc_give(&supply, b);
-	raw_spin_unlock_irqrestore(&supply_lock, flags);
+	raw_spin_lock_irqsave(&freelist_lock, flags);
+	gom_fixalloc_give(&freelist, b);
+	raw_spin_unlock_irqrestore(&freelist_lock, flags);
 }
 
 static bool have_batches(void)
@@ -141,23 +141,23 @@ static bool have_batches(void)
 	unsigned long flags;
 	bool some;
 
-	raw_spin_lock_irqsave(&supply_lock, flags);
-	some = supply.free;
-	raw_spin_unlock_irqrestore(&supply_lock, flags);
+	raw_spin_lock_irqsave(&freelist_lock, flags);
+	some = freelist.free;
+	raw_spin_unlock_irqrestore(&freelist_lock, flags);
 	return some;
 }
 
 /* One block of batches more; false if there is no memory. */
 static bool make_batches(gfp_t gfp)
 {
-	void *block = gom_fixalloc_block(&supply, gfp | __GFP_NOWARN);
+	void *block = gom_fixalloc_block(&freelist, gfp | __GFP_NOWARN);
 	unsigned long flags;
 
 	if (!block)
 		return false;
-	raw_spin_lock_irqsave(&supply_lock, flags);
-	gom_fixalloc_carve(&supply, block);
-	raw_spin_unlock_irqrestore(&supply_lock, flags);
+	raw_spin_lock_irqsave(&freelist_lock, flags);
+	gom_fixalloc_carve(&freelist, block);
+	raw_spin_unlock_irqrestore(&freelist_lock, flags);
 	return true;
 }
 
@@ -198,7 +198,7 @@ static void free_objects(unsigned int nr, void **at)
 		if (likely(p))
 			at[n++] = p;
 		else
-			gom_report(GOM_BAD_FREE_TWICE, _RET_IP_,
+			gom_report(GOM_BAD_DOUBLE_FREE, _RET_IP_,
 				   "object at %p was freed before its grace period was over",
 				   at[i]);
 	}
@@ -483,7 +483,7 @@ int gom_rcufree_init(void)
 	struct gather *g;
 	int cpu;
 
-	gom_fixalloc_init(&supply, sizeof(struct batch), GOM_OTHER_SYS);
+	gom_fixalloc_init(&freelist, sizeof(struct batch), GOM_OTHER_SYS);
 	for_each_possible_cpu(cpu) {
 		g = per_cpu_ptr(&gathers, cpu);
 		init_llist_head(&g->list);

@@ -12,7 +12,7 @@
 #include "gomalloc.h"
 #include "heap/pagemap.h"
 
-/* Flags that matter to where memory comes from; the rest is ours to heed. */
+/* Flags that matter to where memory comes from; the rest is ours to honour. */
 #define GOM_PAGE_GFP	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS |	\
 			 __GFP_NOWARN | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |	\
 			 __GFP_NORETRY | __GFP_MEMALLOC | __GFP_NOMEMALLOC |	\

@@ -102,7 +102,7 @@ static void *sbrk_alloc(size_t size, gfp_t gfp, unsigned long caller)
 }
 
 /* Behind a fence, if it can be; NULL if not. */
-static void *fenced_alloc(size_t size, gfp_t gfp, unsigned long caller)
+static void *guarded_alloc(size_t size, gfp_t gfp, unsigned long caller)
 {
 	void *p = gom_efence_alloc(size, 0, gfp & (GOM_PAGE_GFP | __GFP_ZERO));
 
@@ -189,7 +189,7 @@ void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long ca
 	if (unlikely(gom_sbrk))
 		return sbrk_alloc(size, gfp, caller);
 	if (unlikely(gom_efence) && !(gfp & GOM_ZONE_GFP)) {
-		p = fenced_alloc(size, gfp, caller);
+		p = guarded_alloc(size, gfp, caller);
 		if (p)
 			return p;
 	}
@@ -385,7 +385,7 @@ void gom_free_slow(const void *p, unsigned long caller)
 	if (!slot) {
 		gom_report(GOM_BAD_FREE_FOREIGN, caller, "free of %p, which is not gomalloc's", p);
 	} else if (slot == GOM_SLOT_IDLE) {
-		gom_report(GOM_BAD_FREE_TWICE, caller, "free of %p, in pages that are free already",
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "free of %p, in pages that are free already",
 			   p);
 	} else if (class == GOM_CLASS_TINY) {
 		if (!special || !gom_special_end(p, caller))

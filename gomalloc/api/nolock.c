@@ -79,7 +79,7 @@ static void free_all(struct aside *a)
 		next = node->next;
 		if (next == LIST_POISON1) {
 			/* It was here already: the list goes in a circle. */
-			gom_report(GOM_BAD_FREE_TWICE, _RET_IP_, "object %p was freed twice",
+			gom_report(GOM_BAD_DOUBLE_FREE, _RET_IP_, "double free of object %p",
 				   node);
 			break;
 		}
@@ -194,7 +194,7 @@ static bool put_cached(unsigned int slot, const void *p, unsigned long caller)
 	done = twice || gom_slot_push(gom_mcache_slot(c, slot), p);
 	gom_mcache_leave_slow(c);
 	if (twice)
-		gom_report(GOM_BAD_FREE_TWICE, caller, "object %p was freed twice", p);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
 	return done;
 }
 

@@ -98,12 +98,12 @@ size_t gom_sbrk_size(const void *p)
 	return h.size && h.code == code_of(p, h.size) ? h.size : 0;
 }
 
-void gom_sbrk_read(struct gom_sbrk_figures *fig)
+void gom_sbrk_read(struct gom_sbrk_stats *stats)
 {
-	struct gom_persistent_asker sum;
+	struct gom_call_site sum;
 
 	gom_persistent_read_stat(GOM_SBRK_SYS, &sum);
-	fig->mallocs = sum.requests;
-	fig->bytes = sum.bytes;
+	stats->mallocs = sum.requests;
+	stats->bytes = sum.bytes;
 }
 GOM_EXPORT_FOR_TEST(gom_sbrk_read);

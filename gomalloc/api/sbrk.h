@@ -15,11 +15,11 @@
 #define GOM_SBRK_ALIGN	16		/* bytes, of every object, as in Go */
 
 /**
- * struct gom_sbrk_figures - what the mode has used
+ * struct gom_sbrk_stats - what the mode has used
  * @mallocs: objects
  * @bytes: cut for them, with a header for each
  */
-struct gom_sbrk_figures {
+struct gom_sbrk_stats {
 	u64 mallocs;
 	u64 bytes;
 };
@@ -27,6 +27,6 @@ struct gom_sbrk_figures {
 void gom_sbrk_init(void);
 void *gom_sbrk_alloc(size_t size, size_t align, gfp_t gfp, unsigned long caller);
 size_t gom_sbrk_size(const void *p);
-void gom_sbrk_read(struct gom_sbrk_figures *fig);
+void gom_sbrk_read(struct gom_sbrk_stats *stats);
 
 #endif /* GOM_SBRK_H */

@@ -6,10 +6,10 @@
 #include "gomalloc.h"
 
 /**
- * struct gom_fixalloc - a supply of records of one size
+ * struct gom_fixalloc - a freelist of records of one size
  * @free: records to be had, linked through their first word
  * @size: bytes per record, a multiple of a pointer's size
- * @stat: where the records' bytes are booked
+ * @stat: where the records' bytes are accounted
  * @inuse: records handed out
  *
  * Protected by a lock of its owner, who needs one anyway when he needs records.

@@ -54,12 +54,12 @@ struct chunk {
  * changed.  The first ones, one for each name, have no place: they stand for
  * callers that need none, and for those that came when the table was full.
  */
-struct asker {
+struct site {
 	unsigned long caller;
 	enum gom_stat stat;
 };
 
-#define MAX_ASKERS	64U
+#define MAX_SITES	64U
 
 /* What one of them was given. */
 struct account {
@@ -72,7 +72,7 @@ struct bump {
 	char *pos;
 	char *end;
 	struct gom_persistent_info info;
-	struct account account[MAX_ASKERS];
+	struct account account[MAX_SITES];
 	u8 busy;
 };
 
@@ -84,13 +84,13 @@ static DEFINE_RAW_SPINLOCK(global_lock);	/* protects global_bump */
 static struct bump global_bump;
 static DEFINE_RAW_SPINLOCK(direct_lock);	/* protects what follows */
 static struct gom_persistent_info direct_info;
-static struct account direct_account[MAX_ASKERS];
+static struct account direct_account[MAX_SITES];
 
-static struct asker askers[MAX_ASKERS];
+static struct site sites[MAX_SITES];
 
 static LLIST_HEAD(all_chunks);
 
-static void *bump_take(struct bump *b, size_t size, size_t align, unsigned int asker)
+static void *bump_take(struct bump *b, size_t size, size_t align, unsigned int site)
 {
 	char *p = PTR_ALIGN(b->pos, align);
 
@@ -99,8 +99,8 @@ static void *bump_take(struct bump *b, size_t size, size_t align, unsigned int a
 	b->info.used += size;
 	b->info.wasted += p - b->pos;
 	b->pos = p + size;
-	b->account[asker].requests++;
-	b->account[asker].bytes += size;
+	b->account[site].requests++;
+	b->account[site].bytes += size;
 	return p;
 }
 
@@ -117,16 +117,16 @@ static void bump_refill(struct bump *b, struct chunk *chunk)
 }
 
 /* Take from @b; move it on to *@chunk, if there is one, only if it has too little. */
-static void *bump_take_or_refill(struct bump *b, size_t size, size_t align, unsigned int asker,
+static void *bump_take_or_refill(struct bump *b, size_t size, size_t align, unsigned int site,
 				 struct chunk **chunk)
 {
-	void *p = bump_take(b, size, align, asker);
+	void *p = bump_take(b, size, align, site);
 
 	if (p || !*chunk)
 		return p;
 	bump_refill(b, *chunk);
 	*chunk = NULL;
-	return bump_take(b, size, align, asker);
+	return bump_take(b, size, align, site);
 }
 
 /*
@@ -134,7 +134,7 @@ static void *bump_take_or_refill(struct bump *b, size_t size, size_t align, unsi
  * it was needed.  False if an interrupt hit the CPU in here: then nothing was
  * done.
  */
-static bool take_local(size_t size, size_t align, unsigned int asker, struct chunk **chunk,
+static bool take_local(size_t size, size_t align, unsigned int site, struct chunk **chunk,
 		       void **p)
 {
 	bool mine;
@@ -146,7 +146,7 @@ static bool take_local(size_t size, size_t align, unsigned int asker, struct chu
 	if (mine) {
 		WRITE_ONCE(b->busy, 1);
 		barrier();
-		*p = bump_take_or_refill(b, size, align, asker, chunk);
+		*p = bump_take_or_refill(b, size, align, site, chunk);
 		barrier();
 		WRITE_ONCE(b->busy, 0);
 	}
@@ -164,13 +164,13 @@ void gom_persistent_set_busy(bool busy)
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_set_busy);
 
-static void *take_global(size_t size, size_t align, unsigned int asker, struct chunk **chunk)
+static void *take_global(size_t size, size_t align, unsigned int site, struct chunk **chunk)
 {
 	unsigned long flags;
 	void *p;
 
 	raw_spin_lock_irqsave(&global_lock, flags);
-	p = bump_take_or_refill(&global_bump, size, align, asker, chunk);
+	p = bump_take_or_refill(&global_bump, size, align, site, chunk);
 	raw_spin_unlock_irqrestore(&global_lock, flags);
 	return p;
 }
@@ -238,17 +238,17 @@ static void give_back(struct chunk *chunk)
 	give_pages(chunk, bytes);
 }
 
-static void *alloc_bumped(size_t size, size_t align, unsigned int asker, gfp_t gfp)
+static void *alloc_bumped(size_t size, size_t align, unsigned int site, gfp_t gfp)
 {
 	struct chunk *chunk = NULL;
 	void *p = NULL;
 	u64 had;
 
 	for (;;) {
-		if (take_local(size, align, asker, &chunk, &p)) {
+		if (take_local(size, align, site, &chunk, &p)) {
 			had = READ_ONCE(raw_cpu_ptr(&cpu_bump)->info.bytes);
 		} else {
-			p = take_global(size, align, asker, &chunk);
+			p = take_global(size, align, site, &chunk);
 			had = READ_ONCE(global_bump.info.bytes);
 		}
 		if (p)
@@ -263,7 +263,7 @@ static void *alloc_bumped(size_t size, size_t align, unsigned int asker, gfp_t g
 	return p;
 }
 
-static void account_direct(struct chunk *record, size_t size, unsigned int asker)
+static void account_direct(struct chunk *record, size_t size, unsigned int site)
 {
 	unsigned long flags;
 
@@ -272,13 +272,13 @@ static void account_direct(struct chunk *record, size_t size, unsigned int asker
 	direct_info.bytes += record->bytes;
 	direct_info.used += size;
 	direct_info.wasted += record->bytes - size;
-	direct_account[asker].requests++;
-	direct_account[asker].bytes += size;
+	direct_account[site].requests++;
+	direct_account[site].bytes += size;
 	llist_add(&record->node, &all_chunks);
 	raw_spin_unlock_irqrestore(&direct_lock, flags);
 }
 
-static void *alloc_direct(size_t size, unsigned int asker, gfp_t gfp)
+static void *alloc_direct(size_t size, unsigned int site, gfp_t gfp)
 {
 	void *p = alloc_pages_exact(PAGE_ALIGN(size), gfp | __GFP_ZERO);
 	struct chunk *record;
@@ -294,7 +294,7 @@ static void *alloc_direct(size_t size, unsigned int asker, gfp_t gfp)
 	record->base = p;
 	record->bytes = PAGE_ALIGN(size);
 	tell_kmemleak(p, record->bytes, gfp);
-	account_direct(record, size, asker);
+	account_direct(record, size, site);
 	return p;
 }
 
@@ -317,7 +317,7 @@ static bool valid_request(size_t size, size_t align, enum gom_stat stat, unsigne
 
 /* === Who asked === */
 
-static void add_account(const struct account *account, struct gom_persistent_asker *sum)
+static void add_account(const struct account *account, struct gom_call_site *sum)
 {
 	sum->requests += READ_ONCE(account->requests);
 	sum->bytes += READ_ONCE(account->bytes);
@@ -327,17 +327,17 @@ static void add_account(const struct account *account, struct gom_persistent_ask
  * The place for @caller.  Two who come first at the same time, or one whose place
  * is not complete yet, get one more.
  */
-static unsigned int find_asker(unsigned long caller, enum gom_stat stat)
+static unsigned int find_site(unsigned long caller, enum gom_stat stat)
 {
-	const unsigned int places = MAX_ASKERS - GOM_NR_STATS;
+	const unsigned int places = MAX_SITES - GOM_NR_STATS;
 	unsigned int first = reciprocal_scale(hash_long(caller + stat, 32), places), n, i;
 
 	for (n = 0; n < places; n++) {
 		i = GOM_NR_STATS + (first + n) % places;
-		if (READ_ONCE(askers[i].caller) == caller && READ_ONCE(askers[i].stat) == stat)
+		if (READ_ONCE(sites[i].caller) == caller && READ_ONCE(sites[i].stat) == stat)
 			return i;
-		if (!READ_ONCE(askers[i].caller) && !cmpxchg(&askers[i].caller, 0, caller)) {
-			WRITE_ONCE(askers[i].stat, stat);
+		if (!READ_ONCE(sites[i].caller) && !cmpxchg(&sites[i].caller, 0, caller)) {
+			WRITE_ONCE(sites[i].stat, stat);
 			return i;
 		}
 	}
@@ -345,15 +345,15 @@ static unsigned int find_asker(unsigned long caller, enum gom_stat stat)
 }
 
 /* The @nr-th place that asked; false if there are no more. */
-bool gom_persistent_read_asker(unsigned int nr, struct gom_persistent_asker *who)
+bool gom_persistent_read_site(unsigned int nr, struct gom_call_site *who)
 {
 	int cpu;
 
-	if (nr >= MAX_ASKERS)
+	if (nr >= MAX_SITES)
 		return false;
-	*who = (struct gom_persistent_asker) {
-		.caller = READ_ONCE(askers[nr].caller),
-		.stat = nr < GOM_NR_STATS ? nr : READ_ONCE(askers[nr].stat),
+	*who = (struct gom_call_site) {
+		.caller = READ_ONCE(sites[nr].caller),
+		.stat = nr < GOM_NR_STATS ? nr : READ_ONCE(sites[nr].stat),
 	};
 	for_each_possible_cpu(cpu)
 		add_account(&per_cpu(cpu_bump, cpu).account[nr], who);
@@ -361,16 +361,16 @@ bool gom_persistent_read_asker(unsigned int nr, struct gom_persistent_asker *who
 	add_account(&direct_account[nr], who);
 	return true;
 }
-GOM_EXPORT_FOR_TEST(gom_persistent_read_asker);
+GOM_EXPORT_FOR_TEST(gom_persistent_read_site);
 
 /* All that was asked for under one name. */
-void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *sum)
+void gom_persistent_read_stat(enum gom_stat stat, struct gom_call_site *sum)
 {
-	struct gom_persistent_asker who;
+	struct gom_call_site who;
 	unsigned int i;
 
-	*sum = (struct gom_persistent_asker) { .stat = stat };
-	for (i = 0; gom_persistent_read_asker(i, &who); i++) {
+	*sum = (struct gom_call_site) { .stat = stat };
+	for (i = 0; gom_persistent_read_site(i, &who); i++) {
 		if (who.stat != stat)
 			continue;
 		sum->requests += who.requests;
@@ -380,15 +380,15 @@ void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *s
 
 /* === The interface === */
 
-static void *alloc_for(unsigned int asker, size_t size, size_t align, gfp_t gfp)
+static void *alloc_for(unsigned int site, size_t size, size_t align, gfp_t gfp)
 {
 	if (size >= GOM_PERSISTENT_MAX_BLOCK || unlikely(gfp & __GFP_DMA))
-		return alloc_direct(size, asker, gfp);
-	return alloc_bumped(size, align, asker, gfp);
+		return alloc_direct(size, site, gfp);
+	return alloc_bumped(size, align, site, gfp);
 }
 
 /*
- * Memory from a chunk, or from pages if it is much or for a zone, booked under
+ * Memory from a chunk, or from pages if it is much or for a zone, accounted under
  * @stat, of which the caller knows that the request makes sense.
  */
 void *gom_persistent_bump(size_t size, size_t align, enum gom_stat stat, gfp_t gfp)
@@ -401,7 +401,7 @@ static void *persistent_alloc(size_t size, size_t align, enum gom_stat stat, gfp
 {
 	if (!valid_request(size, align, stat, caller))
 		return NULL;
-	return alloc_for(find_asker(caller, stat), size, align ?: GOM_PERSISTENT_ALIGN, gfp);
+	return alloc_for(find_site(caller, stat), size, align ?: GOM_PERSISTENT_ALIGN, gfp);
 }
 
 /* As gom_persistent_alloc(), for callers that may or may not sleep. */
@@ -414,7 +414,7 @@ void *gom_persistent_alloc_gfp(size_t size, size_t align, enum gom_stat stat, gf
  * gom_persistent_alloc - allocate memory that lives as long as gomalloc
  * @size: bytes; 0 is refused
  * @align: alignment in bytes, a power of two up to a page; 0 means 8
- * @stat: the name under which the bytes are booked in debugfs
+ * @stat: the name under which the bytes are accounted in debugfs
  *
  * For small metadata that is never freed; there is no way to free it.  The
  * rules are those of Go's persistentalloc (2013, per CPU since 2015).
@@ -449,7 +449,7 @@ static void check_bump(const struct bump *b, int cpu, gom_wrong_fn wrong)
 	u64 bytes = b->info.chunks * sizeof(struct chunk);
 	unsigned int i;
 
-	for (i = 0; i < MAX_ASKERS; i++)
+	for (i = 0; i < MAX_SITES; i++)
 		bytes += b->account[i].bytes;
 	if (b->info.used + b->info.wasted + (b->end - b->pos) != b->info.bytes)
 		wrong("chunks of cpu %d: %llu bytes are not %llu used, %llu wasted and %ld left",

@@ -44,13 +44,13 @@ struct gom_persistent_info {
 };
 
 /**
- * struct gom_persistent_asker - a place in the code that asked for memory
+ * struct gom_call_site - a place in the code that asked for memory
  * @caller: the place; 0 for all that came when there was no room for another
  * @stat: the name it asked under
  * @requests: how often
  * @bytes: how much
  */
-struct gom_persistent_asker {
+struct gom_call_site {
 	unsigned long caller;
 	enum gom_stat stat;
 	u64 requests;
@@ -59,8 +59,8 @@ struct gom_persistent_asker {
 
 void *gom_persistent_alloc_gfp(size_t size, size_t align, enum gom_stat stat, gfp_t gfp);
 void *gom_persistent_bump(size_t size, size_t align, enum gom_stat stat, gfp_t gfp);
-bool gom_persistent_read_asker(unsigned int nr, struct gom_persistent_asker *who);
-void gom_persistent_read_stat(enum gom_stat stat, struct gom_persistent_asker *sum);
+bool gom_persistent_read_site(unsigned int nr, struct gom_call_site *who);
+void gom_persistent_read_stat(enum gom_stat stat, struct gom_call_site *sum);
 u64 gom_persistent_bytes(void);
 void gom_persistent_set_busy(bool busy);
 struct gom_persistent_info *gom_persistent_info_of(int cpu);

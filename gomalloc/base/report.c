@@ -23,7 +23,7 @@
 const char * const gom_misuse_names[] = {
 	[GOM_BAD_FREE_FOREIGN]	= "free_foreign",
 	[GOM_BAD_FREE_MIDDLE]	= "free_middle",
-	[GOM_BAD_FREE_TWICE]	= "free_twice",
+	[GOM_BAD_DOUBLE_FREE]	= "double_free",
 	[GOM_BAD_FREE_SIZE]	= "free_size",
 	[GOM_BAD_POINTER]	= "pointer",
 	[GOM_BAD_SIZE]		= "size",

@@ -3,7 +3,7 @@
  * Tracepoints (Go: GODEBUG=allocfreetrace=1), for perf, trace-cmd, bpftrace.
  *
  * Those of single objects are not on the fast paths: when somebody listens every
- * call is sent to the slow paths (GOM_MALLOCING_HOOKED), which have them.  The others
+ * call is sent to the slow paths (GOM_MALLOCING_SLOW), which have them.  The others
  * are where magazines, spans and pages move, and cost a branch not taken there.
  */
 #undef TRACE_SYSTEM

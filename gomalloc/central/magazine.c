@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Magazines: where they come from.  One supply for each size, a power of two.
- * Most change hands in mcentral's depots, so one lock for all is not crowded.
+ * Magazines: where they come from.  One freelist for each size, a power of two.
+ * Most change hands in mcentral's depots, so one lock for all is not capacity_misses.
  *
  * Context: any but NMI, no lock held; the lock is innermost and held for a few
  * instructions, or to cut up one block.
@@ -16,20 +16,20 @@
 #include "base/sizeclass.h"
 #include "central/magazine.h"
 
-static DEFINE_SPINLOCK(lock);	/* protects supplies */
-static struct gom_fixalloc supplies[GOM_MAGAZINE_SUPPLIES];
+static DEFINE_SPINLOCK(lock);	/* protects freelists */
+static struct gom_fixalloc freelists[GOM_MAGAZINE_FREELISTS];
 
 void gom_magazine_init(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < GOM_MAGAZINE_SUPPLIES; i++)
-		gom_fixalloc_init(&supplies[i], GOM_MAGAZINE_MIN_BYTES << i,
+	for (i = 0; i < GOM_MAGAZINE_FREELISTS; i++)
+		gom_fixalloc_init(&freelists[i], GOM_MAGAZINE_MIN_BYTES << i,
 				  GOM_MCACHE_SYS);
 }
 
-/* Which supply has the magazines of @class. */
-unsigned int gom_magazine_supply(unsigned int class)
+/* Which freelist has the magazines of @class. */
+unsigned int gom_magazine_freelist(unsigned int class)
 {
 	size_t bytes = struct_size((struct gom_magazine *)NULL, obj, gom_class(class)->mag_size);
 
@@ -38,13 +38,13 @@ unsigned int gom_magazine_supply(unsigned int class)
 	return order_base_2(DIV_ROUND_UP(bytes, GOM_MAGAZINE_MIN_BYTES));
 }
 
-/* Magazines of @supply that somebody has: a cache, a depot, or a task on its way. */
-unsigned long gom_magazine_inuse(unsigned int supply)
+/* Magazines of @freelist that somebody has: a cache, a depot, or a task on its way. */
+unsigned long gom_magazine_inuse(unsigned int freelist)
 {
-	return READ_ONCE(supplies[supply].inuse);
+	return READ_ONCE(freelists[freelist].inuse);
 }
 
-static_assert(GOM_MAGAZINE_SUPPLIES <= 1U << 4);
+static_assert(GOM_MAGAZINE_FREELISTS <= 1U << 4);
 static_assert(GOM_NR_SPAN_CLASSES + GOM_MAX_CACHE_CLASSES <= 1U << 12);
 
 static void *take(struct gom_fixalloc *f, void *block)
@@ -63,8 +63,8 @@ static void *take(struct gom_fixalloc *f, void *block)
 /* An empty magazine; NULL if there is no memory. */
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 {
-	const unsigned int supply = gom_magazine_supply(class);
-	struct gom_fixalloc *f = &supplies[supply];
+	const unsigned int freelist = gom_magazine_freelist(class);
+	struct gom_fixalloc *f = &freelists[freelist];
 	struct gom_magazine *mag = take(f, NULL);
 	void *block;
 
@@ -77,7 +77,7 @@ struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 	mag->next = NULL;
 	mag->nr = 0;
 	mag->class = class;
-	mag->supply = supply;
+	mag->freelist = freelist;
 	mag->bottom = NULL;
 	return mag;
 }
@@ -88,7 +88,7 @@ void gom_magazine_delete(struct gom_magazine *mag)
 	unsigned long flags;
 
 	spin_lock_irqsave(&lock, flags);
-	gom_fixalloc_give(&supplies[mag->supply], mag);
+	gom_fixalloc_give(&freelists[mag->freelist], mag);
 	spin_unlock_irqrestore(&lock, flags);
 }
 
@@ -98,8 +98,8 @@ unsigned long gom_magazine_bytes(void)
 	unsigned long bytes = 0;
 	unsigned int i;
 
-	for (i = 0; i < GOM_MAGAZINE_SUPPLIES; i++)
-		bytes += READ_ONCE(supplies[i].inuse) * supplies[i].size;
+	for (i = 0; i < GOM_MAGAZINE_FREELISTS; i++)
+		bytes += READ_ONCE(freelists[i].inuse) * freelists[i].size;
 	return bytes;
 }
 GOM_EXPORT_FOR_TEST(gom_magazine_bytes);

@@ -25,7 +25,7 @@
  * @node: while CPUs hand it over to another one
  * @nr: objects held; not kept up to date while loaded in a cache
  * @class: of the objects
- * @supply: where it is from; its class may have other magazines when it is deleted
+ * @freelist: where it is from; its class may have other magazines when it is deleted
  * @bottom: NULL, always
  * @obj: the objects, as many as the class's mag_size allows
  */
@@ -36,7 +36,7 @@ struct gom_magazine {
 	};
 	unsigned short nr;
 	unsigned short class : 12;
-	unsigned short supply : 4;
+	unsigned short freelist : 4;
 	void *bottom;
 	void *obj[];
 };
@@ -57,11 +57,11 @@ static inline gfp_t gom_magazine_gfp(gfp_t gfp)
 /* Supplies, one for each size there is: 64 bytes, 128, ... */
 #define GOM_MAGAZINE_MIN_BYTES	64U
 #define GOM_MAGAZINE_MAX_BYTES	(sizeof(struct gom_magazine) + GOM_MAGAZINE_MAX * sizeof(void *))
-#define GOM_MAGAZINE_SUPPLIES						\
+#define GOM_MAGAZINE_FREELISTS						\
 	(const_ilog2(GOM_MAGAZINE_MAX_BYTES / GOM_MAGAZINE_MIN_BYTES) + 1)
 
-unsigned int gom_magazine_supply(unsigned int class);
-unsigned long gom_magazine_inuse(unsigned int supply);
+unsigned int gom_magazine_freelist(unsigned int class);
+unsigned long gom_magazine_inuse(unsigned int freelist);
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp);
 void gom_magazine_delete(struct gom_magazine *mag);
 unsigned long gom_magazine_bytes(void);

@@ -293,8 +293,8 @@ static void finish_put(struct put *put, unsigned long caller)
 	struct gom_span *s, *next;
 
 	if (unlikely(put->twice))
-		gom_report(GOM_BAD_FREE_TWICE, caller,
-			   "object %p was freed twice", put->twice);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller,
+			   "double free of object %p", put->twice);
 	list_for_each_entry_safe(s, next, &put->empty_spans, list) {
 		list_del_init(&s->list);
 		if (unlikely(put->grace))
@@ -501,10 +501,10 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 }
 
 /**
- * gom_mcentral_keep - take a magazine back from a cache
+ * gom_mcentral_return - take a magazine back from a cache
  * @mag: the magazine, with or without objects; not the caller's any more
  */
-void gom_mcentral_keep(struct gom_magazine *mag)
+void gom_mcentral_return(struct gom_magazine *mag)
 {
 	int nid = numa_mem_id();
 	struct gom_mcentral *c = gom_mcentral_of(mag->class, nid);
@@ -524,7 +524,7 @@ void gom_mcentral_keep(struct gom_magazine *mag)
 		gom_magazine_delete(mag);
 	}
 }
-GOM_EXPORT_FOR_TEST(gom_mcentral_keep);
+GOM_EXPORT_FOR_TEST(gom_mcentral_return);
 
 /**
  * gom_mcentral_exchange - get an empty magazine for a full one

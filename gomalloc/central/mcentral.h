@@ -61,7 +61,7 @@ unsigned long gom_mcentral_spans(unsigned int class);
 struct gom_magazine *gom_mcentral_refill(struct gom_magazine *empty, unsigned int want,
 					 int nid, gfp_t gfp);
 struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *full);
-void gom_mcentral_keep(struct gom_magazine *mag);
+void gom_mcentral_return(struct gom_magazine *mag);
 bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long caller);
 void *gom_mcentral_try_alloc(unsigned int class, int nid);
 void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp);

@@ -14,7 +14,7 @@
  *		objects are in no sum.
  *   pages	that come from the page allocator or go back to it are counted
  *		as moving while they are accounted in one place and not in the other.
- *   magazines	that are in no cache and no depot, though their supply has given them
+ *   magazines	that are in no cache and no depot, though their freelist has given them
  *		out, are in flight.  As long as there are any of its size, a class may
  *		miss as many objects as these can hold, and one each.  If there are none
  *		its sum is exact.  It never has too many.
@@ -89,7 +89,7 @@ static const void **cached;		/* all objects in magazines */
 static size_t nr_cached, max_cached;
 static unsigned long *held_pages, *idle_pages;	/* by node */
 static unsigned long *busy_pages;	/* of spans in flight, by node */
-static unsigned long seen_magazines[GOM_MAGAZINE_SUPPLIES];
+static unsigned long seen_magazines[GOM_MAGAZINE_FREELISTS];
 static unsigned long nr_specials;	/* in all spans */
 
 /* Something is wrong.  From within the check only. */
@@ -352,7 +352,7 @@ static void check_magazine(unsigned int class, const struct gom_magazine *mag, u
 
 	if (!mag)
 		return;
-	seen_magazines[gom_magazine_supply(class)]++;
+	seen_magazines[gom_magazine_freelist(class)]++;
 	if (mag->bottom || mag->class != class || nr > gom_class(class)->mag_size) {
 		gom_wrong("%s %d, class %u: a magazine of class %u with %u objects", where, of,
 			  class, mag->class, nr);
@@ -430,27 +430,27 @@ static void check_central(struct gom_mcentral *c, unsigned int class, int nid)
 /* How many objects of @class may be in flight, in magazines that are nowhere to be seen. */
 static u64 in_flight(unsigned int class)
 {
-	unsigned int supply = gom_magazine_supply(class);
-	unsigned long inuse = gom_magazine_inuse(supply);
+	unsigned int freelist = gom_magazine_freelist(class);
+	unsigned long inuse = gom_magazine_inuse(freelist);
 
-	if (inuse < seen_magazines[supply])
+	if (inuse < seen_magazines[freelist])
 		gom_wrong("class %u: %lu magazines of its size in caches and depots, %lu given out",
-			  class, seen_magazines[supply], inuse);
-	return (u64)(inuse - min(inuse, seen_magazines[supply])) * (gom_class(class)->mag_size + 1);
+			  class, seen_magazines[freelist], inuse);
+	return (u64)(inuse - min(inuse, seen_magazines[freelist])) * (gom_class(class)->mag_size + 1);
 }
 
 /* Objects are in a span, in a magazine, or live. */
 static void check_sums(unsigned int class)
 {
 	const struct sums *sum = &sums[class];
-	struct gom_mcache_figures fig;
+	struct gom_mcache_stats stats;
 	struct gom_mcentral *c;
 	u64 live = 0, spans = 0, found_objects;
 	int i;
 
 	for_each_possible_cpu(i) {
-		gom_mcache_read(i, class, &fig);
-		live += fig.mallocs - fig.frees;
+		gom_mcache_read(i, class, &stats);
+		live += stats.mallocs - stats.frees;
 	}
 	for_each_gom_node(i) {
 		c = gom_mcentral_of(class, i);
@@ -510,16 +510,16 @@ static void check_twice(void)
 }
 
 /* Room for what is gathered, and some more, as it goes on until the machine stands. */
-static int get_room(void)
+static int alloc_buffers(void)
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 	unsigned int class;
 
 	classes = gom_class_end();
 	max_cached = 4096;
 	for (class = 1; class < classes; class++) {
-		gom_class_read(class, &fig);
-		max_cached += fig.cached + fig.depot;
+		gom_class_read(class, &stats);
+		max_cached += stats.cached + stats.depot;
 	}
 	nr_cached = 0;
 	sums = kvcalloc(classes, sizeof(*sums), GFP_KERNEL);
@@ -530,7 +530,7 @@ static int get_room(void)
 	return sums && cached && held_pages && idle_pages && busy_pages ? 0 : -ENOMEM;
 }
 
-static void drop_room(void)
+static void free_buffers(void)
 {
 	kvfree(sums);
 	kvfree(cached);
@@ -541,14 +541,14 @@ static void drop_room(void)
 
 static int look_once(void)
 {
-	int err = get_room();
+	int err = alloc_buffers();
 
 	now->nr = 0;
 	if (!err) {
 		stop_machine(look, NULL, NULL);
 		check_twice();
 	}
-	drop_room();
+	free_buffers();
 	return err;
 }
 

@@ -44,12 +44,12 @@ static void show_value(struct seq_file *m, const char *name, u64 value)
 /* The text of memstats; for the tests, whose threads have no debugfs mounted. */
 int gom_debugfs_memstats(struct seq_file *m)
 {
-	struct gom_large_figures large;
-	struct gom_tiny_figures tiny;
-	struct gom_efence_figures fenced;
-	struct gom_sbrk_figures sbrk;
-	struct gom_finalizer_figures fin;
-	struct gom_profile_figures prof;
+	struct gom_large_stats large;
+	struct gom_tiny_stats tiny;
+	struct gom_efence_stats guarded;
+	struct gom_sbrk_stats sbrk;
+	struct gom_finalizer_stats fin;
+	struct gom_profile_stats prof;
 	struct gom_memstats ms;
 	char name[32];
 	int i;
@@ -58,7 +58,7 @@ int gom_debugfs_memstats(struct seq_file *m)
 	gom_large_read(&large);
 	gom_tiny_read(-1, &tiny);
 	gom_sbrk_read(&sbrk);
-	gom_efence_read(&fenced);
+	gom_efence_read(&guarded);
 	gom_finalizer_read(&fin);
 	gom_profile_read(&prof);
 	show_value(m, "alloc", ms.alloc);
@@ -96,9 +96,9 @@ int gom_debugfs_memstats(struct seq_file *m)
 	show_value(m, "sbrk_mallocs", sbrk.mallocs);
 	show_value(m, "sbrk_bytes", sbrk.bytes);
 	show_value(m, "efence", gom_efence);
-	show_value(m, "efence_mallocs", fenced.mallocs);
-	show_value(m, "efence_frees", fenced.frees);
-	show_value(m, "efence_missed", fenced.missed);
+	show_value(m, "efence_mallocs", guarded.mallocs);
+	show_value(m, "efence_frees", guarded.frees);
+	show_value(m, "efence_missed", guarded.missed);
 	for (i = 0; i < GOM_NR_MISUSES; i++) {
 		snprintf(name, sizeof(name), "misuse_%s", gom_misuse_names[i]);
 		show_value(m, name, gom_misuse_count(i));
@@ -135,13 +135,13 @@ static int class_show(struct seq_file *m, void *v)
 	unsigned int class = (unsigned long)v - 1;
 	const struct gom_class *cl = &gom_classes[class];
 	size_t span = (size_t)cl->npages << PAGE_SHIFT;
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 
 	if (!class) {
 		seq_puts(m, "class   size pages objects waste%       live    mallocs      frees  cached   depot   spans       held\n");
 		return 0;
 	}
-	gom_class_read(class, &fig);
+	gom_class_read(class, &stats);
 	if (class == GOM_CLASS_TINY)
 		seq_puts(m, " tiny");
 	else
@@ -150,8 +150,8 @@ static int class_show(struct seq_file *m, void *v)
 		   cl->size, cl->npages, cl->nelems,
 		   (span - cl->nelems * cl->size) * 100 / span,
 		   (span - cl->nelems * cl->size) * 10000 / span % 100,
-		   fig.mallocs - fig.frees, fig.mallocs, fig.frees, fig.cached, fig.depot,
-		   fig.spans, (size_t)fig.pages << PAGE_SHIFT);
+		   stats.mallocs - stats.frees, stats.mallocs, stats.frees, stats.cached, stats.depot,
+		   stats.spans, (size_t)stats.pages << PAGE_SHIFT);
 	return 0;
 }
 
@@ -182,7 +182,7 @@ static void *cpu_next(struct seq_file *m, void *v, loff_t *pos)
 }
 
 static void show_mcache_line(struct seq_file *m, int cpu, const char *class,
-			     const struct gom_mcache_figures *f, u64 bytes)
+			     const struct gom_mcache_stats *f, u64 bytes)
 {
 	/* Every magazine brought in answers one call that missed. */
 	u64 hits = f->mallocs - min(f->refills, f->mallocs);
@@ -193,7 +193,7 @@ static void show_mcache_line(struct seq_file *m, int cpu, const char *class,
 
 static int cpu_show(struct seq_file *m, void *v)
 {
-	struct gom_mcache_figures f, sum = { };
+	struct gom_mcache_stats f, sum = { };
 	int cpu = (int)(unsigned long)v - 2;
 	char name[8];
 	unsigned int i;
@@ -239,7 +239,7 @@ DEFINE_SHOW_ATTRIBUTE(caches);
 
 static int tiny_show(struct seq_file *m, void *v)
 {
-	struct gom_tiny_figures f;
+	struct gom_tiny_stats f;
 	int cpu;
 
 	seq_puts(m, "cpu      mallocs        frees       undone      blocks open room\n");
@@ -307,13 +307,13 @@ DEFINE_SHOW_ATTRIBUTE(mheap);
 
 /* === persistent === */
 
-static void show_askers(struct seq_file *m)
+static void show_call_sites(struct seq_file *m)
 {
-	struct gom_persistent_asker who;
+	struct gom_call_site who;
 	unsigned int i;
 
-	seq_puts(m, "\nbooked as        requests      bytes asked by\n");
-	for (i = 0; gom_persistent_read_asker(i, &who); i++) {
+	seq_puts(m, "\naccounted as        requests      bytes asked by\n");
+	for (i = 0; gom_persistent_read_site(i, &who); i++) {
 		if (!who.requests)
 			continue;
 		seq_printf(m, "%-14s %10llu %10llu ", gom_stat_names[who.stat], who.requests, who.bytes);
@@ -340,7 +340,7 @@ static int persistent_show(struct seq_file *m, void *v)
 			   cpu == -2 ? "direct" : cpu == -1 ? "global" : name,
 			   info.chunks, info.bytes, info.used, info.wasted);
 	}
-	show_askers(m);
+	show_call_sites(m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(persistent);

@@ -32,7 +32,7 @@
 /* What persistent memory nobody has been given, or has under no other name, is "other". */
 static void read_stats(u64 *stat)
 {
-	struct gom_persistent_asker sum;
+	struct gom_call_site sum;
 	u64 other = gom_persistent_bytes();
 	unsigned int i;
 
@@ -65,23 +65,23 @@ static void add_heaps(struct gom_memstats *m)
 /* Everything. */
 void gom_memstats_read(struct gom_memstats *m)
 {
-	struct gom_large_figures large;
-	struct gom_tiny_figures tiny;
-	struct gom_cache_figures cached;
-	struct gom_efence_figures fenced;
-	struct gom_sbrk_figures sbrk;
-	struct gom_class_figures fig;
+	struct gom_large_stats large;
+	struct gom_tiny_stats tiny;
+	struct gom_cache_stats cached;
+	struct gom_efence_stats guarded;
+	struct gom_sbrk_stats sbrk;
+	struct gom_class_stats stats;
 	unsigned int i;
 
 	*m = (struct gom_memstats) { };
 	for (i = 1; i < GOM_CLASS_TINY; i++) {
-		gom_class_read(i, &fig);
-		m->mallocs += fig.mallocs;
-		m->frees += fig.frees;
-		m->alloc += (fig.mallocs - fig.frees) * gom_classes[i].size;
+		gom_class_read(i, &stats);
+		m->mallocs += stats.mallocs;
+		m->frees += stats.frees;
+		m->alloc += (stats.mallocs - stats.frees) * gom_classes[i].size;
 	}
-	gom_class_read(GOM_CLASS_TINY, &fig);
-	m->alloc += (fig.mallocs - fig.frees) * GOM_TINY_BLOCK;
+	gom_class_read(GOM_CLASS_TINY, &stats);
+	m->alloc += (stats.mallocs - stats.frees) * GOM_TINY_BLOCK;
 	gom_tiny_read(-1, &tiny);
 	m->mallocs += tiny.mallocs;
 	m->frees += tiny.frees;
@@ -92,10 +92,10 @@ void gom_memstats_read(struct gom_memstats *m)
 	gom_sbrk_read(&sbrk);
 	m->mallocs += sbrk.mallocs;
 	m->alloc += sbrk.bytes;
-	gom_efence_read(&fenced);
-	m->mallocs += fenced.mallocs;
-	m->frees += fenced.frees;
-	m->alloc += fenced.bytes;
+	gom_efence_read(&guarded);
+	m->mallocs += guarded.mallocs;
+	m->frees += guarded.frees;
+	m->alloc += guarded.bytes;
 	gom_large_read(&large);
 	m->mallocs += large.mallocs;
 	m->frees += large.frees;
@@ -168,11 +168,11 @@ GOM_EXPORT_FOR_TEST(gom_stats_reset);
 
 static void report_class(unsigned int class)
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 	u64 live;
 
-	gom_class_read(class, &fig);
-	live = fig.mallocs - fig.frees;
+	gom_class_read(class, &stats);
+	live = stats.mallocs - stats.frees;
 	if (live)
 		pr_warn("  %6u bytes: %8llu objects, %10llu bytes\n", gom_classes[class].size,
 			live, live * gom_classes[class].size);
@@ -181,10 +181,10 @@ static void report_class(unsigned int class)
 /* Say which objects are still in use when the module goes; returns how many. */
 u64 gom_stats_report_live(void)
 {
-	struct gom_large_figures large;
-	struct gom_cache_figures cached;
-	struct gom_efence_figures fenced;
-	struct gom_tiny_figures tiny;
+	struct gom_large_stats large;
+	struct gom_cache_stats cached;
+	struct gom_efence_stats guarded;
+	struct gom_tiny_stats tiny;
 	struct gom_memstats m;
 	unsigned int i;
 	u64 live;
@@ -209,10 +209,10 @@ u64 gom_stats_report_live(void)
 	gom_tiny_read(-1, &tiny);
 	if (tiny.mallocs != tiny.frees)
 		pr_warn("  %12s: %8llu objects\n", "tiny", tiny.mallocs - tiny.frees);
-	gom_efence_read(&fenced);
-	if (fenced.mallocs != fenced.frees)
+	gom_efence_read(&guarded);
+	if (guarded.mallocs != guarded.frees)
 		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "fenced",
-			fenced.mallocs - fenced.frees, fenced.bytes);
+			guarded.mallocs - guarded.frees, guarded.bytes);
 	gom_large_read(&large);
 	if (large.mallocs != large.frees)
 		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "large",

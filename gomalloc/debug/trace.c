@@ -19,11 +19,11 @@ EXPORT_TRACEPOINT_SYMBOL_GPL(gom_heap_release);
 /* Somebody begins to listen to single objects: each call has to come by. */
 int gom_trace_reg(void)
 {
-	gom_mcache_hook(1);
+	gom_mcache_force_slow(1);
 	return 0;
 }
 
 void gom_trace_unreg(void)
 {
-	gom_mcache_hook(-1);
+	gom_mcache_force_slow(-1);
 }

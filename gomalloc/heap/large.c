@@ -84,7 +84,7 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 void gom_large_free(const void *p, unsigned long caller)
 {
 	if (!gom_mheap_free_large(p))
-		gom_report(GOM_BAD_FREE_TWICE, caller, "large object %p was freed twice", p);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of large object %p", p);
 }
 
 /*
@@ -106,17 +106,17 @@ bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp)
 	return done;
 }
 
-void gom_large_read(struct gom_large_figures *fig)
+void gom_large_read(struct gom_large_stats *stats)
 {
 	const struct gom_mheap *h;
 	int nid;
 
-	*fig = (struct gom_large_figures) { };
+	*stats = (struct gom_large_stats) { };
 	for_each_gom_node(nid) {
 		h = gom_mheaps[nid];
-		fig->mallocs += READ_ONCE(h->large_mallocs);
-		fig->frees += READ_ONCE(h->large_frees);
-		fig->pages += READ_ONCE(h->large_pages);
+		stats->mallocs += READ_ONCE(h->large_mallocs);
+		stats->frees += READ_ONCE(h->large_frees);
+		stats->pages += READ_ONCE(h->large_pages);
 	}
 }
 GOM_EXPORT_FOR_TEST(gom_large_read);

@@ -12,12 +12,12 @@
 #define GOM_MAX_SIZE	((size_t)PAGE_SIZE << MAX_PAGE_ORDER)	/* kmalloc's too */
 
 /**
- * struct gom_large_figures - what large objects there were
+ * struct gom_large_stats - what large objects there were
  * @mallocs: allocated since load
  * @frees: freed since load
  * @pages: pages in use now
  */
-struct gom_large_figures {
+struct gom_large_stats {
 	u64 mallocs;
 	u64 frees;
 	unsigned long pages;
@@ -28,6 +28,6 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller);
 void gom_large_free(const void *p, unsigned long caller);
 bool gom_large_aligned(const void *p, size_t size);
 bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp);
-void gom_large_read(struct gom_large_figures *fig);
+void gom_large_read(struct gom_large_stats *stats);
 
 #endif /* GOM_LARGE_H */

@@ -61,7 +61,7 @@ static int init_node(int nid)
 		return -ENOMEM;
 	spin_lock_init(&h->lock);
 	h->nid = nid;
-	gom_span_supplies_init(h->records);
+	gom_span_freelists_init(h->records);
 	for (i = 0; i < GOM_HEAP_BINS; i++)
 		INIT_HLIST_HEAD(&h->bin[i]);
 	gom_mheaps[nid] = h;
@@ -272,18 +272,18 @@ static void give_run(struct gom_mheap *h, struct gom_span *s)
 
 /* === Asking for a run === */
 
-/* A record from @supply; if that has none, *@short_of is @supply, else -1. */
-static struct gom_span *take_record(struct gom_mheap *h, unsigned int supply, int *short_of)
+/* A record from @freelist; if that has none, *@short_of is @freelist, else -1. */
+static struct gom_span *take_record(struct gom_mheap *h, unsigned int freelist, int *short_of)
 {
-	struct gom_span *s = gom_span_take_record(h->records, supply);
+	struct gom_span *s = gom_span_take_record(h->records, freelist);
 
-	*short_of = s ? -1 : (int)supply;
+	*short_of = s ? -1 : (int)freelist;
 	return s;
 }
 
 /*
  * Cut a span for @want out of the free run @r, in which at least @want->least pages
- * fit.  NULL if there is no record for it: *@short_of says of which supply.
+ * fit.  NULL if there is no record for it: *@short_of says of which freelist.
  */
 static struct gom_span *take_span(struct gom_mheap *h, const struct gom_run_request *want,
 				  struct gom_span *r, int *short_of)
@@ -291,7 +291,7 @@ static struct gom_span *take_span(struct gom_mheap *h, const struct gom_run_requ
 	struct gom_span *s, *spare = NULL;
 
 	lockdep_assert_held(&h->lock);
-	s = take_record(h, gom_span_supply(want->class), short_of);
+	s = take_record(h, gom_span_freelist(want->class), short_of);
 	if (!s)
 		return NULL;
 	s->base = fit(r, want->least, want->align);
@@ -315,17 +315,17 @@ static struct gom_span *take_span(struct gom_mheap *h, const struct gom_run_requ
 	return s;
 }
 
-/* Feed a supply of records; false if there is no memory. */
-static bool feed(struct gom_mheap *h, unsigned int nr, gfp_t gfp)
+/* Feed a freelist of records; false if there is no memory. */
+static bool refill_records(struct gom_mheap *h, unsigned int nr, gfp_t gfp)
 {
-	struct gom_fixalloc *supply = &h->records[nr];
-	void *block = gom_fixalloc_block(supply, gfp);
+	struct gom_fixalloc *freelist = &h->records[nr];
+	void *block = gom_fixalloc_block(freelist, gfp);
 	unsigned long flags;
 
 	if (!block)
 		return false;
 	spin_lock_irqsave(&h->lock, flags);
-	gom_fixalloc_carve(supply, block);
+	gom_fixalloc_carve(freelist, block);
 	spin_unlock_irqrestore(&h->lock, flags);
 	return true;
 }
@@ -357,7 +357,7 @@ static struct gom_span *take_from(struct gom_mheap *h, const struct gom_run_requ
 		if (r)
 			s = take_span(h, want, r, &short_of);
 		spin_unlock_irqrestore(&h->lock, flags);
-	} while (!s && short_of >= 0 && feed(h, short_of, gfp));
+	} while (!s && short_of >= 0 && refill_records(h, short_of, gfp));
 	return s || short_of < 0 ? s : ERR_PTR(-ENOMEM);
 }
 
@@ -371,7 +371,7 @@ static struct gom_span *new_record(struct gom_mheap *h, gfp_t gfp)
 		spin_lock_irqsave(&h->lock, flags);
 		s = gom_span_take_record(h->records, 0);
 		spin_unlock_irqrestore(&h->lock, flags);
-	} while (!s && feed(h, 0, gfp));
+	} while (!s && refill_records(h, 0, gfp));
 	return s;
 }
 
@@ -677,7 +677,7 @@ void gom_mheap_free(struct gom_span *s)
 }
 
 /* Take the LARGE span @s out of use; true if its pages stay in the heap. */
-static bool retire_large(struct gom_mheap *h, struct gom_span *s)
+static bool release_large(struct gom_mheap *h, struct gom_span *s)
 {
 	s->state = GOM_SPAN_BUSY;
 	h->large_frees++;
@@ -716,7 +716,7 @@ bool gom_mheap_free_large(const void *p)
 	found = s && s->state == GOM_SPAN_LARGE && s->base == p;
 	if (found) {
 		npages = s->npages;
-		kept = retire_large(h, s);
+		kept = release_large(h, s);
 	}
 	spin_unlock_irqrestore(&h->lock, flags);
 	if (found)
@@ -772,7 +772,7 @@ unsigned long gom_mheap_record_bytes(void)
 	int nid;
 
 	for_each_gom_node(nid)
-		for (i = 0; i < GOM_SPAN_SUPPLIES; i++)
+		for (i = 0; i < GOM_SPAN_FREELISTS; i++)
 			bytes += READ_ONCE(gom_mheaps[nid]->records[i].inuse) *
 				 gom_mheaps[nid]->records[i].size;
 	return bytes;

@@ -53,7 +53,7 @@
  * @large_mallocs: large objects allocated since load
  * @large_frees: large objects freed since load
  * @large_pages: pages of large objects now
- * @records: supplies of span records
+ * @records: freelists of span records
  */
 struct gom_mheap {
 	spinlock_t lock;
@@ -75,7 +75,7 @@ struct gom_mheap {
 	u64 large_mallocs;
 	u64 large_frees;
 	unsigned long large_pages;
-	struct gom_fixalloc records[GOM_SPAN_SUPPLIES];
+	struct gom_fixalloc records[GOM_SPAN_FREELISTS];
 };
 
 extern struct gom_mheap **gom_mheaps;	/* by node; NULL if there can be no such node */

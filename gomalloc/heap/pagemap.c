@@ -35,12 +35,12 @@ GOM_EXPORT_FOR_TEST(gom_pagemap);
 static struct gom_region nothing_here;		/* shared by the regions without us */
 static struct gom_region *all_regions;		/* linked by @next; only grows */
 
-#define MAX_RETIRED	BITS_PER_LONG		/* as each is twice as long as the last */
+#define MAX_OLD	BITS_PER_LONG		/* as each is twice as long as the last */
 
 static DEFINE_SPINLOCK(lock);			/* who writes a directory, or replaces it */
 static struct gom_region **longer;		/* the next directory, while it is filled */
-static struct gom_region **retired[MAX_RETIRED];
-static unsigned int nr_retired;
+static struct gom_region **old_directories[MAX_OLD];
+static unsigned int nr_old;
 
 static unsigned long address_of(unsigned long pfn)
 {
@@ -102,7 +102,7 @@ static void replace_directory(struct gom_region **dir, unsigned long n)
 			WRITE_ONCE(dir[i], r);
 	}
 	spin_lock_irq(&lock);
-	retired[nr_retired++] = old;
+	old_directories[nr_old++] = old;
 	longer = NULL;
 	WRITE_ONCE(gom_pagemap.directory, dir);
 	smp_wmb();	/* pairs with gom_pagemap_entry(): the length comes last */
@@ -184,8 +184,8 @@ void gom_pagemap_exit(void)
 {
 	unregister_memory_notifier(&memory_notifier);
 	kvfree(gom_pagemap.directory);
-	while (nr_retired)
-		kvfree(retired[--nr_retired]);
+	while (nr_old)
+		kvfree(old_directories[--nr_old]);
 }
 
 static struct gom_region *region_of(const void *p)

@@ -4,7 +4,7 @@
  *
  * Which objects are free is kept in a bitmap in the record, not in the objects:
  * nothing that the allocator relies on lies where an overrun of an object could
- * reach it, a second free is seen, and a cold object stays cold.
+ * reach it, a double free is seen, and a cold object stays cold.
  */
 #include <linux/bitops.h>
 #include <linux/kernel.h>
@@ -23,38 +23,38 @@
 #include "heap/pagemap.h"
 #include "heap/span.h"
 
-/* === Records: under the lock of the heap that owns the supplies === */
+/* === Records: under the lock of the heap that owns the freelists === */
 
-void gom_span_supplies_init(struct gom_fixalloc *supplies)
+void gom_span_freelists_init(struct gom_fixalloc *freelists)
 {
 	unsigned int i, words;
 
-	for (i = 0; i < GOM_SPAN_SUPPLY_TINY; i++) {
+	for (i = 0; i < GOM_SPAN_FREELIST_TINY; i++) {
 		words = i ? 1U << (i - 1) : 0;
-		gom_fixalloc_init(&supplies[i],
+		gom_fixalloc_init(&freelists[i],
 				  struct_size((struct gom_span *)NULL, free, words),
 				  GOM_MSPAN_SYS);
 	}
-	gom_fixalloc_init(&supplies[i],
+	gom_fixalloc_init(&freelists[i],
 			  struct_size((struct gom_span *)NULL, free,
 				      BITS_TO_LONGS(GOM_TINY_SPAN_BLOCKS)) +
 			  sizeof(struct gom_tiny_marks), GOM_MSPAN_SYS);
 }
 
-/* Which supply has records for spans of @class; 0 for what is not cut up. */
-unsigned int gom_span_supply(unsigned int class)
+/* Which freelist has records for spans of @class; 0 for what is not cut up. */
+unsigned int gom_span_freelist(unsigned int class)
 {
 	if (!class)
 		return 0;
 	if (class == GOM_CLASS_TINY)
-		return GOM_SPAN_SUPPLY_TINY;
+		return GOM_SPAN_FREELIST_TINY;
 	return order_base_2(BITS_TO_LONGS(gom_class(class)->nelems)) + 1;
 }
 
-/* A BUSY record; NULL if the supply needs a block first. */
-struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned int supply)
+/* A BUSY record; NULL if the freelist needs a block first. */
+struct gom_span *gom_span_take_record(struct gom_fixalloc *freelists, unsigned int freelist)
 {
-	struct gom_span *s = gom_fixalloc_take(&supplies[supply]);
+	struct gom_span *s = gom_fixalloc_take(&freelists[freelist]);
 
 	if (!s)
 		return NULL;
@@ -66,13 +66,13 @@ struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned in
 	s->specials = RB_ROOT;
 	s->nelems = 0;
 	s->nfree = 0;
-	s->supply = supply;
+	s->freelist = freelist;
 	return s;
 }
 
-void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s)
+void gom_span_give_record(struct gom_fixalloc *freelists, struct gom_span *s)
 {
-	gom_fixalloc_give(&supplies[s->supply], s);
+	gom_fixalloc_give(&freelists[s->freelist], s);
 }
 
 /* === Objects === */

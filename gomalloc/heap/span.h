@@ -33,7 +33,7 @@ enum gom_span_state {
  * @npages: pages
  * @nid: node of the pages, and of the heap and mcentral that own them
  * @state: enum gom_span_state; changed under the lock of the owner
- * @supply: which supply of its heap the record is from
+ * @freelist: which freelist of its heap the record is from
  * @zeroed: the pages are known to hold zeroes (IDLE and BUSY)
  * @direct: not from the heap: goes straight back to the page allocator
  * @class: of the objects, if SMALL
@@ -55,7 +55,7 @@ struct gom_span {
 	unsigned int npages;
 	int nid;
 	u8 state;
-	u8 supply : 6;
+	u8 freelist : 6;
 	u8 zeroed : 1;
 	u8 direct : 1;
 	u16 class;
@@ -76,18 +76,18 @@ static inline void *gom_span_end(const struct gom_span *s)
 }
 
 /*
- * Records come with 0, 1, 2, 4, ... words of bitmap, from a supply for each, and
+ * Records come with 0, 1, 2, 4, ... words of bitmap, from a freelist for each, and
  * those of tiny blocks with marks behind the bitmap from one more; a heap has all
  * of them.  The most objects are in a span of the smallest class.
  */
 #define GOM_SPAN_MAX_WORDS	BITS_TO_LONGS(DIV_ROUND_UP(8192, PAGE_SIZE) * PAGE_SIZE / 8)
-#define GOM_SPAN_SUPPLY_TINY	(const_ilog2(GOM_SPAN_MAX_WORDS) + 2)
-#define GOM_SPAN_SUPPLIES	(GOM_SPAN_SUPPLY_TINY + 1)
+#define GOM_SPAN_FREELIST_TINY	(const_ilog2(GOM_SPAN_MAX_WORDS) + 2)
+#define GOM_SPAN_FREELISTS	(GOM_SPAN_FREELIST_TINY + 1)
 
-void gom_span_supplies_init(struct gom_fixalloc *supplies);
-unsigned int gom_span_supply(unsigned int class);
-struct gom_span *gom_span_take_record(struct gom_fixalloc *supplies, unsigned int supply);
-void gom_span_give_record(struct gom_fixalloc *supplies, struct gom_span *s);
+void gom_span_freelists_init(struct gom_fixalloc *freelists);
+unsigned int gom_span_freelist(unsigned int class);
+struct gom_span *gom_span_take_record(struct gom_fixalloc *freelists, unsigned int freelist);
+void gom_span_give_record(struct gom_fixalloc *freelists, struct gom_span *s);
 
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp);
 unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n);

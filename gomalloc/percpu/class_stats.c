@@ -14,37 +14,37 @@
 #include "percpu/class_stats.h"
 #include "percpu/mcache.h"
 
-static void add_central(struct gom_mcentral *c, struct gom_class_figures *fig)
+static void add_central(struct gom_mcentral *c, struct gom_class_stats *stats)
 {
 	const struct gom_magazine *mag;
 	unsigned long flags;
 
-	fig->spans += atomic_long_read(&c->nr_spans);
-	fig->pages += atomic_long_read(&c->nr_pages);
+	stats->spans += atomic_long_read(&c->nr_spans);
+	stats->pages += atomic_long_read(&c->nr_pages);
 	spin_lock_irqsave(&c->lock, flags);
-	fig->mallocs += c->mallocs;
-	fig->frees += c->frees - c->double_frees;
+	stats->mallocs += c->mallocs;
+	stats->frees += c->frees - c->double_frees;
 	for (mag = c->full; mag; mag = mag->next)
-		fig->depot += mag->nr;
+		stats->depot += mag->nr;
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
 /* Figures of one class. */
-void gom_class_read(unsigned int class, struct gom_class_figures *fig)
+void gom_class_read(unsigned int class, struct gom_class_stats *stats)
 {
-	struct gom_mcache_figures cpu_fig;
+	struct gom_mcache_stats cpu_stats;
 	int i;
 
-	*fig = (struct gom_class_figures) { };
+	*stats = (struct gom_class_stats) { };
 	for_each_possible_cpu(i) {
-		gom_mcache_read(i, class, &cpu_fig);
-		fig->mallocs += cpu_fig.mallocs;
-		fig->frees += cpu_fig.frees;
-		fig->cached += cpu_fig.held;
-		fig->refills += cpu_fig.refills;
-		fig->flushes += cpu_fig.flushes;
+		gom_mcache_read(i, class, &cpu_stats);
+		stats->mallocs += cpu_stats.mallocs;
+		stats->frees += cpu_stats.frees;
+		stats->cached += cpu_stats.held;
+		stats->refills += cpu_stats.refills;
+		stats->flushes += cpu_stats.flushes;
 	}
 	for_each_gom_node(i)
-		add_central(gom_mcentral_of(class, i), fig);
+		add_central(gom_mcentral_of(class, i), stats);
 }
 GOM_EXPORT_FOR_TEST(gom_class_read);

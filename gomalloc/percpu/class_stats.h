@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 /**
- * struct gom_class_figures - one size class, summed over CPUs and nodes
+ * struct gom_class_stats - one size class, summed over CPUs and nodes
  * @mallocs: objects allocated since load
  * @frees: objects freed since load
  * @cached: free objects in per-CPU caches
@@ -16,7 +16,7 @@
  * @spans: spans there are
  * @pages: pages of these
  */
-struct gom_class_figures {
+struct gom_class_stats {
 	u64 mallocs;
 	u64 frees;
 	u64 cached;
@@ -27,6 +27,6 @@ struct gom_class_figures {
 	unsigned long pages;
 };
 
-void gom_class_read(unsigned int class, struct gom_class_figures *fig);
+void gom_class_read(unsigned int class, struct gom_class_stats *stats);
 
 #endif /* GOM_CLASS_STATS_H */

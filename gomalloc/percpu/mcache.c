@@ -37,9 +37,9 @@ GOM_EXPORT_FOR_TEST(gom_mcache_kb);
 
 #define FIRST_BYTES	2048U	/* a class starts with this much in a magazine */
 #define FIRST_MAX	8U	/* or with so many objects */
-#define EVICT_MAX	1U	/* classes to take room from at a time: a hardirq may have to empty them */
-#define EVICT_LOOK	64U	/* classes looked at for it */
-#define EVICT_EVERY	16U	/* times that one wanted room when there was none */
+#define STEAL_MAX	1U	/* classes to take room from at a time: a hardirq may have to empty them */
+#define STEAL_SCAN	64U	/* classes looked at for it */
+#define STEAL_EVERY	16U	/* times that one wanted room when there was none */
 #define FLUSH_CLASSES	16U	/* classes whose magazines a CPU gives up in one interrupt */
 
 DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
@@ -119,7 +119,7 @@ static void account(struct gom_mcache_class *k, int nr)
 }
 
 /* Take both magazines of @class out, on to @list; its room is free again. */
-static void evict(struct gom_mcache *c, unsigned int class, struct gom_magazine **list)
+static void flush_class(struct gom_mcache *c, unsigned int class, struct gom_magazine **list)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_magazine *mags[2] = { unload(c, class), k->spare };
@@ -138,13 +138,13 @@ static void evict(struct gom_mcache *c, unsigned int class, struct gom_magazine 
 }
 
 /* Evicted magazines go to mcentral.  Outside the cache. */
-static void keep_all(struct gom_magazine *list)
+static void return_all(struct gom_magazine *list)
 {
 	struct gom_magazine *mag;
 
 	while ((mag = list)) {
 		list = mag->next;
-		gom_mcentral_keep(mag);
+		gom_mcentral_return(mag);
 	}
 }
 
@@ -191,22 +191,22 @@ static unsigned int next_limit(const struct gom_mcache *c, unsigned int class)
 	return min_t(unsigned int, limit, cl->mag_size);
 }
 
-static bool make_room(struct gom_mcache *c, unsigned int class, size_t more,
-		      struct gom_magazine **evicted)
+static bool make_capacity(struct gom_mcache *c, unsigned int class, size_t more,
+		      struct gom_magazine **flushed)
 {
 	size_t most = (size_t)gom_mcache_kb << 10;
-	unsigned int end = gom_class_end(), look = min(end, EVICT_LOOK), i, n = 0;
+	unsigned int end = gom_class_end(), look = min(end, STEAL_SCAN), i, n = 0;
 
 	/* One page run would drive out whole classes: it gets what nobody uses. */
 	if (c->bytes + more <= most || gom_class(class)->size > GOM_MAX_SMALL_SIZE)
 		return c->bytes + more <= most;
-	if (++c->crowded % EVICT_EVERY)
+	if (++c->capacity_misses % STEAL_EVERY)
 		return false;
-	for (i = 0; i < look && n < EVICT_MAX && c->bytes + more > most; i++) {
+	for (i = 0; i < look && n < STEAL_MAX && c->bytes + more > most; i++) {
 		c->clock = c->clock + 1 < end ? c->clock + 1 : 1;
 		if (c->clock == class || !gom_mcache_class_of(c, c->clock)->limit)
 			continue;
-		evict(c, c->clock, evicted);
+		flush_class(c, c->clock, flushed);
 		n++;
 	}
 	return c->bytes + more <= most;
@@ -225,7 +225,7 @@ static void set_limit(struct gom_mcache *c, unsigned int class, unsigned int lim
 
 /* Let the magazines of @class hold more, if there is room for it. */
 static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
-				struct gom_magazine **evicted)
+				struct gom_magazine **flushed)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	unsigned int limit;
@@ -235,7 +235,7 @@ static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 		return k->limit;
 	limit = next_limit(c, class);
 	more = 2UL * (limit - k->limit) * gom_class(class)->size;
-	if (make_room(c, class, more, evicted))
+	if (make_capacity(c, class, more, flushed))
 		set_limit(c, class, limit);
 	return k->limit;
 }
@@ -296,7 +296,7 @@ static bool install(struct gom_magazine *mag)
 	/* It let us in before, and does so again: see mcache.h. */
 	c = gom_mcache_enter_slow();
 	if (WARN_ON_ONCE(!c)) {
-		gom_mcentral_keep(mag);
+		gom_mcentral_return(mag);
 		return false;
 	}
 	k = gom_mcache_class_of(c, class);
@@ -316,7 +316,7 @@ static bool install(struct gom_magazine *mag)
 	}
 	gom_mcache_leave_slow(c);
 	if (out)
-		gom_mcentral_keep(out);
+		gom_mcentral_return(out);
 	return sample;
 }
 
@@ -338,7 +338,7 @@ static void *alloc_past(unsigned int class, gfp_t gfp, bool *sample)
  */
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 {
-	struct gom_magazine *mag, *evicted = NULL;
+	struct gom_magazine *mag, *flushed = NULL;
 	struct gom_mcache *c = gom_mcache_enter_slow();
 	unsigned int limit;
 	void *p;
@@ -352,9 +352,9 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 		return p;
 	}
 	mag = unload(c, class);
-	limit = raise_limit(c, class, &evicted);
+	limit = raise_limit(c, class, &flushed);
 	gom_mcache_leave_slow(c);
-	keep_all(evicted);
+	return_all(flushed);
 
 	if (!mag && limit)
 		mag = gom_magazine_new(class, gom_magazine_gfp(gfp));
@@ -372,7 +372,7 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 
 /* Into what the cache has; inside it. */
 static bool push_any(struct gom_mcache *c, unsigned int class, const void *p,
-		     struct gom_magazine **evicted)
+		     struct gom_magazine **flushed)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
@@ -382,7 +382,7 @@ static bool push_any(struct gom_mcache *c, unsigned int class, const void *p,
 	if (k->spare && !k->spare->nr) {
 		swap_spare(c, class);
 	} else if (k->mag) {
-		raise_limit(c, class, evicted);
+		raise_limit(c, class, flushed);
 		if (s->top == s->end)
 			return false;
 	}
@@ -392,7 +392,7 @@ static bool push_any(struct gom_mcache *c, unsigned int class, const void *p,
 /* @empty is loaded in place of a full magazine, unless somebody did it already. */
 static void push_after(struct gom_magazine *empty, const void *p, unsigned long caller)
 {
-	struct gom_magazine *evicted = NULL;
+	struct gom_magazine *flushed = NULL;
 	unsigned int class = empty->class;
 	struct gom_mcache *c = gom_mcache_enter_slow();
 	bool done = false;
@@ -402,12 +402,12 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 			load(c, class, empty);
 			empty = NULL;
 		}
-		done = push_any(c, class, p, &evicted);
+		done = push_any(c, class, p, &flushed);
 		gom_mcache_leave_slow(c);
 	}
-	keep_all(evicted);
+	return_all(flushed);
 	if (empty)
-		gom_mcentral_keep(empty);
+		gom_mcentral_return(empty);
 	if (!done)
 		gom_mcentral_free(class, p, caller);
 }
@@ -434,7 +434,7 @@ static struct gom_magazine *retire(struct gom_mcache *c, unsigned int class)
  */
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller)
 {
-	struct gom_magazine *mag, *evicted = NULL;
+	struct gom_magazine *mag, *flushed = NULL;
 	struct gom_mcache *c = gom_mcache_enter_slow();
 	unsigned int limit;
 
@@ -444,18 +444,18 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 	}
 	if (*gom_mcache_slot_of(c, class)->top == p) {
 		gom_mcache_leave_slow(c);
-		gom_report(GOM_BAD_FREE_TWICE, caller, "object %p was freed twice", p);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
 		return;
 	}
-	if (push_any(c, class, p, &evicted)) {
+	if (push_any(c, class, p, &flushed)) {
 		gom_mcache_leave_slow(c);
-		keep_all(evicted);
+		return_all(flushed);
 		return;
 	}
 	mag = retire(c, class);
-	limit = gom_mcache_class_of(c, class)->limit ?: raise_limit(c, class, &evicted);
+	limit = gom_mcache_class_of(c, class)->limit ?: raise_limit(c, class, &flushed);
 	gom_mcache_leave_slow(c);
-	keep_all(evicted);
+	return_all(flushed);
 
 	if (mag)
 		mag = gom_mcentral_exchange(mag);
@@ -555,7 +555,7 @@ static void finish_flush(struct cpu_call *call)
 	struct llist_node *node, *next;
 
 	llist_for_each_safe(node, next, llist_del_all(&call->mags))
-		gom_mcentral_keep(llist_entry(node, struct gom_magazine, node));
+		gom_mcentral_return(llist_entry(node, struct gom_magazine, node));
 	llist_for_each_safe(node, next, llist_del_all(&call->blocks))
 		gom_mcentral_free(GOM_CLASS_TINY, node, _RET_IP_);
 }
@@ -587,7 +587,7 @@ static void flush_some(struct gom_mcache *c, struct cpu_call *call)
 	for (class = call->first; class < call->end; class++) {
 		if (class == GOM_CLASS_TINY)
 			n = gom_tiny_close_all(c, blocks);
-		evict(c, class, &mags);
+		flush_class(c, class, &mags);
 	}
 	while ((mag = mags)) {
 		mags = mag->next;
@@ -762,11 +762,11 @@ void gom_mcache_reset(void)
 
 static DEFINE_MUTEX(modes_lock);	/* protects what follows, and who sets it on all CPUs */
 static u8 modes;		/* bits of @mallocing that stay as long as the module */
-static unsigned int hooks;	/* who wants each call to take the slow path now */
+static unsigned int slow_users;	/* who wants each call to take the slow path now */
 
 static u8 wanted_modes(void)
 {
-	return modes | (READ_ONCE(hooks) ? GOM_MALLOCING_HOOKED : 0);
+	return modes | (READ_ONCE(slow_users) ? GOM_MALLOCING_SLOW : 0);
 }
 
 /* On the CPU of @c, outside its cache, or while that is offline. */
@@ -793,7 +793,7 @@ static bool all_modes_set(void)
 }
 
 /**
- * gom_mcache_hook - have every call take the slow path, or no longer
+ * gom_mcache_force_slow - have every call take the slow path, or no longer
  * @by: 1, or -1 for an end to one of those
  *
  * May be called before gom_mcache_init() and after gom_mcache_exit(): tracepoints may
@@ -806,12 +806,12 @@ static bool all_modes_set(void)
  *
  * Context: task, may sleep.
  */
-void gom_mcache_hook(int by)
+void gom_mcache_force_slow(int by)
 {
 	int cpu;
 
 	mutex_lock(&modes_lock);
-	WRITE_ONCE(hooks, hooks + by);
+	WRITE_ONCE(slow_users, slow_users + by);
 	cpus_read_lock();
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
@@ -823,12 +823,12 @@ void gom_mcache_hook(int by)
 	cpus_read_unlock();
 	mutex_unlock(&modes_lock);
 }
-GOM_EXPORT_FOR_TEST(gom_mcache_hook);
+GOM_EXPORT_FOR_TEST(gom_mcache_force_slow);
 
 /* === Figures === */
 
 /* Figures of one class of the possible CPU @cpu, exact if that CPU is idle. */
-void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig)
+void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_stats *stats)
 {
 	const struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	const struct gom_mcache_class *k = gom_mcache_class_of(c, class);
@@ -839,16 +839,16 @@ void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig
 	do {
 		seq = raw_read_seqcount_begin(&c->seq);
 		left = READ_ONCE(gom_mcache_slot_of(c, class)->left);
-		fig->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->armed) - max(left, 0LL);
-		fig->held = loaded_nr(c, class);
+		stats->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->armed) - max(left, 0LL);
+		stats->held = loaded_nr(c, class);
 		spare = READ_ONCE(k->spare);
-		fig->held += spare ? READ_ONCE(spare->nr) : 0;
+		stats->held += spare ? READ_ONCE(spare->nr) : 0;
 		in = READ_ONCE(k->in);
-		fig->limit = READ_ONCE(k->limit);
-		fig->refills = READ_ONCE(k->refills);
-		fig->flushes = READ_ONCE(k->flushes);
+		stats->limit = READ_ONCE(k->limit);
+		stats->refills = READ_ONCE(k->refills);
+		stats->flushes = READ_ONCE(k->flushes);
 	} while (read_seqcount_retry(&c->seq, seq));
-	fig->frees = fig->mallocs + fig->held - in;
+	stats->frees = stats->mallocs + stats->held - in;
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_read);
 
@@ -920,7 +920,7 @@ int gom_mcache_init(u8 mode)
 
 	/* Each object must be told to kmemleak, each freed one may have to be cleared. */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || want_init_on_free())
-		mode |= GOM_MALLOCING_HOOKED;
+		mode |= GOM_MALLOCING_SLOW;
 	mutex_lock(&modes_lock);
 	modes = mode;
 	for_each_possible_cpu(cpu) {

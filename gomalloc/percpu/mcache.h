@@ -58,7 +58,7 @@ struct gom_slot {
 } __aligned(GOM_SLOT_BYTES);
 
 #define GOM_MALLOCING		0x01	/* somebody is inside */
-#define GOM_MALLOCING_HOOKED	0x02	/* there is more to a call than moving an object */
+#define GOM_MALLOCING_SLOW	0x02	/* there is more to a call than moving an object */
 #define GOM_MALLOCING_DEBUG	0x04	/* debug=1: every object goes by mcentral */
 #define GOM_MALLOCING_BYPASS	0x08	/* sbrk=1, efence=1: there is no cache at all */
 
@@ -91,7 +91,7 @@ struct gom_mcache_class {
  * @clock: the class to look at first when room is needed
  * @inside: calls that found their CPU inside (Go: mallocing)
  * @asked: times that it was interrupted to do something with its own cache
- * @crowded: how often there was no room for a class that wanted some
+ * @capacity_misses: how often there was no room for a class that wanted some
  * @cpu: whose it is
  * @seq: odd while magazines change hands: for readers on other CPUs
  * @bytes: of memory the magazines may come to hold; at most mcache_kb
@@ -102,7 +102,7 @@ struct gom_mcache_class {
 struct gom_mcache {
 	u8 mallocing;
 	u16 clock;
-	u16 crowded;
+	u16 capacity_misses;
 	seqcount_t seq;
 	unsigned int bytes;
 	int cpu;
@@ -263,7 +263,7 @@ static __always_inline bool gom_slot_push(struct gom_slot *s, const void *p)
 }
 
 /**
- * struct gom_mcache_figures - what one CPU's cache did with one class
+ * struct gom_mcache_stats - what one CPU's cache did with one class
  * @mallocs: objects taken from it
  * @frees: objects put into it
  * @held: objects in it now
@@ -271,7 +271,7 @@ static __always_inline bool gom_slot_push(struct gom_slot *s, const void *p)
  * @refills: magazines brought in
  * @flushes: magazines taken out
  */
-struct gom_mcache_figures {
+struct gom_mcache_stats {
 	u64 mallocs;
 	u64 frees;
 	u64 refills;
@@ -286,7 +286,7 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample);
 void *gom_mcache_pop(struct gom_mcache *c, unsigned int class);
 void gom_mcache_arm_class(unsigned int class);
 int gom_mcache_set_profile_rate(unsigned int rate);
-void gom_mcache_hook(int by);
+void gom_mcache_force_slow(int by);
 void gom_mcache_reset(void);
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
 void gom_mcache_flush_all(void);
@@ -295,7 +295,7 @@ void gom_mcache_reclaim(int nid);
 struct gom_cache_cpu __percpu *gom_mcache_new_class(void);
 struct gom_slot *gom_mcache_slot_of(const struct gom_mcache *c, unsigned int class);
 struct gom_mcache_class *gom_mcache_class_of(const struct gom_mcache *c, unsigned int class);
-void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_figures *fig);
+void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_stats *stats);
 size_t gom_mcache_bytes(int cpu);
 unsigned long gom_mcache_inside(void);
 

@@ -357,7 +357,7 @@ static void report(const struct place *w, const void *p, unsigned long caller)
 	u32 starts = READ_ONCE(*w->starts);
 
 	if (!starts || starts & 1U << w->at)
-		gom_report(GOM_BAD_FREE_TWICE, caller, "tiny object %p was freed twice", p);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of tiny object %p", p);
 	else
 		gom_report(GOM_BAD_FREE_MIDDLE, caller,
 			   "free of %p, where no tiny object begins or it was freed before", p);
@@ -485,33 +485,33 @@ void gom_tiny_reset(struct gom_tiny *t)
 	t->opened = 0;
 }
 
-static void add_open(const struct gom_tiny_open *t, struct gom_tiny_figures *fig)
+static void add_open(const struct gom_tiny_open *t, struct gom_tiny_stats *stats)
 {
 	if (READ_ONCE(t->base)) {
-		fig->open++;
-		fig->room += GOM_TINY_BLOCK - (READ_ONCE(t->state) >> 16);
+		stats->open++;
+		stats->room += GOM_TINY_BLOCK - (READ_ONCE(t->state) >> 16);
 	}
 }
 
-static void add_figures(int cpu, struct gom_tiny_figures *fig)
+static void add_stats(int cpu, struct gom_tiny_stats *stats)
 {
 	const struct gom_tiny *t = &per_cpu_ptr(&gom_mcache, cpu)->tiny;
 
-	fig->mallocs += READ_ONCE(t->mallocs);
-	fig->undone += READ_ONCE(t->undone);
-	fig->frees += READ_ONCE(t->undone) + READ_ONCE(t->frees) + READ_ONCE(t->frees_outside);
-	fig->opened += READ_ONCE(t->opened);
-	add_open(&t->cur, fig);
-	add_open(&t->other, fig);
+	stats->mallocs += READ_ONCE(t->mallocs);
+	stats->undone += READ_ONCE(t->undone);
+	stats->frees += READ_ONCE(t->undone) + READ_ONCE(t->frees) + READ_ONCE(t->frees_outside);
+	stats->opened += READ_ONCE(t->opened);
+	add_open(&t->cur, stats);
+	add_open(&t->other, stats);
 }
 
 /* Figures of the possible CPU @cpu, of all for -1; exact if nobody allocates. */
-void gom_tiny_read(int cpu, struct gom_tiny_figures *fig)
+void gom_tiny_read(int cpu, struct gom_tiny_stats *stats)
 {
-	*fig = (struct gom_tiny_figures) { };
+	*stats = (struct gom_tiny_stats) { };
 	if (cpu >= 0)
-		return add_figures(cpu, fig);
+		return add_stats(cpu, stats);
 	for_each_possible_cpu(cpu)
-		add_figures(cpu, fig);
+		add_stats(cpu, stats);
 }
 GOM_EXPORT_FOR_TEST(gom_tiny_read);

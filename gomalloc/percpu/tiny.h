@@ -166,7 +166,7 @@ static __always_inline bool gom_tiny_undo(struct gom_tiny *tiny, const void *p)
 }
 
 /**
- * struct gom_tiny_figures - what was combined
+ * struct gom_tiny_stats - what was combined
  * @mallocs: objects
  * @frees: of these, freed
  * @undone: of these, those whose room could be used again at once
@@ -174,7 +174,7 @@ static __always_inline bool gom_tiny_undo(struct gom_tiny *tiny, const void *p)
  * @open: blocks open now
  * @room: bytes left in them
  */
-struct gom_tiny_figures {
+struct gom_tiny_stats {
 	u64 mallocs;
 	u64 frees;
 	u64 undone;
@@ -195,7 +195,7 @@ void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample);
 void gom_tiny_free(const void *p, unsigned long caller);
 size_t gom_tiny_size(const void *p);
 unsigned int gom_tiny_close_all(struct gom_mcache *c, void **blocks);
-void gom_tiny_read(int cpu, struct gom_tiny_figures *fig);
+void gom_tiny_read(int cpu, struct gom_tiny_stats *stats);
 void gom_tiny_init(struct gom_tiny *t);
 void gom_tiny_reset(struct gom_tiny *t);
 

@@ -33,7 +33,7 @@
  * rcu_dereference() in hlist_for_each_entry_rcu().  @lock is taken, with
  * interrupts off, when a bucket is made, which happens at most
  * gom_profile_max_buckets times.  What is left is a lock by the object's span,
- * and one of this CPU's supply of records, or of the one that took the sample
+ * and one of this CPU's freelist of records, or of the one that took the sample
  * when it is freed; and four words changed by atomic instructions: the bucket's
  * count, which is shared by who allocates the same size in the same place; the
  * entry of gom_special_near, by page; for an object of a named cache the number
@@ -105,7 +105,7 @@ static_assert(BITS_PER_LONG < 64 || ALIGN(sizeof(struct gom_bucket), 64) == 320)
 static DEFINE_SPINLOCK(lock);		/* protects what follows, but for readers */
 static struct hlist_head *table __read_mostly;
 static unsigned int table_bits __read_mostly;
-static struct gom_fixalloc supply;
+static struct gom_fixalloc freelist;
 
 unsigned int gom_profile_max_buckets __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_profile_max_buckets);
@@ -359,7 +359,7 @@ static struct gom_bucket *find_bucket(const struct stack *s)
 
 static bool no_more_buckets(void)
 {
-	return READ_ONCE(supply.inuse) >= READ_ONCE(gom_profile_max_buckets);
+	return READ_ONCE(freelist.inuse) >= READ_ONCE(gom_profile_max_buckets);
 }
 
 /* @block may be new memory for buckets.  NULL if there is none, or none may be made. */
@@ -370,10 +370,10 @@ static struct gom_bucket *add_bucket(const struct stack *s, void *block)
 
 	spin_lock_irqsave(&lock, flags);
 	if (block)
-		gom_fixalloc_carve(&supply, block);
+		gom_fixalloc_carve(&freelist, block);
 	b = find_bucket(s);
 	if (!b && !no_more_buckets()) {
-		b = gom_fixalloc_take(&supply);
+		b = gom_fixalloc_take(&freelist);
 		if (b) {
 			*b = (struct gom_bucket) { .hash = s->hash, .n = s->n, .size = s->size };
 			memcpy(b->entry, s->entry, s->n * sizeof(long));
@@ -394,7 +394,7 @@ static struct gom_bucket *get_bucket(const struct stack *s, gfp_t gfp)
 	b = add_bucket(s, NULL);
 	if (b || no_more_buckets())
 		return b;
-	block = gom_fixalloc_block(&supply, gfp);
+	block = gom_fixalloc_block(&freelist, gfp);
 	return block ? add_bucket(s, block) : NULL;
 }
 
@@ -478,23 +478,23 @@ static void end_sample(struct gom_special *sample)
 	for ((i) = 0; (i) < 1U << table_bits; (i)++)			\
 		hlist_for_each_entry_rcu(b, &table[i], node, true)
 
-void gom_profile_read(struct gom_profile_figures *fig)
+void gom_profile_read(struct gom_profile_stats *stats)
 {
 	struct gom_bucket *b;
 	unsigned int i;
 	int cpu;
 
-	*fig = (struct gom_profile_figures) {
-		.buckets = READ_ONCE(supply.inuse),
+	*stats = (struct gom_profile_stats) {
+		.buckets = READ_ONCE(freelist.inuse),
 		.max_buckets = READ_ONCE(gom_profile_max_buckets),
 	};
 	for_each_possible_cpu(cpu) {
-		fig->lost += READ_ONCE(per_cpu(untaken.lost, cpu));
-		fig->dropped += READ_ONCE(per_cpu(untaken.dropped, cpu));
+		stats->lost += READ_ONCE(per_cpu(untaken.lost, cpu));
+		stats->dropped += READ_ONCE(per_cpu(untaken.dropped, cpu));
 	}
 	for_each_bucket(i, b) {
-		fig->samples += atomic64_read(&b->mallocs);
-		fig->freed += atomic64_read(&b->frees);
+		stats->samples += atomic64_read(&b->mallocs);
+		stats->freed += atomic64_read(&b->frees);
 	}
 }
 GOM_EXPORT_FOR_TEST(gom_profile_read);
@@ -542,7 +542,7 @@ static void show_symbols(struct seq_file *m)
 	xa_destroy(&seen);
 }
 
-static void show_figures(struct seq_file *m, u64 mallocs, u64 frees, u64 alloc, u64 freed)
+static void show_stats(struct seq_file *m, u64 mallocs, u64 frees, u64 alloc, u64 freed)
 {
 	seq_printf(m, "%llu: %llu [%llu: %llu] @", mallocs - frees, alloc - freed, mallocs, alloc);
 }
@@ -571,7 +571,7 @@ static void show_header(struct seq_file *m)
 		freed += f1 * b->size;
 	}
 	seq_puts(m, "heap profile: ");
-	show_figures(m, mallocs, frees, alloc, freed);
+	show_stats(m, mallocs, frees, alloc, freed);
 	/* "v2" is what samples are drawn as: with "heap" pprof scales otherwise, or fails. */
 	seq_printf(m, " heap_v2/%u\n", READ_ONCE(gom_memprofilerate));
 }
@@ -584,7 +584,7 @@ static void show_bucket(struct seq_file *m, const struct gom_bucket *b)
 	read_bucket(b, &mallocs, &frees);
 	if (!mallocs)
 		return;
-	show_figures(m, mallocs, frees, mallocs * b->size, frees * b->size);
+	show_stats(m, mallocs, frees, mallocs * b->size, frees * b->size);
 	for (i = 0; i < b->n; i++)
 		seq_printf(m, " 0x%016lx", shown(b->entry[i]));
 	seq_putc(m, '\n');
@@ -606,10 +606,10 @@ GOM_EXPORT_FOR_TEST(gom_profile_show);
 
 static int init_buckets(void)
 {
-	gom_fixalloc_init(&supply, ALIGN(sizeof(struct gom_bucket), SMP_CACHE_BYTES),
+	gom_fixalloc_init(&freelist, ALIGN(sizeof(struct gom_bucket), SMP_CACHE_BYTES),
 			  GOM_BUCKHASH_SYS);
 	gom_profile_max_buckets = clamp_t(u64, (u64)totalram_pages() * PAGE_SIZE / BUCKET_SHARE /
-					  supply.size, MIN_BUCKETS, MAX_BUCKETS);
+					  freelist.size, MIN_BUCKETS, MAX_BUCKETS);
 	table_bits = order_base_2(gom_profile_max_buckets / CHAIN);
 	table = gom_persistent_alloc_gfp(sizeof(*table) << table_bits, 0, GOM_BUCKHASH_SYS,
 					 GFP_KERNEL);

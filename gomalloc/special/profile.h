@@ -15,7 +15,7 @@ extern unsigned int gom_memprofilerate;
 extern unsigned int gom_profile_max_buckets;
 
 /**
- * struct gom_profile_figures - sums over all samples since load
+ * struct gom_profile_stats - sums over all samples since load
  * @samples: taken
  * @freed: of these, freed since
  * @lost: not taken for want of memory
@@ -23,7 +23,7 @@ extern unsigned int gom_profile_max_buckets;
  * @buckets: stacks and sizes there are
  * @max_buckets: how many there may be
  */
-struct gom_profile_figures {
+struct gom_profile_stats {
 	u64 samples;
 	u64 freed;
 	u64 lost;
@@ -35,7 +35,7 @@ struct gom_profile_figures {
 s64 gom_profile_step(size_t size);
 bool gom_profile_draw(size_t size);
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller);
-void gom_profile_read(struct gom_profile_figures *fig);
+void gom_profile_read(struct gom_profile_stats *stats);
 int gom_profile_show(struct seq_file *m);
 int gom_profile_set_rate(unsigned int rate);
 int gom_profile_init(void);

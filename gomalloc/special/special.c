@@ -50,12 +50,12 @@ static unsigned int lock_bits __read_mostly;
  * Records to be had, by CPU.  The lock is of interest to that CPU, to tasks
  * that have just left it, and to who frees elsewhere what was sampled there.
  */
-struct supply {
+struct freelist {
 	spinlock_t lock;
 	struct gom_fixalloc records;
 };
 
-static DEFINE_PER_CPU(struct supply, supplies);
+static DEFINE_PER_CPU(struct freelist, freelists);
 static atomic_long_t record_bytes;	/* of all records made */
 
 static atomic_t *near_of(const void *p)
@@ -95,13 +95,13 @@ static int init_locks(void)
 /* Before anything is allocated. */
 int gom_special_init(void)
 {
-	struct supply *supply;
+	struct freelist *freelist;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		supply = per_cpu_ptr(&supplies, cpu);
-		spin_lock_init(&supply->lock);
-		gom_fixalloc_init(&supply->records, sizeof(struct gom_special), GOM_SPECIAL_SYS);
+		freelist = per_cpu_ptr(&freelists, cpu);
+		spin_lock_init(&freelist->lock);
+		gom_fixalloc_init(&freelist->records, sizeof(struct gom_special), GOM_SPECIAL_SYS);
 	}
 	gom_special_sample_bytes = totalram_pages() * (PAGE_SIZE / SAMPLE_SHARE);
 	count_near(NULL, true);		/* NULL's own, for ever */
@@ -110,18 +110,18 @@ int gom_special_init(void)
 
 /* === Records === */
 
-/* From the supply of @cpu; @block may be new memory for it. */
+/* From the freelist of @cpu; @block may be new memory for it. */
 static struct gom_special *take(int cpu, void *block)
 {
-	struct supply *supply = per_cpu_ptr(&supplies, cpu);
+	struct freelist *freelist = per_cpu_ptr(&freelists, cpu);
 	struct gom_special *sp;
 	unsigned long flags;
 
-	spin_lock_irqsave(&supply->lock, flags);
+	spin_lock_irqsave(&freelist->lock, flags);
 	if (block)
-		gom_fixalloc_carve(&supply->records, block);
-	sp = gom_fixalloc_take(&supply->records);
-	spin_unlock_irqrestore(&supply->lock, flags);
+		gom_fixalloc_carve(&freelist->records, block);
+	sp = gom_fixalloc_take(&freelist->records);
+	spin_unlock_irqrestore(&freelist->lock, flags);
 	if (sp)
 		sp->home = cpu;
 	return sp;
@@ -129,7 +129,7 @@ static struct gom_special *take(int cpu, void *block)
 
 static struct gom_special *take_new(int cpu, gfp_t gfp)
 {
-	struct gom_fixalloc *records = &per_cpu_ptr(&supplies, cpu)->records;
+	struct gom_fixalloc *records = &per_cpu_ptr(&freelists, cpu)->records;
 	void *block = gom_fixalloc_block(records, gfp);
 
 	if (!block)
@@ -146,7 +146,7 @@ static struct gom_special *take_other(void)
 
 	for_each_possible_cpu(cpu) {
 		/* Looking without the lock: who misses something goes without. */
-		if (data_race(per_cpu_ptr(&supplies, cpu)->records.free))
+		if (data_race(per_cpu_ptr(&freelists, cpu)->records.free))
 			sp = take(cpu, NULL);
 		if (sp)
 			break;
@@ -182,12 +182,12 @@ struct gom_special *gom_special_new_sample(gfp_t gfp)
 
 void gom_special_delete(struct gom_special *sp)
 {
-	struct supply *supply = per_cpu_ptr(&supplies, sp->home);
+	struct freelist *freelist = per_cpu_ptr(&freelists, sp->home);
 	unsigned long flags;
 
-	spin_lock_irqsave(&supply->lock, flags);
-	gom_fixalloc_give(&supply->records, sp);
-	spin_unlock_irqrestore(&supply->lock, flags);
+	spin_lock_irqsave(&freelist->lock, flags);
+	gom_fixalloc_give(&freelist->records, sp);
+	spin_unlock_irqrestore(&freelist->lock, flags);
 }
 
 /* === What frees look at === */
@@ -430,8 +430,8 @@ bool gom_special_end(const void *p, unsigned long caller)
 	}
 	spin_unlock_irqrestore(lock_of(s), flags);
 	if (twice)
-		gom_report(GOM_BAD_FREE_TWICE, caller,
-			   "object %p was freed twice, the finalizer is to run", p);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller,
+			   "double free of object %p, whose finalizer is queued", p);
 	if (fin)
 		gom_special_freed[GOM_SPECIAL_FINALIZER](fin);
 	if (sample)

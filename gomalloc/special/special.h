@@ -16,7 +16,7 @@
  *
  * Who may be in here: the specials of a span are used under a lock chosen by the span's
  * record, taken with interrupts off and with no other lock held; inside it none is
- * taken.  The counters are atomic.  Records come from a supply of the CPU we are on,
+ * taken.  The counters are atomic.  Records come from a freelist of the CPU we are on,
  * under its lock, and go back to where they came from.  Any context but NMI; under
  * PREEMPT_RT all of these locks may sleep, and are taken with preemption on.
  * Only the owner of an object adds specials to it or frees it, so they are never
@@ -82,7 +82,7 @@ struct gom_bucket;
  * @rb: among those of the same span, in the order of @offset, then @kind
  * @offset: of the object in its span, in bytes
  * @kind: enum gom_special_kind; RESIZED has nothing else
- * @home: the CPU whose supply the record is from
+ * @home: the CPU whose freelist the record is from
  * @fn: the finalizer
  * @arg: for it
  * @p: the object

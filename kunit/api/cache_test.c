@@ -33,10 +33,10 @@ static struct gom_cache *new_cache(struct kunit *test, const char *name, unsigne
 
 static u64 live_in(const struct gom_cache *c)
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 
-	gom_class_read(c->class, &fig);
-	return fig.mallocs - fig.frees;
+	gom_class_read(c->class, &stats);
+	return stats.mallocs - stats.frees;
 }
 
 /* === Objects === */
@@ -355,11 +355,11 @@ static void an_object_of_another_cache_is_not_freed(struct kunit *test)
 	/* As with debug=1: every call takes the slow path. */
 	preempt_disable();
 	m = this_cpu_ptr(&gom_mcache);
-	m->mallocing |= GOM_MALLOCING_HOOKED;
+	m->mallocing |= GOM_MALLOCING_SLOW;
 	gom_cache_free(b, p);
 	gom_cache_free(b, &counted);
 	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
-		m->mallocing &= ~GOM_MALLOCING_HOOKED;
+		m->mallocing &= ~GOM_MALLOCING_SLOW;
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted + 2);
 	KUNIT_EXPECT_EQ(test, live_in(a), 1ULL);
@@ -419,7 +419,7 @@ static void two_hundred_at_once(struct kunit *test)
 		gom_cache_destroy(c[i]);
 }
 
-struct crowd {
+struct overfill {
 	struct gom_cache *shared;
 	struct completion done;
 	atomic_t running, errors;
@@ -430,7 +430,7 @@ struct crowd {
 /* Create, use, destroy; and use one that all have. */
 static int come_and_go(void *arg)
 {
-	struct crowd *x = arg;
+	struct overfill *x = arg;
 	struct gom_cache *c;
 	unsigned int i, j;
 	void *p[32], *q;
@@ -464,7 +464,7 @@ static int come_and_go(void *arg)
 static void caches_come_and_go_while_others_allocate(struct kunit *test)
 {
 	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
-	struct crowd *x = kunit_kzalloc(test, sizeof(*x), GFP_KERNEL);
+	struct overfill *x = kunit_kzalloc(test, sizeof(*x), GFP_KERNEL);
 	struct task_struct *t;
 	unsigned int i;
 
@@ -506,7 +506,7 @@ static void put_back(struct gom_magazine *list)
 
 	while ((mag = list)) {
 		list = mag->next;
-		gom_mcentral_keep(mag);
+		gom_mcentral_return(mag);
 	}
 }
 
@@ -594,7 +594,7 @@ static void an_empty_magazine_keeps_no_class(struct kunit *test)
 	gom_cache_destroy(c);
 	c = new_cache(test, "test_b", 100000, 0, SLAB_POISON, NULL);
 	KUNIT_EXPECT_EQ(test, c->class, class);
-	gom_mcentral_keep(mag);
+	gom_mcentral_return(mag);
 	KUNIT_EXPECT_EQ(test, gom_magazine_bytes(), bytes);
 	gom_cache_destroy(c);
 }
@@ -603,7 +603,7 @@ static void an_empty_magazine_keeps_no_class(struct kunit *test)
 static void a_class_with_many_empty_spans_is_used_again(struct kunit *test)
 {
 	void **p = kunit_kcalloc(test, OBJECTS, sizeof(*p), GFP_KERNEL);
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 	struct gom_cache *c;
 	unsigned int i;
 
@@ -620,11 +620,11 @@ static void a_class_with_many_empty_spans_is_used_again(struct kunit *test)
 		kmemleak_free(p[i]);
 		KUNIT_EXPECT_TRUE(test, gom_mcentral_try_free(c->class, p[i], _THIS_IP_));
 	}
-	gom_class_read(c->class, &fig);
-	KUNIT_EXPECT_EQ(test, fig.spans, (unsigned long)OBJECTS);
+	gom_class_read(c->class, &stats);
+	KUNIT_EXPECT_EQ(test, stats.spans, (unsigned long)OBJECTS);
 	gom_cache_shrink(c);
-	gom_class_read(c->class, &fig);
-	KUNIT_EXPECT_EQ(test, fig.spans, 0UL);
+	gom_class_read(c->class, &stats);
+	KUNIT_EXPECT_EQ(test, stats.spans, 0UL);
 	gom_cache_destroy(c);
 	no_class_is_lost(test);
 }

@@ -49,8 +49,8 @@ static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
 {
 	unsigned int class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
 	unsigned long inside_before = gom_mcache_inside();
-	struct gom_mcache_figures cpu_before, cpu_after;
-	struct gom_class_figures before, after;
+	struct gom_mcache_stats cpu_before, cpu_after;
+	struct gom_class_stats before, after;
 	struct inside in = { };
 	struct gom_mcache *c;
 	void *warm;

@@ -86,7 +86,7 @@ static void addresses_are_not_used_again_soon(struct kunit *test)
 /* Where nothing can be mapped or unmapped: from what is ready, and unmapped later. */
 static void also_where_nobody_may_sleep(struct kunit *test)
 {
-	struct gom_efence_figures before, after;
+	struct gom_efence_stats before, after;
 	unsigned long flags;
 	char *p, *q;
 

@@ -44,13 +44,13 @@ static void note(void *p, void *arg)
 /* Wait for all finalizers, those of finalizers included. */
 static void settle(void)
 {
-	struct gom_finalizer_figures fig;
+	struct gom_finalizer_stats stats;
 
 	do {
 		gom_free_rcu_barrier();
 		gom_finalizer_barrier();
-		gom_finalizer_read(&fig);
-	} while (fig.queued);
+		gom_finalizer_read(&stats);
+	} while (stats.queued);
 }
 
 static void *with_finalizer(struct kunit *test, void *p, struct seen *seen)
@@ -111,7 +111,7 @@ static void a_tiny_object_is_seen_by_its_own_finalizer(struct kunit *test)
 
 static void not_before_the_object_is_freed(struct kunit *test)
 {
-	struct gom_finalizer_figures before, after;
+	struct gom_finalizer_stats before, after;
 	struct seen seen;
 	void *p;
 
@@ -199,7 +199,7 @@ static void in_the_order_of_the_frees(struct kunit *test)
 }
 
 /* Of two frees the second comes too late, also while the finalizer has not run yet. */
-static void a_second_free_meanwhile_is_seen(struct kunit *test)
+static void a_double_free_meanwhile_is_seen(struct kunit *test)
 {
 	DECLARE_COMPLETION_ONSTACK(go_on);
 	void *p = gom_malloc(CLASS_SIZE, GFP_KERNEL);
@@ -209,12 +209,12 @@ static void a_second_free_meanwhile_is_seen(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_EQ(test, console_listen(), 0);
 	gom_report_forget();
-	counted = gom_misuse_count(GOM_BAD_FREE_TWICE);
+	counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
 	KUNIT_ASSERT_EQ(test, gom_set_finalizer(p, wait_for, &go_on), 0);
 	gom_free(p);
 	gom_free_sized(p, CLASS_SIZE);
-	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE) - counted, 1UL);
-	KUNIT_EXPECT_TRUE(test, console_said("was freed twice, the finalizer is to run"));
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE) - counted, 1UL);
+	KUNIT_EXPECT_TRUE(test, console_said("whose finalizer is queued"));
 	console_unlisten();
 	complete(&go_on);
 	settle();
@@ -648,7 +648,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(not_before_the_object_is_freed),
 	HEAP_CASE(memory_is_not_used_before_the_finalizer_ran),
 	HEAP_CASE(in_the_order_of_the_frees),
-	HEAP_CASE(a_second_free_meanwhile_is_seen),
+	HEAP_CASE(a_double_free_meanwhile_is_seen),
 	HEAP_CASE(the_barrier_needs_nobody),
 	HEAP_CASE(one_at_a_time),
 	HEAP_CASE(a_finalizer_may_do_anything),

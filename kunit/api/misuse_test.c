@@ -62,7 +62,7 @@ static void no_finalizer(void *p, void *arg)
 {
 }
 
-enum wrong { WRONG_MIDDLE, WRONG_TWICE, WRONG_FOREIGN };
+enum wrong { WRONG_MIDDLE, WRONG_DOUBLE, WRONG_FOREIGN };
 
 /* Three objects of one span, freed in one call with something else after the first. */
 static noinline void free_many_with(enum wrong wrong)
@@ -73,7 +73,7 @@ static noinline void free_many_with(enum wrong wrong)
 	if (wrong == WRONG_MIDDLE)
 		p[1] = b + 8;
 	else
-		p[1] = wrong == WRONG_TWICE ? (void *)a : &static_data;
+		p[1] = wrong == WRONG_DOUBLE ? (void *)a : &static_data;
 	gom_free_bulk(ARRAY_SIZE(p), p);
 }
 
@@ -86,7 +86,7 @@ static void a_wrong_one_among_many(struct kunit *test)
 	EXPECT_REPORT(test, GOM_BAD_FREE_MIDDLE, "where no object begins",
 		      free_many_with(WRONG_MIDDLE));
 	KUNIT_EXPECT_EQ(test, live_objects(), before);
-	EXPECT_REPORT(test, GOM_BAD_FREE_TWICE, "was freed twice", free_many_with(WRONG_TWICE));
+	EXPECT_REPORT(test, GOM_BAD_DOUBLE_FREE, "double free of", free_many_with(WRONG_DOUBLE));
 	KUNIT_EXPECT_EQ(test, live_objects(), before);
 	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "is not gomalloc's",
 		      free_many_with(WRONG_FOREIGN));
@@ -164,7 +164,7 @@ static void freeing_the_unused_end_of_a_span(struct kunit *test)
 }
 
 /* With room in the magazine, so that it is the fast path that has to see it. */
-static void freeing_twice_at_once(struct kunit *test)
+static void a_double_free_at_once(struct kunit *test)
 {
 	void *p[4];
 	unsigned int i;
@@ -175,12 +175,12 @@ static void freeing_twice_at_once(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
 	}
 	gom_free(p[0]);
-	EXPECT_REPORT(test, GOM_BAD_FREE_TWICE, "was freed twice", gom_free(p[0]));
+	EXPECT_REPORT(test, GOM_BAD_DOUBLE_FREE, "double free of", gom_free(p[0]));
 	for (i = 1; i < ARRAY_SIZE(p); i++)
 		gom_free(p[i]);
 }
 
-static void freeing_twice_after_a_flush(struct kunit *test)
+static void a_double_free_after_a_flush(struct kunit *test)
 {
 	void *keep = gom_malloc(64, GFP_KERNEL), *p = gom_malloc(64, GFP_KERNEL);
 	unsigned long counted;
@@ -190,10 +190,10 @@ static void freeing_twice_after_a_flush(struct kunit *test)
 	gom_free(p);
 	gom_release_memory();
 	/* It is in its span now; that it is there already shows when it returns. */
-	counted = gom_misuse_count(GOM_BAD_FREE_TWICE);
+	counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
 	gom_free(p);
 	gom_release_memory();
-	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), counted + 1);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), counted + 1);
 	gom_free(keep);
 }
 
@@ -205,7 +205,7 @@ static void freeing_what_is_in_idle_pages(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_NOT_NULL(test, big);
 	gom_free(big);
-	EXPECT_REPORT(test, GOM_BAD_FREE_TWICE, "in pages that are free already", gom_free(big));
+	EXPECT_REPORT(test, GOM_BAD_DOUBLE_FREE, "in pages that are free already", gom_free(big));
 	gom_free(p);
 	gom_release_memory();
 	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's", gom_free(p));
@@ -248,7 +248,7 @@ static void debug_mode_sees_every_second_free(struct kunit *test)
 {
 	void *p[3] = { gom_malloc(64, GFP_KERNEL), gom_malloc(64, GFP_KERNEL),
 		       gom_malloc(64, GFP_KERNEL) };
-	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_TWICE);
+	unsigned long counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
 	struct gom_mcache *c;
 
 	needs_heap(test);
@@ -259,8 +259,8 @@ static void debug_mode_sees_every_second_free(struct kunit *test)
 	gom_free(p[1]);
 	gom_free(p[0]);		/* not the last one freed, and seen all the same */
 	debug_off(c);
-	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), counted + 1);
-	KUNIT_EXPECT_TRUE(test, console_said("was freed twice"));
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), counted + 1);
+	KUNIT_EXPECT_TRUE(test, console_said("double free of"));
 	gom_free(p[2]);
 }
 
@@ -344,8 +344,8 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(freeing_what_is_not_ours),
 	HEAP_CASE(freeing_into_the_middle),
 	HEAP_CASE(freeing_the_unused_end_of_a_span),
-	HEAP_CASE(freeing_twice_at_once),
-	HEAP_CASE(freeing_twice_after_a_flush),
+	HEAP_CASE(a_double_free_at_once),
+	HEAP_CASE(a_double_free_after_a_flush),
 	HEAP_CASE(freeing_what_is_in_idle_pages),
 	HEAP_CASE(debug_mode_compares_sizes),
 	HEAP_CASE(debug_mode_sees_every_second_free),

@@ -225,7 +225,7 @@ static void what_is_for_dma_stays(struct kunit *test)
 static void a_large_object_shrinks_in_place(struct kunit *test)
 {
 	const size_t size = GOM_RUN_MAX_SIZE + 50 * PAGE_SIZE, keep = size - 40 * PAGE_SIZE;
-	struct gom_large_figures before, after;
+	struct gom_large_stats before, after;
 	char *p, *q;
 
 	needs_heap(test);

@@ -221,9 +221,9 @@ static void a_cleared_free_clears(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, SIZE));
 }
 
-static void freeing_twice_is_seen(struct kunit *test)
+static void a_double_free_is_seen(struct kunit *test)
 {
-	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_TWICE);
+	unsigned long counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
 	void *p;
 
 	may_misuse(test);
@@ -236,7 +236,7 @@ static void freeing_twice_is_seen(struct kunit *test)
 	preempt_enable();
 	gom_nolock_drain();
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), counted + 1);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), counted + 1);
 }
 
 static void what_is_at_hand_is_given(struct kunit *test)
@@ -575,7 +575,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(a_cache_in_use_is_passed_by),
 	HEAP_CASE(every_small_object_is_taken),
 	HEAP_CASE(a_cleared_free_clears),
-	HEAP_CASE(freeing_twice_is_seen),
+	HEAP_CASE(a_double_free_is_seen),
 	HEAP_CASE(what_is_at_hand_is_given),
 	HEAP_CASE(other_memory_is_refused),
 	HEAP_CASE(many_wait_for_a_grace_period_together),

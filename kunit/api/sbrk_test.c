@@ -102,9 +102,9 @@ static void what_is_no_object_has_no_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), counted + 4);
 }
 
-static void figures_say_what_was_used(struct kunit *test)
+static void statistics_say_what_was_used(struct kunit *test)
 {
-	struct gom_sbrk_figures a, b;
+	struct gom_sbrk_stats a, b;
 	struct gom_memstats m;
 	unsigned int i;
 
@@ -124,7 +124,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_free_does_nothing),
 	KUNIT_CASE(growing_keeps_contents_and_the_old_place),
 	KUNIT_CASE(what_is_no_object_has_no_size),
-	KUNIT_CASE(figures_say_what_was_used),
+	KUNIT_CASE(statistics_say_what_was_used),
 	{}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The persistent allocator: alignment, zeroes, where bytes are booked, and large
+ * The persistent allocator: alignment, zeroes, where bytes are accounted, and large
  * blocks.  What these tests take stays taken until gomalloc is unloaded.
  */
 #include <linux/kallsyms.h>
@@ -109,7 +109,7 @@ static void chunks_add_up(struct kunit *test)
 }
 
 static struct gom_persistent_info before_hook;
-static unsigned int hooks;
+static unsigned int slow_users;
 
 /* Somebody else on this CPU asks for memory while one is away to get a chunk. */
 static bool bring_another(enum gom_test_point at, unsigned int order, gfp_t gfp)
@@ -117,7 +117,7 @@ static bool bring_another(enum gom_test_point at, unsigned int order, gfp_t gfp)
 	if (at != GOM_AT_NEW_CHUNK)
 		return false;
 	WRITE_ONCE(gom_test_hook, NULL);
-	hooks++;
+	slow_users++;
 	gom_persistent_info(smp_processor_id(), &before_hook);
 	gom_persistent_alloc(512, 8, GOM_OTHER_SYS);
 	return false;
@@ -130,16 +130,16 @@ static void a_chunk_that_comes_second_is_not_wasted(struct kunit *test)
 	unsigned int i;
 
 	preempt_disable();
-	hooks = 0;
+	slow_users = 0;
 	gom_persistent_info(smp_processor_id(), &a);
 	WRITE_ONCE(gom_test_hook, bring_another);
-	for (i = 0; i < 3000 && !hooks; i++)
+	for (i = 0; i < 3000 && !slow_users; i++)
 		if (!gom_persistent_alloc(512, 8, GOM_OTHER_SYS))
 			break;
 	WRITE_ONCE(gom_test_hook, NULL);
 	gom_persistent_info(smp_processor_id(), &b);
 	preempt_enable();
-	KUNIT_ASSERT_EQ(test, hooks, 1U);
+	KUNIT_ASSERT_EQ(test, slow_users, 1U);
 	/* The end of the chunk before is lost; nothing else is, and there is one more. */
 	KUNIT_EXPECT_EQ(test, b.chunks, a.chunks + 1);
 	KUNIT_EXPECT_LT(test, b.wasted - a.wasted, 512ULL);
@@ -165,12 +165,12 @@ static void chunks_grow_with_what_is_asked_for(struct kunit *test)
 /* This test's own function is among those who asked. */
 static void who_asked_is_known(struct kunit *test)
 {
-	struct gom_persistent_asker who;
+	struct gom_call_site who;
 	char name[KSYM_SYMBOL_LEN];
 	unsigned int i, found = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, gom_persistent_alloc(48, 8, GOM_MHEAP_SYS));
-	for (i = 0; gom_persistent_read_asker(i, &who); i++) {
+	for (i = 0; gom_persistent_read_site(i, &who); i++) {
 		if (!who.requests || !who.caller)
 			continue;
 		snprintf(name, sizeof(name), "%ps", (void *)who.caller);

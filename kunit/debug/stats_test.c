@@ -66,7 +66,7 @@ static void sums_are_sums(struct kunit *test)
 
 static void each_class_counts_its_objects(struct kunit *test)
 {
-	struct gom_class_figures before, during, after;
+	struct gom_class_stats before, during, after;
 	unsigned int class, i;
 	void *p[10];
 
@@ -116,7 +116,7 @@ static void the_file_says_what_was_done(struct kunit *test)
 
 static void an_empty_heap_is_empty(struct kunit *test)
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 	struct gom_memstats m;
 	unsigned int class;
 
@@ -130,9 +130,9 @@ static void an_empty_heap_is_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m.mspan_inuse, 0ULL);
 	KUNIT_EXPECT_EQ(test, m.mcache_inuse, 0ULL);
 	for (class = 1; class < GOM_CLASS_TINY; class++) {
-		gom_class_read(class, &fig);
-		KUNIT_EXPECT_EQ_MSG(test, fig.spans, 0UL, "class %u", class);
-		KUNIT_EXPECT_EQ_MSG(test, fig.cached + fig.depot, 0ULL, "class %u", class);
+		gom_class_read(class, &stats);
+		KUNIT_EXPECT_EQ_MSG(test, stats.spans, 0UL, "class %u", class);
+		KUNIT_EXPECT_EQ_MSG(test, stats.cached + stats.depot, 0ULL, "class %u", class);
 	}
 }
 

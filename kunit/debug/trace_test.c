@@ -108,22 +108,22 @@ static void every_call_is_heard(struct kunit *test)
 static void only_listeners_cost(struct kunit *test)
 {
 	const u8 none = IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || want_init_on_free() ?
-			GOM_MALLOCING_HOOKED : 0;
+			GOM_MALLOCING_SLOW : 0;
 	int cpu;
 
 	listen(test);
 	for_each_possible_cpu(cpu)
 		KUNIT_EXPECT_TRUE(test, READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->mallocing) &
-				  GOM_MALLOCING_HOOKED);
+				  GOM_MALLOCING_SLOW);
 	unregister_trace_gom_malloc(hear_malloc, NULL);
 	for_each_possible_cpu(cpu)
 		KUNIT_EXPECT_TRUE(test, READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->mallocing) &
-				  GOM_MALLOCING_HOOKED);
+				  GOM_MALLOCING_SLOW);
 	unregister_trace_gom_free(hear_free, NULL);
 	tracepoint_synchronize_unregister();
 	for_each_possible_cpu(cpu)
 		KUNIT_EXPECT_EQ(test, READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->mallocing) &
-				GOM_MALLOCING_HOOKED, (int)none);
+				GOM_MALLOCING_SLOW, (int)none);
 }
 
 static void pages_are_heard_of(struct kunit *test)

@@ -16,10 +16,10 @@
 
 static unsigned long large_pages(void)
 {
-	struct gom_large_figures fig;
+	struct gom_large_stats stats;
 
-	gom_large_read(&fig);
-	return fig.pages;
+	gom_large_read(&stats);
+	return stats.pages;
 }
 
 static void they_take_exactly_their_pages(struct kunit *test)
@@ -81,7 +81,7 @@ static void a_run_is_as_long_as_it_must_be(struct kunit *test)
 static void a_run_is_cached(struct kunit *test)
 {
 	unsigned int class = gom_size_to_slot(100000) >> GOM_SLOT_SHIFT;
-	struct gom_mcache_figures a, b;
+	struct gom_mcache_stats a, b;
 	unsigned int i;
 	int cpu;
 
@@ -101,10 +101,10 @@ static void a_run_is_cached(struct kunit *test)
 }
 
 /* However often runs want room: what small objects have they keep. */
-static void runs_take_only_the_room_that_is_left(struct kunit *test)
+static void runs_take_only_capacity_that_is_left(struct kunit *test)
 {
 	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT;
-	struct gom_mcache_figures a, b;
+	struct gom_mcache_stats a, b;
 	unsigned int i;
 	int cpu;
 
@@ -195,7 +195,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(they_take_exactly_their_pages),
 	HEAP_CASE(a_run_is_as_long_as_it_must_be),
 	HEAP_CASE(a_run_is_cached),
-	HEAP_CASE(runs_take_only_the_room_that_is_left),
+	HEAP_CASE(runs_take_only_capacity_that_is_left),
 	KUNIT_CASE(neighbours_do_not_overlap),
 	KUNIT_CASE(bins_are_in_order),
 	HEAP_CASE(the_heap_grows_by_a_part),

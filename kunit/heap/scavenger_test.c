@@ -201,10 +201,10 @@ static void what_is_freed_as_it_goes_to_sleep_comes_back(struct kunit *test)
 static void a_reset_keeps_what_is_live(struct kunit *test)
 {
 	struct gom_cache *cache = gom_cache_create("gom_reset", 72, 0, GOM_NO_MERGE, NULL);
-	struct gom_profile_figures profile;
+	struct gom_profile_stats profile;
 	struct gom_memstats before, after;
-	struct gom_class_figures fig;
-	struct gom_tiny_figures tiny;
+	struct gom_class_stats stats;
+	struct gom_tiny_stats tiny;
 	void *p, *q, *t, *o, *l;
 
 	may_misuse(test);
@@ -223,9 +223,9 @@ static void a_reset_keeps_what_is_live(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.heap_sys, before.heap_sys);
 	KUNIT_EXPECT_LT(test, after.mallocs, before.mallocs);
 	KUNIT_EXPECT_EQ(test, after.heap_released, 0ULL);
-	gom_class_read(gom_size_to_slot(50) >> GOM_SLOT_SHIFT, &fig);
-	KUNIT_EXPECT_EQ(test, fig.refills + fig.flushes, 0ULL);
-	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_TWICE), 0UL);
+	gom_class_read(gom_size_to_slot(50) >> GOM_SLOT_SHIFT, &stats);
+	KUNIT_EXPECT_EQ(test, stats.refills + stats.flushes, 0ULL);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), 0UL);
 	gom_tiny_read(-1, &tiny);
 	KUNIT_EXPECT_GE(test, tiny.mallocs - tiny.frees, 1ULL);
 	gom_profile_read(&profile);

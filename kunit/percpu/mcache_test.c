@@ -55,7 +55,7 @@ static void empty(void **p)
 static void refills_and_flushes_balance(struct kunit *test)
 {
 	unsigned int class = gom_size_to_slot(128) >> GOM_SLOT_SHIFT;
-	struct gom_class_figures before, full, after;
+	struct gom_class_stats before, full, after;
 	void **p = new_array(test);
 
 	gom_class_read(class, &before);
@@ -79,7 +79,7 @@ static void refills_and_flushes_balance(struct kunit *test)
 static void caches_are_bounded(struct kunit *test)
 {
 	u64 held, most = (u64)gom_mcache_kb << 10;
-	struct gom_mcache_figures fig;
+	struct gom_mcache_stats stats;
 	void **p = new_array(test);
 	unsigned int class, i, n;
 	int cpu;
@@ -95,8 +95,8 @@ static void caches_are_bounded(struct kunit *test)
 	for_each_possible_cpu(cpu) {
 		held = 0;
 		for (class = 1; class < GOM_CLASS_TINY; class++) {
-			gom_mcache_read(cpu, class, &fig);
-			held += (u64)fig.held * gom_classes[class].size;
+			gom_mcache_read(cpu, class, &stats);
+			held += (u64)stats.held * gom_classes[class].size;
 		}
 		KUNIT_EXPECT_LE(test, held, most);
 		KUNIT_EXPECT_LE(test, (u64)gom_mcache_bytes(cpu), most);
@@ -108,10 +108,10 @@ static void caches_are_bounded(struct kunit *test)
  * try: if classes took it from each other at each call nothing would be cached long
  * enough to be used.
  */
-static void room_goes_over_in_time(struct kunit *test)
+static void capacity_is_stolen_in_time(struct kunit *test)
 {
 	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(2048) >> GOM_SLOT_SHIFT;
-	struct gom_mcache_figures first, later;
+	struct gom_mcache_stats first, later;
 	void **p = new_array(test);
 	unsigned int i;
 
@@ -123,7 +123,7 @@ static void room_goes_over_in_time(struct kunit *test)
 	fill(test, p, 128);
 	empty(p);
 	/* What was refused before this, here or in an interrupt, does not count. */
-	this_cpu_write(gom_mcache.crowded, 0);
+	this_cpu_write(gom_mcache.capacity_misses, 0);
 	gom_free(gom_malloc(2048, GFP_KERNEL));
 	gom_mcache_read(raw_smp_processor_id(), class, &first);
 	for (i = 0; i < 200; i++)
@@ -140,8 +140,8 @@ static void room_goes_over_in_time(struct kunit *test)
 static void a_full_magazine_does_not_exceed_the_bound(struct kunit *test)
 {
 	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(1024) >> GOM_SLOT_SHIFT;
-	struct gom_mcache_figures fig;
-	struct gom_class_figures all;
+	struct gom_mcache_stats stats;
+	struct gom_class_stats all;
 	void **p = new_array(test);
 	unsigned int i;
 
@@ -156,9 +156,9 @@ static void a_full_magazine_does_not_exceed_the_bound(struct kunit *test)
 	migrate_disable();
 	for (i = 0; i < 100; i++) {
 		p[i] = gom_malloc(1024, GFP_KERNEL);
-		gom_mcache_read(raw_smp_processor_id(), class, &fig);
-		KUNIT_EXPECT_LE(test, fig.held, 32U);
-		KUNIT_EXPECT_LE(test, fig.held, 2 * fig.limit);
+		gom_mcache_read(raw_smp_processor_id(), class, &stats);
+		KUNIT_EXPECT_LE(test, stats.held, 32U);
+		KUNIT_EXPECT_LE(test, stats.held, 2 * stats.limit);
 		KUNIT_EXPECT_LE(test, gom_mcache_bytes(raw_smp_processor_id()), (size_t)32 << 10);
 	}
 	migrate_enable();
@@ -168,13 +168,13 @@ static void a_full_magazine_does_not_exceed_the_bound(struct kunit *test)
 
 static u64 cached_in_all(void)
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 	unsigned int class;
 	u64 n = 0;
 
 	for (class = 1; class < GOM_CLASS_TINY; class++) {
-		gom_class_read(class, &fig);
-		n += fig.cached + fig.depot;
+		gom_class_read(class, &stats);
+		n += stats.cached + stats.depot;
 	}
 	return n;
 }
@@ -213,13 +213,13 @@ static __maybe_unused int use_cache(void *arg)
 
 static u64 cached_on(int cpu)
 {
-	struct gom_mcache_figures fig;
+	struct gom_mcache_stats stats;
 	unsigned int class;
 	u64 n = 0;
 
 	for (class = 1; class < GOM_CLASS_TINY; class++) {
-		gom_mcache_read(cpu, class, &fig);
-		n += fig.held;
+		gom_mcache_read(cpu, class, &stats);
+		n += stats.held;
 	}
 	return n;
 }
@@ -375,7 +375,7 @@ static void empty_magazines_are_bounded(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
-	KUNIT_CASE(room_goes_over_in_time),
+	KUNIT_CASE(capacity_is_stolen_in_time),
 	KUNIT_CASE(a_full_magazine_does_not_exceed_the_bound),
 	KUNIT_CASE(a_busy_cpu_is_flushed),
 	KUNIT_CASE(reclaim_is_of_one_node),

@@ -56,15 +56,15 @@ static void what_caches_hold_goes_back(struct kunit *test)
 	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nid = numa_mem_id() };
 	const unsigned int class = gom_size_to_slot(4096) >> GOM_SLOT_SHIFT;
 	unsigned long count, bytes = 0;
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 	int cpu;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(4096, GFP_KERNEL, OBJECTS, p));
 	gom_free_bulk(OBJECTS, p);
 	gom_mheap_release(ULONG_MAX);
-	gom_class_read(class, &fig);
-	if (!fig.cached && !fig.depot)
+	gom_class_read(class, &stats);
+	if (!stats.cached && !stats.depot)
 		kunit_skip(test, "nothing is cached");
 	for_each_online_cpu(cpu)
 		bytes += gom_mcache_bytes(cpu);
@@ -74,9 +74,9 @@ static void what_caches_hold_goes_back(struct kunit *test)
 	count = gom_shrinker_count(NULL, &sc);
 	KUNIT_EXPECT_EQ(test, count, bytes / 2 >> PAGE_SHIFT);
 	sc.nr_to_scan = OBJECTS * 4;
-	KUNIT_EXPECT_GE(test, gom_shrinker_scan(NULL, &sc), fig.cached + fig.depot);
-	gom_class_read(class, &fig);
-	KUNIT_EXPECT_EQ(test, fig.cached + fig.depot, 0ULL);
+	KUNIT_EXPECT_GE(test, gom_shrinker_scan(NULL, &sc), stats.cached + stats.depot);
+	gom_class_read(class, &stats);
+	KUNIT_EXPECT_EQ(test, stats.cached + stats.depot, 0ULL);
 }
 
 static void all_goes_back_before_a_task_is_killed(struct kunit *test)

@@ -21,10 +21,10 @@
 
 static u64 blocks_held(void)
 {
-	struct gom_class_figures fig;
+	struct gom_class_stats stats;
 
-	gom_class_read(GOM_CLASS_TINY, &fig);
-	return fig.mallocs - fig.frees;
+	gom_class_read(GOM_CLASS_TINY, &stats);
+	return stats.mallocs - stats.frees;
 }
 
 static bool is_tiny(const void *p)
@@ -234,7 +234,7 @@ static void objects_are_zeroed(struct kunit *test)
 
 static unsigned long misuses(void)
 {
-	return gom_misuse_count(GOM_BAD_FREE_TWICE) + gom_misuse_count(GOM_BAD_FREE_MIDDLE);
+	return gom_misuse_count(GOM_BAD_DOUBLE_FREE) + gom_misuse_count(GOM_BAD_FREE_MIDDLE);
 }
 
 static void the_last_one_frees_the_block(struct kunit *test)
@@ -273,7 +273,7 @@ static void an_open_block_is_freed_when_it_is_closed(struct kunit *test)
 
 static void what_was_cut_off_last_is_put_back(struct kunit *test)
 {
-	struct gom_tiny_figures before, after;
+	struct gom_tiny_stats before, after;
 	void *keep = noscan(test, 1), *p, *first = NULL;
 	unsigned int i;
 
@@ -348,13 +348,13 @@ static void second_frees(struct kunit *test, bool closed)
 	free_wrongly(test, b);
 }
 
-static void freeing_twice_in_an_open_block(struct kunit *test)
+static void a_double_free_in_an_open_block(struct kunit *test)
 {
 	may_misuse(test);
 	second_frees(test, false);
 }
 
-static void freeing_twice_in_a_closed_block(struct kunit *test)
+static void a_double_free_in_a_closed_block(struct kunit *test)
 {
 	may_misuse(test);
 	second_frees(test, true);
@@ -681,8 +681,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(an_open_block_is_freed_when_it_is_closed),
 	KUNIT_CASE(what_was_cut_off_last_is_put_back),
 	KUNIT_CASE(every_way_to_free_frees),
-	KUNIT_CASE(freeing_twice_in_an_open_block),
-	KUNIT_CASE(freeing_twice_in_a_closed_block),
+	KUNIT_CASE(a_double_free_in_an_open_block),
+	KUNIT_CASE(a_double_free_in_a_closed_block),
 	KUNIT_CASE(freeing_inside_an_object),
 	KUNIT_CASE(usable_bytes_do_not_overlap),
 	KUNIT_CASE(growing_copies_no_neighbour),

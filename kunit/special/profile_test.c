@@ -207,7 +207,7 @@ static void objects_of_caches_are_sampled(struct kunit *test)
 
 static void nothing_is_sampled_when_off(struct kunit *test)
 {
-	struct gom_profile_figures before, after;
+	struct gom_profile_stats before, after;
 
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(0), 0);
@@ -224,7 +224,7 @@ static void nothing_is_sampled_when_off(struct kunit *test)
 static void another_rate_leaves_the_counts(struct kunit *test)
 {
 	static const unsigned int rates[] = { 1 << 20, 1, 0, 4096, 1 << 30 };
-	struct gom_class_figures before, after;
+	struct gom_class_stats before, after;
 	unsigned int class, i;
 
 	churn(test, 64, 160);
@@ -347,7 +347,7 @@ static void buckets_are_bounded(struct kunit *test)
 {
 	const unsigned int max = gom_profile_max_buckets, n = TIMES(100, 40);
 	const unsigned int from[] = { 0, n, 2 * n, 0 };
-	struct gom_profile_figures before, fig[ARRAY_SIZE(from)];
+	struct gom_profile_stats before, stats[ARRAY_SIZE(from)];
 	u64 bytes[ARRAY_SIZE(from)];
 	unsigned int i;
 
@@ -357,13 +357,13 @@ static void buckets_are_bounded(struct kunit *test)
 	gom_profile_max_buckets = before.buckets + n;
 	for (i = 0; i < ARRAY_SIZE(from); i++) {
 		sample_sizes(test, from[i], n);
-		gom_profile_read(&fig[i]);
+		gom_profile_read(&stats[i]);
 		bytes[i] = bytes_of(GOM_BUCKHASH_SYS);
-		KUNIT_EXPECT_EQ(test, fig[i].buckets, before.buckets + n);
-		KUNIT_EXPECT_EQ(test, fig[i].samples - before.samples, (u64)n << (i == 3));
-		KUNIT_EXPECT_EQ(test, fig[i].freed - before.freed, (u64)n << (i == 3));
-		KUNIT_EXPECT_EQ(test, fig[i].dropped - before.dropped, (u64)n * min(i, 2U));
-		KUNIT_EXPECT_EQ(test, fig[i].lost, before.lost);
+		KUNIT_EXPECT_EQ(test, stats[i].buckets, before.buckets + n);
+		KUNIT_EXPECT_EQ(test, stats[i].samples - before.samples, (u64)n << (i == 3));
+		KUNIT_EXPECT_EQ(test, stats[i].freed - before.freed, (u64)n << (i == 3));
+		KUNIT_EXPECT_EQ(test, stats[i].dropped - before.dropped, (u64)n * min(i, 2U));
+		KUNIT_EXPECT_EQ(test, stats[i].lost, before.lost);
 		KUNIT_EXPECT_EQ(test, bytes[i], bytes[0]);
 	}
 	gom_profile_max_buckets = max;
@@ -373,7 +373,7 @@ static void buckets_are_bounded(struct kunit *test)
 static void live_samples_are_bounded(struct kunit *test)
 {
 	const unsigned long max = gom_special_sample_bytes;
-	struct gom_profile_figures before, full, after;
+	struct gom_profile_stats before, full, after;
 	const unsigned int n = TIMES(20000, 4000);
 	void **p = kvcalloc(n, sizeof(*p), GFP_KERNEL);
 	u64 bytes = bytes_of(GOM_SPECIAL_SYS);
@@ -453,7 +453,7 @@ static void a_spell_at_rate_1_leaves_nothing_behind(struct kunit *test)
 /* Each class needs a bucket of its own, and there are more classes than buckets in a block. */
 static void no_memory_for_a_sample(struct kunit *test)
 {
-	struct gom_profile_figures before, after;
+	struct gom_profile_stats before, after;
 	void **p = many;
 	unsigned int i;
 

@@ -42,7 +42,7 @@ PATTERNS = [
 COMPLAINT = re.compile("|".join(PATTERNS))
 OWN_PATTERNS = [
     r", called from ",                  # every report of misuse (report.c) ends so
-    r"freed twice|double free",
+    r"double free",
     r"still in use",
     r"never ran",
     r"was not destroyed",

@@ -29,7 +29,7 @@ list_add corruption. prev->next should be next
 watchdog: BUG: soft lockup - CPU#0 stuck for 26s!
 """.splitlines()
 OWN = """\
-gomalloc: object 00000000c0ffee00 was freed twice, called from step+0x1/0x2 [gomalloc_bench]
+gomalloc: double free of object 00000000c0ffee00, called from step+0x1/0x2 [gomalloc_bench]
 gomalloc: free of 00000000c0ffee00, which is not gomalloc's, called from step+0x1/0x2 [gomalloc_bench]
 gomalloc: double free of object 00000000c0ffee00
 gomalloc: 4 objects are still in use, 200192 bytes; their memory is taken back:

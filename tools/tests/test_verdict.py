@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gomtools import checkout
 
-SOUND = "alloc 64\nmisuse_free_foreign 0\nmisuse_free_twice 0\n"
+SOUND = "alloc 64\nmisuse_free_foreign 0\nmisuse_double_free 0\n"
 
 
 def sound(memstats, control=True):
@@ -30,7 +30,7 @@ class Verdict(unittest.TestCase):
     def test_a_misuse_that_was_counted(self):
         status, said = sound(SOUND.replace("twice 0", "twice 3"))
         self.assertEqual(status, 1)
-        self.assertIn("misuse_free_twice 3", said)
+        self.assertIn("misuse_double_free 3", said)
 
     def test_a_failed_check(self):
         status, said = sound(SOUND, control=False)
