@@ -13,12 +13,13 @@
 /* Written with the console lock held, read after it was taken: all is said then. */
 static unsigned int lines;
 static char said[4096];
+static const char *wanted;
 
 static void listen(struct console *con, const char *text, unsigned int len)
 {
 	size_t at;
 
-	if (!strnstr(text, "gomalloc: ", len))
+	if (!strnstr(text, wanted, len))
 		return;
 	lines++;
 	at = strlen(said);
@@ -33,6 +34,7 @@ static struct console listener = {
 
 int console_listen(void)
 {
+	wanted = "gomalloc: ";
 	listener.flags = CON_ENABLED;	/* cleared when it was unregistered */
 	register_console(&listener);
 	return 0;
@@ -50,6 +52,15 @@ void console_clear(void)
 	console_lock();
 	lines = 0;
 	said[0] = '\0';
+	console_unlock();
+}
+
+/* Listen for lines with @words instead, from now on. */
+void console_listen_for(const char *words)
+{
+	console_clear();
+	console_lock();
+	wanted = words;
 	console_unlock();
 }
 

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 int console_listen(void);
+void console_listen_for(const char *words);
 void console_unlisten(void);
 void console_clear(void);
 unsigned int console_lines(void);

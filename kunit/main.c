@@ -173,6 +173,7 @@ static const struct {
 	{ &gomalloc_scavenger_suite,	HEAP },
 	{ &gomalloc_efence_suite,	EFENCE },
 	{ &gomalloc_stats_suite,	HEAP },
+	{ &gomalloc_mcache_debug_suite,	HEAP },	/* the last: see there */
 };
 
 static char *filter = "*";

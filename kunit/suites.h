@@ -14,6 +14,7 @@ extern struct kunit_suite gomalloc_pages_suite;
 extern struct kunit_suite gomalloc_pagemap_suite;
 extern struct kunit_suite gomalloc_span_suite;
 extern struct kunit_suite gomalloc_mcache_suite;
+extern struct kunit_suite gomalloc_mcache_debug_suite;
 extern struct kunit_suite gomalloc_tiny_suite;
 extern struct kunit_suite gomalloc_cache_suite;
 extern struct kunit_suite gomalloc_reserve_suite;

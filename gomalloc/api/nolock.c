@@ -146,7 +146,7 @@ static bool may_try_lock(void)
 
 static void *take_cached(unsigned int slot)
 {
-	struct gom_mcache *c = gom_mcache_enter_slow();
+	struct gom_mcache *c = gom_mcache_tryenter_slow();
 	void *p;
 
 	if (!c)
@@ -185,7 +185,7 @@ EXPORT_SYMBOL_GPL(gom_malloc_nolock);
 
 static bool put_cached(unsigned int slot, const void *p, unsigned long caller)
 {
-	struct gom_mcache *c = gom_mcache_enter_slow();
+	struct gom_mcache *c = gom_mcache_tryenter_slow();
 	bool done, twice;
 
 	if (!c)

@@ -3,33 +3,47 @@
  * mcache: per-CPU caches of free objects, used without a lock (Go: MCache, one
  * for each P; a CPU is our P).
  *
+ * The flag as a lock
+ * ------------------
+ * @mallocing (Go: mp.mallocing) is what newer kernels call a local_trylock: who sets
+ * it owns the cache of the CPU, and who finds it set does not wait but does without.
+ * 6.1 has none, so it is written out here.  It differs from the kernel's in two
+ * points.  Under PREEMPT_RT a local_trylock is a per-CPU spinlock with preemption on;
+ * here preemption stays off, as the owner runs a few instructions, takes no lock and
+ * does not sleep.  And interrupts stay on: one that finds the flag set goes past the
+ * cache.  With CONFIG_DEBUG_LOCK_ALLOC the flag is a lock to lockdep, one inside
+ * which none may be taken, not even a raw one; entering twice and leaving on another
+ * CPU, or in another context, are reported (mcache_debug.c).
+ *
  * Who may be in here, and why it is right
  * ---------------------------------------
  * A cache is used only by code that runs on its CPU with preemption off, and
- * that found @mallocing clear and set it.  So at any time one context is inside:
+ * that found @mallocing clear and set it.  At any time one context is inside:
  *
- *   task, softirq	preemption is off for the few instructions inside, so the
+ *   task, softirq	Preemption is off for the few instructions inside, so the
  *			CPU cannot change and no other task or softirq thread
- *			comes in; on PREEMPT_RT that is all, nothing here sleeps.
- *   hardirq, and a	may arrive between any two instructions.  It runs to its
+ *			comes in.  The same holds under PREEMPT_RT.
+ *   hardirq, and a	It may arrive between any two instructions, and runs to its
  *   softirq on its	end before the interrupted code goes on.  If that code is
- *   way out of one	inside, @mallocing is set, and the interrupt goes to mcentral
- *			directly, which is always free to be locked: nobody takes
- *			a lock while inside.  If it arrives between the test of
- *			@mallocing and its setting, it leaves the cache consistent and
- *			@mallocing clear, and nothing was read before the test.
- *   CPU going offline	its cache is emptied when it is dead, by the CPU that
- *			takes it down; tasks have moved to other CPUs by then.
- *   another CPU	only reads statistics (gom_mcache_read).  What it wants done, a
- *			flush for instance, it has done in an interrupt of this CPU,
- *			to which the rules above apply.
+ *   way out of one	inside, @mallocing is set, and the interrupt goes to mcentral.
+ *			mcentral's lock is free then, or held by another CPU, as
+ *			nobody takes a lock while inside.  If the interrupt arrives
+ *			between the test of @mallocing and its setting, it enters and
+ *			leaves; the interrupted code has read nothing before the test.
+ *   NMI		The same, by the calls that never wait (nolock.c).
+ *   CPU going offline	Its cache is emptied when it is dead, by the CPU that
+ *			takes it down; its tasks have moved to other CPUs by then.
+ *   another CPU	It only reads statistics (gom_mcache_read()).  What it wants
+ *			done, a flush for instance, the owner's CPU does in an
+ *			interrupt, to which the rules above apply.
  *
- * Bits of @mallocing other than GOM_MALLOCING stay set while a mode needs every
+ * Other bits of @mallocing than GOM_MALLOCING stay set while a mode needs every
  * call to take the slow path; the fast path's one test covers them all.
  */
 #ifndef GOM_MCACHE_H
 #define GOM_MCACHE_H
 
+#include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/seqlock.h>
@@ -57,7 +71,7 @@ struct gom_slot {
 	u32 limit;
 } __aligned(GOM_SLOT_BYTES);
 
-#define GOM_MALLOCING		0x01	/* somebody is inside */
+#define GOM_MALLOCING		0x01	/* the cache has an owner */
 #define GOM_MALLOCING_SLOW	0x02	/* there is more to a call than moving an object */
 #define GOM_MALLOCING_DEBUG	0x04	/* debug=1: every object goes by mcentral */
 #define GOM_MALLOCING_BYPASS	0x08	/* sbrk=1, efence=1: there is no cache at all */
@@ -158,8 +172,32 @@ static __always_inline struct gom_mcache *gom_mcache_again(struct gom_mcache *c)
 	return GOM_CPU_OPERANDS ? raw_cpu_ptr(&gom_mcache) : c;
 }
 
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+void gom_mcache_debug_enter(void);
+void gom_mcache_debug_leave(const struct gom_mcache *c);
+void gom_mcache_debug_busy(void);
+#else
+static inline void gom_mcache_debug_enter(void)
+{
+}
+
+static inline void gom_mcache_debug_leave(const struct gom_mcache *c)
+{
+}
+
+static inline void gom_mcache_debug_busy(void)
+{
+}
+#endif
+
+/* For what may only be done by the owner of the cache @c. */
+static inline void gom_mcache_assert_owned(const struct gom_mcache *c)
+{
+	lockdep_assert(READ_ONCE(c->mallocing) & GOM_MALLOCING);
+}
+
 /*
- * Enter the cache of this CPU; if it is let in, preemption stays off until
+ * Enter the cache of this CPU.  If that succeeds preemption stays off until
  * gom_mcache_leave().  The test need not be volatile: preempt_disable() keeps
  * the compiler from making it earlier, and barrier() what follows from coming
  * before the flag is set.
@@ -171,27 +209,31 @@ static __always_inline bool gom_mcache_enter(struct gom_mcache **cache)
 	preempt_disable();
 	c = raw_cpu_ptr(&gom_mcache);
 	if (unlikely(gom_mcache_flag(c))) {
+		gom_mcache_debug_busy();
 		preempt_enable();
 		return false;
 	}
 	gom_mcache_set_flag(c, GOM_MALLOCING);
-	barrier();
+	barrier();	/* pairs with that in gom_mcache_leave(), for an interrupt */
+	gom_mcache_debug_enter();
 	*cache = c;
 	return true;
 }
 
 static __always_inline void gom_mcache_leave(struct gom_mcache *c)
 {
+	gom_mcache_debug_leave(c);
 	barrier();
 	gom_mcache_set_flag(c, 0);
 	preempt_enable();
 }
 
 /*
- * As above, for the slow paths: a mode that only wants calls to come this way
- * does not keep them out, and readers will look again.
+ * The same for the slow paths, which a mode that wants calls to come this way does not
+ * keep out, and for those who may have interrupted the owner in its own context
+ * (nolock.c).  Readers on other CPUs look again.
  */
-static inline struct gom_mcache *gom_mcache_enter_slow(void)
+static inline struct gom_mcache *gom_mcache_tryenter_slow(void)
 {
 	struct gom_mcache *c;
 
@@ -204,14 +246,26 @@ static inline struct gom_mcache *gom_mcache_enter_slow(void)
 		return NULL;
 	}
 	c->mallocing |= GOM_MALLOCING;
-	barrier();
+	barrier();	/* pairs with that in gom_mcache_leave_slow(), for an interrupt */
+	gom_mcache_debug_enter();
 	raw_write_seqcount_begin(&c->seq);
+	return c;
+}
+
+/* The same; a task or an interrupt that owns the cache already is reported. */
+static inline struct gom_mcache *gom_mcache_enter_slow(void)
+{
+	struct gom_mcache *c = gom_mcache_tryenter_slow();
+
+	if (!c)
+		gom_mcache_debug_busy();
 	return c;
 }
 
 static inline void gom_mcache_leave_slow(struct gom_mcache *c)
 {
 	raw_write_seqcount_end(&c->seq);
+	gom_mcache_debug_leave(c);
 	barrier();
 	c->mallocing &= ~GOM_MALLOCING;
 	preempt_enable();

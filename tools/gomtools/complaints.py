@@ -51,6 +51,8 @@ OWN_PATTERNS = [
 OWN = re.compile(r"\bgomalloc: .*?(" + "|".join(OWN_PATTERNS) + ")")
 PROVOKED = re.compile(r"\bgomalloc: (?:(KUnit starts|reports are expected from here)"
                       r"|KUnit ended|reports are expected no more)")
+# A KUnit suite that provokes the kernel itself, lockdep for one (kunit/percpu/mcache_debug_test.c).
+KERNEL_PROVOKED = re.compile(r"\bgomalloc: the kernel's reports are expected (?:(from here)|no more)")
 # Said on every boot by kernels we do not change, and no fault of a module.
 HARMLESS = re.compile(r"Spectre V2 : WARNING|RETBleed: WARNING|WARNING: Spectre|MDS: WARNING")
 
@@ -63,12 +65,16 @@ FIRST_PROCESS = "Run /init as init process"
 def find(log):
     """The log lines that are complaints, in order: from the first process on, or all
     of them in a log of a kernel that never got so far."""
-    provoked = False
+    provoked = kernel_provoked = False
     found = []
     for line in log.rpartition(FIRST_PROCESS)[2].splitlines():
-        border = PROVOKED.search(line)
+        border, kernel_border = PROVOKED.search(line), KERNEL_PROVOKED.search(line)
         if border:
             provoked = bool(border[1])
+        elif kernel_border:
+            kernel_provoked = bool(kernel_border[1])
+        elif kernel_provoked:
+            continue
         elif COMPLAINT.search(line) and not HARMLESS.search(line) or not provoked and OWN.search(line):
             found.append(line)
     return found

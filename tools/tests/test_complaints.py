@@ -63,6 +63,11 @@ class Complaints(unittest.TestCase):
             log = "\n".join([f"[1] gomalloc: {begin}", *OWN, COMPLAINTS[0], f"[2] gomalloc: {end}", OWN[0]])
             self.assertEqual(complaints.find(log), [COMPLAINTS[0], OWN[0]])
 
+    def test_what_a_suite_provokes_the_kernel_to_say_is_left_to_it(self):
+        log = "\n".join(["[1] gomalloc: the kernel's reports are expected from here", COMPLAINTS[0], OWN[0],
+                         "[2] gomalloc: the kernel's reports are expected no more", COMPLAINTS[0]])
+        self.assertEqual(complaints.find(log), [COMPLAINTS[0]])
+
     def test_what_was_said_before_the_first_process_is_the_kernels_own(self):
         log = f"[1] WARNING: a\n[2] {complaints.FIRST_PROCESS}\n[3] WARNING: b\n"
         self.assertEqual(complaints.find(log), ["[3] WARNING: b"])

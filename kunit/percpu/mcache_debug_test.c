@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The flag of a cache as a lock: what must not be done inside is reported.  The last suite of
+ * all, as lockdep switches itself off with its first report.
+ */
+#include <linux/debug_locks.h>
+#include <linux/kernel.h>
+#include <linux/spinlock.h>
+
+#include "base/compat.h"
+#include "console.h"
+#include "percpu/mcache.h"
+#include "suites.h"
+
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+
+static void entering_twice_is_reported(struct kunit *test)
+{
+	struct gom_mcache *c = gom_mcache_enter_slow();
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	KUNIT_EXPECT_NULL(test, gom_mcache_enter_slow());
+	gom_mcache_leave_slow(c);
+	KUNIT_EXPECT_TRUE(test, console_said("is entered twice"));
+}
+
+/* An interrupt that finds its CPU inside does nothing wrong, nor does who never waits. */
+static void being_kept_out_is_not(struct kunit *test)
+{
+	struct gom_mcache *c = gom_mcache_enter_slow();
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	KUNIT_EXPECT_NULL(test, gom_mcache_tryenter_slow());
+	gom_mcache_leave_slow(c);
+	KUNIT_EXPECT_EQ(test, console_lines(), 0U);
+}
+
+static void leaving_on_another_cpu_is_reported(struct kunit *test)
+{
+	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU online");
+	preempt_disable();
+	gom_mcache_debug_enter();
+	if (cpu == smp_processor_id())
+		cpu = cpumask_any_but(cpu_online_mask, cpu);
+	gom_mcache_debug_leave(per_cpu_ptr(&gom_mcache, cpu));
+	preempt_enable();
+	KUNIT_EXPECT_TRUE(test, console_said("is left on CPU"));
+}
+
+static void sleeping_inside_is_reported(struct kunit *test)
+{
+	struct gom_mcache *c;
+
+	console_listen_for("BUG: sleeping function called from invalid context");
+	/* The kernel says so once in a second. */
+	schedule_timeout_uninterruptible(HZ + 1);
+	c = gom_mcache_enter_slow();
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	might_sleep();
+	gom_mcache_leave_slow(c);
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		KUNIT_EXPECT_EQ(test, console_lines(), 1U);
+	else
+		kunit_skip(test, "this kernel does not look for sleeping in atomic context");
+}
+
+static void a_lock_inside_is_reported(struct kunit *test)
+{
+	static DEFINE_RAW_SPINLOCK(lock);
+	struct gom_mcache *c;
+
+	if (!IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING))
+		kunit_skip(test, "this kernel does not check the nesting of raw locks");
+	if (!debug_locks)
+		kunit_skip(test, "lockdep has switched itself off before");
+	console_listen_for("Invalid wait context");
+	c = gom_mcache_enter_slow();
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	raw_spin_lock(&lock);
+	raw_spin_unlock(&lock);
+	gom_mcache_leave_slow(c);
+	KUNIT_EXPECT_FALSE(test, debug_locks);
+	KUNIT_EXPECT_EQ(test, console_lines(), 1U);
+}
+
+static int flag_begin(struct kunit *test)
+{
+	int err = console_listen();
+
+	console_clear();
+	return err;
+}
+
+static void flag_end(struct kunit *test)
+{
+	console_unlisten();
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(being_kept_out_is_not),
+	KUNIT_CASE(entering_twice_is_reported),
+	KUNIT_CASE(leaving_on_another_cpu_is_reported),
+	KUNIT_CASE(a_lock_inside_is_reported),
+	KUNIT_CASE(sleeping_inside_is_reported),	/* its report takes a lock inside */
+	{}
+};
+
+#else
+
+static void the_flag_is_a_lock(struct kunit *test)
+{
+	kunit_skip(test, "this kernel has no lockdep");
+}
+
+static int flag_begin(struct kunit *test)
+{
+	return 0;
+}
+
+static void flag_end(struct kunit *test)
+{
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(the_flag_is_a_lock),
+	{}
+};
+
+#endif
+
+/* For who reads the log (tools/gomtools/complaints.py). */
+static int suite_begin(struct kunit_suite *suite)
+{
+	pr_info("gomalloc: the kernel's reports are expected from here\n");
+	return 0;
+}
+
+static void suite_end(struct kunit_suite *suite)
+{
+	pr_info("gomalloc: the kernel's reports are expected no more\n");
+}
+
+struct kunit_suite gomalloc_mcache_debug_suite = {
+	.name = "gomalloc_mcache_debug",
+	.suite_init = suite_begin,
+	.suite_exit = suite_end,
+	.init = flag_begin,
+	.exit = flag_end,
+	.test_cases = cases,
+};
