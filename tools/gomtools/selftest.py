@@ -5,15 +5,20 @@ import io
 import unittest
 
 from . import checkout
-from .tally import Outcome
+from .tally import Outcome, failed
+
+TITLE = "the tools' own tests"
+TESTS = checkout.ROOT / "tools/tests"
 
 
-def run():
+def run(tests=TESTS):
+    """Run the tests found in a directory; if there is none, something is wrong with the search."""
     log = io.StringIO()
-    suite = unittest.defaultTestLoader.discover(str(checkout.ROOT / "tools/tests"), top_level_dir=str(
-        checkout.ROOT / "tools"))
+    suite = unittest.defaultTestLoader.discover(str(tests), top_level_dir=str(tests.parent))
+    if not suite.countTestCases():
+        return failed(TITLE, f"There is no test in {tests}.")
     result = unittest.TextTestRunner(log, verbosity=2).run(suite)
-    failed = len(result.failures) + len(result.errors)
+    broken = len(result.failures) + len(result.errors)
     skipped = len(result.skipped)
-    return Outcome("the tools' own tests", passed=result.testsRun - failed - skipped, failed=failed,
-                   skipped=skipped, text=log.getvalue())
+    return Outcome(TITLE, passed=result.testsRun - broken - skipped, failed=broken, skipped=skipped,
+                   text=log.getvalue())
