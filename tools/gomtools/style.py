@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernel's own checks of style, taken from the newest source tree: checkpatch.pl,
-sparse (over the build for the `uml` ground) and kernel-doc."""
+sparse (over the build for the `uml` ground) and kernel-doc; and of headings in our documents."""
 
 import re
 import shutil
 import subprocess
 import sys
 
-from . import checkout, modules, sources
-from .tally import Outcome, failed, passed
+from . import checkout, headings, modules, sources
+from .tally import failed, passed
 
 GROUND = "uml"
 C_SOURCES = ["gomalloc/**/*.[ch]", "kunit/**/*.[ch]", "tools/bench/**/*.[ch]", "tools/torture/**/*.[ch]"]
@@ -50,16 +50,24 @@ def kernel_doc():
 
 def sparse():
     if not shutil.which("sparse"):
-        return Outcome("sparse", skipped=1, text="sparse is not installed: run tools/setup.sh.")
+        return failed("sparse", "sparse is not installed: run tools/setup.sh.")
     log = modules.analyse(GROUND)
     ours = re.compile(r"(^|/)(gomalloc|kunit|bench|torture)/[\w./]+:\d+:\d+: (warning|error)")
     return verdict("sparse", "\n".join(line for line in log.splitlines() if ours.search(line)))
+
+
+def documents():
+    found = files(["Documentation/*.rst"])
+    wrong = [f"{name}:{line}: {what}" for name in found
+             for line, what in headings.wrong((checkout.ROOT / name).read_text())]
+    return verdict(f"headings ({len(found)} documents)", "\n".join(wrong))
 
 
 def checks():
     yield "checkpatch", checkpatch
     yield "kernel-doc", kernel_doc
     yield "sparse", sparse
+    yield "headings", documents
 
 
 def run():

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Headings of reStructuredText whose underline is broken, without the tools that would render them."""
+
+import re
+
+LINE = re.compile(r"([=~^\"-])\1{2,}")
+GLUED = re.compile(r"(===|---)\S*\w")
+
+
+def is_heading(lines, at):
+    """Is lines[at] a line of text that the one below it underlines?  Above a heading is nothing, or its overline."""
+    above = lines[at - 1] if at else ""
+    return bool(re.match(r"\S", lines[at])) and not LINE.match(lines[at]) and (not above or bool(LINE.fullmatch(above)))
+
+
+def wrong(text):
+    """What is wrong with a document's underlines, as (line number, sentence)."""
+    lines = text.splitlines()
+    for at, line in enumerate(lines):
+        if GLUED.match(line):
+            yield at + 1, "text follows an underline on its line"
+        elif at and LINE.fullmatch(line) and is_heading(lines, at - 1) and len(line) < len(lines[at - 1]):
+            yield at + 1, "an underline is shorter than its heading"
