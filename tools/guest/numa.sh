@@ -7,7 +7,7 @@
 heaps=/sys/kernel/debug/gomalloc/mheap
 
 insmod gomalloc.ko || exit
-found=$(grep -c "^node" $heaps)
+found=$(grep -c "^node" $heaps || :)
 if [ "$found" != "$NODES" ]; then
 	echo "debugfs shows $found nodes, not $NODES"
 	exit 1

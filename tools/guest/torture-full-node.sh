@@ -5,13 +5,7 @@
 
 . /verdict.sh
 
-# on CPU COMMAND...: torture, on that CPU.  Node 0 has 0 and 1, node 1 has 2 and 3.
-on() {
-	mask=$((1 << $1))
-	shift
-	taskset $mask sh -c ". /verdict.sh; torture $*" || exit
-}
-
+# Node 0 has the CPUs 0 and 1, node 1 has 2 and 3.
 megabyte=256		# of pages: what a heap grows by
 failed=
 insmod gomalloc.ko || exit
@@ -19,17 +13,17 @@ insmod gomalloc_torture.ko || exit
 torture fill 0
 
 before=$(held 1)
-on 0 live 2048
+on 0 torture live 2048
 grown=$(($(held 1) - before))
 echo "2048 KiB of objects on a full node: $grown pages of the other"
 [ $grown -le $((2 * 2048 / 4 + megabyte)) ] || failed="more than twice what is live, and 1 MiB"
 torture free
 echo release > $gomalloc/control
 
-on 2 holes 32768
+on 2 torture holes 32768
 echo flush > $gomalloc/control
 before=$(held 1)
-on 0 same 16384
+on 0 torture same 16384
 grown=$(($(held 1) - before))
 echo "16384 KiB of objects beside node 1's spans with as many places: $grown new pages"
 [ $grown -le $((16384 / 4 / 4)) ] || failed="$failed; the other node's spans were not looked at first"

@@ -13,7 +13,8 @@ for time in 1 2 3; do
 	insmod gomalloc_torture.ko || exit
 	torture random 1
 	for cpu in $cpus; do
-		taskset $((1 << cpu)) sh -c ". /verdict.sh; torture live 256; torture free" || exit
+		on $cpu torture live 256
+		on $cpu torture free
 	done
 	rmmod gomalloc_torture || exit
 	unload
@@ -26,7 +27,7 @@ torture timer 1
 insmod gomalloc_bench.ko workload=smoke seconds=10 &
 load=$!
 for cpu in $cpus; do
-	taskset $((1 << cpu)) sh -c ". /verdict.sh; torture rcu 2" || exit
+	on $cpu torture rcu 2
 done
 wait $load || exit
 torture timer 0

@@ -11,16 +11,21 @@ from gomtools import checkout
 SOUND = "alloc 64\nmisuse_free_foreign 0\nmisuse_double_free 0\n"
 
 
+def shell(script):
+    """Run a script that has read verdict.sh; its exit status and what it said."""
+    done = subprocess.run(["sh", "-c", f". {checkout.GUEST_SCRIPTS}/verdict.sh; {script}"],
+                          capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
 def sound(memstats, control=True):
-    """Run `sound` on these files; its exit status and what it said."""
+    """Run `sound` on these files."""
     with tempfile.TemporaryDirectory() as directory:
         files = Path(directory)
         (files / "memstats").write_text(memstats)
         if not control:     # a directory: a write to it fails, as one that finds something wrong does
             (files / "control").mkdir()
-        done = subprocess.run(["sh", "-c", f". {checkout.GUEST_SCRIPTS}/verdict.sh; gomalloc={files}; sound; echo end"],
-                              capture_output=True, text=True)
-        return done.returncode, done.stdout
+        return shell(f"gomalloc={files}; sound; echo end")
 
 
 class Verdict(unittest.TestCase):
@@ -32,10 +37,19 @@ class Verdict(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("misuse_double_free 3", said)
 
+    def test_no_counter_of_misuse(self):
+        status, said = sound("alloc 64\n")
+        self.assertEqual(status, 1)
+        self.assertIn("no counter of misuse", said)
+
     def test_a_failed_check(self):
         status, said = sound(SOUND, control=False)
         self.assertEqual(status, 1)
         self.assertIn("the check found something", said)
+
+    def test_a_command_that_fails_ends_the_script(self):
+        self.assertEqual(shell("echo begin; false; echo end"), (1, "begin\n"))
+        self.assertEqual(shell("f() { false; echo end; }; f"), (1, ""))
 
 
 if __name__ == "__main__":
