@@ -8,7 +8,7 @@ downloaded and unpacked.  The checks then run two at a time; each shows its resu
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import checkout, grounds, headers, inspection, kunit, modules, packages, selftest, smoke, style, torture
+from . import bench, checkout, grounds, headers, inspection, kunit, modules, packages, selftest, smoke, style, torture
 from .tally import failed, last_line, passed
 from .ui import Failure
 
@@ -23,11 +23,23 @@ AT_ONCE = 2
 
 def builds(name):
     """One check: the modules build against this header set, without a warning."""
-    title = f"build against {name}"
     chosen = headers.find(name)
     _, warned = modules.build(name)
     title = f"build with W=1 against {name} (Linux {chosen.version}, Debian {chosen.release}'s compiler)"
     return failed(title, "\n".join(warned)) if warned else passed(title)
+
+
+def variants():
+    """What the benchmark measures and nothing else here builds: {variant: the first ground that it wants it for}."""
+    return {course.variant: course.ground for course in reversed(bench.PLAN.values()) if course.variant}
+
+
+def builds_variant(name, variant):
+    """One check: the modules build for a ground as the benchmark wants them.
+
+    What is put before each file makes for warnings that are of no interest."""
+    modules.build(grounds.find(name).modules, variant=variant)
+    return passed(f"build for {name}{variant}")
 
 
 def checks():
@@ -36,6 +48,8 @@ def checks():
         yield f"KUnit on {name}", lambda name=name: kunit.run(grounds.find(name))
     for name in headers.SETS:
         yield f"build against {name}", lambda name=name: builds(name)
+    for variant, name in variants().items():
+        yield f"build for {name}{variant}", lambda name=name, variant=variant: builds_variant(name, variant)
     for name in SMOKE_GROUNDS:
         yield f"smoke on {name}", lambda name=name: smoke.run(smoke_ground(name))
         yield f"inspection on {name}", lambda name=name: inspection.run(smoke_ground(name))

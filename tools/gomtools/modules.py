@@ -79,8 +79,8 @@ def build_log(name, source, arguments, variant=""):
     directory.mkdir(parents=True, exist_ok=True)
     with cache.locked(f"mod{directory}"):
         copy(source, directory)
-        log = checkout.LOGS / f"build-{name}.log"
-        step(f"building the modules for {name}: Linux {chosen.version}")
+        log = checkout.LOGS / f"build-{name}{variant}.log"
+        step(f"building the modules for {name}{variant}: Linux {chosen.version}")
         process.run(chosen.make(directory, "W=1", "BENCH=1", f"-j{os.cpu_count()}", *arguments, "modules"), log,
                     f"Building the modules for {name}")
         return directory, log.read_text(errors="replace")
