@@ -4,6 +4,8 @@ the kernel complains of, and gomalloc's own verdict.
 
 The module's reports are plain lines that start with `gomalloc: `.  Tests provoke them: what
 it says while KUnit runs, or where a guest's script expects it (verdict.sh), is left to them.
+Where a script expects a task to be killed for want of memory, the kernel's report of that is
+no complaint.
 """
 
 import re
@@ -53,6 +55,12 @@ PROVOKED = re.compile(r"\bgomalloc: (?:(KUnit starts|reports are expected from h
                       r"|KUnit ended|reports are expected no more)")
 # A KUnit suite that provokes the kernel itself, lockdep for one (kunit/percpu/mcache_debug_test.c).
 KERNEL_PROVOKED = re.compile(r"\bgomalloc: the kernel's reports are expected (?:(from here)|no more)")
+OOM_BORDER = re.compile(r"\bgomalloc: OOM kills are expected (?:(from here)|no more)")
+# Such a report begins with the one line and has a trace, once.  Who was killed may then get no
+# page for a fault that was under way, which has a report of its own.
+OOM_REPORT = re.compile(r" invoked oom-killer: ")
+OOM_KILLED = re.compile(r"Killed process \d+ \((\S+)\)")
+OOM_TRACE = re.compile(r"Call Trace:")
 # Said on every boot by kernels we do not change, and no fault of a module.
 HARMLESS = re.compile(r"Spectre V2 : WARNING|RETBleed: WARNING|WARNING: Spectre|MDS: WARNING")
 
@@ -62,12 +70,30 @@ HARMLESS = re.compile(r"Spectre V2 : WARNING|RETBleed: WARNING|WARNING: Spectre|
 FIRST_PROCESS = "Run /init as init process"
 
 
+def without_oom_reports(lines):
+    """The lines, but for the stack trace in each report of an OOM kill that was expected."""
+    expected = reported = False
+    failing = OOM_REPORT
+    for line in lines:
+        killed = OOM_KILLED.search(line)
+        if killed:
+            failing = re.compile(rf"{OOM_REPORT.pattern}| {re.escape(killed[1])}: page allocation failure: ")
+        border = OOM_BORDER.search(line)
+        if border:
+            expected = bool(border[1])
+        reported = expected and (reported or bool(failing.search(line)))
+        if reported and OOM_TRACE.search(line):
+            reported = False
+        else:
+            yield line
+
+
 def find(log):
     """The log lines that are complaints, in order: from the first process on, or all
     of them in a log of a kernel that never got so far."""
     provoked = kernel_provoked = False
     found = []
-    for line in log.rpartition(FIRST_PROCESS)[2].splitlines():
+    for line in without_oom_reports(log.rpartition(FIRST_PROCESS)[2].splitlines()):
         border, kernel_border = PROVOKED.search(line), KERNEL_PROVOKED.search(line)
         if border:
             provoked = bool(border[1])

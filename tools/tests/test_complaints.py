@@ -68,6 +68,22 @@ class Complaints(unittest.TestCase):
                          "[2] gomalloc: the kernel's reports are expected no more", COMPLAINTS[0]])
         self.assertEqual(complaints.find(log), [COMPLAINTS[0]])
 
+    def test_a_kill_that_is_expected(self):
+        report = ["[1] tail invoked oom-killer: gfp_mask=0x140cca", "[1] Call Trace:", "[1]  dump_stack",
+                  "[1] Out of memory: Killed process 1 (tail)"]
+        begin, end = "[0] gomalloc: OOM kills are expected from here", "[2] gomalloc: OOM kills are expected no more"
+        trace = report[1]
+
+        def found(*lines):
+            return complaints.find("\n".join(lines))
+        self.assertEqual(found(begin, *report, *report, end), [])
+        self.assertEqual(found(*report), [trace])
+        self.assertEqual(found(begin, end, *report), [trace])
+        self.assertEqual(found(begin, *report, trace, end), [trace])
+        self.assertEqual(found(begin, *report, "[1] tail: page allocation failure: order:0", trace, end), [])
+        self.assertEqual(found(begin, *report, "[1] head: page allocation failure: order:0", trace, end), [trace])
+        self.assertEqual(found(begin, *report, OWN[0], COMPLAINTS[0], end), [OWN[0], COMPLAINTS[0]])
+
     def test_what_was_said_before_the_first_process_is_the_kernels_own(self):
         log = f"[1] WARNING: a\n[2] {complaints.FIRST_PROCESS}\n[3] WARNING: b\n"
         self.assertEqual(complaints.find(log), ["[3] WARNING: b"])
