@@ -135,6 +135,27 @@ static int use_cache(struct gom_cache *cache)
 	return torture_free(0);
 }
 
+static struct gom_cache *cache_held;
+
+/* A cache whose objects are free, and which the CPU that they were freed on has. */
+int torture_cache_hold(unsigned int unused)
+{
+	int err = torture_free(0) ?: torture_cache_end(0);
+
+	if (err)
+		return err;
+	cache_held = gom_cache_create("torture_held", CACHE_SIZE, 0, 0, NULL);
+	return cache_held ? use_cache(cache_held) : -ENOMEM;
+}
+
+int torture_cache_end(unsigned int unused)
+{
+	if (cache_held)
+		gom_cache_destroy(cache_held);
+	cache_held = NULL;
+	return 0;
+}
+
 int torture_cache(unsigned int times)
 {
 	struct gom_cache *cache;

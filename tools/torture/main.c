@@ -22,13 +22,17 @@ static const struct torture_command commands[] = {
 	{ "plugged", torture_plugged },		/* KiB, of memory above 4 GiB */
 	{ "free", torture_free },		/* what was kept */
 	{ "cache", torture_cache },		/* so many caches, made and destroyed */
+	{ "cache-hold", torture_cache_hold },	/* one, with free objects on this CPU */
+	{ "cache-end", torture_cache_end },
 	{ "fill", torture_fill },		/* take all pages of a node */
 	{ "unfill", torture_unfill },
 	{ "fragments", torture_fragments },	/* allocate where only single pages are free */
 	{ "fifo", torture_fifo },		/* make a process a real-time one */
 	{ "nmi", torture_nmi },			/* allocate in NMIs: 1 from now on, 0 no more */
 	{ "timer", torture_timer },		/* the same in timers that interrupt */
+	{ "irq", torture_irq },			/* in such timers as whoever may wait */
 	{ "rcu", torture_rcu },			/* free after grace periods, for so many seconds */
+	{ "rcu-barrier", torture_rcu_barrier },	/* wait until they are freed */
 	{ "random", torture_random },		/* draw random numbers on all CPUs: 1 or 0 */
 };
 
@@ -63,9 +67,11 @@ static void __exit torture_exit(void)
 {
 	torture_nmi(0);
 	torture_timer(0);
+	torture_irq(0);
 	torture_random(0);
 	torture_unfill(0);
 	torture_free(0);
+	torture_cache_end(0);
 }
 module_exit(torture_exit);
 

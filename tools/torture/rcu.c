@@ -30,6 +30,12 @@ static int free_some(void)
 	return 0;
 }
 
+int torture_rcu_barrier(unsigned int unused)
+{
+	gom_free_rcu_barrier();
+	return 0;
+}
+
 int torture_rcu(unsigned int seconds)
 {
 	const unsigned long end = jiffies + seconds * HZ;

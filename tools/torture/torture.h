@@ -24,6 +24,8 @@ int torture_same(unsigned int kib);
 int torture_plugged(unsigned int kib);
 int torture_free(unsigned int unused);
 int torture_cache(unsigned int times);
+int torture_cache_hold(unsigned int unused);
+int torture_cache_end(unsigned int unused);
 
 /* pages.c */
 struct torture_pages {
@@ -43,7 +45,9 @@ int torture_fragments(unsigned int unused);
 int torture_fifo(unsigned int pid);
 int torture_nmi(unsigned int on);
 int torture_timer(unsigned int on);
+int torture_irq(unsigned int on);
 int torture_random(unsigned int on);
 int torture_rcu(unsigned int seconds);
+int torture_rcu_barrier(unsigned int unused);
 
 #endif /* GOMALLOC_TORTURE_H */
