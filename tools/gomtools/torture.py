@@ -29,7 +29,7 @@ class Torture:
 
 TORTURES = {
     "profile": Torture(grounds=["stock-rt"], cpus=4, memory=1024),
-    "unload": Torture(),
+    "unload": Torture(memory=384),
     "fragments": Torture(),
     "plug": Torture(slots=True),
     "full-node": Torture(cpus=4, numa=[(256, "0-1"), (768, "2-3")]),

@@ -1,73 +1,104 @@
 # SPDX-License-Identifier: GPL-2.0
 # rmmod while something goes on that knows of the module: events that are enabled
-# or cached, parameters that are written, the kernel that wants memory back.
+# or cached, parameters that are written, the kernel that reclaims memory.
 
 . /verdict.sh
 
 tracing=/sys/kernel/tracing
 parameters=/sys/module/gomalloc/parameters
 cycles=8
+slow_cycles=4
 
-mount -t tracefs none $tracing || exit
+mount -t tracefs none $tracing
 echo 1024 > $tracing/buffer_size_kb
 
+# load [COMMAND]: the module, used for 8 MiB.
 load() {
-	insmod gomalloc.ko || exit
-	insmod gomalloc_torture.ko || exit
-	torture live 8192
+	insmod gomalloc.ko
+	insmod gomalloc_torture.ko
+	torture ${1:-live} 8192
 	torture free
-	rmmod gomalloc_torture || exit
+	rmmod gomalloc_torture
 }
 
 # Somebody still listens.
-insmod gomalloc.ko || exit
-echo 1 > $tracing/events/gomalloc/enable || exit
-insmod gomalloc_torture.ko || exit
+insmod gomalloc.ko
+echo 1 > $tracing/events/gomalloc/enable
+insmod gomalloc_torture.ko
 torture live 1024
 torture free
-rmmod gomalloc_torture || exit
+rmmod gomalloc_torture
 unload
 echo "unloaded with its events enabled"
 
 # Somebody wants to listen as soon as the module is there: since 6.15 tracefs remembers.
-if echo ":mod:gomalloc" > $tracing/set_event 2> /dev/null && grep -q "mod:gomalloc" $tracing/set_event; then
+if at_least 6 15; then
+	echo ":mod:gomalloc" > $tracing/set_event
+	grep -q "mod:gomalloc" $tracing/set_event || fail "tracefs does not remember :mod:gomalloc"
 	load
 	[ "$(cat $tracing/events/gomalloc/gom_malloc/enable)" = 1 ] || fail "events of :mod:gomalloc are not enabled"
 	unload
 	echo "unloaded with its events enabled before it was loaded"
+	echo > $tracing/set_event
 else
 	echo "this kernel's tracefs does not remember events of modules that are not there"
 fi
-echo > $tracing/set_event
 
-# Parameters that are written until the last moment.
-while :; do
-	for ms in 0 1 1000; do
-		echo $ms > $parameters/scavenge_ms
+# Parameters that are written until the last moment.  A write counts if the module
+# was about to go before it and took it nevertheless.
+write_for_ever() {
+	count=0
+	while :; do
+		for ms in 0 1 1000; do
+			state=
+			read -r state < /sys/module/gomalloc/initstate || :
+			echo $ms > $parameters/scavenge_ms || continue
+			[ "$state" != going ] || count=$((count + 1))
+			echo $count > /tmp/writes
+		done
 	done
-done 2> /dev/null &
+}
+
+echo 0 > /tmp/writes
+write_for_ever 2> /dev/null &
 writer=$!
 for cycle in $(seq $cycles); do
 	load
-	rmmod gomalloc || exit
+	unload
 done
 kill $writer
-echo "unloaded $cycles times while scavenge_ms was written"
+echo "unloaded $cycles times while scavenge_ms was written, $(cat /tmp/writes) times during rmmod"
+[ "$(cat /tmp/writes)" -gt 0 ] || fail "nothing was written during rmmod"
 
-# The kernel looks for memory: by request, and as a file system takes it.
+# reclaimed: pages that the kernel took from their users.
+reclaimed() {
+	awk '/^pgsteal_(kswapd|direct) / { n += $2 } END { print n }' /proc/vmstat
+}
+
+# The kernel looks for memory: by request, and because the page cache is full.
+insmod gomalloc_torture_disk.ko
 echo 4 > /proc/sys/vm/drop_caches		# no line in the log for each from here on
 while :; do
 	echo 2 > /proc/sys/vm/drop_caches
 done &
 dropper=$!
-while :; do
-	dd if=/dev/zero of=/tmp/hog bs=1M count=200 2> /dev/null
-	rm /tmp/hog
-done &
-hog=$!
-for cycle in $(seq $cycles); do
-	load
-	unload
+dd if=/dev/gom_zeros of=/dev/null bs=1M 2> /dev/null &
+reader=$!
+for second in $(seq 20); do
+	[ "$(reclaimed)" = 0 ] || break
+	sleep 1
 done
-kill $dropper $hog
-echo "unloaded $cycles times while memory was asked back"
+# Small objects: nobody is promised long runs of pages where reclaim is at work.
+least=
+for cycle in $(seq $slow_cycles); do
+	before=$(reclaimed)
+	load same
+	unload
+	pages=$(($(reclaimed) - before))
+	[ "$least" ] && [ $least -le $pages ] || least=$pages
+done
+kill $dropper $reader
+echo "unloaded $slow_cycles times while memory was asked back, at least $least pages each time"
+[ $least -gt 0 ] || fail "no page was reclaimed meanwhile"
+wait $reader || :
+rmmod gomalloc_torture_disk
