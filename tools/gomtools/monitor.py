@@ -59,12 +59,12 @@ class Host:
         except (OSError, RuntimeError, AttributeError, ValueError) as error:
             self.failures.append(f"{line}: {error}")
 
-    def do_plug(self, megabytes):
-        """Plug in memory, as somebody with a screwdriver would."""
+    def do_plug(self, megabytes, node="0"):
+        """Plug memory into a node, as somebody with a screwdriver would."""
         monitor = Monitor(self.path)
         monitor.command("object-add", **{"qom-type": "memory-backend-ram", "id": "plugged",
                                          "size": int(megabytes) << 20})
-        monitor.command("device_add", driver="pc-dimm", id="dimm", memdev="plugged")
+        monitor.command("device_add", driver="pc-dimm", id="dimm", memdev="plugged", node=int(node))
         monitor.close()
 
     def do_nmi(self, what):

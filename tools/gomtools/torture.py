@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Situations that a machine gets into and a test cannot wait for: memory that is fragmented,
-full or plugged in, NMIs, an isolated CPU, unloading under load.  Each is a guest's script
+full, gone or plugged in, NMIs, an isolated CPU, unloading under load.  Each is a guest's script
 (tools/guest/torture-NAME.sh) on a machine made for it.
 """
 
@@ -33,7 +33,7 @@ TORTURES = {
     "fragments": Torture(),
     "plug": Torture(slots=True),
     "full-node": Torture(cpus=4, numa=[(256, "0-1"), (768, "2-3")]),
-    "no-memory-node": Torture(cpus=4, numa=[(512, "0-1"), (0, "2-3")]),
+    "no-memory-node": Torture(cpus=4, numa=[(512, "0-1"), (0, "2-3")], slots=True),
     "nmi": Torture(append="apic_extnmi=all", memory=1024),
     "isolated": Torture(append="isolcpus=1 nohz_full=1"),
     # RCU's callbacks run on the CPU itself, by its tick.  On 6.1 they may be left to a thread
