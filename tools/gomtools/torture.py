@@ -34,6 +34,9 @@ TORTURES = {
     "plug": Torture(slots=True),
     "full-node": Torture(cpus=4, numa=[(256, "0-1"), (768, "2-3")]),
     "no-memory-node": Torture(cpus=4, numa=[(512, "0-1"), (0, "2-3")], slots=True),
+    "reclaim": Torture(cpus=4, numa=[(512, "0-1"), (512, "2-3")]),
+    "oom": Torture(memory=384),
+    "irq-stacks": Torture(),
     "nmi": Torture(append="apic_extnmi=all", memory=1024),
     "isolated": Torture(append="isolcpus=1 nohz_full=1"),
     # RCU's callbacks run on the CPU itself, by its tick.  On 6.1 they may be left to a thread
