@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # A short SMP smoke test: all CPUs hammer the allocator for some seconds with
 # checked contents (workload "smoke" of the benchmark module, whose insmod fails
-# on corruption) while every debugfs file is read again and again.
+# on corruption) while every debugfs file is read again and again.  RATE, the
+# memprofilerate of that load or nothing for the default, is set before by smoke.py.
 
 . /verdict.sh
 files=$gomalloc
@@ -23,7 +24,7 @@ if insmod gomalloc.ko sbrk=1 efence=1 2> /dev/null; then
 	exit 1
 fi
 
-insmod gomalloc.ko || exit
+insmod gomalloc.ko ${RATE:+memprofilerate=$RATE} || exit
 insmod gomalloc_bench.ko workload=smoke seconds=5 &
 hammer=$!
 
@@ -40,6 +41,14 @@ while kill -0 $hammer 2> /dev/null; do
 done
 wait $hammer || exit
 echo check > $files/control || exit
+
+# A rate of 4096 is a sample for every fiftieth object or so.
+if [ "$RATE" ]; then
+	samples=$(value profile_samples)
+	objects=$(value mallocs)
+	echo "$samples samples of $objects objects"
+	[ "$samples" -gt $((objects / 500)) ] || fail "too few for memprofilerate=$RATE"
+fi
 
 # Tiny objects were among them; all are free, so once it is flushed no block is held.
 echo flush > $files/control || exit

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which load the smoke test puts on which kernel."""
+
+import unittest
+
+from gomtools import grounds, smoke
+
+
+class Rate(unittest.TestCase):
+    def test_preempt_rt_has_many_samples(self):
+        self.assertIn("RATE=4096\n", smoke.script(grounds.find("stock-rt")))
+
+    def test_others_have_the_default(self):
+        self.assertIn("RATE=\n", smoke.script(grounds.find("stock-6.1")))
+
+
+if __name__ == "__main__":
+    unittest.main()
