@@ -8,10 +8,6 @@ parameters=/sys/module/gomalloc/parameters
 tracing=/sys/kernel/tracing
 megabyte=$((1024 * 1024))
 
-value_of() {
-	awk -v name="$1" '$1 == name { print $2 }' $files/memstats
-}
-
 free_kb() {
 	awk '$1 == "MemFree:" { print $2 }' /proc/meminfo
 }
@@ -53,10 +49,10 @@ echo "PROFILE ENDS"
 rmmod gomalloc_bench
 echo 2000000000 2> /dev/null > $parameters/memprofilerate && fail "a rate of 2000000000 was taken"
 echo 1 > $parameters/memprofilerate || exit
-before=$(value_of profile_samples)
+before=$(value profile_samples)
 insmod gomalloc_bench.ko workload=pair size=64 rounds=1 iters=100 > /dev/null || exit
 rmmod gomalloc_bench
-after=$(value_of profile_samples)
+after=$(value profile_samples)
 [ $((after - before)) -ge 100 ] || fail "with a rate of 1 there were $((after - before)) samples"
 echo "sampled: $((after - before)) at a rate of 1"
 echo 0 > $parameters/memprofilerate || exit
@@ -68,12 +64,12 @@ echo release > $files/control
 before=$(free_kb)
 insmod gomalloc_bench.ko workload=hold || exit
 rmmod gomalloc_bench
-peak=$(value_of heap_sys)
+peak=$(value heap_sys)
 for second in 1 2 3 4 5 6 7 8 9 10; do
 	sleep 1
-	[ "$(value_of heap_idle)" -lt $((2 * megabyte)) ] && break
+	[ "$(value heap_idle)" -lt $((2 * megabyte)) ] && break
 done
-held=$(value_of heap_sys)
+held=$(value heap_sys)
 echo "left alone: $((peak / megabyte)) MiB held at most, $((held / megabyte)) MiB after $second s"
 wait_for_free "$before"
 echo "MemFree $before kB before, $after kB after"
@@ -83,17 +79,17 @@ echo 0 > $parameters/scavenge_ms
 insmod gomalloc_bench.ko workload=hold || exit
 rmmod gomalloc_bench
 sleep 1
-idle=$(value_of heap_idle)
+idle=$(value heap_idle)
 [ "$idle" -gt $((100 * megabyte)) ] || fail "only $idle bytes are idle"
 echo 2 > /proc/sys/vm/drop_caches
-left=$(value_of heap_idle)
+left=$(value heap_idle)
 wait_for_free "$before"
 echo "pressure: $((idle / megabyte)) MiB idle before, $((left / megabyte)) MiB after, MemFree $after kB"
 
 # control takes what it says, and nothing else.
 sound		# before the counters begin anew
 echo reset > $files/control || exit
-[ "$(value_of heap_released)" = 0 ] || fail "reset left heap_released at $(value_of heap_released)"
+[ "$(value heap_released)" = 0 ] || fail "reset left heap_released at $(value heap_released)"
 echo nonsense 2> /dev/null > $files/control && fail "control took nonsense"
 for word in check flush reset scavenge release; do
 	grep -q "^$word " $files/control || fail "control does not say that it takes $word"

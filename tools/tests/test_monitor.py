@@ -17,6 +17,7 @@ class Qemu:
     def __init__(self, path, answer):
         self.answer = answer
         self.commands = []
+        self.arguments = {}         # of the last one
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
         self.socket.listen()
@@ -28,7 +29,9 @@ class Qemu:
             stream.write('{"QMP": {}}\n')
             stream.flush()
             for line in stream:
-                self.commands.append(json.loads(line)["execute"])
+                command = json.loads(line)
+                self.commands.append(command["execute"])
+                self.arguments = command.get("arguments", {})
                 known = self.commands[-1] == "qmp_capabilities"
                 stream.write('{"event": "SOMETHING"}\n' + json.dumps({"return": {}} if known else self.answer) + "\n")
                 stream.flush()
@@ -42,12 +45,18 @@ class Asked(unittest.TestCase):
             host = Host(path)
             host.asked(line)
             host.close()
+            self.arguments = qemu.arguments
             return host.failures, qemu.commands
 
     def test_memory_is_plugged_in(self):
         failures, commands = self.ask("host: plug 512", {"return": {}})
         self.assertEqual(failures, [])
         self.assertEqual(commands, ["qmp_capabilities", "object-add", "device_add"])
+        self.assertEqual(self.arguments["node"], 0)
+
+    def test_memory_is_plugged_into_a_node(self):
+        self.ask("host: plug 512 1", {"return": {}})
+        self.assertEqual(self.arguments["node"], 1)
 
     def test_what_the_host_cannot_do_fails_the_run(self):
         self.assertIn("no slots", self.ask("host: plug 512", {"error": {"desc": "no slots"}})[0][0])
