@@ -300,6 +300,12 @@ static void asking_for_a_zone_there_is_not(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, console_said("no highmem or DMA32"));
 }
 
+static noinline void bulk_from_zone(struct gom_cache *c, void **p)
+{
+	if (gom_cache_alloc_bulk(c, GFP_KERNEL | GFP_DMA, 2, p))
+		gom_cache_free_bulk(c, 2, p);
+}
+
 /* No cache has memory of a zone: that is said, and ordinary memory given. */
 static void asking_a_cache_for_a_zone(struct kunit *test)
 {
@@ -313,8 +319,7 @@ static void asking_a_cache_for_a_zone(struct kunit *test)
 	EXPECT_REPORT(test, GOM_BAD_GFP, "no cache has memory of a zone",
 		      gom_cache_free(c, gom_cache_alloc_node(c, GFP_KERNEL | __GFP_DMA32, 0)));
 	EXPECT_REPORT(test, GOM_BAD_GFP, "no cache has memory of a zone",
-		      ({ if (gom_cache_alloc_bulk(c, GFP_KERNEL | GFP_DMA, 2, p))
-				gom_cache_free_bulk(c, 2, p); }));
+		      bulk_from_zone(c, p));
 	KUNIT_EXPECT_NOT_NULL(test, p[1]);
 	gom_cache_destroy(c);
 	EXPECT_REPORT(test, GOM_BAD_CACHE, "no cache has memory of a zone",

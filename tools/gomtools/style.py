@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernel's own checks of style, taken from the newest source tree: checkpatch.pl,
-sparse (over the build for the `uml` ground) and kernel-doc; and of headings in our documents."""
+sparse (over the build for the `uml` ground) and kernel-doc; and of our own, of headings in
+documents and of the layers of gomalloc/."""
 
 import re
 import shutil
 import subprocess
 import sys
 
-from . import checkout, headings, modules, sources
+from . import checkout, headings, layers, modules, sources
 from .tally import failed, passed
 
 GROUND = "uml"
@@ -63,7 +64,14 @@ def documents():
     return verdict(f"headings ({len(found)} documents)", "\n".join(wrong))
 
 
+def layering():
+    modules.build(GROUND)
+    objects = checkout.BUILD / "mod" / GROUND / "gomalloc"
+    return verdict("layers of gomalloc/", "\n".join(layers.wrong(checkout.ROOT / "gomalloc", objects)))
+
+
 def checks():
+    yield "layers", layering
     yield "checkpatch", checkpatch
     yield "kernel-doc", kernel_doc
     yield "sparse", sparse

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The layers of gomalloc/ (Documentation/layers.rst): a folder uses only those below it.
+
+Two things tell what uses what: the headers that a file includes, and the symbols that an
+object file needs and another one defines.  A declaration by hand does not get round it.
+"""
+
+import re
+import subprocess
+
+# From the ground up.  debug/ looks at everything, and nothing but module.c uses it.
+LAYERS = ["base", "heap", "central", "special", "percpu", "api"]
+DEBUG = "debug"
+EVERYTHING = "module"
+INCLUDE = re.compile(r'^#\s*include\s+"([^"]+)"', re.MULTILINE)
+# Tracepoints are how the kernel itself lets layers below be heard of above: who fires one
+# calls nobody.  Their code is in debug/trace.c.
+TRACEPOINT = re.compile(r"__(tracepoint|traceiter|SCT__tp_func|SCK__tp_func|probestub)_")
+
+
+def layer_of(path):
+    """The layer of a file, given by its path below gomalloc/: None for gomalloc.h and what is made."""
+    if len(path.parts) > 1:
+        return path.parts[0]
+    return EVERYTHING if path.stem == "module" else None
+
+
+def allowed(user, used):
+    """Whether code of the layer `user` may use what is in the layer `used`."""
+    if used is None or user in (used, EVERYTHING, DEBUG):
+        return used != EVERYTHING or user == EVERYTHING
+    return used in LAYERS and user in LAYERS and LAYERS.index(used) < LAYERS.index(user)
+
+
+def complaint(user, path, used, what):
+    if user not in [*LAYERS, DEBUG, EVERYTHING, None]:
+        return f"{path} is in no layer that there is: {', '.join(LAYERS)}, {DEBUG}"
+    return f"{path} uses {what} of {used}, which is not below {user}"
+
+
+def by_includes(root):
+    """What includes say that they must not, a line each."""
+    for path in sorted(root.rglob("*.[ch]")):
+        user = layer_of(path.relative_to(root))
+        for name in INCLUDE.findall(path.read_text()):
+            target = root / name if (root / name).exists() else path.parent / name
+            if user is None or not target.resolve().is_relative_to(root.resolve()):
+                continue
+            used = layer_of(target.resolve().relative_to(root.resolve()))
+            if not allowed(user, used):
+                yield complaint(user, path.relative_to(root), used, f'"{name}"')
+
+
+def symbols(objects):
+    """{object: (symbols it defines for others, symbols it needs)}"""
+    found = {}
+    for path in objects:
+        defined, needed = set(), set()
+        for line in subprocess.run(["nm", str(path)], capture_output=True, text=True, check=True).stdout.splitlines():
+            kind, name = line.split()[-2:]
+            if kind == "U":
+                needed.add(name)
+            elif kind.isupper():
+                defined.add(name)
+        found[path] = defined, needed
+    return found
+
+
+def by_symbols(sources, root):
+    """What the object files of a build below `root` need that they must not, a line each.
+
+    A build directory may still hold objects of sources that there are no more."""
+    found = symbols([root / path.relative_to(sources).with_suffix(".o") for path in sorted(sources.rglob("*.c"))
+                     if (root / path.relative_to(sources).with_suffix(".o")).exists()])
+    home = {name: path for path, (defined, _) in found.items() for name in defined}
+    for path, (_, needed) in found.items():
+        user = layer_of(path.relative_to(root))
+        for name in sorted(needed & home.keys()):
+            used = layer_of(home[name].relative_to(root))
+            if not TRACEPOINT.match(name) and not allowed(user, used):
+                yield complaint(user, path.relative_to(root), used, name)
+
+
+def wrong(sources, objects):
+    """All that breaks the layers in a source folder and in what was built from it."""
+    return [*by_includes(sources), *by_symbols(sources, objects)]
