@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Accounting: names and sums; see accounting.h.  Any context. */
+/* Accounting of memory from the system; see accounting.h.  Any context. */
 #include <linux/atomic.h>
 
 #include "base/accounting.h"
@@ -19,13 +19,16 @@ const char * const gom_stat_names[GOM_NR_STATS] = {
 
 static atomic_long_t accounted[GOM_NR_STATS];
 
-/* Account for @bytes of memory that is not persistent under @stat; negative: given back. */
+/*
+ * Account @bytes of memory from outside the persistent allocator under @stat; a
+ * negative count gives them back.
+ */
 void gom_stat_add(enum gom_stat stat, size_t bytes)
 {
 	atomic_long_add(bytes, &accounted[stat]);
 }
 
-/* What is accounted for so. */
+/* Bytes that gom_stat_add() has accounted under @stat. */
 size_t gom_stat_bytes(enum gom_stat stat)
 {
 	return atomic_long_read(&accounted[stat]);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Accounting: bytes taken from the system, each under one name (enum gom_stat).  What the
- * persistent allocator has taken it accounts for itself.
+ * Accounting: bytes taken from the system, each under one name (enum
+ * gom_stat).  The persistent allocator keeps counters of its own
+ * (persistent.h).
+ *
+ * The counters are atomic; no lock.  Any context.
  */
 #ifndef GOM_ACCOUNTING_H
 #define GOM_ACCOUNTING_H
@@ -13,7 +16,10 @@
 
 extern const char * const gom_stat_names[GOM_NR_STATS];
 
-/* Begin two counters anew, by as much as is counted in both: live objects stay. */
+/*
+ * Reset a pair of counters: subtract the smaller from both, so that their
+ * difference, the number of live objects, stays the same.
+ */
 static inline void gom_stats_forget(u64 *mallocs, u64 *frees)
 {
 	u64 n = min(*mallocs, *frees);

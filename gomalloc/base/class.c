@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Classes of named caches: where they are found by their number; see class.h. */
+/* The table of named caches' classes, by class number; see class.h. */
 #include "base/class.h"
 #include "base/compat.h"
 

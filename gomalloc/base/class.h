@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Classes of named caches: like a size class, with a geometry of the cache's own.
+ * Classes of named caches.  Each is a size class with the object size and the
+ * span length of its cache.
  *
- * A class is known everywhere by its number.  1 to GOM_NR_SPAN_CLASSES - 1 are the
- * size classes and that of tiny blocks, whose facts are constants; what follows is
- * made when a cache is created (cache.c) and used again for another one when that
- * has been destroyed and has no span left.  A class once made stays a class for as long as the module
- * lives, so that whoever goes through all of them needs no lock.
+ * Every layer knows a class by its number.  Numbers below GOM_NR_SPAN_CLASSES
+ * are the size classes and the class of tiny blocks; their data is constant.
+ * Higher numbers are made when a cache is created (api/cache.c), and reused for
+ * another cache once the old one has been destroyed and has no span left.  A
+ * class is never freed while the module is loaded, so walking all of them takes
+ * no lock.
  */
 #ifndef GOM_CLASS_H
 #define GOM_CLASS_H
@@ -23,17 +25,18 @@ struct gom_cache_cpu;
 struct gom_mcentral;
 
 /**
- * struct gom_cache_class - a class whose facts are not constants
+ * struct gom_cache_class - the class of a named cache
  * @class: its number
- * @facts: what it is, as of a size class; changes only while no cache has it
+ * @facts: size, span length and so on, as for a size class; written only while
+ *	no cache uses the class
  * @cpu: its part of each CPU's cache
  * @central: its mcentral on each node
- * @ctor: called for each object when its span is made, or NULL
- * @rcu: spans are given back after a grace period only (SLAB_TYPESAFE_BY_RCU)
- * @specials: specials of its objects there are now
- * @mallocs: objects allocated from it by caches that had it before
- * @users: caches that have it; under the lock of cache.c
- * @next_free: another one that no cache has; under the same
+ * @ctor: called for each object when a span is allocated, or NULL
+ * @rcu: spans are freed after a grace period only (SLAB_TYPESAFE_BY_RCU)
+ * @specials: number of specials its objects have now
+ * @mallocs: objects allocated by caches that used the class before
+ * @users: caches that use the class; protected by the lock of api/cache.c
+ * @next_free: next class without a user; protected by the same lock
  */
 struct gom_cache_class {
 	unsigned int class;
@@ -49,21 +52,21 @@ struct gom_cache_class {
 };
 
 extern struct gom_cache_class *gom_cache_classes[GOM_MAX_CACHE_CLASSES];
-extern unsigned int gom_nr_cache_classes;	/* made so far */
+extern unsigned int gom_nr_cache_classes;	/* classes made since load */
 
 static inline struct gom_cache_class *gom_cache_class(unsigned int class)
 {
 	return gom_cache_classes[class - GOM_NR_SPAN_CLASSES];
 }
 
-/* The facts of any class. */
+/* The data of any class. */
 static inline const struct gom_class *gom_class(unsigned int class)
 {
 	return likely(class < GOM_NR_SPAN_CLASSES) ? &gom_classes[class] :
 						     &gom_cache_class(class)->facts;
 }
 
-/* The page map's slot for pages of any class. */
+/* The slot that the page map holds for pages of any class. */
 static inline unsigned int gom_class_slot(unsigned int class)
 {
 	return class < GOM_NR_SPAN_CLASSES ? class : GOM_SLOT_ASK;
@@ -71,7 +74,10 @@ static inline unsigned int gom_class_slot(unsigned int class)
 
 static inline unsigned int gom_class_end(void)
 {
-	/* Pairs with the release in cache.c: what is counted is there. */
+	/*
+	 * Pairs with smp_store_release(&gom_nr_cache_classes) in api/cache.c: a
+	 * class that is counted is in the table.
+	 */
 	return GOM_NR_SPAN_CLASSES + smp_load_acquire(&gom_nr_cache_classes);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Differences between kernel versions, all of them: the rest of the code reads
- * as if written for the newest kernel.  Oldest supported: 6.1.
+ * All differences between kernel versions.  The rest of the code is written for
+ * the newest kernel.  The oldest supported kernel is 6.1.
  */
 #ifndef GOM_COMPAT_H
 #define GOM_COMPAT_H
@@ -16,14 +16,17 @@
 #include <linux/version.h>
 #include <linux/workqueue.h>
 
-/* 6.12 moved it. */
+/* Moved in 6.12. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 # include <linux/unaligned.h>
 #else
 # include <asm/unaligned.h>
 #endif
 
-/* 6.8 gave the largest order a name; before 6.4 MAX_ORDER was one above it. */
+/*
+ * 6.8 renamed MAX_ORDER to MAX_PAGE_ORDER.  Before 6.4 MAX_ORDER was one above
+ * the largest order.
+ */
 #ifndef MAX_PAGE_ORDER
 # if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #  define MAX_PAGE_ORDER	MAX_ORDER
@@ -32,28 +35,28 @@
 # endif
 #endif
 
-/* 6.2 dropped __GFP_ATOMIC. */
+/* Dropped in 6.2. */
 #ifdef __GFP_ATOMIC
 # define GOM_GFP_ATOMIC		__GFP_ATOMIC
 #else
 # define GOM_GFP_ATOMIC		0
 #endif
 
-/* 6.6 brought it. */
+/* Added in 6.6. */
 #ifdef SLAB_NO_MERGE
 # define GOM_NO_MERGE		SLAB_NO_MERGE
 #else
 # define GOM_NO_MERGE		((slab_flags_t)0)
 #endif
 
-/* 6.9 dropped it. */
+/* Dropped in 6.9. */
 #ifdef SLAB_MEM_SPREAD
 # define SLAB_MEM_SPREAD_OR_0	SLAB_MEM_SPREAD
 #else
 # define SLAB_MEM_SPREAD_OR_0	0
 #endif
 
-/* 6.17 wants a per-CPU workqueue to say that it is one. */
+/* Since 6.17 a per-CPU workqueue must be allocated with WQ_PERCPU. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 # define GOM_WQ_PERCPU		WQ_PERCPU
 #else
@@ -61,15 +64,15 @@
 #endif
 
 /*
- * Do pointers to memory have a tag in their upper bits?  The page map takes an address
- * for what it is.
+ * Do pointers to memory carry a tag in their upper bits?  The page map does not
+ * strip tags, so the module does not load then.
  */
 static inline bool gom_pointers_are_tagged(void)
 {
 	return IS_ENABLED(CONFIG_KASAN_SW_TAGS) || kasan_hw_tags_enabled();
 }
 
-/* 7.3 brought a head for kfree_rcu() that is one pointer. */
+/* 7.3 added a head for kfree_rcu() that is a single pointer. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
 # define GOM_KVFREE_RCU_HEAD	struct kvfree_rcu_head
 #else
@@ -77,9 +80,9 @@ static inline bool gom_pointers_are_tagged(void)
 #endif
 
 /*
- * The stack we are on, up to the interrupt that brought us here: what it
- * interrupted did not ask for anything.  A kernel without stack traces has none
- * to tell.
+ * Save the stack of the current context.  The part below an interrupt is cut
+ * off: the interrupted code did not call the allocator.  Returns 0 on a kernel
+ * without stack traces.
  */
 static __always_inline unsigned int gom_stack_save(unsigned long *entries, unsigned int max)
 {
@@ -90,7 +93,7 @@ static __always_inline unsigned int gom_stack_save(unsigned long *entries, unsig
 #endif
 }
 
-/* Symbols for gomalloc_kunit alone; 6.13 made the namespace a string. */
+/* Symbols for gomalloc_kunit only.  The namespace is a string since 6.13. */
 #if !IS_ENABLED(CONFIG_KUNIT)
 # define GOM_EXPORT_FOR_TEST(sym)
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
@@ -101,7 +104,7 @@ static __always_inline unsigned int gom_stack_save(unsigned long *entries, unsig
 # define GOM_IMPORT_FOR_TEST()		MODULE_IMPORT_NS(GOMALLOC_TEST)
 #endif
 
-/* Runs KUnit suites.  Newer kernels want to be told that it shall be now. */
+/* Run KUnit suites.  Newer kernels take a third argument: run them now. */
 #define GOM_KUNIT_RUN(suites, n)							\
 ({											\
 	int (*run)(struct kunit_suite * const *, int) = (void *)__kunit_test_suites_init;	\
@@ -112,7 +115,7 @@ static __always_inline unsigned int gom_stack_save(unsigned long *entries, unsig
 		run(suites, n) : run_now(suites, n, true);				\
 })
 
-/* 6.7 made shrinkers dynamic: one allocation instead of a static structure. */
+/* Since 6.7 shrinkers are allocated; before, they were static structures. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *name)
 {
@@ -123,7 +126,7 @@ static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *na
 	return shrinker;
 }
 
-/* Cannot fail later than shrinker_alloc() in newer kernels; here it may. */
+/* Fails only on kernels before 6.7, where registration allocates memory. */
 static inline int gom_shrinker_register(struct shrinker *shrinker)
 {
 	return register_shrinker(shrinker, "gomalloc");

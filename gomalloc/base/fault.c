@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Fault injection and test points: see fault.h. */
+/* Fault injection and test points; see fault.h. */
 #include "base/compat.h"
 #include "base/fault.h"
 

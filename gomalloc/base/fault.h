@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is done to the allocator from outside to see how it takes it.
+ * Fault injection and test points.
  *
- * Fault injection: the kernel's own, under the name fail_gomalloc.  Every time
- * the heap is asked for a page run, or records of its own for more memory, the kernel's
- * fault attribute decides whether it is to say no; debugfs gomalloc/fail_gomalloc/ sets how often.
+ * Fault injection uses the kernel's framework under the name fail_gomalloc.
+ * Its attribute decides whether a request for a page run, or for a block of
+ * metadata records, fails.  It is configured in debugfs
+ * gomalloc/fail_gomalloc/.
  */
 #ifndef GOM_FAULT_H
 #define GOM_FAULT_H
@@ -28,15 +29,15 @@ static inline bool gom_should_fail(size_t bytes, gfp_t gfp)
 #endif
 
 /*
- * Test points: places where something else may come in between, for tests to come in there,
- * or to say no to what is about to be done.  Without KUnit there is nothing.
+ * Test points: places in races where a test can run code of its own, or fail
+ * the operation that follows.  Compiled out without KUnit.
  */
 enum gom_test_point {
-	GOM_AT_NEW_CHUNK,	/* a persistent chunk was brought and is not used yet */
-	GOM_AT_BLOCK,		/* the page allocator is about to be asked for a block */
-	GOM_AT_FULL_BATCH,	/* a full batch is detached, call_rcu() not yet called */
-	GOM_AT_DETACHED_BATCH,	/* the same of one that is not full, in a task */
-	GOM_AT_SCAVENGER_END,	/* the scavenger has decided to sleep, and nobody knows it */
+	GOM_AT_NEW_CHUNK,	/* a chunk has been allocated, and is not used yet */
+	GOM_AT_BLOCK,		/* before alloc_pages_node() for a block */
+	GOM_AT_FULL_BATCH,	/* a full batch is detached, before call_rcu() */
+	GOM_AT_DETACHED_BATCH,	/* the same for a batch that is not full, in a task */
+	GOM_AT_SCAVENGER_END,	/* the scavenger is done, but still marked awake */
 };
 
 #if IS_ENABLED(CONFIG_KUNIT)
@@ -44,6 +45,7 @@ extern bool (*gom_test_hook)(enum gom_test_point at, unsigned int order, gfp_t g
 
 static inline bool gom_test_point(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
+	/* Pairs with WRITE_ONCE() in the KUnit tests. */
 	typeof(gom_test_hook) hook = READ_ONCE(gom_test_hook);
 
 	return unlikely(hook) && hook(at, order, gfp);

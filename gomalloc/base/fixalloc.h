@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* FixAlloc: records of one size for the allocator's own structures. */
+/* FixAlloc: freelists of fixed-size records for the allocator's metadata. */
 #ifndef GOM_FIXALLOC_H
 #define GOM_FIXALLOC_H
 
@@ -7,12 +7,12 @@
 
 /**
  * struct gom_fixalloc - a freelist of records of one size
- * @free: records to be had, linked through their first word
+ * @free: free records, linked through their first word
  * @size: bytes per record, a multiple of a pointer's size
- * @stat: where the records' bytes are accounted
- * @inuse: records handed out
+ * @stat: name under which the records' bytes are accounted
+ * @inuse: records allocated and not freed
  *
- * Protected by a lock of its owner, who needs one anyway when he needs records.
+ * Protected by a lock of its owner.
  */
 struct gom_fixalloc {
 	void *free;
@@ -26,7 +26,10 @@ size_t gom_fixalloc_block_bytes(const struct gom_fixalloc *f);
 void *gom_fixalloc_block(const struct gom_fixalloc *f, gfp_t gfp);
 void gom_fixalloc_carve(struct gom_fixalloc *f, void *block);
 
-/* A record, its contents undefined; NULL if a block is needed first. */
+/*
+ * Pop a record, its contents undefined.  NULL if the freelist is empty and
+ * needs a block.  The owner's lock is held.
+ */
 static inline void *gom_fixalloc_take(struct gom_fixalloc *f)
 {
 	void *record = f->free;

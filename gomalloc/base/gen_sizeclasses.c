@@ -2,19 +2,24 @@
 /*
  * gen_sizeclasses: choose the size classes and print sizeclass_table.h.
  *
- * Host program, run by Kbuild.  The choice of sizes is the one of the Go
- * runtime (InitSizes in msize.go of 2015) with its 8 KiB heap page: go up in
- * steps that grow with the size, give each size the smallest span that wastes
- * at most an eighth at its end, and drop a size that would fill the same span
- * with as many objects as the next one.
+ * A host program, run by Kbuild.  It chooses the sizes as the Go runtime does
+ * (InitSizes in msize.go of 2015) with its 8 KiB heap page: step through the
+ * sizes in steps that grow with the size; give each size the shortest span that
+ * wastes at most an eighth at its end; drop a size if the next one gets as many
+ * objects out of the same span.
  *
- * Two steps are ours.  A span that would hold only a few objects is doubled, because
- * each span costs a trip to the heap: up to SOME_BYTES until it holds SOME_OBJECTS, and
- * beyond while it holds less than FEW_OBJECTS.  Not further, as a span goes back when
- * all its objects are free, and of many one is likely to stay.  Then, as spans are of
- * any number of pages, of the lengths around that one the one is taken that wastes
- * least at its end and for its record; but objects of a power of two, which are aligned,
- * fill theirs anyway.
+ * Two steps are not in Go.
+ *
+ * First, a span of few objects is doubled, because each span costs a call into
+ * the heap: up to SOME_BYTES until it holds SOME_OBJECTS, and up to MAX_DOUBLED
+ * until it holds FEW_OBJECTS.  Longer spans would be freed less often: a span
+ * is freed when all of its objects are, and the more objects it has, the
+ * likelier one of them is in use.
+ *
+ * Second, spans may have any number of pages.  Of the lengths near the doubled
+ * one, the one is chosen that wastes least, counting its end and its record.
+ * Sizes that are a power of two are aligned and waste nothing at the end, so
+ * they keep their length.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,15 +33,15 @@
 #define MAX_DOUBLED	65536u
 #define PAGE		4096u
 #define RECORD		64u
-#define SMALL_STEP_MAX	1024u	/* sizes in the table of small steps */
+#define SMALL_STEP_MAX	1024u	/* sizes up to this are in the table of small steps */
 #define SMALL_STEP	8u
 #define LARGE_STEP	128u
-#define DMA_ALIGN	128u	/* the longest cache line that matters */
+#define DMA_ALIGN	128u	/* longest cache line supported */
 
 static unsigned int class_size[MAX_CLASSES + 1], class_span[MAX_CLASSES + 1];
 static unsigned int nr_classes = 1;
 
-/* The distance to the next candidate size, changed at powers of two. */
+/* Distance to the next candidate size; changes at powers of two. */
 static unsigned int step_after(unsigned int size, unsigned int step)
 {
 	if (size & (size - 1))
@@ -71,7 +76,7 @@ static void choose_classes(void)
 	}
 }
 
-static int is_too_short(unsigned int span, unsigned int size)
+static int span_too_short(unsigned int span, unsigned int size)
 {
 	const unsigned int objects = span / size;
 
@@ -84,38 +89,39 @@ static void widen_spans(void)
 	unsigned int i;
 
 	for (i = 1; i < nr_classes; i++)
-		while (is_too_short(class_span[i], class_size[i]))
+		while (span_too_short(class_span[i], class_size[i]))
 			class_span[i] *= 2;
 }
 
-static double wasted(unsigned int span, unsigned int size)
+static double waste_ratio(unsigned int span, unsigned int size)
 {
 	return (double)(span % size + RECORD) / span;
 }
 
-static unsigned int best_length(unsigned int span, unsigned int size)
+static unsigned int best_span_length(unsigned int span, unsigned int size)
 {
 	unsigned int objects = span / size < FEW_OBJECTS ? span / size : FEW_OBJECTS;
 	unsigned int best = span, other;
 
 	for (other = span / 2 / PAGE * PAGE; other <= span / 4 * 5; other += PAGE)
-		if (other / size >= objects && wasted(other, size) < wasted(best, size))
+		if (other / size >= objects && waste_ratio(other, size) < waste_ratio(best, size))
 			best = other;
 	return best;
 }
 
-static void fit_spans(void)
+static void choose_span_lengths(void)
 {
 	unsigned int i;
 
 	for (i = 1; i < nr_classes; i++)
 		if (class_size[i] & (class_size[i] - 1))
-			class_span[i] = best_length(class_span[i], class_size[i]);
+			class_span[i] = best_span_length(class_span[i], class_size[i]);
 }
 
 /*
- * The smallest class whose objects hold @size bytes and are aligned to the largest power
- * of two that divides it, as kmalloc() aligns them.  The last class is a power of two.
+ * The smallest class of objects that hold @size bytes and are aligned to the
+ * largest power of two that divides @size, as kmalloc() aligns them.  The last
+ * class is a power of two, so the loop ends.
  */
 static unsigned int class_of(unsigned int size)
 {
@@ -143,9 +149,10 @@ static unsigned int kmalloc_bucket(unsigned int size)
 }
 
 /*
- * The same where a device may write past the caches (ARCH_DMA_MINALIGN): the DMA layer
- * takes a buffer whose kmalloc() bucket is a multiple of the cache line for one that
- * shares no line, so the object is aligned as the bucket is, up to DMA_ALIGN.
+ * The class of @size on machines where DMA is not coherent
+ * (ARCH_DMA_MINALIGN).  The DMA layer assumes that a buffer shares no cache
+ * line if its kmalloc() bucket is a multiple of the line.  So the object is
+ * aligned as the bucket is, up to DMA_ALIGN.
  */
 static unsigned int dma_class_of(unsigned int size)
 {
@@ -160,13 +167,16 @@ static unsigned int dma_class_of(unsigned int size)
 	return i;
 }
 
-/* The next size that has an entry in a table. */
+/* The next size that has an entry in a lookup table. */
 static unsigned int next_step(unsigned int size)
 {
 	return size + (size < SMALL_STEP_MAX ? SMALL_STEP : LARGE_STEP);
 }
 
-/* Like the tables, step by step, so that a constant size gets the class that others get. */
+/*
+ * A chain of ?: for constant sizes.  It steps through the sizes as the lookup
+ * tables do, so that a constant size gets the same class as a variable one.
+ */
 static void print_const_class(const char *name, unsigned int (*class_of)(unsigned int size))
 {
 	unsigned int size, n = 0;
@@ -180,7 +190,10 @@ static void print_const_class(const char *name, unsigned int (*class_of)(unsigne
 	printf(" %u)\n", class_of(MAX_SMALL));
 }
 
-/* A lookup table: entry i is of sizes up to first + i * step: their class, and that for DMA. */
+/*
+ * A lookup table.  Entry i holds the class, and the class for DMA, of the sizes
+ * up to first + i * step.
+ */
 static void print_lookup(const char *name, unsigned int first, unsigned int last, unsigned int step)
 {
 	unsigned int size, n = 0;
@@ -219,7 +232,7 @@ int main(void)
 {
 	choose_classes();
 	widen_spans();
-	fit_spans();
+	choose_span_lengths();
 	print_header();
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Modes: see mode.h. */
+/* Flags of the modes; see mode.h. */
 #include <linux/cache.h>
 
 #include "base/compat.h"

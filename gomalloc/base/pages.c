@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages: taking them over from the page allocator, and handing them back.
+ * Pages: marking pages from the page allocator as the kernel's own, and undoing
+ * it before they are freed.
  *
- * Whoever sends or maps memory by reference takes a reference to its page and lets
- * go of it when he is done, long after the object may have been freed, and its
- * next owner's data would be what is sent.  So the kernel refuses pages of SLUB:
+ * Code that sends or maps memory by reference takes a reference to its page and
+ * drops it later, possibly long after the object was freed.  The data of the
+ * object's next owner would be sent then.  So the kernel refuses SLUB's pages:
  * sendpage_ok() by the slab type or by a reference count below one, and
- * vm_insert_page() by any page type.  Ours are to be refused as well, but the slab
- * type is not ours to set: kfree() and the check of copies to user space would look
- * for a kmem_cache.  So a page of ours has
+ * vm_insert_page() by any page type.  gomalloc's pages must be refused as well,
+ * but they cannot have the slab type: kfree() and the hardened usercopy check
+ * would look for a kmem_cache.  Instead each has
  *
- *	a reference count	far below zero.  sendpage_ok() refuses it, and who
- *				takes or drops a reference all the same, however
- *				often, neither frees the page nor finds it frozen.
- *				It is not zero, so nobody takes it for a free one
+ *	a reference count	far below zero.  sendpage_ok() refuses it.
+ *				References taken and dropped all the same,
+ *				however many, neither free the page nor find it
+ *				frozen.  The count is not zero, so the page is
+ *				not mistaken for a free one
  *				(has_unmovable_pages()).
- *	the type "table"	as of a page of page tables: memory in use by the
- *				kernel itself, for vm_insert_page(), for
- *				memory_failure(), for /proc/kpageflags and for crash
- *				dumps.  (Dumps leave "offline" pages out, and the page
- *				allocator merges "guard" pages.)
+ *	the type "table"	as pages of page tables have: memory used by the
+ *				kernel itself, for vm_insert_page(),
+ *				memory_failure(), /proc/kpageflags and crash
+ *				dumps.  (Dumps leave out "offline" pages, and
+ *				the page allocator merges "guard" pages.)
  *
- * Both are changed by adding and taking away, so that a reference that somebody took
- * before, or holds when the page is handed back, is still right then.
+ * The count is changed by addition and subtraction, so references that others
+ * hold across either call stay counted.
  *
- * Context: any in which pages are allocated or freed; the pages are the caller's.
+ * Context: any in which pages are allocated or freed.  No lock: the pages
+ * belong to the caller.
  */
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -33,30 +36,30 @@
 
 #include "base/pages.h"
 
-#define OWNED	(INT_MIN / 2)
+#define OWNED_REF_BIAS	(INT_MIN / 2)
 
 /**
- * gom_pages_own - take pages over
- * @page: the first of them, each with a reference of its own
- * @n: how many
+ * gom_pages_own - mark pages as the kernel's own
+ * @page: the first page; each page has a reference of its own
+ * @n: number of pages
  */
 void gom_pages_own(struct page *page, unsigned int n)
 {
 	for (; n--; page++) {
-		page_ref_add(page, OWNED);
+		page_ref_add(page, OWNED_REF_BIAS);
 		__SetPageTable(page);
 	}
 }
 
 /**
- * gom_pages_disown - make them what they were, to be handed back
- * @page: the first of them
- * @n: how many
+ * gom_pages_disown - undo gom_pages_own() before the pages are freed
+ * @page: the first page
+ * @n: number of pages
  */
 void gom_pages_disown(struct page *page, unsigned int n)
 {
 	for (; n--; page++) {
 		__ClearPageTable(page);
-		page_ref_sub(page, OWNED);
+		page_ref_sub(page, OWNED_REF_BIAS);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Pages taken over from the page allocator, such that the kernel takes them for ours. */
+/* Marking pages from the page allocator as the kernel's own; see pages.c. */
 #ifndef GOM_PAGES_H
 #define GOM_PAGES_H
 

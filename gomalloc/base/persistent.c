@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The persistent allocator (Go: persistentalloc, 2013 and 2015).
+ * The persistent allocator (Go: persistentalloc, 2013 and 2015).  It serves
+ * metadata, which is never freed, and in sbrk mode all objects.
  *
- * Each CPU bumps a pointer through a chunk of its own.  The first is small;
- * each further one is as large as all before it together, up to 256 KiB by
- * default. So a CPU that asks for little has little, and one that asks for much
- * seldom asks the page allocator.  There is no free; the chunks go back when
- * the module does. Requests of 64 KiB and more come straight from the page
- * allocator.
+ * Each CPU advances a pointer ("bump") through a chunk of its own.  The first
+ * chunk is FIRST_CHUNK bytes; each further one is as large as all chunks before
+ * it together, up to gom_persistent_chunk_kb.  So a CPU that allocates little
+ * holds little, and one that allocates much seldom calls the page allocator.
+ * The chunks are freed when the module is unloaded.  Requests of 64 KiB and
+ * more ("direct blocks") are served by the page allocator.
  *
- * Who may touch what
- * ------------------
- * A CPU's bump is used by that CPU alone, with preemption off and @busy set.
- * An interrupt that finds @busy set came in the middle of an operation of the
- * same CPU; it uses the global bump, which a raw spinlock with interrupts off
- * protects.  Neither is held while a chunk is taken from the page allocator,
- * so that this may sleep when the caller may, and PREEMPT_RT is content.  Who
- * comes back with a chunk and finds that another has brought one meanwhile takes
- * from that and gives his own back.
- * The list of chunks only grows and is read only when nobody allocates.  A chunk is
- * listed and counted in one go, so that the check finds one where it finds the other.
+ * Locking
+ * -------
+ * A CPU's bump is used by that CPU only, with preemption disabled and @busy
+ * set.  An interrupt that finds @busy set has interrupted the bump's user, and
+ * uses the global bump instead.  global_lock protects the global bump,
+ * direct_lock the counters of direct blocks.  Both are raw spinlocks taken with
+ * interrupts off, and neither nests inside the other.
+ *
+ * Chunks are allocated with no lock held and preemption enabled, so the page
+ * allocator may sleep if the caller may, also under PREEMPT_RT.  If another
+ * context has refilled the bump meanwhile, its chunk is used and the new one is
+ * freed.
+ *
+ * all_chunks only grows, and is read only while nobody allocates.  A chunk is
+ * listed and accounted with preemption disabled, so the consistency check sees
+ * both or neither.
  */
 #include <linux/hash.h>
 #include <linux/kernel.h>
@@ -42,7 +48,7 @@ unsigned int gom_persistent_chunk_kb = 256;
 
 #define FIRST_CHUNK	(16U << 10)
 
-/* At the head of each chunk; a direct block's record is a block by itself. */
+/* Header of each chunk.  The header of a direct block is cut off a chunk. */
 struct chunk {
 	struct llist_node node;
 	void *base;
@@ -50,19 +56,19 @@ struct chunk {
 };
 
 /*
- * A place in the code that asks, and the name it asks under; made once, never
- * changed.  The first ones, one for each name, have no place: they stand for
- * callers that need none, and for those that came when the table was full.
+ * A call site, and the name it allocates under.  Set once, never changed.  The
+ * first GOM_NR_STATS entries have no caller: they stand for callers that are
+ * not recorded, and for all callers once the table is full.
  */
-struct site {
+struct call_site_key {
 	unsigned long caller;
 	enum gom_stat stat;
 };
 
 #define MAX_SITES	64U
 
-/* What one of them was given. */
-struct account {
+/* What one call site has allocated. */
+struct call_site_counts {
 	u64 requests;
 	u64 bytes;
 };
@@ -72,25 +78,25 @@ struct bump {
 	char *pos;
 	char *end;
 	struct gom_persistent_info info;
-	struct account account[MAX_SITES];
+	struct call_site_counts site_counts[MAX_SITES];
 	u8 busy;
 };
 
-/* As Documentation/persistent.rst has it. */
+/* Documentation/persistent.rst has this size in a table. */
 static_assert(BITS_PER_LONG < 64 || sizeof(struct bump) <= 1088);
 
 static DEFINE_PER_CPU(struct bump, cpu_bump);
 static DEFINE_RAW_SPINLOCK(global_lock);	/* protects global_bump */
 static struct bump global_bump;
-static DEFINE_RAW_SPINLOCK(direct_lock);	/* protects what follows */
+static DEFINE_RAW_SPINLOCK(direct_lock);	/* protects direct_info and direct_site_counts */
 static struct gom_persistent_info direct_info;
-static struct account direct_account[MAX_SITES];
+static struct call_site_counts direct_site_counts[MAX_SITES];
 
-static struct site sites[MAX_SITES];
+static struct call_site_key sites[MAX_SITES];
 
 static LLIST_HEAD(all_chunks);
 
-static void *bump_take(struct bump *b, size_t size, size_t align, unsigned int site)
+static void *bump_alloc(struct bump *b, size_t size, size_t align, unsigned int site)
 {
 	char *p = PTR_ALIGN(b->pos, align);
 
@@ -99,12 +105,12 @@ static void *bump_take(struct bump *b, size_t size, size_t align, unsigned int s
 	b->info.used += size;
 	b->info.wasted += p - b->pos;
 	b->pos = p + size;
-	b->account[site].requests++;
-	b->account[site].bytes += size;
+	b->site_counts[site].requests++;
+	b->site_counts[site].bytes += size;
 	return p;
 }
 
-/* Give up what is left of the old chunk and go on in a new one. */
+/* Drop the rest of the old chunk and continue in @chunk. */
 static void bump_refill(struct bump *b, struct chunk *chunk)
 {
 	b->info.wasted += b->end - b->pos;
@@ -116,47 +122,53 @@ static void bump_refill(struct bump *b, struct chunk *chunk)
 	llist_add(&chunk->node, &all_chunks);
 }
 
-/* Take from @b; move it on to *@chunk, if there is one, only if it has too little. */
-static void *bump_take_or_refill(struct bump *b, size_t size, size_t align, unsigned int site,
-				 struct chunk **chunk)
+/*
+ * Allocate from @b.  If it has too little left, switch it to *@chunk, unless
+ * that is NULL, and set *@chunk to NULL.
+ */
+static void *bump_alloc_or_refill(struct bump *b, size_t size, size_t align, unsigned int site,
+				  struct chunk **chunk)
 {
-	void *p = bump_take(b, size, align, site);
+	void *p = bump_alloc(b, size, align, site);
 
 	if (p || !*chunk)
 		return p;
 	bump_refill(b, *chunk);
 	*chunk = NULL;
-	return bump_take(b, size, align, site);
+	return bump_alloc(b, size, align, site);
 }
 
 /*
- * Take from this CPU's bump; *@chunk is new memory for it, NULL afterwards if
- * it was needed.  False if an interrupt hit the CPU in here: then nothing was
- * done.
+ * Allocate from this CPU's bump.  *@chunk is a new chunk for it; NULL
+ * afterwards if it was used.  Returns false, with nothing done, if this context
+ * has interrupted the bump's user.
+ *
+ * The barriers pair with program order in an interrupt on this CPU: it sees
+ * @busy set as long as the bump is inconsistent.
  */
-static bool take_local(size_t size, size_t align, unsigned int site, struct chunk **chunk,
-		       void **p)
+static bool local_bump_alloc(size_t size, size_t align, unsigned int site, struct chunk **chunk,
+			     void **p)
 {
-	bool mine;
+	bool entered;
 	struct bump *b;
 
 	preempt_disable();
 	b = this_cpu_ptr(&cpu_bump);
-	mine = !b->busy;
-	if (mine) {
+	entered = !b->busy;
+	if (entered) {
 		WRITE_ONCE(b->busy, 1);
 		barrier();
-		*p = bump_take_or_refill(b, size, align, site, chunk);
+		*p = bump_alloc_or_refill(b, size, align, site, chunk);
 		barrier();
 		WRITE_ONCE(b->busy, 0);
 	}
 	preempt_enable();
-	return mine;
+	return entered;
 }
 
 /*
- * For the tests: what an interrupt does in here that came in the middle of an
- * operation of this CPU.  Preemption is off in between.
+ * For tests: set this CPU's @busy, as if the caller had interrupted the bump's
+ * user.  Preemption is disabled until it is cleared.
  */
 void gom_persistent_set_busy(bool busy)
 {
@@ -164,42 +176,45 @@ void gom_persistent_set_busy(bool busy)
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_set_busy);
 
-static void *take_global(size_t size, size_t align, unsigned int site, struct chunk **chunk)
+static void *global_bump_alloc(size_t size, size_t align, unsigned int site, struct chunk **chunk)
 {
 	unsigned long flags;
 	void *p;
 
 	raw_spin_lock_irqsave(&global_lock, flags);
-	p = bump_take_or_refill(&global_bump, size, align, site, chunk);
+	p = bump_alloc_or_refill(&global_bump, size, align, site, chunk);
 	raw_spin_unlock_irqrestore(&global_lock, flags);
 	return p;
 }
 
-/* Pointers in metadata lead nowhere else; those in objects of sbrk mode may. */
-static void tell_kmemleak(const void *chunk, size_t bytes, gfp_t gfp)
+/*
+ * Metadata holds no pointer to an object that kmemleak tracks.  In sbrk mode
+ * chunks hold the users' objects, whose pointers kmemleak must see.
+ */
+static void chunk_kmemleak_alloc(const void *chunk, size_t bytes, gfp_t gfp)
 {
 	if (gom_sbrk)
 		kmemleak_alloc(chunk, bytes, 0, gfp);
 }
 
-static void forget_kmemleak(const void *chunk)
+static void chunk_kmemleak_free(const void *chunk)
 {
 	if (gom_sbrk)
 		kmemleak_free(chunk);
 }
 
-/* How large the next chunk is to be of who has had @had bytes: as much again. */
-static size_t next_bytes(u64 had)
+/* Size of the next chunk of a bump that has had @had bytes: the same again. */
+static size_t chunk_next_bytes(u64 had)
 {
 	return clamp_t(u64, had, FIRST_CHUNK, (size_t)gom_persistent_chunk_kb << 10);
 }
 
 /*
- * A zeroed chunk of @bytes and with a capacity of @need at least, or less than
- * @bytes if there is no more.  What is not needed now is worth neither waiting
- * nor reserves.
+ * Allocate a zeroed chunk of @bytes; fewer if memory is short, but with room
+ * for @need.  Only the minimum uses @gfp as it is: memory beyond it is worth
+ * neither waiting nor reserves.
  */
-static struct chunk *new_chunk(size_t bytes, size_t need, gfp_t gfp)
+static struct chunk *chunk_alloc(size_t bytes, size_t need, gfp_t gfp)
 {
 	const gfp_t try = gom_gfp_polite(gfp);
 	struct chunk *chunk;
@@ -219,51 +234,52 @@ static struct chunk *new_chunk(size_t bytes, size_t need, gfp_t gfp)
 	gom_pages_own(virt_to_page(chunk), bytes >> PAGE_SHIFT);
 	chunk->base = chunk;
 	chunk->bytes = bytes;
-	tell_kmemleak(chunk, bytes, gfp);
+	chunk_kmemleak_alloc(chunk, bytes, gfp);
 	return chunk;
 }
 
-static void give_pages(void *p, size_t bytes)
+static void chunk_pages_free(void *p, size_t bytes)
 {
 	gom_pages_disown(virt_to_page(p), bytes >> PAGE_SHIFT);
 	free_pages_exact(p, bytes);
 }
 
-/* Another has brought one meanwhile. */
-static void give_back(struct chunk *chunk)
+/* Another context has refilled the bump meanwhile; nobody has seen @chunk. */
+static void chunk_free(struct chunk *chunk)
 {
 	const size_t bytes = chunk->bytes;
 
-	forget_kmemleak(chunk);
-	give_pages(chunk, bytes);
+	chunk_kmemleak_free(chunk);
+	chunk_pages_free(chunk, bytes);
 }
 
-static void *alloc_bumped(size_t size, size_t align, unsigned int site, gfp_t gfp)
+static void *persistent_alloc_bump(size_t size, size_t align, unsigned int site, gfp_t gfp)
 {
 	struct chunk *chunk = NULL;
 	void *p = NULL;
 	u64 had;
 
+	/* @had is racy; it only chooses the size of the next chunk. */
 	for (;;) {
-		if (take_local(size, align, site, &chunk, &p)) {
+		if (local_bump_alloc(size, align, site, &chunk, &p)) {
 			had = READ_ONCE(raw_cpu_ptr(&cpu_bump)->info.bytes);
 		} else {
-			p = take_global(size, align, site, &chunk);
+			p = global_bump_alloc(size, align, site, &chunk);
 			had = READ_ONCE(global_bump.info.bytes);
 		}
 		if (p)
 			break;
-		chunk = new_chunk(next_bytes(had), size + align, gfp);
+		chunk = chunk_alloc(chunk_next_bytes(had), size + align, gfp);
 		if (!chunk)
 			return NULL;
 		gom_test_point(GOM_AT_NEW_CHUNK, 0, 0);
 	}
 	if (chunk)
-		give_back(chunk);
+		chunk_free(chunk);
 	return p;
 }
 
-static void account_direct(struct chunk *record, size_t size, unsigned int site)
+static void direct_block_account(struct chunk *record, size_t size, unsigned int site)
 {
 	unsigned long flags;
 
@@ -272,20 +288,21 @@ static void account_direct(struct chunk *record, size_t size, unsigned int site)
 	direct_info.bytes += record->bytes;
 	direct_info.used += size;
 	direct_info.wasted += record->bytes - size;
-	direct_account[site].requests++;
-	direct_account[site].bytes += size;
+	direct_site_counts[site].requests++;
+	direct_site_counts[site].bytes += size;
 	llist_add(&record->node, &all_chunks);
 	raw_spin_unlock_irqrestore(&direct_lock, flags);
 }
 
-static void *alloc_direct(size_t size, unsigned int site, gfp_t gfp)
+static void *persistent_alloc_direct(size_t size, unsigned int site, gfp_t gfp)
 {
 	void *p = alloc_pages_exact(PAGE_ALIGN(size), gfp | __GFP_ZERO);
 	struct chunk *record;
 
 	if (!p)
 		return NULL;
-	record = alloc_bumped(sizeof(*record), sizeof(void *), GOM_OTHER_SYS, gfp & ~__GFP_DMA);
+	record = persistent_alloc_bump(sizeof(*record), sizeof(void *), GOM_OTHER_SYS,
+				       gfp & ~__GFP_DMA);
 	if (!record) {
 		free_pages_exact(p, PAGE_ALIGN(size));
 		return NULL;
@@ -293,13 +310,14 @@ static void *alloc_direct(size_t size, unsigned int site, gfp_t gfp)
 	gom_pages_own(virt_to_page(p), PAGE_ALIGN(size) >> PAGE_SHIFT);
 	record->base = p;
 	record->bytes = PAGE_ALIGN(size);
-	tell_kmemleak(p, record->bytes, gfp);
-	account_direct(record, size, site);
+	chunk_kmemleak_alloc(p, record->bytes, gfp);
+	direct_block_account(record, size, site);
 	return p;
 }
 
-/* Go throws here; a kernel's caller gets one line and NULL. */
-static bool valid_request(size_t size, size_t align, enum gom_stat stat, unsigned long caller)
+/* Go throws on an invalid request.  Here it is reported and fails. */
+static bool persistent_request_valid(size_t size, size_t align, enum gom_stat stat,
+				     unsigned long caller)
 {
 	if (!size || (unsigned int)stat >= GOM_NR_STATS)
 		gom_report(GOM_BAD_PERSISTENT, caller, "persistent allocation of size %zu for statistic %u",
@@ -315,25 +333,31 @@ static bool valid_request(size_t size, size_t align, enum gom_stat stat, unsigne
 	return false;
 }
 
-/* === Who asked === */
+/* === Call sites === */
 
-static void add_account(const struct account *account, struct gom_call_site *sum)
+/* Racy against the counters' owner; a statistic. */
+static void call_site_add_counts(const struct call_site_counts *counts, struct gom_call_site *sum)
 {
-	sum->requests += READ_ONCE(account->requests);
-	sum->bytes += READ_ONCE(account->bytes);
+	sum->requests += READ_ONCE(counts->requests);
+	sum->bytes += READ_ONCE(counts->bytes);
 }
 
 /*
- * The place for @caller.  Two who come first at the same time, or one whose place
- * is not complete yet, get one more.
+ * The entry of @caller; entry @stat, which has no caller, if the table is full.
+ *
+ * The cmpxchg() claims an entry, and @stat follows.  Two CPUs that are the
+ * first for a caller at once, or one that reads an entry before its @stat is
+ * written, create a second entry.  That is harmless: readers sum up.  The
+ * READ_ONCE() here and in gom_persistent_read_site() pair with the cmpxchg()
+ * and WRITE_ONCE() here.
  */
-static unsigned int find_site(unsigned long caller, enum gom_stat stat)
+static unsigned int call_site_find(unsigned long caller, enum gom_stat stat)
 {
-	const unsigned int places = MAX_SITES - GOM_NR_STATS;
-	unsigned int first = reciprocal_scale(hash_long(caller + stat, 32), places), n, i;
+	const unsigned int nr_callers = MAX_SITES - GOM_NR_STATS;
+	unsigned int first = reciprocal_scale(hash_long(caller + stat, 32), nr_callers), n, i;
 
-	for (n = 0; n < places; n++) {
-		i = GOM_NR_STATS + (first + n) % places;
+	for (n = 0; n < nr_callers; n++) {
+		i = GOM_NR_STATS + (first + n) % nr_callers;
 		if (READ_ONCE(sites[i].caller) == caller && READ_ONCE(sites[i].stat) == stat)
 			return i;
 		if (!READ_ONCE(sites[i].caller) && !cmpxchg(&sites[i].caller, 0, caller)) {
@@ -344,80 +368,82 @@ static unsigned int find_site(unsigned long caller, enum gom_stat stat)
 	return stat;
 }
 
-/* The @nr-th place that asked; false if there are no more. */
-bool gom_persistent_read_site(unsigned int nr, struct gom_call_site *who)
+/* Read entry @nr of the call sites; false if there is none. */
+bool gom_persistent_read_site(unsigned int nr, struct gom_call_site *site)
 {
 	int cpu;
 
 	if (nr >= MAX_SITES)
 		return false;
-	*who = (struct gom_call_site) {
+	*site = (struct gom_call_site) {
 		.caller = READ_ONCE(sites[nr].caller),
 		.stat = nr < GOM_NR_STATS ? nr : READ_ONCE(sites[nr].stat),
 	};
 	for_each_possible_cpu(cpu)
-		add_account(&per_cpu(cpu_bump, cpu).account[nr], who);
-	add_account(&global_bump.account[nr], who);
-	add_account(&direct_account[nr], who);
+		call_site_add_counts(&per_cpu(cpu_bump, cpu).site_counts[nr], site);
+	call_site_add_counts(&global_bump.site_counts[nr], site);
+	call_site_add_counts(&direct_site_counts[nr], site);
 	return true;
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_read_site);
 
-/* All that was asked for under one name. */
+/* Sum of all call sites that allocate under @stat. */
 void gom_persistent_read_stat(enum gom_stat stat, struct gom_call_site *sum)
 {
-	struct gom_call_site who;
+	struct gom_call_site site;
 	unsigned int i;
 
 	*sum = (struct gom_call_site) { .stat = stat };
-	for (i = 0; gom_persistent_read_site(i, &who); i++) {
-		if (who.stat != stat)
+	for (i = 0; gom_persistent_read_site(i, &site); i++) {
+		if (site.stat != stat)
 			continue;
-		sum->requests += who.requests;
-		sum->bytes += who.bytes;
+		sum->requests += site.requests;
+		sum->bytes += site.bytes;
 	}
 }
 
-/* === The interface === */
+/* === Interface === */
 
-static void *alloc_for(unsigned int site, size_t size, size_t align, gfp_t gfp)
+static void *persistent_alloc_site(unsigned int site, size_t size, size_t align, gfp_t gfp)
 {
 	if (size >= GOM_PERSISTENT_MAX_BLOCK || unlikely(gfp & __GFP_DMA))
-		return alloc_direct(size, site, gfp);
-	return alloc_bumped(size, align, site, gfp);
+		return persistent_alloc_direct(size, site, gfp);
+	return persistent_alloc_bump(size, align, site, gfp);
 }
 
 /*
- * Memory from a chunk, or from pages if it is much or for a zone, accounted under
- * @stat, of which the caller knows that the request makes sense.
+ * gom_persistent_alloc_gfp() without validation and without a call site: the
+ * caller has validated the request.  Cuts from a chunk; large requests, and
+ * those for a zone, get pages of their own.
  */
 void *gom_persistent_bump(size_t size, size_t align, enum gom_stat stat, gfp_t gfp)
 {
-	return alloc_for(stat, size, align, gfp);
+	return persistent_alloc_site(stat, size, align, gfp);
 }
 
 static void *persistent_alloc(size_t size, size_t align, enum gom_stat stat, gfp_t gfp,
 			      unsigned long caller)
 {
-	if (!valid_request(size, align, stat, caller))
+	if (!persistent_request_valid(size, align, stat, caller))
 		return NULL;
-	return alloc_for(find_site(caller, stat), size, align ?: GOM_PERSISTENT_ALIGN, gfp);
+	return persistent_alloc_site(call_site_find(caller, stat), size,
+				     align ?: GOM_PERSISTENT_ALIGN, gfp);
 }
 
-/* As gom_persistent_alloc(), for callers that may or may not sleep. */
+/* gom_persistent_alloc() with @gfp; may sleep if @gfp allows it. */
 void *gom_persistent_alloc_gfp(size_t size, size_t align, enum gom_stat stat, gfp_t gfp)
 {
 	return persistent_alloc(size, align, stat, gfp, _RET_IP_);
 }
 
 /**
- * gom_persistent_alloc - allocate memory that lives as long as gomalloc
- * @size: bytes; 0 is refused
+ * gom_persistent_alloc - allocate memory that is never freed
+ * @size: size in bytes; 0 is refused
  * @align: alignment in bytes, a power of two up to a page; 0 means 8
- * @stat: the name under which the bytes are accounted in debugfs
+ * @stat: name under which the bytes are accounted in debugfs
  *
- * For small metadata that is never freed; there is no way to free it.  The
- * rules are those of Go's persistentalloc (2013, per CPU since 2015).
+ * For small metadata that lives as long as the module.  The rules are those of
+ * Go's persistentalloc (2013, per CPU since 2015).
  *
  * Context: any but NMI.  Never sleeps.
  * Return: zeroed memory, or NULL if there is none or the request was refused.
@@ -428,7 +454,10 @@ void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat)
 }
 EXPORT_SYMBOL_GPL(gom_persistent_alloc);
 
-/* Those of the possible CPU @cpu, of the global bump for -1, of the direct blocks for -2. */
+/*
+ * The counters of possible CPU @cpu; of the global bump if @cpu is -1; of the
+ * direct blocks if it is -2.
+ */
 struct gom_persistent_info *gom_persistent_info_of(int cpu)
 {
 	if (cpu == -2)
@@ -437,45 +466,48 @@ struct gom_persistent_info *gom_persistent_info_of(int cpu)
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_info_of);
 
-/* A copy of them; not exact while somebody allocates. */
+/* A copy of gom_persistent_info_of(@cpu).  Racy while memory is allocated. */
 void gom_persistent_info(int cpu, struct gom_persistent_info *info)
 {
 	*info = *gom_persistent_info_of(cpu);
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_info);
 
-static void check_bump(const struct bump *b, int cpu, gom_wrong_fn wrong)
+static void bump_check(const struct bump *b, int cpu, gom_wrong_fn wrong)
 {
 	u64 bytes = b->info.chunks * sizeof(struct chunk);
 	unsigned int i;
 
 	for (i = 0; i < MAX_SITES; i++)
-		bytes += b->account[i].bytes;
+		bytes += b->site_counts[i].bytes;
 	if (b->info.used + b->info.wasted + (b->end - b->pos) != b->info.bytes)
-		wrong("chunks of cpu %d: %llu bytes are not %llu used, %llu wasted and %ld left",
+		wrong("chunks of cpu %d: %llu bytes, but %llu used, %llu wasted and %ld left",
 		      cpu, b->info.bytes, b->info.used, b->info.wasted, (long)(b->end - b->pos));
 	if (bytes != b->info.used)
-		wrong("chunks of cpu %d: %llu bytes used, %llu on account", cpu, b->info.used,
+		wrong("chunks of cpu %d: %llu bytes used, %llu at call sites", cpu, b->info.used,
 		      bytes);
 }
 
-/* For the consistency check, which is told with @wrong: chunks, and what was cut off them. */
+/*
+ * The part of the consistency check for this file.  Calls @wrong for each
+ * mismatch between chunks and counters.
+ */
 void gom_persistent_check(gom_wrong_fn wrong)
 {
 	const struct chunk *chunk;
 	u64 bytes = 0;
 	int cpu;
 
-	check_bump(&global_bump, -1, wrong);
+	bump_check(&global_bump, -1, wrong);
 	for_each_possible_cpu(cpu)
-		check_bump(&per_cpu(cpu_bump, cpu), cpu, wrong);
+		bump_check(&per_cpu(cpu_bump, cpu), cpu, wrong);
 	llist_for_each_entry(chunk, all_chunks.first, node)
 		bytes += chunk->bytes;
 	if (bytes != gom_persistent_bytes())
-		wrong("all chunks: %llu bytes, %llu counted", bytes, gom_persistent_bytes());
+		wrong("all chunks: %llu bytes, %llu accounted", bytes, gom_persistent_bytes());
 }
 
-/* Bytes taken from the page allocator. */
+/* Bytes taken from the page allocator, for chunks and direct blocks. */
 u64 gom_persistent_bytes(void)
 {
 	u64 bytes = direct_info.bytes + global_bump.info.bytes;
@@ -486,17 +518,23 @@ u64 gom_persistent_bytes(void)
 	return bytes;
 }
 
-/* The last act of the module: nothing that lived here may be touched after. */
+/*
+ * Free all memory of the persistent allocator.  The last step of module exit;
+ * no metadata may be used afterwards.
+ */
 void gom_persistent_free_all(void)
 {
 	struct llist_node *node = llist_del_all(&all_chunks);
 	struct chunk *chunk, *next, *inside = NULL;
 
-	/* Records of direct blocks lie inside chunks: the blocks go first. */
+	/*
+	 * Headers of direct blocks lie inside chunks, so the direct blocks are
+	 * freed first.
+	 */
 	llist_for_each_entry_safe(chunk, next, node, node) {
-		forget_kmemleak(chunk->base);
+		chunk_kmemleak_free(chunk->base);
 		if (chunk->base != chunk) {
-			give_pages(chunk->base, chunk->bytes);
+			chunk_pages_free(chunk->base, chunk->bytes);
 		} else {
 			chunk->node.next = inside ? &inside->node : NULL;
 			inside = chunk;
@@ -504,5 +542,5 @@ void gom_persistent_free_all(void)
 	}
 	node = inside ? &inside->node : NULL;
 	llist_for_each_entry_safe(chunk, next, node, node)
-		give_pages(chunk, chunk->bytes);
+		chunk_pages_free(chunk, chunk->bytes);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The persistent allocator: small blocks cut off chunks, never freed before
- * the module goes.  All of gomalloc's own metadata lives on it.
+ * The persistent allocator: small blocks cut off per-CPU chunks, freed only
+ * when the module is unloaded.  All metadata of gomalloc lives there.
  */
 #ifndef GOM_PERSISTENT_H
 #define GOM_PERSISTENT_H
@@ -13,12 +13,12 @@
 #include "gomalloc.h"
 
 #define GOM_PERSISTENT_MAX_BLOCK	(64 << 10)	/* bytes; Go's maxBlock */
-#define GOM_PERSISTENT_ALIGN		8		/* if the caller says 0 */
+#define GOM_PERSISTENT_ALIGN		8		/* bytes, if the caller passes 0 */
 
 /*
- * @gfp for memory that nobody depends on, to grow by more than must be: nobody waits
- * for it, reserves are not touched, by whomever it is wanted, kswapd is not woken, and
- * no node gives memory but the one that is asked.
+ * @gfp for optional memory, as for growing by more than is needed.  The request
+ * does not reclaim, does not touch reserves, not even those of the current
+ * task, does not wake kswapd, and stays on its node.
  */
 static inline gfp_t gom_gfp_polite(gfp_t gfp)
 {
@@ -30,11 +30,13 @@ static inline gfp_t gom_gfp_polite(gfp_t gfp)
 extern unsigned int gom_persistent_chunk_kb;
 
 /**
- * struct gom_persistent_info - what the chunks of one CPU, or all, hold
- * @chunks: chunks and direct blocks taken
- * @bytes: their bytes
- * @used: bytes handed out
- * @wasted: bytes lost to alignment and at the ends of chunks given up
+ * struct gom_persistent_info - counters of a bump allocator, or direct blocks
+ * @chunks: chunks, or direct blocks, allocated
+ * @bytes: bytes in them
+ * @used: bytes handed out, headers of chunks included
+ * @wasted: bytes lost to alignment and at the ends of dropped chunks
+ *
+ * bytes == used + wasted + what is left of the current chunk
  */
 struct gom_persistent_info {
 	u64 chunks;
@@ -44,11 +46,11 @@ struct gom_persistent_info {
 };
 
 /**
- * struct gom_call_site - a place in the code that asked for memory
- * @caller: the place; 0 for all that came when there was no room for another
- * @stat: the name it asked under
- * @requests: how often
- * @bytes: how much
+ * struct gom_call_site - a call site and what it has allocated
+ * @caller: address of the call; 0 for all callers that are not recorded
+ * @stat: name under which the bytes are accounted
+ * @requests: number of requests
+ * @bytes: bytes handed out
  */
 struct gom_call_site {
 	unsigned long caller;
@@ -59,12 +61,12 @@ struct gom_call_site {
 
 void *gom_persistent_alloc_gfp(size_t size, size_t align, enum gom_stat stat, gfp_t gfp);
 void *gom_persistent_bump(size_t size, size_t align, enum gom_stat stat, gfp_t gfp);
-bool gom_persistent_read_site(unsigned int nr, struct gom_call_site *who);
+bool gom_persistent_read_site(unsigned int nr, struct gom_call_site *site);
 void gom_persistent_read_stat(enum gom_stat stat, struct gom_call_site *sum);
 u64 gom_persistent_bytes(void);
 void gom_persistent_set_busy(bool busy);
 struct gom_persistent_info *gom_persistent_info_of(int cpu);
-/* Says what is wrong, in words. */
+/* Reports one mismatch, in words. */
 typedef void (*gom_wrong_fn)(const char *fmt, ...) __printf(1, 2);
 
 void gom_persistent_check(gom_wrong_fn wrong);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Random numbers: the seeds.  See random.h. */
+/* Per-CPU seeds of the random numbers; see random.h. */
 #include <linux/cpumask.h>
 #include <linux/random.h>
 
@@ -9,7 +9,7 @@
 DEFINE_PER_CPU(u64, gom_random_state);
 GOM_EXPORT_FOR_TEST(gom_random_state);
 
-/* Before anything is allocated.  Context: task. */
+/* Seed all possible CPUs, before the first allocation.  Context: task. */
 void gom_random_init(void)
 {
 	int cpu;

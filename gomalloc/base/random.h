@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Random numbers for those who cannot ask the kernel for any: get_random_u64()
- * takes a lock that sleeps under PREEMPT_RT, while numbers are drawn with
- * preemption off, and in NMIs.
+ * Random numbers where the kernel's cannot be used: get_random_u64() takes a
+ * lock that sleeps under PREEMPT_RT, and numbers are needed with preemption off
+ * and in NMIs.
  *
- * Each CPU has a generator, Knuth's linear one, of which the upper half is
- * used.  It need not be better than its seed, which the kernel gives when the
- * module is loaded, before anything is allocated, for every CPU that may ever
- * come.  Two contexts that draw at the same time get the same number, and a
- * task that moves to another CPU between its load and its store has that CPU
- * continue its sequence: neither does harm.
+ * Each CPU has Knuth's linear congruential generator; its upper 32 bits are
+ * used.  All possible CPUs are seeded from the kernel when the module is
+ * loaded.  The numbers are not fit for security.
+ *
+ * No lock.  Two contexts that draw on a CPU at once may get the same number,
+ * and a task that migrates between load and store overwrites the state of its
+ * new CPU. Both are harmless.
  */
 #ifndef GOM_RANDOM_H
 #define GOM_RANDOM_H
@@ -21,7 +22,7 @@ DECLARE_PER_CPU(u64, gom_random_state);
 
 #define GOM_RANDOM_FACTOR	6364136223846793005ULL
 
-/* For who draws many: load, step as often as needed, store. */
+/* For several numbers: load the state once, step for each, store it. */
 static __always_inline u64 gom_random_load(void)
 {
 	return raw_cpu_read(gom_random_state);
@@ -38,7 +39,7 @@ static __always_inline void gom_random_store(u64 state)
 	raw_cpu_write(gom_random_state, state);
 }
 
-/* For who draws one. */
+/* For a single number. */
 static __always_inline u32 gom_random_draw(void)
 {
 	u64 state = gom_random_load();

@@ -2,10 +2,13 @@
 /*
  * Reports of misuse.
  *
- * A call that makes no sense is reported once for each kind of misuse and
- * place in the code that commits it; repetitions are only counted, so that a
- * loop does not flood the log.  The places seen are kept in a small table that
- * forgets the oldest when it overflows: then a place speaks again.
+ * A call that misuses the allocator is reported once for each kind of misuse
+ * and call site.  Repetitions are only counted, so that a loop does not flood
+ * the log.  Reported call sites are kept in a small hash table; an entry that
+ * is overwritten by another call site is reported again.
+ *
+ * No lock: the table is accessed with xchg(), the counters are atomic.  Any
+ * context that printk() may be called from.
  */
 #define pr_fmt(fmt) "gomalloc: " fmt
 
@@ -18,7 +21,7 @@
 #include "base/compat.h"
 #include "base/report.h"
 
-#define SEEN_BITS	7
+#define REPORTED_BITS	7
 
 const char * const gom_misuse_names[] = {
 	[GOM_BAD_FREE_FOREIGN]	= "free_foreign",
@@ -33,22 +36,22 @@ const char * const gom_misuse_names[] = {
 };
 static_assert(ARRAY_SIZE(gom_misuse_names) == GOM_NR_MISUSES);
 
-static atomic_long_t counts[GOM_NR_MISUSES];
-static unsigned long seen[1 << SEEN_BITS];	/* kind and place; races only repeat a line */
+static atomic_long_t misuse_counts[GOM_NR_MISUSES];
+static unsigned long reported_sites[1 << REPORTED_BITS];	/* by kind and call site */
 
-static bool first_time(enum gom_misuse kind, unsigned long caller)
+static bool misuse_first_report(enum gom_misuse kind, unsigned long caller)
 {
 	unsigned long key = caller * GOM_NR_MISUSES + kind + 1;
-	unsigned long *slot = &seen[hash_long(key, SEEN_BITS)];
+	unsigned long *slot = &reported_sites[hash_long(key, REPORTED_BITS)];
 
 	return xchg(slot, key) != key;
 }
 
 /**
  * gom_report - report a misuse
- * @kind: which
- * @caller: address of the call that made no sense
- * @fmt: the sentence, without a final newline
+ * @kind: kind of misuse
+ * @caller: address of the call
+ * @fmt: the message, without a final newline
  *
  * Context: any that printk() may be called from.
  */
@@ -57,8 +60,8 @@ void gom_report(enum gom_misuse kind, unsigned long caller, const char *fmt, ...
 	struct va_format vaf;
 	va_list args;
 
-	atomic_long_inc(&counts[kind]);
-	if (!first_time(kind, caller))
+	atomic_long_inc(&misuse_counts[kind]);
+	if (!misuse_first_report(kind, caller))
 		return;
 	va_start(args, fmt);
 	vaf.fmt = fmt;
@@ -67,25 +70,25 @@ void gom_report(enum gom_misuse kind, unsigned long caller, const char *fmt, ...
 	va_end(args);
 }
 
-/* How often @kind happened since the module was loaded. */
+/* How often @kind has happened since load, or since gom_report_reset(). */
 unsigned long gom_misuse_count(enum gom_misuse kind)
 {
-	return atomic_long_read(&counts[kind]);
+	return atomic_long_read(&misuse_counts[kind]);
 }
 GOM_EXPORT_FOR_TEST(gom_misuse_count);
 
-/* Count anew. */
+/* Reset the counters. */
 void gom_report_reset(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < GOM_NR_MISUSES; i++)
-		atomic_long_set(&counts[i], 0);
+		atomic_long_set(&misuse_counts[i], 0);
 }
 
-/* Let every place speak again: tests look for the same line more than once. */
+/* Report all call sites again.  For tests, which provoke a report twice. */
 void gom_report_forget(void)
 {
-	memset(seen, 0, sizeof(seen));
+	memset(reported_sites, 0, sizeof(reported_sites));
 }
 GOM_EXPORT_FOR_TEST(gom_report_forget);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The words for what callers do wrong: one line per place, then only a count. */
+/* Reports of misuse: one line for each kind and call site, then a counter. */
 #ifndef GOM_REPORT_H
 #define GOM_REPORT_H
 
 #include <linux/compiler_attributes.h>
 #include <linux/types.h>
 
-/* Kinds of misuse; debugfs memstats counts each as misuse_<name>. */
+/* Kinds of misuse; counted in debugfs memstats as misuse_<name>. */
 enum gom_misuse {
 	GOM_BAD_FREE_FOREIGN,
 	GOM_BAD_FREE_MIDDLE,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Size classes: the tables, computed by the compiler from the list of sizes
- * that gomalloc/base/gen_sizeclasses.c chose.
+ * Size classes: the tables, computed by the compiler from the sizes that
+ * gomalloc/base/gen_sizeclasses.c has chosen.
  *
- * A span is a whole number of kernel pages, so with pages above 8 KiB a span
- * may be longer than the list says and hold more objects; the object sizes
- * are the same everywhere.
+ * A span is a whole number of kernel pages.  With pages above 8 KiB a span may
+ * be longer than the list says and hold more objects; object sizes are the same
+ * on all machines.
+ *
+ * Constant data: any context, no lock.
  */
 #include <linux/build_bug.h>
 #include <linux/minmax.h>
@@ -20,20 +22,20 @@
 
 /*
  * Divisibility by multiplication.  With recip = (2^32 + e) / size, where
- * 0 <= e < size, an offset of q * size + r gives modulo 2^32
+ * 0 <= e < size, an offset of q * size + r gives, modulo 2^32,
  *
  *	(q * size + r) * recip = q * e + r * recip
  *
- * as long as (q + 1) * e < recip.  For r = 0 that is q * e, at most
- * (nelems - 1) * e for an object of the span; for r > 0 it is at least recip.
- * One comparison tells both a pointer into an object's middle and one into the
- * unused end of the span from the beginning of an object.
+ * as long as (q + 1) * e < recip.  For r = 0 that is q * e, which is at most
+ * (nelems - 1) * e for an object of the span.  For r > 0 it is at least recip.
+ * So one comparison tells the beginning of an object from all other offsets,
+ * those in the unused end of the span included.
  */
 #define RECIP(size)		(((1ULL << 32) + (size) - 1) / (size))
 #define EXCESS(size)		(RECIP(size) * (size) - (1ULL << 32))
 #define LIMIT(size, span)	((NELEMS(size, span) - 1) * EXCESS(size) + 1)
 
-/* Not to be compiled for a class of which the above does not hold. */
+/* True for a class for which the above does not hold: breaks the build. */
 #define UNFIT(size, span)						\
 	((NELEMS(size, span) + 1) * EXCESS(size) >= RECIP(size) ||	\
 	 NELEMS(size, span) < 1 || NELEMS(size, span) > U16_MAX || (size) % 8)
@@ -50,8 +52,9 @@
 	},
 
 /*
- * A run of pages is one object, so only offset 0 is where one begins; it is
- * aligned as kmalloc() aligns them, to the largest power of two that divides its size.
+ * A page run is one object, so an object begins only at offset 0.  It is
+ * aligned as kmalloc() aligns it: to the largest power of two that divides its
+ * size.
  */
 #define RUN_FACTS(i)							\
 	[GOM_CLASS_RUN + (i)] = {					\
@@ -78,7 +81,7 @@ const struct gom_class gom_classes[GOM_NR_SPAN_CLASSES] = {
 };
 GOM_EXPORT_FOR_TEST(gom_classes);
 
-/* What tiny blocks are cut for is what Go cuts them from. */
+/* A tiny block has the size of Go's TinySizeClass. */
 static_assert(GOM_CLASS_OF(GOM_TINY_BLOCK) == GOM_TINY_SIZE_CLASS);
 static_assert(GOM_CLASS_OF(GOM_TINY_BLOCK + 1) != GOM_TINY_SIZE_CLASS);
 static_assert(GOM_TINY_MAX < GOM_TINY_BLOCK);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Size classes: from a size in bytes to a class, and the facts of each class.
- * The sizes themselves are chosen by gomalloc/base/gen_sizeclasses.c.
+ * Size classes: the lookup from a size in bytes to a class, and the constant
+ * data of each class.  The sizes are chosen by gomalloc/base/gen_sizeclasses.c.
+ *
+ * Constant data: any context, no lock.
  */
 #ifndef GOM_SIZECLASS_H
 #define GOM_SIZECLASS_H
@@ -12,16 +14,25 @@
 #include "gomalloc.h"
 
 /*
- * Every page of ours is marked in the page map with a slot: the byte offset of
- * a struct gom_slot in the per-CPU cache.  Slots 1 to 66 are the size classes.
- * Page runs follow, a class for each number of pages above them: a span is one
- * object, so that what is a little too large for a size class is cached as well.
- * Then come the blocks in which tiny objects are combined, cut out of spans like
- * any class.  Slot 0 stands for "not ours", and the last three never hold an object.
- * The pages of named caches' classes, and of spans in which an object has a special
- * (special.h), are marked so that who frees one asks the span's record.
- * Pages of the latter kinds and of tiny blocks do not pass the check of the fast
- * path for frees, which sends them elsewhere.
+ * The page map holds a slot for every page of gomalloc's: the byte offset of a
+ * struct gom_slot in the per-CPU cache.  By index:
+ *
+ * Slot 0 means that the page is not gomalloc's.  Slots 1 to 66 are the size
+ * classes.
+ *
+ * Page runs follow, one class for each number of pages above the size classes:
+ * a span is one object, so that objects slightly above 32 KiB are cached as
+ * well.
+ *
+ * The last class is that of the blocks in which tiny objects are combined.
+ * Blocks are cut out of spans as objects of any class are.
+ *
+ * The last three slots hold no objects.  GOM_SLOT_ASK stands for pages of named
+ * caches and of spans with a special (special/special.h): their class is in the
+ * record of the span.
+ *
+ * Frees of pages in GOM_SLOT_ASK and of tiny blocks fail the test of the fast
+ * path and take the slow path.
  */
 #define GOM_RUN_MIN_PAGES	(GOM_MAX_SMALL_SIZE / PAGE_SIZE + 1)
 #define GOM_RUN_CLASSES		24
@@ -29,18 +40,18 @@
 
 enum gom_slot_index {
 	GOM_CLASS_RUN = GOM_NR_CLASSES,		/* the shortest page run */
-	GOM_CLASS_TINY = GOM_CLASS_RUN + GOM_RUN_CLASSES, /* a block of tiny objects (tiny.c) */
-	GOM_NR_SPAN_CLASSES,			/* what spans are cut into */
-	GOM_SLOT_LARGE = GOM_NR_SPAN_CLASSES,	/* a large object's page */
-	GOM_SLOT_IDLE,				/* a page of a free run */
-	GOM_SLOT_ASK,				/* a page whose span says of what class it is */
+	GOM_CLASS_TINY = GOM_CLASS_RUN + GOM_RUN_CLASSES, /* a tiny block (percpu/tiny.c) */
+	GOM_NR_SPAN_CLASSES,			/* number of classes that spans are cut into */
+	GOM_SLOT_LARGE = GOM_NR_SPAN_CLASSES,	/* page of a large object */
+	GOM_SLOT_IDLE,				/* page of a free run */
+	GOM_SLOT_ASK,				/* the record of the span has the class */
 	GOM_NR_SLOTS,
 };
 
 /*
- * A tiny block is as large as the size class that Go names TinySizeClass; it has
- * spans of its own because each needs marks (tiny.h), which ordinary objects of
- * that size do not.
+ * A tiny block has the size of the class that Go calls TinySizeClass.  It has a
+ * class of its own because each block needs marks (percpu/tiny.h), which other
+ * objects of that size do not have.
  */
 #define GOM_TINY_SIZE_CLASS	2
 #define GOM_TINY_SPAN_PAGES	DIV_ROUND_UP(8192, PAGE_SIZE)
@@ -49,14 +60,16 @@ enum gom_slot_index {
 #define GOM_SLOT_BYTES		(1U << GOM_SLOT_SHIFT)
 #define GOM_SLOT_OF(index)	((u32)(index) << GOM_SLOT_SHIFT)
 
-/* Two tables, as in Go: steps of 8 bytes up to 1024, of 128 bytes above. */
+/*
+ * Two lookup tables, as in Go: 8-byte steps up to 1024, 128-byte steps above.
+ */
 #define GOM_SMALL_STEP_MAX	1024
 #define GOM_SMALL_STEP_SHIFT	3
 #define GOM_LARGE_STEP_SHIFT	7
 
 /*
- * Objects in a magazine: no more than 256 KiB of memory, and such that magazine and
- * header are a power of two.
+ * Capacity of a magazine in objects: at most 256 KiB of memory, and such that
+ * the magazine with its header is a power of two.
  */
 #define GOM_MAGAZINE_SIZE(object_size)					\
 	((object_size) <= 1024 ? 253 : (object_size) <= 2048 ? 125 :	\
@@ -64,19 +77,19 @@ enum gom_slot_index {
 	 (object_size) <= 16384 ? 13 : 5)
 #define GOM_MAGAZINE_MAX	GOM_MAGAZINE_SIZE(1)
 
-/* Objects of more than 32 KiB: not many, as they leave little room for others. */
+/* Page runs: more would take the cache capacity of other classes. */
 #define GOM_RUN_MAGAZINE_SIZE	2
 
 /**
- * struct gom_class - what never changes about a size class
+ * struct gom_class - the constant data of a class
  * @size: bytes per object
  * @recip: 2^32 / @size rounded up; see gom_class_index()
- * @limit: @recip times an object's offset in its span, modulo 2^32, is below
- *	this, and for any other offset it is not
+ * @limit: off * @recip modulo 2^32 is below @limit if, and only if, an object
+ *	begins at byte off of a span
  * @nelems: objects in a span
  * @npages: pages in a span
- * @align: pages a span's first page is aligned to
- * @mag_size: objects a magazine has room for
+ * @align: alignment of a span's first page, in pages
+ * @mag_size: capacity of a magazine, in objects
  */
 struct gom_class {
 	u32 size;
@@ -94,8 +107,9 @@ extern const u16 gom_slot_by_128[((GOM_MAX_SMALL_SIZE - GOM_SMALL_STEP_MAX) >>
 				  GOM_LARGE_STEP_SHIFT) + 1];
 
 /*
- * The slot of @size: 0, which holds nothing, for 0 and for what is not cached.
- * Pointers, not arrays, as UBSAN would have the indices checked once more.
+ * The slot of @size.  Slot 0, which holds no objects, if @size is 0 or above
+ * GOM_RUN_MAX_SIZE.  The tables are read through pointers because UBSAN would
+ * check the indices of arrays.
  */
 static __always_inline unsigned int gom_size_to_slot(size_t size)
 {
@@ -113,9 +127,9 @@ static __always_inline unsigned int gom_size_to_slot(size_t size)
 }
 
 /*
- * The index of the object that holds byte @off of a span: @off / @size by a
- * multiplication (Granlund and Montgomery 1994, Lemire 2019), exact for every
- * offset inside a span; sizeclass.c asserts it when it is compiled.
+ * The index of the object that holds byte @off of a span: @off / @size by
+ * multiplication (Granlund and Montgomery 1994, Lemire 2019).  Exact for all
+ * offsets in a span, which sizeclass.c asserts at compile time.
  */
 static inline unsigned int gom_class_index(const struct gom_class *cl, u32 off)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints (Go: GODEBUG=allocfreetrace=1), for perf, trace-cmd, bpftrace.
+ * Tracepoints (Go: GODEBUG=allocfreetrace=1), for perf, trace-cmd and bpftrace.
  *
- * Those of single objects are not on the fast paths: when somebody listens every
- * call is sent to the slow paths (GOM_MALLOCING_SLOW), which have them.  The others
- * are where magazines, spans and pages move, and cost a branch not taken there.
+ * gom_malloc and gom_free are not on the fast paths: while one of them is
+ * enabled, GOM_MALLOCING_SLOW sends every call to the slow paths, which have
+ * them.  The others are where magazines, spans and pages move, and cost a
+ * branch not taken there.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM gomalloc
@@ -18,7 +19,10 @@
 int gom_trace_reg(void);
 void gom_trace_unreg(void);
 
-/* Class 0 stands for whole pages. */
+/*
+ * In gom_malloc and gom_free class 0 stands for a large object, or for any
+ * object in efence mode.
+ */
 TRACE_EVENT_FN(gom_malloc,
 	TP_PROTO(unsigned long caller, const void *ptr, size_t size, unsigned int class,
 		 size_t space, gfp_t gfp, int node),
@@ -65,7 +69,7 @@ TRACE_EVENT_FN(gom_free,
 	gom_trace_reg, gom_trace_unreg
 );
 
-/* A magazine of objects on its way from mcentral to a cache, or back. */
+/* A magazine of objects that moves from mcentral to a CPU's cache, or back. */
 DECLARE_EVENT_CLASS(gom_magazine,
 	TP_PROTO(unsigned int class, unsigned int objects, int node),
 	TP_ARGS(class, objects, node),
@@ -90,7 +94,10 @@ DEFINE_EVENT(gom_magazine, gom_flush,
 	TP_PROTO(unsigned int class, unsigned int objects, int node),
 	TP_ARGS(class, objects, node));
 
-/* A run of pages: cut into objects of a class or, class 0, a large object; or the heap's. */
+/*
+ * A run of pages: a span of a class; class 0: a large object, or pages that the
+ * heap takes from, or releases to, the page allocator.
+ */
 DECLARE_EVENT_CLASS(gom_pages,
 	TP_PROTO(unsigned int class, const void *base, unsigned int npages, int node),
 	TP_ARGS(class, base, npages, node),
