@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large objects: above 128 KiB, exactly the pages that are needed, from the heap
- * (Go: largeAlloc).  Memory for a given zone (GFP_DMA) is a large object too,
- * of whatever size, and its pages never join the heap.
+ * Large objects: above GOM_RUN_MAX_SIZE, 128 KiB with 4 KiB pages (Go:
+ * largeAlloc).  Each is a page run of exactly its length, allocated from the
+ * heap.  Memory for a given zone (GFP_DMA) is a large object too, of whatever
+ * size; its pages never join the heap.
+ *
+ * A large object belongs to its owner.  Counters and span records are protected
+ * by the heap's lock (mheap.c).
  */
 #include <linux/align.h>
 #include <linux/kmemleak.h>
@@ -15,25 +19,27 @@
 #include "heap/large.h"
 #include "heap/mheap.h"
 
-/* The alignment that a caller of kmalloc(@size) relies on, in pages. */
-static unsigned int natural_align(size_t size)
+/* The alignment that kmalloc(@size) guarantees, in pages. */
+static unsigned int large_align_pages(size_t size)
 {
 	return max_t(size_t, size & -size, PAGE_SIZE) >> PAGE_SHIFT;
 }
 
-/* Is @p aligned as gom_large_alloc() of @size bytes is? */
+/*
+ * Does @p have the alignment that gom_large_alloc() of @size bytes guarantees?
+ */
 bool gom_large_aligned(const void *p, size_t size)
 {
-	return IS_ALIGNED((unsigned long)p, (unsigned long)natural_align(size) << PAGE_SHIFT);
+	return IS_ALIGNED((unsigned long)p, (unsigned long)large_align_pages(size) << PAGE_SHIFT);
 }
 
-static struct gom_span *get_span(size_t size, int nid, gfp_t gfp)
+static struct gom_span *large_span_alloc(size_t size, int nid, gfp_t gfp)
 {
 	const unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	const struct gom_run_request want = {
 		.npages = npages,
 		.least = npages,
-		.align = natural_align(size),
+		.align = large_align_pages(size),
 	};
 
 	if (gfp & __GFP_DMA)
@@ -41,7 +47,10 @@ static struct gom_span *get_span(size_t size, int nid, gfp_t gfp)
 	return gom_mheap_alloc(&want, nid, gfp);
 }
 
-/* Is @size one that anybody may ask for?  Reports it if not, unless @gfp forbids. */
+/*
+ * Is @size within GOM_MAX_SIZE?  If not, reports it, unless @gfp has
+ * __GFP_NOWARN.
+ */
 bool gom_size_possible(size_t size, gfp_t gfp, unsigned long caller)
 {
 	if (size <= GOM_MAX_SIZE)
@@ -53,12 +62,13 @@ bool gom_size_possible(size_t size, gfp_t gfp, unsigned long caller)
 }
 
 /**
- * gom_large_alloc - allocate whole pages
- * @size: bytes wanted, not 0
+ * gom_large_alloc - allocate a large object
+ * @size: bytes, not 0
  * @gfp: how to get memory, __GFP_ZERO and __GFP_DMA included
  * @nid: preferred node
- * @caller: who asks, for the report if @size is too large
+ * @caller: call site, for the report if @size is too large
  *
+ * Context: any but NMI, no lock held; may sleep if @gfp allows it.
  * Return: the memory; NULL if there is none or @size is above 4 MiB (with 4 KiB
  * pages), which is reported unless @gfp has __GFP_NOWARN.
  */
@@ -69,7 +79,7 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 
 	if (!gom_size_possible(size, gfp, caller))
 		return NULL;
-	s = get_span(size, nid, gfp & ~__GFP_ZERO);
+	s = large_span_alloc(size, nid, gfp & ~__GFP_ZERO);
 	if (!s)
 		return NULL;
 	if (zero && !s->zeroed)
@@ -80,7 +90,7 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	return s->base;
 }
 
-/* Free the large object that begins at @p. */
+/* Free the large object that begins at @p.  Any context but NMI. */
 void gom_large_free(const void *p, unsigned long caller)
 {
 	if (!gom_mheap_free_large(p))
@@ -88,8 +98,9 @@ void gom_large_free(const void *p, unsigned long caller)
 }
 
 /*
- * Give back the pages of the large object at @p beyond @new_size bytes.  The
- * caller owns the object.  False if there is nothing to give or no record for it.
+ * Free the pages of the large object at @p beyond @new_size bytes.  The caller
+ * owns the object.  Returns false, with nothing done, if there is no page to
+ * free or no memory for a record.
  */
 bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp)
 {
@@ -99,7 +110,7 @@ bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp)
 
 	if (keep >= s->npages)
 		return false;
-	/* kmemleak_free_part() would do, but not in an interrupt. */
+	/* kmemleak_free_part() cannot be called in an interrupt. */
 	kmemleak_free(p);
 	done = gom_mheap_trim(s, keep, gfp);
 	kmemleak_alloc(p, (size_t)s->npages << PAGE_SHIFT, 1, gfp);

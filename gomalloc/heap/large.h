@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Large objects: whole pages straight from the heap (Go: largeAlloc). */
+/* Large objects: whole pages from the heap (Go: largeAlloc); see large.c. */
 #ifndef GOM_LARGE_H
 #define GOM_LARGE_H
 
@@ -9,12 +9,12 @@
 #include "base/compat.h"
 #include "heap/span.h"
 
-#define GOM_MAX_SIZE	((size_t)PAGE_SIZE << MAX_PAGE_ORDER)	/* kmalloc's too */
+#define GOM_MAX_SIZE	((size_t)PAGE_SIZE << MAX_PAGE_ORDER)	/* as kmalloc() */
 
 /**
- * struct gom_large_stats - what large objects there were
- * @mallocs: allocated since load
- * @frees: freed since load
+ * struct gom_large_stats - statistics of large objects, all nodes together
+ * @mallocs: objects allocated since load
+ * @frees: objects freed since load
  * @pages: pages in use now
  */
 struct gom_large_stats {

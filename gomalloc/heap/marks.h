@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where in the record of a span of tiny blocks their marks lie; what they mean is in tiny.h. */
+/*
+ * Layout of the marks of tiny blocks in a span's record.  percpu/tiny.h defines
+ * what they mean, and who may change them.
+ */
 #ifndef GOM_MARKS_H
 #define GOM_MARKS_H
 
@@ -9,9 +12,9 @@
 
 #include "heap/span.h"
 
-/* The marks of a span's blocks, behind the bitmap of its record. */
+/* The marks of a span's blocks; they follow the bitmap in the record. */
 struct gom_tiny_marks {
-	atomic_t live[DIV_ROUND_UP(GOM_TINY_SPAN_BLOCKS, 2)];	/* two blocks in a word */
+	atomic_t live[DIV_ROUND_UP(GOM_TINY_SPAN_BLOCKS, 2)];	/* two blocks per word */
 	u16 starts[GOM_TINY_SPAN_BLOCKS];
 };
 
@@ -20,7 +23,7 @@ static inline struct gom_tiny_marks *gom_tiny_marks(struct gom_span *s)
 	return (void *)&s->free[BITS_TO_LONGS(GOM_TINY_SPAN_BLOCKS)];
 }
 
-/* Those of blocks that are free. */
+/* Set the marks of all blocks to those of a free block. */
 static inline void gom_tiny_init_marks(struct gom_tiny_marks *marks)
 {
 	memset(marks->live, 0xff, sizeof(marks->live));

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The heap (Go: MHeap): runs of pages, taken from the buddy allocator up to a
- * megabyte at a time when it has one, best fit by length (among runs longer than
- * that, roughly), neighbours merged through the page map.
+ * The heap (Go: MHeap): for each node, free runs of pages.  A request gets the
+ * shortest free run that is long enough (best fit; among runs above 1 MiB only
+ * approximately).  A freed run is merged with its free neighbours, which are
+ * found through the page map.
  *
- * Blocks of the buddy allocator are split into single pages as they arrive, so
- * that any part of a free run can go back on its own, whatever it came with.
+ * If no free run fits, the heap grows by a block of the buddy allocator, of up
+ * to 1 MiB.  Blocks are split into single pages on arrival, so any part of a
+ * free run can be released, whichever block it came from.
  *
- * Context: any but NMI.  The lock is taken with interrupts off, as allocations
- * come from hardirqs too, and is held for some list operations; pages come,
- * go and are marked in the page map without it, and so do span records.
+ * Context: any but NMI.
+ *
+ * Locking: h->lock, taken with interrupts off because hardirqs allocate too.
+ * It is held for a bounded number of list operations.  Pages are allocated and
+ * freed, blocks of span records allocated, and most page map entries written,
+ * with no lock held.  Functions with the suffix _locked need h->lock.
  */
 #include <linux/bitmap.h>
 #include <linux/err.h>
@@ -27,18 +32,23 @@
 #include "heap/mheap.h"
 #include "heap/scavenger.h"
 
-#define FIT_SCAN	8U	/* runs that are looked at with the lock held, three times at most */
-#define LAST_SCAN	128U	/* the same, before somebody has to wait or to go without */
-#define RELEASE_STEP	1024UL	/* pages that go back until others may run */
+#define FIT_SCAN	8U	/* runs tried per lock section, up to three times */
+#define LAST_SCAN	128U	/* the same, before reclaim or failure */
+#define RELEASE_STEP	1024UL	/* pages released before cond_resched() */
 
 struct gom_mheap **gom_mheaps __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_mheaps);
 
-/* Tests lower it: then memory looks as fragmented as it may be on an old machine. */
+/*
+ * Largest block order; tests lower it, without a lock, to simulate fragmented
+ * memory.
+ */
 unsigned int gom_heap_max_order = MAX_PAGE_ORDER;
 GOM_EXPORT_FOR_TEST(gom_heap_max_order);
 
-/* The node nearest to @nid that is not in @seen; NUMA_NO_NODE if all are. */
+/*
+ * The node nearest to @nid that is not in @seen; NUMA_NO_NODE if there is none.
+ */
 int gom_nearest_node(int nid, const nodemask_t *seen)
 {
 	int node, best = NUMA_NO_NODE;
@@ -51,7 +61,7 @@ int gom_nearest_node(int nid, const nodemask_t *seen)
 	return best;
 }
 
-static int init_node(int nid)
+static int mheap_node_init(int nid)
 {
 	struct gom_mheap *h;
 	unsigned int i;
@@ -77,17 +87,17 @@ int gom_mheap_init(void)
 	if (!gom_mheaps)
 		return -ENOMEM;
 	for_each_node(nid) {
-		err = init_node(nid);
+		err = mheap_node_init(nid);
 		if (err)
 			break;
 	}
 	return err;
 }
 
-/* === Free runs, under the lock === */
+/* === Free runs; h->lock is held === */
 
-/* Into its bin.  The page map is the caller's to write. */
-static void link_run(struct gom_mheap *h, struct gom_span *r)
+/* Add a run to its bin.  The caller writes the page map. */
+static void run_link_locked(struct gom_mheap *h, struct gom_span *r)
 {
 	unsigned int bin = gom_heap_bin(r->npages);
 
@@ -99,7 +109,7 @@ static void link_run(struct gom_mheap *h, struct gom_span *r)
 	h->idle_pages += r->npages;
 }
 
-static void unlink_run(struct gom_mheap *h, struct gom_span *r)
+static void run_unlink_locked(struct gom_mheap *h, struct gom_span *r)
 {
 	unsigned int bin = gom_heap_bin(r->npages);
 
@@ -113,13 +123,15 @@ static void unlink_run(struct gom_mheap *h, struct gom_span *r)
 	r->state = GOM_SPAN_BUSY;
 }
 
-static void *last_page(const struct gom_span *r)
+static void *run_last_page(const struct gom_span *r)
 {
 	return gom_span_end(r) - PAGE_SIZE;
 }
 
-/* The first byte in @r where @npages aligned to @align pages fit, or NULL. */
-static void *fit(const struct gom_span *r, unsigned int npages, unsigned int align)
+/*
+ * The first address in @r where @npages aligned to @align pages fit, or NULL.
+ */
+static void *run_fit(const struct gom_span *r, unsigned int npages, unsigned int align)
 {
 	void *p = PTR_ALIGN(r->base, (size_t)align << PAGE_SHIFT);
 
@@ -127,11 +139,12 @@ static void *fit(const struct gom_span *r, unsigned int npages, unsigned int ali
 }
 
 /*
- * The shortest run of @bin that @npages fit in; at most *@scan runs are looked at,
- * and taken off it.
+ * The shortest run of @bin that holds @npages.  Looks at up to *@scan runs and
+ * subtracts their number from *@scan.
  */
-static struct gom_span *fit_in_bin(struct gom_mheap *h, unsigned int bin, unsigned int npages,
-				   unsigned int align, unsigned int *scan)
+static struct gom_span *bin_best_fit_locked(struct gom_mheap *h, unsigned int bin,
+					    unsigned int npages, unsigned int align,
+					    unsigned int *scan)
 {
 	struct gom_span *r, *best = NULL;
 
@@ -139,17 +152,17 @@ static struct gom_span *fit_in_bin(struct gom_mheap *h, unsigned int bin, unsign
 		if (!*scan)
 			break;
 		--*scan;
-		if (fit(r, npages, align) && (!best || r->npages < best->npages)) {
+		if (run_fit(r, npages, align) && (!best || r->npages < best->npages)) {
 			best = r;
-			if (bin < GOM_HEAP_EXACT)	/* none is shorter */
+			if (bin < GOM_HEAP_EXACT)	/* all have one length */
 				break;
 		}
 	}
 	return best;
 }
 
-/* The first bin of which all runs are of @npages or more. */
-static unsigned int bin_of_longer(unsigned int npages)
+/* The first bin all of whose runs have at least @npages. */
+static unsigned int bin_all_fit(unsigned int npages)
 {
 	unsigned int bin = gom_heap_bin(npages);
 
@@ -157,37 +170,40 @@ static unsigned int bin_of_longer(unsigned int npages)
 }
 
 /*
- * The shortest free run that @npages fit in, as far as a few runs tell: how long
- * the lock is held does not depend on how many there are.  In bins of runs longer
- * than @npages by @align each fits; what was not looked at only matters where a
- * longer run is cut instead.
+ * The shortest free run that holds @npages, among up to @scan runs: the lock's
+ * hold time does not depend on the number of free runs.
+ *
+ * In bins from all_fit on every run is long enough for any alignment, so a run
+ * that was not looked at in the bins below costs only that a longer run is
+ * split.
  */
-static struct gom_span *best_fit(struct gom_mheap *h, unsigned int npages, unsigned int align,
-				 unsigned int scan)
+static struct gom_span *run_best_fit_locked(struct gom_mheap *h, unsigned int npages,
+					    unsigned int align, unsigned int scan)
 {
-	const unsigned int all_fit = bin_of_longer(npages + align - 1);
+	const unsigned int all_fit = bin_all_fit(npages + align - 1);
 	unsigned int bin = gom_heap_bin(npages);
 	struct gom_span *r;
 
 	for_each_set_bit_from(bin, h->nonempty, all_fit) {
-		r = fit_in_bin(h, bin, npages, align, &scan);
+		r = bin_best_fit_locked(h, bin, npages, align, &scan);
 		if (r)
 			return r;
 	}
 	bin = find_next_bit(h->nonempty, GOM_HEAP_BINS, all_fit);
 	scan = FIT_SCAN;
-	return bin < GOM_HEAP_BINS ? fit_in_bin(h, bin, npages, align, &scan) : NULL;
+	return bin < GOM_HEAP_BINS ? bin_best_fit_locked(h, bin, npages, align, &scan) : NULL;
 }
 
-/* The longest of the runs that are shorter than @want is, and will do. */
-static struct gom_span *longest_short(struct gom_mheap *h, const struct gom_run_request *want,
-				      unsigned int scan)
+/* The longest free run shorter than @want->npages that holds @want->least. */
+static struct gom_span *run_longest_short_locked(struct gom_mheap *h,
+						 const struct gom_run_request *want,
+						 unsigned int scan)
 {
 	unsigned int bin = gom_heap_bin(want->npages);
 	struct gom_span *r;
 
 	while (bin-- > gom_heap_bin(want->least)) {
-		r = fit_in_bin(h, bin, want->least, want->align, &scan);
+		r = bin_best_fit_locked(h, bin, want->least, want->align, &scan);
 		if (r)
 			return r;
 	}
@@ -195,30 +211,31 @@ static struct gom_span *longest_short(struct gom_mheap *h, const struct gom_run_
 }
 
 /*
- * Cut [@s->base, @s->npages) out of the free run @r.  What is left on one side
- * keeps the record; if something is left on both, @spare becomes the second.  Of the
- * ends that the page map has records for, only those that move are written.
+ * Remove [@s->base, @s->npages) from the free run @r.  The remainder on one
+ * side keeps the record of @r; with remainders on both sides, @spare becomes
+ * the record of the second.  Only the page map records of ends that move are
+ * written.
  */
-static void cut_run(struct gom_mheap *h, struct gom_span *r, const struct gom_span *s,
-		    struct gom_span *spare)
+static void run_split_locked(struct gom_mheap *h, struct gom_span *r, const struct gom_span *s,
+			     struct gom_span *spare)
 {
 	size_t head = s->base - r->base;
 	size_t tail = gom_span_end(r) - gom_span_end(s);
 
-	unlink_run(h, r);
+	run_unlink_locked(h, r);
 	if (head && tail) {
 		spare->base = gom_span_end(s);
 		spare->npages = tail >> PAGE_SHIFT;
 		spare->nid = r->nid;
 		spare->zeroed = r->zeroed;
 		gom_pagemap_set_span(spare->base, spare);
-		gom_pagemap_set_span(last_page(spare), spare);
-		link_run(h, spare);
+		gom_pagemap_set_span(run_last_page(spare), spare);
+		run_link_locked(h, spare);
 	} else if (tail) {
 		r->base = gom_span_end(s);
 		gom_pagemap_set_span(r->base, r);
 	} else {
-		gom_pagemap_set_span(last_page(s), NULL);
+		gom_pagemap_set_span(run_last_page(s), NULL);
 	}
 	if (!head && !tail) {
 		gom_span_give_record(h->records, r);
@@ -226,78 +243,87 @@ static void cut_run(struct gom_mheap *h, struct gom_span *r, const struct gom_sp
 	}
 	r->npages = (head ?: tail) >> PAGE_SHIFT;
 	if (head)
-		gom_pagemap_set_span(last_page(r), r);
-	link_run(h, r);
+		gom_pagemap_set_span(run_last_page(r), r);
+	run_link_locked(h, r);
 }
 
-/* The free run @n, which @s follows, becomes one with it; its record is that of both. */
-static struct gom_span *merge_before(struct gom_mheap *h, struct gom_span *n, struct gom_span *s)
+/*
+ * Merge @s into the free run @n before it.  Frees the record of @s, returns @n.
+ */
+static struct gom_span *run_merge_before_locked(struct gom_mheap *h, struct gom_span *n,
+						struct gom_span *s)
 {
-	unlink_run(h, n);
+	run_unlink_locked(h, n);
 	gom_pagemap_set_span(s->base, NULL);
 	if (n->npages > 1)
-		gom_pagemap_set_span(last_page(n), NULL);
+		gom_pagemap_set_span(run_last_page(n), NULL);
 	n->npages += s->npages;
 	n->zeroed &= s->zeroed;
 	gom_span_give_record(h->records, s);
 	return n;
 }
 
-/* The same for the free run that follows @s. */
-static void merge_behind(struct gom_mheap *h, struct gom_span *s, struct gom_span *n)
+/* Merge the free run @n behind @s into @s.  Frees the record of @n. */
+static void run_merge_behind_locked(struct gom_mheap *h, struct gom_span *s, struct gom_span *n)
 {
-	unlink_run(h, n);
+	run_unlink_locked(h, n);
 	gom_pagemap_set_span(n->base, NULL);
 	s->npages += n->npages;
 	s->zeroed &= n->zeroed;
 	gom_span_give_record(h->records, n);
 }
 
-/* Insert the run @s after merging it with its neighbours. */
-static void give_run(struct gom_mheap *h, struct gom_span *s)
+/* Merge the run @s with its free neighbours and add it to its bin. */
+static void run_free_locked(struct gom_mheap *h, struct gom_span *s)
 {
 	struct gom_span *n;
 
 	n = gom_pagemap_span_at(s->base - PAGE_SIZE, h->nid);
 	if (n && n->state == GOM_SPAN_IDLE && gom_span_end(n) == s->base)
-		s = merge_before(h, n, s);
+		s = run_merge_before_locked(h, n, s);
 	else
 		gom_pagemap_set_span(s->base, s);
 	n = gom_pagemap_span_at(gom_span_end(s), h->nid);
 	if (n && n->state == GOM_SPAN_IDLE)
-		merge_behind(h, s, n);
-	gom_pagemap_set_span(last_page(s), s);
-	link_run(h, s);
+		run_merge_behind_locked(h, s, n);
+	gom_pagemap_set_span(run_last_page(s), s);
+	run_link_locked(h, s);
 }
 
-/* === Asking for a run === */
+/* === Allocating a run === */
 
-/* A record from @freelist; if that has none, *@short_of is @freelist, else -1. */
-static struct gom_span *take_record(struct gom_mheap *h, unsigned int freelist, int *short_of)
+/*
+ * Take a span record from @freelist.  *@empty_freelist is @freelist if it is
+ * empty, else -1.
+ */
+static struct gom_span *span_record_take_locked(struct gom_mheap *h, unsigned int freelist,
+						int *empty_freelist)
 {
 	struct gom_span *s = gom_span_take_record(h->records, freelist);
 
-	*short_of = s ? -1 : (int)freelist;
+	*empty_freelist = s ? -1 : (int)freelist;
 	return s;
 }
 
 /*
- * Cut a span for @want out of the free run @r, in which at least @want->least pages
- * fit.  NULL if there is no record for it: *@short_of says of which freelist.
+ * Make a span for @want out of the free run @r, which holds at least
+ * @want->least pages.  Returns NULL if there is no record; *@empty_freelist is
+ * the freelist to refill.
  */
-static struct gom_span *take_span(struct gom_mheap *h, const struct gom_run_request *want,
-				  struct gom_span *r, int *short_of)
+static struct gom_span *run_carve_span_locked(struct gom_mheap *h,
+					      const struct gom_run_request *want,
+					      struct gom_span *r, int *empty_freelist)
 {
 	struct gom_span *s, *spare = NULL;
 
 	lockdep_assert_held(&h->lock);
-	s = take_record(h, gom_span_freelist(want->class), short_of);
+	s = span_record_take_locked(h, gom_span_freelist(want->class), empty_freelist);
 	if (!s)
 		return NULL;
-	s->base = fit(r, want->least, want->align);
+	s->base = run_fit(r, want->least, want->align);
 	s->npages = min_t(size_t, want->npages, (gom_span_end(r) - s->base) >> PAGE_SHIFT);
 	if (s->base != r->base && gom_span_end(s) != gom_span_end(r)) {
-		spare = take_record(h, 0, short_of);
+		spare = span_record_take_locked(h, 0, empty_freelist);
 		if (!spare) {
 			gom_span_give_record(h->records, s);
 			return NULL;
@@ -306,7 +332,7 @@ static struct gom_span *take_span(struct gom_mheap *h, const struct gom_run_requ
 	s->nid = h->nid;
 	s->class = want->class;
 	s->zeroed = r->zeroed;
-	cut_run(h, r, s, spare);
+	run_split_locked(h, r, s, spare);
 	gom_pagemap_set_span(s->base, s);
 	if (!want->class) {
 		h->large_mallocs++;
@@ -315,8 +341,8 @@ static struct gom_span *take_span(struct gom_mheap *h, const struct gom_run_requ
 	return s;
 }
 
-/* Feed a freelist of records; false if there is no memory. */
-static bool refill_records(struct gom_mheap *h, unsigned int nr, gfp_t gfp)
+/* Refill a freelist of span records; false if there is no memory. */
+static bool span_records_refill(struct gom_mheap *h, unsigned int nr, gfp_t gfp)
 {
 	struct gom_fixalloc *freelist = &h->records[nr];
 	void *block = gom_fixalloc_block(freelist, gfp);
@@ -330,39 +356,40 @@ static bool refill_records(struct gom_mheap *h, unsigned int nr, gfp_t gfp)
 	return true;
 }
 
-enum length {
-	WHOLE,		/* as long as it was asked for */
-	SHORT,		/* as long as it must be */
-	LAST_LOOK,	/* the same, in more runs: what comes next is reclaim, reserves or failure */
+enum run_fit_length {
+	FIT_WHOLE,		/* @npages of the request */
+	FIT_SHORT,		/* @least will do */
+	FIT_LAST_LOOK,	/* the same, looking at more runs: the next step is to spend @gfp */
 };
 
 /*
- * Meet @want from the pages @h has.  NULL if it has none that will do;
- * ERR_PTR(-ENOMEM) if there is no memory for a record, and more pages would not help.
+ * Allocate from the free runs of @h.  Returns NULL if none is long enough,
+ * ERR_PTR(-ENOMEM) if there is no memory for a record: then growing is
+ * pointless.
  */
-static struct gom_span *take_from(struct gom_mheap *h, const struct gom_run_request *want,
-				  enum length length, gfp_t gfp)
+static struct gom_span *mheap_try_alloc(struct gom_mheap *h, const struct gom_run_request *want,
+					enum run_fit_length length, gfp_t gfp)
 {
-	const unsigned int scan = length == LAST_LOOK ? LAST_SCAN : FIT_SCAN;
+	const unsigned int scan = length == FIT_LAST_LOOK ? LAST_SCAN : FIT_SCAN;
 	struct gom_span *r, *s = NULL;
 	unsigned long flags;
-	int short_of;
+	int empty_freelist;
 
 	do {
-		short_of = -1;
+		empty_freelist = -1;
 		spin_lock_irqsave(&h->lock, flags);
-		r = best_fit(h, want->npages, want->align, scan);
-		if (!r && length != WHOLE)
-			r = longest_short(h, want, scan);
+		r = run_best_fit_locked(h, want->npages, want->align, scan);
+		if (!r && length != FIT_WHOLE)
+			r = run_longest_short_locked(h, want, scan);
 		if (r)
-			s = take_span(h, want, r, &short_of);
+			s = run_carve_span_locked(h, want, r, &empty_freelist);
 		spin_unlock_irqrestore(&h->lock, flags);
-	} while (!s && short_of >= 0 && refill_records(h, short_of, gfp));
-	return s || short_of < 0 ? s : ERR_PTR(-ENOMEM);
+	} while (!s && empty_freelist >= 0 && span_records_refill(h, empty_freelist, gfp));
+	return s || empty_freelist < 0 ? s : ERR_PTR(-ENOMEM);
 }
 
-/* A record by itself, for a run that is not cut out of another. */
-static struct gom_span *new_record(struct gom_mheap *h, gfp_t gfp)
+/* Allocate a record for a run that is not split off another one. */
+static struct gom_span *span_record_alloc(struct gom_mheap *h, gfp_t gfp)
 {
 	struct gom_span *s;
 	unsigned long flags;
@@ -371,13 +398,13 @@ static struct gom_span *new_record(struct gom_mheap *h, gfp_t gfp)
 		spin_lock_irqsave(&h->lock, flags);
 		s = gom_span_take_record(h->records, 0);
 		spin_unlock_irqrestore(&h->lock, flags);
-	} while (!s && refill_records(h, 0, gfp));
+	} while (!s && span_records_refill(h, 0, gfp));
 	return s;
 }
 
-/* === Pages from and to the system === */
+/* === Pages from and to the page allocator === */
 
-static void free_pages_singly(void *start, unsigned int npages)
+static void pages_free_singly(void *start, unsigned int npages)
 {
 	for (; npages--; start += PAGE_SIZE) {
 		gom_pages_disown(virt_to_page(start), 1);
@@ -385,32 +412,33 @@ static void free_pages_singly(void *start, unsigned int npages)
 	}
 }
 
-/* What a heap of so many pages is to grow by at least. */
-static unsigned int grow_order(unsigned long pages)
+/* The order to grow by, at least, of a heap that holds @pages. */
+static unsigned int mheap_grow_order(unsigned long pages)
 {
 	return clamp_t(int, ilog2(pages / GOM_HEAP_GROW_PART | 1), max(GOM_HEAP_GROW_MIN, 0),
 		       max(GOM_HEAP_GROW_MAX, 0));
 }
 
 /*
- * The node to ask for memory instead of @nid, which may be offline: it has none, and the
- * page allocator would say so each time, with a stack.
+ * The node to allocate from: @nid, or this CPU's nearest node if @nid is
+ * offline.  The page allocator would warn about an offline node on each call.
+ * NUMA_NO_NODE if @gfp insists on @nid.
  */
-static int online_node(int nid, gfp_t gfp)
+static int online_node_or_local(int nid, gfp_t gfp)
 {
 	if (likely(node_online(nid)))
 		return nid;
 	return gfp & __GFP_THISNODE ? NUMA_NO_NODE : numa_mem_id();
 }
 
-/* A block of the page allocator's, split into pages. */
-static struct page *get_block(unsigned int order, int nid, gfp_t gfp)
+/* Allocate a block of the page allocator's and split it into pages. */
+static struct page *buddy_block_alloc(unsigned int order, int nid, gfp_t gfp)
 {
 	struct page *page;
 
 	if (gom_test_point(GOM_AT_BLOCK, order, gfp) || order > READ_ONCE(gom_heap_max_order))
 		return NULL;
-	nid = online_node(nid, gfp);
+	nid = online_node_or_local(nid, gfp);
 	if (nid == NUMA_NO_NODE)
 		return NULL;
 	page = alloc_pages_node(nid, gfp, order);
@@ -422,10 +450,10 @@ static struct page *get_block(unsigned int order, int nid, gfp_t gfp)
 }
 
 /*
- * Make @npages at @page, of whatever node, known to the page map and describe
- * them in a record of the heap they belong to; NULL if there is no memory.
+ * Enter @npages at @page, of whatever node, into the page map and allocate a
+ * record for them from the heap of their node.  NULL if there is no memory.
  */
-static struct gom_span *adopt_pages(struct page *page, unsigned int npages, gfp_t gfp)
+static struct gom_span *span_adopt_pages(struct page *page, unsigned int npages, gfp_t gfp)
 {
 	void *start = page_address(page);
 	struct gom_span *s;
@@ -434,7 +462,7 @@ static struct gom_span *adopt_pages(struct page *page, unsigned int npages, gfp_
 	if (gom_pagemap_cover(start, npages, gom_known_node(page_to_nid(page)), gfp))
 		return NULL;
 	nid = gom_pagemap_nid(start);
-	s = new_record(gom_mheaps[nid], gfp);
+	s = span_record_alloc(gom_mheaps[nid], gfp);
 	if (!s)
 		return NULL;
 	s->base = start;
@@ -443,8 +471,11 @@ static struct gom_span *adopt_pages(struct page *page, unsigned int npages, gfp_
 	return s;
 }
 
-/* Pages are wanted that were given back just now: then that was too early. */
-static void account_refault(struct gom_mheap *h, unsigned int npages)
+/*
+ * A refault: pages are taken within a second after as many were released, so
+ * they were released too early.
+ */
+static void refault_account_locked(struct gom_mheap *h, unsigned int npages)
 {
 	unsigned long again = min_t(unsigned long, npages, h->given_back);
 
@@ -454,10 +485,10 @@ static void account_refault(struct gom_mheap *h, unsigned int npages)
 	h->given_back -= again;
 }
 
-static void account_grown(struct gom_mheap *h, unsigned int npages)
+static void growth_account_locked(struct gom_mheap *h, unsigned int npages)
 {
 	lockdep_assert_held(&h->lock);
-	account_refault(h, npages);
+	refault_account_locked(h, npages);
 	atomic_long_sub(npages, &h->moving_pages);
 	h->sys_pages += npages;
 	h->grown_pages += npages;
@@ -465,21 +496,21 @@ static void account_grown(struct gom_mheap *h, unsigned int npages)
 }
 
 /*
- * Add a block of 2^@order pages to the heap of its node, which is @nid if possible.
- * Returns that node, or a negative error.
+ * Grow the heap by a block of 2^@order pages, from @nid if possible.  Returns
+ * the node of the block, or a negative error.
  */
-static int grow(unsigned int order, int nid, gfp_t gfp)
+static int mheap_grow(unsigned int order, int nid, gfp_t gfp)
 {
-	struct page *page = get_block(order, nid, gfp);
+	struct page *page = buddy_block_alloc(order, nid, gfp);
 	struct gom_mheap *h;
 	struct gom_span *s;
 	unsigned long flags;
 
 	if (!page)
 		return -ENOMEM;
-	s = adopt_pages(page, 1U << order, gfp);
+	s = span_adopt_pages(page, 1U << order, gfp);
 	if (!s) {
-		free_pages_singly(page_address(page), 1U << order);
+		pages_free_singly(page_address(page), 1U << order);
 		return -ENOMEM;
 	}
 	trace_gom_heap_grow(0, s->base, s->npages, s->nid);
@@ -488,22 +519,24 @@ static int grow(unsigned int order, int nid, gfp_t gfp)
 	atomic_long_add(1L << order, &h->moving_pages);
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
-	account_grown(h, 1U << order);
-	give_run(h, s);
+	growth_account_locked(h, 1U << order);
+	run_free_locked(h, s);
 	spin_unlock_irqrestore(&h->lock, flags);
 	return h->nid;
 }
 
 /*
- * Grow as much as memory comes easily, by a block of at most @most and at least @least.
- * The heap that grew; NULL if none did.
+ * Grow the heap without reclaim and without reserves, by the largest block
+ * there is between the orders @most and @least.  Returns the heap that grew, or
+ * NULL.
  */
-static struct gom_mheap *grow_politely(unsigned int most, unsigned int least, int nid, gfp_t gfp)
+static struct gom_mheap *mheap_grow_opportunistic(unsigned int most, unsigned int least, int nid,
+						  gfp_t gfp)
 {
 	int node;
 
 	for (; most >= least; most--) {
-		node = grow(most, nid, gom_gfp_polite(gfp));
+		node = mheap_grow(most, nid, gom_gfp_polite(gfp));
 		if (node >= 0)
 			return gom_mheaps[node];
 		if (!most)
@@ -512,63 +545,66 @@ static struct gom_mheap *grow_politely(unsigned int most, unsigned int least, in
 	return NULL;
 }
 
-/* === The interface === */
+/* === Interface === */
 
-/* From the other nodes' heaps, the nearest first. */
-static struct gom_span *take_from_others(const struct gom_run_request *want, int nid, gfp_t gfp)
+/* Allocate from the free runs of the other nodes, nearest first. */
+static struct gom_span *mheap_alloc_other_nodes(const struct gom_run_request *want, int nid,
+						gfp_t gfp)
 {
 	nodemask_t seen = nodemask_of_node(nid);
 	struct gom_span *s = NULL;
 	int other;
 
 	while (!s && (other = gom_nearest_node(nid, &seen)) != NUMA_NO_NODE) {
-		s = take_from(gom_mheaps[other], want, SHORT, gfp);
+		s = mheap_try_alloc(gom_mheaps[other], want, FIT_SHORT, gfp);
 		node_set(other, seen);
 	}
 	return s;
 }
 
 /*
- * From the heap of @nid, as long as it was asked for if that comes easily, and else
- * as short as it may be.
+ * Allocate from the heap of @nid, without reclaim and without reserves: a run
+ * of @want->npages from free runs; after growing; then a shorter one, again
+ * first from free runs.
  */
-static struct gom_span *take_locally(const struct gom_run_request *want, int nid, gfp_t gfp)
+static struct gom_span *mheap_alloc_local(const struct gom_run_request *want, int nid, gfp_t gfp)
 {
 	const unsigned int whole = get_order((size_t)want->npages << PAGE_SHIFT);
 	const unsigned int least = get_order((size_t)want->least << PAGE_SHIFT);
 	struct gom_mheap *h = gom_mheaps[nid], *grown;
 	struct gom_span *s;
 
-	s = take_from(h, want, WHOLE, gfp);
+	s = mheap_try_alloc(h, want, FIT_WHOLE, gfp);
 	if (s)
 		return s;
-	grown = grow_politely(max(whole, grow_order(READ_ONCE(h->sys_pages))), whole, nid, gfp);
+	/* @sys_pages is racy; it only chooses the order. */
+	grown = mheap_grow_opportunistic(max(whole, mheap_grow_order(READ_ONCE(h->sys_pages))),
+					 whole, nid, gfp);
 	if (grown)
-		return take_from(grown, want, SHORT, gfp);
-	s = take_from(h, want, SHORT, gfp);
+		return mheap_try_alloc(grown, want, FIT_SHORT, gfp);
+	s = mheap_try_alloc(h, want, FIT_SHORT, gfp);
 	if (s || least == whole)
 		return s;
-	grown = grow_politely(whole - 1, least, nid, gfp);
-	return grown ? take_from(grown, want, SHORT, gfp) : NULL;
+	grown = mheap_grow_opportunistic(whole - 1, least, nid, gfp);
+	return grown ? mheap_try_alloc(grown, want, FIT_SHORT, gfp) : NULL;
 }
 
 /**
- * gom_mheap_alloc - a run of pages with a record
- * @want: what for, how long and how short, how aligned
+ * gom_mheap_alloc - allocate a span of pages
+ * @want: its class, length, shortest length and alignment
  * @nid: preferred node
  * @gfp: how to get memory
  *
- * Memory of @nid comes first, as long as it comes easily; then what other nodes'
- * heaps have idle; and only then is @gfp spent, on as few pages as will do: so
- * reserves and reclaim serve the caller and nobody else, and a node that is full does
- * not fill another one's.
+ * Memory is tried in this order: pages of @nid that need neither reclaim nor
+ * reserves; free runs of other nodes; and last, with all that @gfp allows, as
+ * few pages as will do.  So reclaim and reserves serve this request only, and a
+ * full node does not fill other nodes.
  *
- * The words of the page map, the record's bitmap and its state are the caller's
- * to write.
+ * The caller writes the page map entries, the record's bitmap and its state.
  *
  * Context: any but NMI, no lock held; may sleep if @gfp allows it.
- * Return: the span, BUSY, of @want->least to @want->npages pages; NULL if there is
- * no memory.
+ * Return: the span, BUSY, of @want->least to @want->npages pages; NULL if there
+ * is no memory.
  */
 struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gfp_t gfp)
 {
@@ -578,29 +614,30 @@ struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gf
 	if (gom_should_fail((size_t)want->npages << PAGE_SHIFT, gfp))
 		return NULL;
 	nid = gom_known_node(nid);
-	s = take_locally(want, nid, gfp);
+	s = mheap_alloc_local(want, nid, gfp);
 	if (!s && nr_node_ids > 1 && !(gfp & __GFP_THISNODE))
-		s = take_from_others(want, nid, gfp);
+		s = mheap_alloc_other_nodes(want, nid, gfp);
 	if (!s)
-		s = take_from(gom_mheaps[nid], want, LAST_LOOK, gfp);
+		s = mheap_try_alloc(gom_mheaps[nid], want, FIT_LAST_LOOK, gfp);
 	while (!s) {
-		int node = grow(least, nid, gfp);
+		int node = mheap_grow(least, nid, gfp);
 
 		if (node < 0)
 			return NULL;
-		/* Another CPU may have been quicker. */
-		s = take_from(gom_mheaps[node], want, SHORT, gfp);
+		/* Another CPU may have taken the pages.  If so, grow again. */
+		s = mheap_try_alloc(gom_mheaps[node], want, FIT_SHORT, gfp);
 	}
 	return IS_ERR(s) ? NULL : s;
 }
 
 /**
- * gom_mheap_alloc_direct - pages that never join the heap, for a large object
- * @npages: pages wanted
+ * gom_mheap_alloc_direct - allocate a large object that bypasses the heap
+ * @npages: pages
  * @nid: preferred node
- * @gfp: how to get memory, its zone included
+ * @gfp: how to get memory, zone included
  *
- * For memory with an address that other users of the heap do not need.
+ * For memory of a zone, which should not serve requests without one.  When it
+ * is freed, its pages go back to the page allocator at once.
  *
  * Context: as gom_mheap_alloc().
  * Return: the span, BUSY; NULL if there is no memory.
@@ -613,24 +650,24 @@ struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 	unsigned long flags;
 	struct page *page;
 
-	nid = online_node(gom_known_node(nid), gfp);
+	nid = online_node_or_local(gom_known_node(nid), gfp);
 	page = nid == NUMA_NO_NODE ? NULL : alloc_pages_node(nid, gfp, order);
 	if (!page)
 		return NULL;
 	split_page(page, order);
 	gom_pages_own(page, 1U << order);
-	s = adopt_pages(page, npages, gfp & ~__GFP_DMA);
+	s = span_adopt_pages(page, npages, gfp & ~__GFP_DMA);
 	if (!s) {
-		free_pages_singly(page_address(page), 1U << order);
+		pages_free_singly(page_address(page), 1U << order);
 		return NULL;
 	}
-	free_pages_singly(gom_span_end(s), (1U << order) - npages);
+	pages_free_singly(gom_span_end(s), (1U << order) - npages);
 	s->direct = 1;
 	h = gom_mheaps[s->nid];
 	atomic_long_add(npages, &h->moving_pages);
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
-	account_grown(h, npages);
+	growth_account_locked(h, npages);
 	gom_pagemap_set_span(s->base, s);
 	h->large_mallocs++;
 	h->large_pages += npages;
@@ -639,16 +676,16 @@ struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 }
 
 /*
- * Pages leave for the page allocator; the caller took them out of all lists and counted
- * them as moving.
+ * Free @npages to the page allocator.  The caller has removed them from all
+ * lists and added them to moving_pages.
  */
-static void return_pages(struct gom_mheap *h, void *start, unsigned int npages)
+static void mheap_pages_release(struct gom_mheap *h, void *start, unsigned int npages)
 {
 	unsigned long flags;
 
 	trace_gom_heap_release(0, start, npages, h->nid);
 	gom_pagemap_unmark(start, npages);
-	free_pages_singly(start, npages);
+	pages_free_singly(start, npages);
 	spin_lock_irqsave(&h->lock, flags);
 	atomic_long_sub(npages, &h->moving_pages);
 	h->sys_pages -= npages;
@@ -657,8 +694,10 @@ static void return_pages(struct gom_mheap *h, void *start, unsigned int npages)
 }
 
 /**
- * gom_mheap_free - take a span's pages back, and its record
+ * gom_mheap_free - free a span
  * @s: the span, BUSY, on no list, owned by the caller, not a direct one
+ *
+ * Its pages become a free run, its record is freed with it.
  *
  * Context: any but NMI, no lock held.  Needs no memory.
  */
@@ -671,13 +710,16 @@ void gom_mheap_free(struct gom_span *s)
 	s->zeroed = 0;
 	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
-	give_run(h, s);
+	run_free_locked(h, s);
 	spin_unlock_irqrestore(&h->lock, flags);
 	gom_scavenger_wake();
 }
 
-/* Take the LARGE span @s out of use; true if its pages stay in the heap. */
-static bool release_large(struct gom_mheap *h, struct gom_span *s)
+/*
+ * Take the LARGE span @s out of use.  Returns true if its pages stay in the
+ * heap, false if the caller must free them to the page allocator.
+ */
+static bool large_span_free_locked(struct gom_mheap *h, struct gom_span *s)
 {
 	s->state = GOM_SPAN_BUSY;
 	h->large_frees++;
@@ -689,19 +731,19 @@ static bool release_large(struct gom_mheap *h, struct gom_span *s)
 		return false;
 	}
 	s->zeroed = 0;
-	give_run(h, s);
+	run_free_locked(h, s);
 	return true;
 }
 
 /**
  * gom_mheap_free_large - free the large object that begins at @p
- * @p: an address in a page that the page map calls large
+ * @p: an address in a page whose slot in the page map is GOM_SLOT_LARGE
  *
- * Of two who free the same object one finds it freed: the state of its span
- * changes under the lock.
+ * Detects a double free: the span's state changes under the lock, so the second
+ * of two calls fails.
  *
  * Context: any but NMI, no lock held.  Needs no memory.
- * Return: false if there is no such object.
+ * Return: false if no large object begins at @p.
  */
 bool gom_mheap_free_large(const void *p)
 {
@@ -716,7 +758,7 @@ bool gom_mheap_free_large(const void *p)
 	found = s && s->state == GOM_SPAN_LARGE && s->base == p;
 	if (found) {
 		npages = s->npages;
-		kept = release_large(h, s);
+		kept = large_span_free_locked(h, s);
 	}
 	spin_unlock_irqrestore(&h->lock, flags);
 	if (found)
@@ -725,7 +767,7 @@ bool gom_mheap_free_large(const void *p)
 		gom_scavenger_wake();
 	if (!found || kept)
 		return found;
-	return_pages(h, s->base, npages);
+	mheap_pages_release(h, s->base, npages);
 	spin_lock_irqsave(&h->lock, flags);
 	gom_span_give_record(h->records, s);
 	spin_unlock_irqrestore(&h->lock, flags);
@@ -733,13 +775,14 @@ bool gom_mheap_free_large(const void *p)
 }
 
 /**
- * gom_mheap_trim - shorten a large object in place
+ * gom_mheap_trim - free the tail of a large object
  * @s: its span, owned by the caller
  * @npages: pages to keep, at least one and fewer than it has
  * @gfp: how to get memory for a record
  *
- * Context: any but NMI, no lock held.
- * Return: whether it could be done; if not, nothing happened.
+ * Context: any but NMI, no lock held; may sleep if @gfp allows it.
+ * Return: false, with nothing done, if the span is a direct one or there is no
+ * memory for a record.
  */
 bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp)
 {
@@ -749,7 +792,7 @@ bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp)
 
 	if (s->direct)
 		return false;
-	tail = new_record(h, gfp);
+	tail = span_record_alloc(h, gfp);
 	if (!tail)
 		return false;
 	tail->base = s->base + ((size_t)npages << PAGE_SHIFT);
@@ -759,12 +802,12 @@ bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp)
 	h->large_pages -= tail->npages;
 	s->npages = npages;
 	gom_pagemap_mark(tail, GOM_SLOT_OF(GOM_SLOT_IDLE));
-	give_run(h, tail);
+	run_free_locked(h, tail);
 	spin_unlock_irqrestore(&h->lock, flags);
 	return true;
 }
 
-/* Bytes of span records in use. */
+/* Bytes of span records in use, on all nodes.  Racy. */
 unsigned long gom_mheap_record_bytes(void)
 {
 	unsigned long bytes = 0;
@@ -778,7 +821,7 @@ unsigned long gom_mheap_record_bytes(void)
 	return bytes;
 }
 
-/* The least number of pages that were idle on a node since this was last asked. */
+/* The low-water mark of @nid's idle pages since the last call; resets it. */
 unsigned long gom_mheap_idle_low(int nid)
 {
 	struct gom_mheap *h = gom_mheaps[nid];
@@ -792,10 +835,10 @@ unsigned long gom_mheap_idle_low(int nid)
 }
 
 /*
- * Take up to @want pages out of the longest free run.  The run keeps its record
- * if something is left of it.
+ * Take up to @want pages from the end of a longest free run.  Returns their
+ * number, and in *@start the first of them.
  */
-static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **start)
+static unsigned int run_detach_pages(struct gom_mheap *h, unsigned int want, void **start)
 {
 	struct gom_span *r;
 	unsigned long flags, bin;
@@ -806,14 +849,14 @@ static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **
 	if (bin < GOM_HEAP_BINS) {
 		r = hlist_entry(h->bin[bin].first, struct gom_span, run);
 		npages = min(r->npages, want);
-		unlink_run(h, r);
+		run_unlink_locked(h, r);
 		atomic_long_add(npages, &h->moving_pages);
-		gom_pagemap_set_span(last_page(r), NULL);
+		gom_pagemap_set_span(run_last_page(r), NULL);
 		r->npages -= npages;
 		*start = gom_span_end(r);
 		if (r->npages) {
-			gom_pagemap_set_span(last_page(r), r);
-			link_run(h, r);
+			gom_pagemap_set_span(run_last_page(r), r);
+			run_link_locked(h, r);
 		} else {
 			gom_pagemap_set_span(r->base, NULL);
 			gom_span_give_record(h->records, r);
@@ -828,12 +871,12 @@ static unsigned int detach_pages(struct gom_mheap *h, unsigned int want, void **
 }
 
 /**
- * gom_mheap_release_node - give a node's idle pages back to the page allocator
+ * gom_mheap_release_node - release idle pages of a node to the page allocator
  * @nid: the node
- * @nr_pages: how many at most
+ * @nr_pages: maximum number of pages
  *
  * Context: any but NMI, no lock held.
- * Return: pages given back.
+ * Return: number of pages released.
  */
 unsigned long gom_mheap_release_node(int nid, unsigned long nr_pages)
 {
@@ -843,21 +886,21 @@ unsigned long gom_mheap_release_node(int nid, unsigned long nr_pages)
 
 	while (released < nr_pages) {
 		npages = min(nr_pages - released, (unsigned long)GOM_REGION_PAGES);
-		npages = detach_pages(gom_mheaps[nid], npages, &start);
+		npages = run_detach_pages(gom_mheaps[nid], npages, &start);
 		if (!npages)
 			break;
-		return_pages(gom_mheaps[nid], start, npages);
+		mheap_pages_release(gom_mheaps[nid], start, npages);
 		released += npages;
 	}
 	return released;
 }
 
 /**
- * gom_mheap_release - give idle pages of all nodes back to the page allocator
- * @nr_pages: how many at most
+ * gom_mheap_release - release idle pages of all nodes to the page allocator
+ * @nr_pages: maximum number of pages
  *
  * Context: task, no lock held; may sleep.
- * Return: pages given back.
+ * Return: number of pages released.
  */
 unsigned long gom_mheap_release(unsigned long nr_pages)
 {
@@ -875,7 +918,10 @@ unsigned long gom_mheap_release(unsigned long nr_pages)
 }
 GOM_EXPORT_FOR_TEST(gom_mheap_release);
 
-/* Give every page back, in use or not.  The module is going; no one else is in. */
+/*
+ * Release all pages, those in use included.  Module exit: no other context uses
+ * the heap.
+ */
 void gom_mheap_exit(void)
 {
 	struct gom_region *r;
@@ -891,7 +937,7 @@ void gom_mheap_exit(void)
 				continue;
 			gom_span_forget(s);
 			atomic_long_add(s->npages, &gom_mheaps[s->nid]->moving_pages);
-			return_pages(gom_mheaps[s->nid], s->base, s->npages);
+			mheap_pages_release(gom_mheaps[s->nid], s->base, s->npages);
 		}
 	}
 	for_each_gom_node(nid)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The heap: for each NUMA node, the runs of pages we hold (Go: MHeap). */
+/*
+ * The heap: for each NUMA node, the page runs that gomalloc holds (Go: MHeap).
+ * See mheap.c for contexts and locking.
+ */
 #ifndef GOM_MHEAP_H
 #define GOM_MHEAP_H
 
@@ -16,15 +19,16 @@
 #include "heap/span.h"
 
 /*
- * The heap grows by a part of what it holds, as what it has just got and nobody uses
- * yet is waste; from 64 KiB up to Go's HeapAllocChunk, 1 MiB.
+ * A heap grows in proportion to its size, by 1/GOM_HEAP_GROW_PART of it,
+ * because a new block may stay partly unused.  At least by 64 KiB, at most by 1
+ * MiB (Go's HeapAllocChunk).
  */
 #define GOM_HEAP_GROW_PART	256U
 #define GOM_HEAP_GROW_MIN	(16 - PAGE_SHIFT)	/* orders */
 #define GOM_HEAP_GROW_MAX	(20 - PAGE_SHIFT)
 /*
- * Free runs by length in pages: a bin for each length below GOM_HEAP_EXACT, then one
- * for each power of two that has runs of so many pages and less than twice as many.
+ * Bins of free runs: one for each length below GOM_HEAP_EXACT pages, then one
+ * for each power of two n, with runs of n to 2n - 1 pages.
  */
 #define GOM_HEAP_EXACT		GOM_REGION_PAGES
 #define GOM_HEAP_BINS		(GOM_HEAP_EXACT + BITS_PER_TYPE(unsigned int) -		\
@@ -33,27 +37,35 @@
 /**
  * struct gom_mheap - the pages of one node
  * @lock: protects all below, the states of free runs, and the span records in
- *	the page map; taken with no other lock held, and holding it none is taken
+ *	the page map.  No lock is held when it is taken, and none is taken
+ *	inside it.
  * @nid: the node
- * @bin: free runs by length in pages (gom_heap_bin())
- * @nonempty: a bit for each bin
- * @runs: how many there are in each
- * @sys_pages: pages held, in use and idle
- * @moving_pages: pages between us and the page allocator: accounted here, or in the page
- *	map, and not in the other; for the consistency check
+ * @bin: free runs by length in pages, see gom_heap_bin()
+ * @nonempty: one bit per bin, set if the bin has a run
+ * @runs: number of runs per bin
+ * @sys_pages: pages held, in use or idle
+ * @moving_pages: pages on their way from or to the page allocator: counted in
+ *	@sys_pages and not yet in the page map, or the reverse
  * @idle_pages: pages in free runs
- * @idle_low: the least there were since somebody last asked
- * @surplus: pages that the scavenger may give back if they stay idle; its alone
- * @grown_pages: pages taken from the page allocator since load
- * @released_pages: pages given back to it since load
- * @grows: times that pages were taken
- * @refaults: pages taken within a second after as many were given back
- * @given_back: pages that would count as such
- * @given_at: when they were given back, in jiffies
+ * @idle_low: lowest @idle_pages since gom_mheap_idle_low()
+ * @surplus: pages to release if they stay idle; used by the scavenger only
+ * @grown_pages: pages allocated from the page allocator since load
+ * @released_pages: pages freed to it since load
+ * @grows: number of allocations from it
+ * @refaults: pages allocated within a second after as many were released
+ * @given_back: pages released recently, which would count in @refaults
+ * @given_at: time of the last release, in jiffies
  * @large_mallocs: large objects allocated since load
  * @large_frees: large objects freed since load
  * @large_pages: pages of large objects now
  * @records: freelists of span records
+ *
+ * The counters obey, with the lock held:
+ *
+ *	idle_pages == sum of the lengths of all runs in all bins
+ *	|sys_pages - pages in the page map| <= moving_pages
+ *
+ * Statistics are read without the lock; such reads are racy.
  */
 struct gom_mheap {
 	spinlock_t lock;
@@ -78,9 +90,9 @@ struct gom_mheap {
 	struct gom_fixalloc records[GOM_SPAN_FREELISTS];
 };
 
-extern struct gom_mheap **gom_mheaps;	/* by node; NULL if there can be no such node */
+extern struct gom_mheap **gom_mheaps;	/* indexed by node; NULL if the node is not possible */
 
-/* Which bin a free run of @npages is in. */
+/* The bin of a free run of @npages. */
 static inline unsigned int gom_heap_bin(unsigned int npages)
 {
 	if (npages < GOM_HEAP_EXACT)
@@ -89,9 +101,9 @@ static inline unsigned int gom_heap_bin(unsigned int npages)
 }
 
 /*
- * Every possible node has a heap from the start, so that memory may come to a
- * node that had none, and a node may come online, at any time.  The kernel's own
- * for_each_node() looks at all bits of a mask of 1024 where there is one node.
+ * Every possible node has a heap from module load on, so that nodes and memory
+ * can come online at any time.  for_each_node() is not used: it scans a mask of
+ * 1024 bits on machines with a single node.
  */
 static inline int gom_next_node(int nid)
 {
@@ -104,7 +116,7 @@ static inline int gom_next_node(int nid)
 #define for_each_gom_node(nid)						\
 	for ((nid) = gom_next_node(-1); (nid) < nr_node_ids; (nid) = gom_next_node(nid))
 
-/* @nid if it is a node there may be; else the nearest one with memory. */
+/* @nid if it is a possible node, else this CPU's nearest node with memory. */
 static inline int gom_known_node(int nid)
 {
 	if (likely(nid >= 0 && nid < nr_node_ids && gom_mheaps[nid]))
@@ -113,11 +125,11 @@ static inline int gom_known_node(int nid)
 }
 
 /**
- * struct gom_run_request - a run of pages that somebody wants
+ * struct gom_run_request - a request for a run of pages
  * @class: class of the objects it will be cut into; 0 for a large object
  * @npages: pages wanted
- * @least: pages that will do if there is no longer run; @npages if fewer will not
- * @align: alignment of the first page, in pages: a power of two, not above @least
+ * @least: pages accepted if memory is fragmented; @npages to accept no less
+ * @align: alignment of the first page, in pages; a power of two, at most @least
  *	rounded up to one
  */
 struct gom_run_request {
@@ -127,7 +139,7 @@ struct gom_run_request {
 	unsigned int align;
 };
 
-extern unsigned int gom_heap_max_order;	/* for tests: blocks of a higher order are not to be had */
+extern unsigned int gom_heap_max_order;	/* tests: blocks of a higher order fail */
 
 int gom_nearest_node(int nid, const nodemask_t *seen);
 int gom_mheap_init(void);

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page map: setting it up, extending it, writing it.
+ * The page map: setup, extension and writing.  pagemap.h has the layout and the
+ * lookups.
  *
- * Descriptors are made as the heap grows and live as long as the module.  Two
- * CPUs that grow into the same region race to install one; the loser's is lost,
- * which takes two blocks under a megabyte that are neighbours, and happens once.
+ * A region's descriptor is allocated when the heap first grows into it, and
+ * never freed.  Two CPUs that do so at once both allocate one; one of the two
+ * is installed and the other is leaked.  That needs two neighbouring blocks of
+ * less than 1 MiB, and happens at most once per region.
  *
- * The directory covers the linear mapping of all memory there is.  When memory is
- * about to be plugged in beyond that, a longer directory takes its place before
- * the page allocator has the new pages.  As lookups take no lock and may be preempted,
- * the old one stays until the module goes; each is at least twice as long as the
- * one before, so that all old ones together are no longer than the last.
+ * The directory covers the linear mapping of all memory.  Before memory beyond
+ * it comes online, it is replaced by a longer one.  Lookups take no lock and
+ * may be preempted, so old directories are kept until module exit.  Each is at
+ * least twice as long as the one before, so all old ones together are no longer
+ * than the current one.
+ *
+ * Locking: pagemap_lock, innermost, taken with interrupts off, protects the
+ * directories against concurrent writers.  Entries and span records have the
+ * owners that pagemap.h names.  Context: any but NMI, unless noted.
  */
 #define pr_fmt(fmt) "gomalloc: " fmt
 
@@ -32,23 +38,23 @@
 struct gom_pagemap gom_pagemap __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_pagemap);
 
-static struct gom_region nothing_here;		/* shared by the regions without us */
+static struct gom_region empty_region;		/* stands for regions without pages of gomalloc's */
 static struct gom_region *all_regions;		/* linked by @next; only grows */
 
-#define MAX_OLD	BITS_PER_LONG		/* as each is twice as long as the last */
+#define MAX_OLD_DIRECTORIES	BITS_PER_LONG		/* each twice as long as the last */
 
-static DEFINE_SPINLOCK(lock);			/* who writes a directory, or replaces it */
-static struct gom_region **longer;		/* the next directory, while it is filled */
-static struct gom_region **old_directories[MAX_OLD];
-static unsigned int nr_old;
+static DEFINE_SPINLOCK(pagemap_lock);			/* writers of the directories */
+static struct gom_region **pending_directory;		/* while it is filled */
+static struct gom_region **old_directories[MAX_OLD_DIRECTORIES];
+static unsigned int nr_old_directories;
 
-static unsigned long address_of(unsigned long pfn)
+static unsigned long pfn_address(unsigned long pfn)
 {
 	return (unsigned long)__va(PFN_PHYS(pfn));
 }
 
-/* The lowest address in the linear mapping of memory there is now. */
-static unsigned long memory_begin(void)
+/* The lowest address in the linear mapping of online memory. */
+static unsigned long linear_map_begin(void)
 {
 	unsigned long pfn = ULONG_MAX;
 	int nid;
@@ -56,11 +62,11 @@ static unsigned long memory_begin(void)
 	for_each_online_node(nid)
 		if (node_present_pages(nid))
 			pfn = min_t(unsigned long, pfn, node_start_pfn(nid));
-	return address_of(pfn);
+	return pfn_address(pfn);
 }
 
-/* The first address above the linear mapping of all memory there is now. */
-static unsigned long memory_end(void)
+/* The first address above the linear mapping of online memory. */
+static unsigned long linear_map_end(void)
 {
 	unsigned long pfn = 0;
 	int nid;
@@ -70,10 +76,10 @@ static unsigned long memory_end(void)
 #ifdef CONFIG_HIGHMEM
 	pfn = min(pfn, (unsigned long)__pa(high_memory - 1) >> PAGE_SHIFT) + 1;
 #endif
-	return address_of(pfn - 1) + PAGE_SIZE;
+	return pfn_address(pfn - 1) + PAGE_SIZE;
 }
 
-static struct gom_region **new_directory(unsigned long n)
+static struct gom_region **directory_alloc(unsigned long n)
 {
 	struct gom_region **dir = kvmalloc_array(n, sizeof(*dir), GFP_KERNEL);
 	unsigned long i;
@@ -81,40 +87,41 @@ static struct gom_region **new_directory(unsigned long n)
 	if (!dir)
 		return NULL;
 	for (i = 0; i < n; i++)
-		dir[i] = &nothing_here;
+		dir[i] = &empty_region;
 	gom_stat_add(GOM_PAGEMAP_SYS, PAGE_ALIGN(n * sizeof(*dir)));
 	return dir;
 }
 
-/* Fill @dir with what the directory has, and let it take its place. */
-static void replace_directory(struct gom_region **dir, unsigned long n)
+/* Copy the directory to @dir, of @n entries, and publish @dir in its place. */
+static void directory_replace(struct gom_region **dir, unsigned long n)
 {
 	struct gom_region **old = gom_pagemap.directory, *r;
 	unsigned long i;
 
-	/* From here on new regions are written to both. */
-	spin_lock_irq(&lock);
-	longer = dir;
-	spin_unlock_irq(&lock);
+	/* From here on region_install() writes to both directories. */
+	spin_lock_irq(&pagemap_lock);
+	pending_directory = dir;
+	spin_unlock_irq(&pagemap_lock);
+	/* Pairs with WRITE_ONCE() in region_install(). */
 	for (i = 0; i < gom_pagemap.regions; i++) {
 		r = READ_ONCE(old[i]);
-		if (r != &nothing_here)
+		if (r != &empty_region)
 			WRITE_ONCE(dir[i], r);
 	}
-	spin_lock_irq(&lock);
-	old_directories[nr_old++] = old;
-	longer = NULL;
+	spin_lock_irq(&pagemap_lock);
+	old_directories[nr_old_directories++] = old;
+	pending_directory = NULL;
 	WRITE_ONCE(gom_pagemap.directory, dir);
-	smp_wmb();	/* pairs with gom_pagemap_entry(): the length comes last */
+	smp_wmb();	/* pairs with gom_pagemap_entry(), region_lookup() */
 	WRITE_ONCE(gom_pagemap.regions, n);
-	spin_unlock_irq(&lock);
+	spin_unlock_irq(&pagemap_lock);
 }
 
 /**
- * gom_pagemap_extend - let the directory cover more addresses
- * @end: the first that it need not cover
+ * gom_pagemap_extend - extend the directory
+ * @end: first address that it need not cover
  *
- * Context: task, may sleep; one at a time.
+ * Context: task, may sleep.  Calls are serialized by the memory hotplug lock.
  * Return: 0, or -ENOMEM.
  */
 int gom_pagemap_extend(unsigned long end)
@@ -125,19 +132,22 @@ int gom_pagemap_extend(unsigned long end)
 	if (n <= gom_pagemap.regions)
 		return 0;
 	n = max(n, 2 * gom_pagemap.regions);
-	dir = new_directory(n);
+	dir = directory_alloc(n);
 	if (!dir)
 		return -ENOMEM;
-	replace_directory(dir, n);
+	directory_replace(dir, n);
 	return 0;
 }
 GOM_EXPORT_FOR_TEST(gom_pagemap_extend);
 
-/* Called under the kernel's lock of memory hotplug. */
-static int memory_comes(struct notifier_block *nb, unsigned long action, void *arg)
+/*
+ * MEM_GOING_ONLINE: extend the directory before the page allocator has the
+ * pages.  Called with the memory hotplug lock held.
+ */
+static int pagemap_memory_notify(struct notifier_block *nb, unsigned long action, void *arg)
 {
 	const struct memory_notify *m = arg;
-	unsigned long start = address_of(m->start_pfn);
+	unsigned long start = pfn_address(m->start_pfn);
 	int err = -ERANGE;
 
 	if (action != MEM_GOING_ONLINE)
@@ -145,30 +155,30 @@ static int memory_comes(struct notifier_block *nb, unsigned long action, void *a
 	if (start >= gom_pagemap.base)
 		err = gom_pagemap_extend(start + (m->nr_pages << PAGE_SHIFT));
 	if (err)
-		pr_err("memory from page frame %lu on cannot come online (%d)\n",
+		pr_err("cannot extend the page map: memory from pfn %lu on stays offline (%d)\n",
 		       m->start_pfn, err);
 	return notifier_from_errno(err);
 }
 
-static struct notifier_block memory_notifier = { .notifier_call = memory_comes };
+static struct notifier_block memory_notifier = { .notifier_call = pagemap_memory_notify };
 
 int gom_pagemap_init(void)
 {
-	unsigned long base = round_down(memory_begin(), 1UL << GOM_REGION_SHIFT);
-	unsigned long n = ((memory_end() - 1 - base) >> GOM_REGION_SHIFT) + 1;
+	unsigned long base = round_down(linear_map_begin(), 1UL << GOM_REGION_SHIFT);
+	unsigned long n = ((linear_map_end() - 1 - base) >> GOM_REGION_SHIFT) + 1;
 	int err;
 
-	gom_pagemap.directory = new_directory(n);
+	gom_pagemap.directory = directory_alloc(n);
 	if (!gom_pagemap.directory)
 		return -ENOMEM;
 	gom_pagemap.base = base;
 	gom_pagemap.regions = n;
-	nothing_here.nid = NUMA_NO_NODE;
+	empty_region.nid = NUMA_NO_NODE;
 	err = register_memory_notifier(&memory_notifier);
 	if (err)
 		goto err_directory;
-	/* What came online before we were told of it. */
-	err = gom_pagemap_extend(memory_end());
+	/* Memory that came online before the notifier was registered. */
+	err = gom_pagemap_extend(linear_map_end());
 	if (err)
 		goto err_notifier;
 	return 0;
@@ -184,43 +194,48 @@ void gom_pagemap_exit(void)
 {
 	unregister_memory_notifier(&memory_notifier);
 	kvfree(gom_pagemap.directory);
-	while (nr_old)
-		kvfree(old_directories[--nr_old]);
+	while (nr_old_directories)
+		kvfree(old_directories[--nr_old_directories]);
 }
 
-static struct gom_region *region_of(const void *p)
+/* The descriptor of the region at @p, for any @p; see gom_pagemap_entry(). */
+static struct gom_region *region_lookup(const void *p)
 {
 	unsigned long off = (unsigned long)p - gom_pagemap.base;
 
 	if (off >> GOM_REGION_SHIFT >= READ_ONCE(gom_pagemap.regions))
-		return &nothing_here;
-	smp_rmb();	/* pairs with replace_directory() */
+		return &empty_region;
+	smp_rmb();	/* pairs with directory_replace() */
 	return READ_ONCE(gom_pagemap.directory[off >> GOM_REGION_SHIFT]);
 }
 
-static unsigned int page_of(const void *p)
+static unsigned int region_page_index(const void *p)
 {
 	return ((unsigned long)p >> PAGE_SHIFT) % GOM_REGION_PAGES;
 }
 
-/* Let @r be the descriptor of region number @nr, unless somebody else's is. */
-static void install_region(struct gom_region *r, unsigned long nr)
+/*
+ * Install @r as the descriptor of region @nr, unless it has one.  The stores
+ * pair with READ_ONCE() in directory_replace(), region_lookup() and
+ * gom_pagemap_regions().
+ */
+static void region_install(struct gom_region *r, unsigned long nr)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&lock, flags);
-	if (gom_pagemap.directory[nr] == &nothing_here) {
+	spin_lock_irqsave(&pagemap_lock, flags);
+	if (gom_pagemap.directory[nr] == &empty_region) {
 		r->next = all_regions;
 		WRITE_ONCE(all_regions, r);
 		WRITE_ONCE(gom_pagemap.directory[nr], r);
-		if (longer)
-			WRITE_ONCE(longer[nr], r);
+		if (pending_directory)
+			WRITE_ONCE(pending_directory[nr], r);
 	}
-	spin_unlock_irqrestore(&lock, flags);
+	spin_unlock_irqrestore(&pagemap_lock, flags);
 }
 
-/* Make the descriptor of the region at @p, unless somebody else just did. */
-static int add_region(const void *p, int nid, gfp_t gfp)
+/* Allocate and install the descriptor of the region at @p. */
+static int region_create(const void *p, int nid, gfp_t gfp)
 {
 	unsigned long off = (unsigned long)p - gom_pagemap.base;
 	struct gom_region *r;
@@ -232,18 +247,19 @@ static int add_region(const void *p, int nid, gfp_t gfp)
 		return -ENOMEM;
 	r->base = round_down((unsigned long)p, 1UL << GOM_REGION_SHIFT);
 	r->nid = nid;
-	install_region(r, off >> GOM_REGION_SHIFT);
+	region_install(r, off >> GOM_REGION_SHIFT);
 	return 0;
 }
 
 /**
- * gom_pagemap_cover - make descriptors for the pages of a new run
+ * gom_pagemap_cover - allocate descriptors for the pages of a new run
  * @start: first page
- * @npages: pages
- * @nid: node the pages belong to
+ * @npages: number of pages
+ * @nid: node of the pages
  * @gfp: how to get memory
  *
- * Return: 0, -ENOMEM, or -ERANGE if the directory does not reach there.
+ * Context: any but NMI, no lock held; may sleep if @gfp allows it.
+ * Return: 0, -ENOMEM, or -ERANGE if the directory does not cover the pages.
  */
 int gom_pagemap_cover(const void *start, unsigned int npages, int nid, gfp_t gfp)
 {
@@ -254,17 +270,20 @@ int gom_pagemap_cover(const void *start, unsigned int npages, int nid, gfp_t gfp
 	for (p = start; p < end;
 	     p = (void *)round_down((unsigned long)p + (1UL << GOM_REGION_SHIFT),
 				    1UL << GOM_REGION_SHIFT)) {
-		if (region_of(p) != &nothing_here)
+		if (region_lookup(p) != &empty_region)
 			continue;
-		err = add_region(p, nid, gfp);
+		err = region_create(p, nid, gfp);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-/* The words of @n pages of a region, from @word on by @step. */
-static __always_inline void write_some(u32 *entry, unsigned int n, u32 word, u32 step)
+/*
+ * Write @n entries of one region, from @word on in steps of @step.  Pairs with
+ * READ_ONCE() in gom_pagemap_entry().
+ */
+static __always_inline void region_entries_write(u32 *entry, unsigned int n, u32 word, u32 step)
 {
 	for (; n >= 4; n -= 4, entry += 4, word += 4 * step) {
 		WRITE_ONCE(entry[0], word);
@@ -276,59 +295,67 @@ static __always_inline void write_some(u32 *entry, unsigned int n, u32 word, u32
 		WRITE_ONCE(*entry++, word);
 }
 
-/* Region by region: a span of many pages crosses few of them. */
-static __always_inline void write_entries(const void *start, unsigned int npages, u32 word,
-					  u32 step)
+/* The same for @npages from @start on, region by region. */
+static __always_inline void pagemap_entries_write(const void *start, unsigned int npages, u32 word,
+						  u32 step)
 {
 	unsigned int n;
 
 	while (npages) {
-		n = min(npages, GOM_REGION_PAGES - page_of(start));
-		write_some(&region_of(start)->entry[page_of(start)], n, word, step);
+		n = min(npages, GOM_REGION_PAGES - region_page_index(start));
+		region_entries_write(&region_lookup(start)->entry[region_page_index(start)], n,
+				     word, step);
 		npages -= n;
 		start += (size_t)n << PAGE_SHIFT;
 		word += n * step;
 	}
 }
 
-/* Write the words of all pages of @s.  By the owner of the span. */
+/* Write the entries of all pages of @s.  The caller owns the span. */
 void gom_pagemap_mark(const struct gom_span *s, u32 slot)
 {
-	write_entries(s->base, s->npages, slot, PAGE_SIZE);
+	pagemap_entries_write(s->base, s->npages, slot, PAGE_SIZE);
 }
 
-/* The pages are not ours any more. */
+/* Clear the entries of pages that leave gomalloc. */
 void gom_pagemap_unmark(const void *start, unsigned int npages)
 {
-	write_entries(start, npages, 0, 0);
+	pagemap_entries_write(start, npages, 0, 0);
 }
 
 /*
- * The span that begins at @page, or the free run that begins or ends there, if
- * it belongs to node @nid.  Under the lock of that node's heap.
+ * The record at @page, if its region belongs to node @nid: of the span that
+ * begins there, or of the free run that begins or ends there.  The lock of that
+ * node's heap is held.
  */
 struct gom_span *gom_pagemap_span_at(const void *page, int nid)
 {
-	const struct gom_region *r = region_of(page);
+	const struct gom_region *r = region_lookup(page);
 
-	return r->nid == nid ? r->span[page_of(page)] : NULL;
+	return r->nid == nid ? r->span[region_page_index(page)] : NULL;
 }
 
-/* gom_pagemap_lookup() for who is in no hurry. */
+/* Out-of-line gom_pagemap_lookup(), for slow paths. */
 struct gom_span *gom_pagemap_span(const void *p)
 {
 	return gom_pagemap_lookup(p);
 }
 GOM_EXPORT_FOR_TEST(gom_pagemap_span);
 
-/* The node the page at @p is accounted to; NUMA_NO_NODE if it is not ours. */
+/*
+ * The node that the page at @p is accounted to; NUMA_NO_NODE if its region has
+ * no page of gomalloc's.
+ */
 int gom_pagemap_nid(const void *p)
 {
-	return region_of(p)->nid;
+	return region_lookup(p)->nid;
 }
 GOM_EXPORT_FOR_TEST(gom_pagemap_nid);
 
-/* The newest descriptor; the others follow by @next. */
+/*
+ * The newest descriptor; older ones follow by @next.  Pairs with WRITE_ONCE()
+ * in region_install().
+ */
 struct gom_region *gom_pagemap_regions(void)
 {
 	return READ_ONCE(all_regions);

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The page map: from an address to what the page there is to us
+ * The page map: from an address to the page's slot, offset and span
  * (Go: h.spans[], MHeap_LookupMaybe).
  *
- * The kernel's linear mapping is divided into regions of 1 MiB.  A directory
- * has a descriptor for each; regions in which we own nothing share one that is
- * all zero, so a lookup needs no test for its absence.  A descriptor holds for
- * each page one word and, for the first page of a span, its record:
+ * The linear mapping is divided into regions of 1 MiB.  A directory has a
+ * descriptor for each.  Regions without pages of gomalloc's share an empty one,
+ * so lookups need not test for NULL.  A descriptor has for each page an entry
+ * (a 32-bit word) and, for the first page of a span, a pointer to its record:
  *
  *	bits above PAGE_SHIFT	the page's offset in its span, in bytes
- *	bits below PAGE_SHIFT	its slot (sizeclass.h); 0 if it is not ours
+ *	bits below PAGE_SHIFT	its slot (sizeclass.h); 0: not gomalloc's page
  *
- * so that word and address together give the offset of any byte in its span.
+ * An entry and an address together give the offset of any byte in its span.
  *
- * Words are written by whoever owns the span, with no reader around who has a
- * right to a pointer into it, and read without a lock.  A reader that was
- * handed a wrong pointer may see anything here, and touches only this map.
+ * An entry is written by the owner of the span, while nobody else has a valid
+ * pointer into it, or while readers may see either the old or the new entry
+ * (span_slot_mark() in special/special.c).  It is read without a lock, in any
+ * context, NMI included.  For an invalid pointer a lookup may return anything,
+ * but it accesses nothing outside the page map.
  */
 #ifndef GOM_PAGEMAP_H
 #define GOM_PAGEMAP_H
@@ -30,12 +32,12 @@
 
 /**
  * struct gom_region - descriptor of 1 MiB of the linear mapping
- * @entry: a word for each page, see above
+ * @entry: one word for each page, see above
  * @span: record of the span that begins, or of the free run that begins or
- *	ends, at each page; under the heap's lock
- * @next: the descriptor made before this one
+ *	ends, at each page; written under the heap's lock
+ * @next: the descriptor installed before this one
  * @base: first address
- * @nid: the node all of our pages here are accounted to
+ * @nid: node that gomalloc's pages in the region are accounted to
  */
 struct gom_region {
 	u32 entry[GOM_REGION_PAGES];
@@ -45,18 +47,18 @@ struct gom_region {
 	int nid;
 };
 
-/* What a lookup needs, on one cache line. */
+/* What lookups read; on one cache line. */
 struct gom_pagemap {
 	unsigned long base;		/* first address covered */
-	unsigned long regions;		/* regions in the directory */
+	unsigned long regions;		/* entries in the directory */
 	struct gom_region **directory;
 };
 
 extern struct gom_pagemap gom_pagemap;
 
 /*
- * May @p point to a page of ours?  NULL does not, where the linear mapping does not
- * begin at 0.
+ * Does the directory cover @p?  Not if @p is NULL, unless the linear mapping
+ * begins at 0.
  */
 static __always_inline bool gom_pagemap_covers(const void *p)
 {
@@ -64,10 +66,14 @@ static __always_inline bool gom_pagemap_covers(const void *p)
 }
 
 /*
- * The word of the page at @p: 0 if it is not ours, wherever @p points.  The
- * directory is read plainly, though it may change while it is: which region
- * our page is in was written before anybody had a pointer to the page.  Memory that is
- * plugged in brings a longer directory; whoever sees its length sees it, too.
+ * The entry of the page at @p; 0 if it is not gomalloc's, whatever @p is.
+ *
+ * Length and directory are read without READ_ONCE() although memory hotplug may
+ * replace them (directory_replace()).  The descriptor of a page is in the old
+ * and in the new directory before anyone has a pointer to the page, so either
+ * will do.  A reader that sees the new length sees the new directory.
+ *
+ * READ_ONCE() pairs with WRITE_ONCE() in region_entries_write() in pagemap.c.
  */
 static __always_inline u32 gom_pagemap_entry(const void *p)
 {
@@ -76,12 +82,15 @@ static __always_inline u32 gom_pagemap_entry(const void *p)
 
 	if (unlikely(region >= gom_pagemap.regions))
 		return 0;
-	smp_rmb();	/* pairs with replace_directory(); on x86 it costs nothing */
+	smp_rmb();	/* pairs with directory_replace(); free on x86 */
 	return READ_ONCE(gom_pagemap.directory[region]->entry[(off >> PAGE_SHIFT) %
 							      GOM_REGION_PAGES]);
 }
 
-/* The record of the span of which @p, a pointer into a page of ours, is byte @off. */
+/*
+ * The record of the span of which @p, in a page of gomalloc's, is byte @off.
+ * Pairs with WRITE_ONCE() in gom_pagemap_set_span().
+ */
 static __always_inline struct gom_span *gom_pagemap_span_of(const void *p, u32 off)
 {
 	unsigned long first = (unsigned long)p - off - gom_pagemap.base;
@@ -90,7 +99,10 @@ static __always_inline struct gom_span *gom_pagemap_span_of(const void *p, u32 o
 	return READ_ONCE(r->span[(first >> PAGE_SHIFT) % GOM_REGION_PAGES]);
 }
 
-/* Let @s be what begins, or ends, at @page, a page of ours.  Under the heap's lock. */
+/*
+ * Set the record of what begins, or ends, at @page, a page of gomalloc's.  The
+ * heap's lock is held.  Pairs with READ_ONCE() in gom_pagemap_span_of().
+ */
 static inline void gom_pagemap_set_span(const void *page, struct gom_span *s)
 {
 	unsigned long off = (unsigned long)page - gom_pagemap.base;
@@ -104,15 +116,19 @@ static __always_inline unsigned int gom_entry_slot(u32 entry)
 	return (entry & GOM_ENTRY_SLOT_MASK) >> GOM_SLOT_SHIFT;
 }
 
-/* The offset of @p in its span, in bytes: page bits of one, byte bits of other. */
+/*
+ * The offset of @p in its span in bytes: the page's offset from @entry, the
+ * offset in the page from @p.
+ */
 static __always_inline u32 gom_entry_offset(u32 entry, const void *p)
 {
 	return entry ^ ((entry ^ (u32)(unsigned long)p) & GOM_ENTRY_SLOT_MASK);
 }
 
 /*
- * The span that @p lies in, NULL if it is in no page of ours or in a free one.
- * For a pointer nobody has a right to, the record found may be out of date.
+ * The record of the span that @p lies in; NULL if @p is in no page of
+ * gomalloc's or in a free run.  If the caller does not own an object at @p, the
+ * record may be stale.
  */
 static __always_inline struct gom_span *gom_pagemap_lookup(const void *p)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The scavenger: gives pages back that nobody has needed for a while. */
+/*
+ * The scavenger: releases pages that have been idle for a while; see
+ * scavenger.c.
+ */
 #ifndef GOM_SCAVENGER_H
 #define GOM_SCAVENGER_H
 

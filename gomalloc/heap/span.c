@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spans: their records, and objects going out of and coming back to one.
+ * Spans: their records, and taking objects out of a span.
  *
- * Which objects are free is kept in a bitmap in the record, not in the objects:
- * nothing that the allocator relies on lies where an overrun of an object could
- * reach it, a double free is seen, and a cold object stays cold.
+ * A bitmap in the record, not a list through the objects, says which objects
+ * are free.  So an overrun of an object cannot corrupt the allocator, a double
+ * free is detected, and free objects need not be touched.
+ *
+ * Locking: freelists of records are protected by their heap's lock; an object's
+ * bit by the lock of the mcentral that owns the span, or by owning a BUSY span.
  */
 #include <linux/bitops.h>
 #include <linux/kernel.h>
@@ -23,7 +26,7 @@
 #include "heap/pagemap.h"
 #include "heap/span.h"
 
-/* === Records: under the lock of the heap that owns the freelists === */
+/* === Records; the lock of the heap is held === */
 
 void gom_span_freelists_init(struct gom_fixalloc *freelists)
 {
@@ -41,7 +44,9 @@ void gom_span_freelists_init(struct gom_fixalloc *freelists)
 			  sizeof(struct gom_tiny_marks), GOM_MSPAN_SYS);
 }
 
-/* Which freelist has records for spans of @class; 0 for what is not cut up. */
+/*
+ * The freelist of records for spans of @class; 0 for runs that are not cut up.
+ */
 unsigned int gom_span_freelist(unsigned int class)
 {
 	if (!class)
@@ -51,7 +56,7 @@ unsigned int gom_span_freelist(unsigned int class)
 	return order_base_2(BITS_TO_LONGS(gom_class(class)->nelems)) + 1;
 }
 
-/* A BUSY record; NULL if the freelist needs a block first. */
+/* Take a record, BUSY.  NULL if the freelist needs a block first. */
 struct gom_span *gom_span_take_record(struct gom_fixalloc *freelists, unsigned int freelist)
 {
 	struct gom_span *s = gom_fixalloc_take(&freelists[freelist]);
@@ -77,8 +82,11 @@ void gom_span_give_record(struct gom_fixalloc *freelists, struct gom_span *s)
 
 /* === Objects === */
 
-/* What the constructor sets stays, as nothing is kept in objects that are free. */
-static void construct(struct gom_span *s, unsigned int class)
+/*
+ * Run the constructor of the cache, if any, on all objects.  Once per span:
+ * free objects are not written to, so the constructed state persists.
+ */
+static void span_construct_objects(struct gom_span *s, unsigned int class)
 {
 	const struct gom_cache_class *cc;
 	unsigned int i;
@@ -90,8 +98,8 @@ static void construct(struct gom_span *s, unsigned int class)
 		cc->ctor(s->base + (size_t)i * cc->facts.size);
 }
 
-/* The first @n bits of @map, and no others in their words. */
-static void set_all(unsigned long *map, unsigned int n)
+/* Set the first @n bits of @map and clear the others of their words. */
+static void span_bitmap_set_all(unsigned long *map, unsigned int n)
 {
 	for (; n > BITS_PER_LONG; n -= BITS_PER_LONG)
 		*map++ = ~0UL;
@@ -99,14 +107,15 @@ static void set_all(unsigned long *map, unsigned int n)
 }
 
 /**
- * gom_span_alloc_class - a span of pages cut into objects
- * @class: of the objects
- * @nid: node to take the pages from, if possible: look at the span's @nid
+ * gom_span_alloc_class - allocate a span and cut it into objects
+ * @class: class of the objects
+ * @nid: preferred node; the node of the span is its @nid
  * @gfp: how to get memory
  *
- * Context: no lock held; may sleep if @gfp allows it.
- * Return: the span, BUSY, all its objects free, on no list, shorter than its class says
- * if memory is fragmented; or NULL.
+ * If memory is fragmented the span may be shorter than its class says.
+ *
+ * Context: any but NMI, no lock held; may sleep if @gfp allows it.
+ * Return: the span, BUSY, on no list, all objects free; or NULL.
  */
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 {
@@ -124,65 +133,71 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	s->nelems = s->npages == cl->npages ? cl->nelems :
 					      ((size_t)s->npages << PAGE_SHIFT) / cl->size;
 	s->nfree = s->nelems;
-	set_all(s->free, s->nelems);
+	span_bitmap_set_all(s->free, s->nelems);
 	if (class == GOM_CLASS_TINY)
 		gom_tiny_init_marks(gom_tiny_marks(s));
-	construct(s, class);
+	span_construct_objects(s, class);
 	gom_pagemap_mark(s, GOM_SLOT_OF(gom_span_slot(s)));
 	trace_gom_span_alloc(class, s->base, s->npages, s->nid);
 	return s;
 }
 
 /*
- * Where SLUB hands out a slab's objects in random order, so do we.
- *
- * Below @end; the same as drawing from 0 to @end - 1.
+ * A random number below @end.  Objects are handed out in random order if SLUB
+ * does so too (CONFIG_SLAB_FREELIST_RANDOM).
  */
-static __always_inline u32 draw(u64 *random, u32 end)
+static __always_inline u32 random_below(u64 *random, u32 end)
 {
 	return (u64)gom_random_step(random) * end >> 32;
 }
 
 /*
- * Put @p among the @n in @objs, anywhere (Fisher and Yates, inside out).  Objects of one
- * span stay together, which makes it cheap to put them back together.
+ * Insert @p at a random index into the @n objects of @objs (Fisher-Yates
+ * shuffle, inside-out).  Objects of one span stay next to each other in @objs,
+ * which makes putting them back cheap.
  */
-static __always_inline void add_anywhere(void **objs, unsigned int n, void *p, u64 *random)
+static __always_inline void objs_insert_random(void **objs, unsigned int n, void *p, u64 *random)
 {
 	unsigned int at = n;
 
 	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM)) {
-		at = draw(random, n + 1);
+		at = random_below(random, n + 1);
 		objs[n] = objs[at];
 	}
 	objs[at] = p;
 }
 
-/* Take up to @n of the objects in word @w that @bits says are free; returns how many. */
-static __always_inline unsigned int take_bits(struct gom_span *s, unsigned int w,
-					      unsigned long bits, size_t size, void **objs,
-					      unsigned int have, unsigned int n, u64 *random)
+/*
+ * Take objects of word @w of the bitmap, of those in @bits, until @objs has
+ * @n.  Returns how many it has.
+ */
+static __always_inline unsigned int span_take_word(struct gom_span *s, unsigned int w,
+						   unsigned long bits, size_t size, void **objs,
+						   unsigned int have, unsigned int n, u64 *random)
 {
 	char *base = s->base + w * BITS_PER_LONG * size;
 	unsigned long left;
 
 	for (left = bits; left && have < n; left &= left - 1)
-		add_anywhere(objs, have++, base + __ffs(left) * size, random);
+		objs_insert_random(objs, have++, base + __ffs(left) * size, random);
 	s->free[w] &= ~(bits ^ left);
 	return have;
 }
 
-/* From a random place on. */
-static unsigned int take_some(struct gom_span *s, const struct gom_class *cl, void **objs,
-			      unsigned int n, u64 *random)
+/* Take @n objects, fewer than are free, starting at a random bit. */
+static unsigned int span_take_random(struct gom_span *s, const struct gom_class *cl, void **objs,
+				     unsigned int n, u64 *random)
 {
 	const unsigned int words = BITS_TO_LONGS(s->nelems);
-	unsigned int w = draw(random, words), taken = 0, i;
+	unsigned int w = random_below(random, words), taken = 0, i;
 	unsigned long bits = s->free[w] & ~0UL << (*random >> 58);
 
-	/* The first word comes twice: its upper part, and at the end what is left. */
+	/*
+	 * The first word is visited twice: from the random bit up, and last,
+	 * all of it.
+	 */
 	for (i = 0; i <= words && taken < n; i++) {
-		taken = take_bits(s, w, bits, cl->size, objs, taken, n, random);
+		taken = span_take_word(s, w, bits, cl->size, objs, taken, n, random);
 		w = w + 1 < words ? w + 1 : 0;
 		bits = s->free[w];
 	}
@@ -190,8 +205,9 @@ static unsigned int take_some(struct gom_span *s, const struct gom_class *cl, vo
 }
 
 /*
- * Take up to @n free objects out of @s into @objs, if not all then from a random place
- * on; returns how many.  Under the lock of the owning mcentral, or before it has the span.
+ * Take up to @n free objects of @s into @objs, starting at a random one if
+ * fewer than all are taken.  Returns how many were taken.  The lock of the
+ * owning mcentral is held, or the caller owns the BUSY span.
  */
 unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 {
@@ -200,10 +216,10 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 	unsigned int w, taken = 0;
 
 	if (n < s->nfree)
-		taken = take_some(s, cl, objs, n, &random);
+		taken = span_take_random(s, cl, objs, n, &random);
 	else
 		for (w = 0; w < BITS_TO_LONGS(s->nelems) && taken < s->nfree; w++)
-			taken = take_bits(s, w, s->free[w], cl->size, objs, taken, n, &random);
+			taken = span_take_word(s, w, s->free[w], cl->size, objs, taken, n, &random);
 	s->nfree -= taken;
 	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
 		gom_random_store(random);
@@ -211,8 +227,8 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
 }
 
 /*
- * The pages of @s go back although objects in it are in use: they are nothing
- * that kmemleak should look at any more.
+ * The pages of @s are released although objects in it are in use: remove the
+ * objects from kmemleak.
  */
 void gom_span_forget(const struct gom_span *s)
 {

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Spans: runs of pages.  A span is cut into objects of one class, is one large
- * object, or is a free run of the heap; its record says which.
+ * object, or is a free run of the heap.  Its record says which:
+ *
+ *	state	owner			linked by	slot in the page map
+ *	-----	-----			---------	--------------------
+ *	IDLE	the heap		@run, in a bin	GOM_SLOT_IDLE
+ *	BUSY	one context		nothing, @rcu,	that of the state
+ *				or a list of	before or after
+ *				the context's
+ *	SMALL	an mcentral		@list if @nfree	see gom_span_slot()
+ *	LARGE	the object's owner	nothing		GOM_SLOT_LARGE
+ *
+ * The owner changes the state; a heap or an mcentral does so under its lock.  A
+ * LARGE span becomes BUSY under the heap's lock, which detects double frees.
  */
 #ifndef GOM_SPAN_H
 #define GOM_SPAN_H
@@ -18,31 +30,33 @@
 #include "base/sizeclass.h"
 
 enum gom_span_state {
-	GOM_SPAN_IDLE,		/* a free run, in a bin of its heap */
-	GOM_SPAN_BUSY,		/* being set up or taken down, owned by one task */
+	GOM_SPAN_IDLE,		/* free run, in a bin of its heap */
+	GOM_SPAN_BUSY,		/* being set up or torn down, owned by one context */
 	GOM_SPAN_SMALL,		/* cut into objects of a class, owned by its mcentral */
-	GOM_SPAN_LARGE,		/* one object of whole pages */
+	GOM_SPAN_LARGE,		/* one large object */
 };
 
 /**
  * struct gom_span - the record of a run of pages
- * @list: in mcentral's list (SMALL, if nfree)
- * @run: in a bin of the heap (IDLE)
- * @rcu: while it waits for a grace period (BUSY)
+ * @list: entry in the mcentral's list of spans (SMALL, if @nfree)
+ * @run: entry in a bin of the heap (IDLE)
+ * @rcu: while waiting for a grace period (BUSY)
  * @base: first byte
- * @npages: pages
+ * @npages: number of pages
  * @nid: node of the pages, and of the heap and mcentral that own them
- * @state: enum gom_span_state; changed under the lock of the owner
- * @freelist: which freelist of its heap the record is from
- * @zeroed: the pages are known to hold zeroes (IDLE and BUSY)
- * @direct: not from the heap: goes straight back to the page allocator
- * @class: of the objects, if SMALL
- * @nelems: objects it holds (SMALL): fewer than its class says in a short span
- * @specials: of its objects (special.h)
- * @nfree: objects free in the span itself, not counting those in magazines
+ * @state: enum gom_span_state; see the table above
+ * @freelist: index of the freelist that the record belongs to
+ * @zeroed: the pages are known to be zero (IDLE and BUSY)
+ * @direct: not from the heap; freed to the page allocator at once
+ * @class: class of the objects (SMALL)
+ * @nelems: number of objects (SMALL); less than the class says in a short span
+ * @specials: specials of its objects (special/special.h)
+ * @nfree: objects that are free in the span, without those in magazines
  * @free: one bit per object, set if it is free in the span
  *
- * Records come from fixalloc and stay records for ever.
+ *	@nfree == number of bits set in @free, with the owner's lock held
+ *
+ * Records come from fixalloc and are never reused for other data.
  */
 struct gom_span {
 	union {
@@ -64,7 +78,11 @@ struct gom_span {
 	unsigned long free[];
 };
 
-/* Also for who does not hold the lock of its specials, and will look again. */
+/*
+ * Also without the lock that protects @specials: the caller must either be the
+ * owner of an object, whose specials only it adds, or look again under the
+ * lock.
+ */
 static inline bool gom_span_has_specials(const struct gom_span *s)
 {
 	return READ_ONCE(s->specials.rb_node);
@@ -76,9 +94,10 @@ static inline void *gom_span_end(const struct gom_span *s)
 }
 
 /*
- * Records come with 0, 1, 2, 4, ... words of bitmap, from a freelist for each, and
- * those of tiny blocks with marks behind the bitmap from one more; a heap has all
- * of them.  The most objects are in a span of the smallest class.
+ * Records have bitmaps of 0, 1, 2, 4, ... words, and a freelist for each
+ * length; those of tiny blocks have marks behind the bitmap and a freelist of
+ * their own.  Each heap has all freelists.  A span of the smallest class has
+ * most objects.
  */
 #define GOM_SPAN_MAX_WORDS	BITS_TO_LONGS(DIV_ROUND_UP(8192, PAGE_SIZE) * PAGE_SIZE / 8)
 #define GOM_SPAN_FREELIST_TINY	(const_ilog2(GOM_SPAN_MAX_WORDS) + 2)
@@ -94,10 +113,10 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n);
 void gom_span_forget(const struct gom_span *s);
 
 /*
- * The slot that the page map has for the pages of @s, which is SMALL.  Where memory is
- * fragmented a span is shorter than its class says, and may end where by its class an
- * object begins; so frees of its objects ask the record, as those of named caches
- * and of spans with specials do.  Blocks of tiny objects have their own test.
+ * The slot of the pages of @s, which is SMALL.  A span that is shorter than its
+ * class says may end where an object of its class would begin.  So frees of its
+ * objects must ask the record, as those of named caches and of spans with
+ * specials do.  For tiny blocks percpu/tiny.c has a test of its own.
  */
 static inline unsigned int gom_span_slot(const struct gom_span *s)
 {
@@ -110,15 +129,18 @@ static inline unsigned int gom_span_slot(const struct gom_span *s)
 }
 
 /*
- * Put the object that holds byte @off of @s, which is of @cl, back: the caller counts it
- * in @nfree.  False if it is free there already.  Under the owning mcentral's lock.
+ * Put the object that holds byte @off back into @s, of class @cl; the caller
+ * updates @nfree.  False if the object is free already.  The lock of the owning
+ * mcentral is held.
  */
 static inline bool gom_span_put(struct gom_span *s, const struct gom_class *cl, u32 off)
 {
 	return !__test_and_set_bit(gom_class_index(cl, off), s->free);
 }
 
-/* Bytes of the objects in @s, which is of @cl: its length but for the waste at its end. */
+/*
+ * Bytes of the objects in @s, of class @cl: its length without the unused end.
+ */
 static inline size_t gom_span_object_bytes(const struct gom_span *s, const struct gom_class *cl)
 {
 	return (size_t)s->nelems * cl->size;
