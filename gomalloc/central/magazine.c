@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Magazines: where they come from.  One freelist for each size, a power of two.
- * Most change hands in mcentral's depots, so one lock for all is not capacity_misses.
+ * Magazines: their allocation.  There is one freelist for each size, a power of
+ * two.  Most magazines are exchanged through mcentral's depots, so a single
+ * lock for all freelists is rarely contended.
  *
- * Context: any but NMI, no lock held; the lock is innermost and held for a few
- * instructions, or to cut up one block.
+ * Context: any but NMI, no lock held.  magazine_lock is innermost, taken with
+ * interrupts off, and held for a few instructions or to carve one block.
  */
 #include <linux/log2.h>
 #include <linux/overflow.h>
@@ -16,19 +17,19 @@
 #include "base/sizeclass.h"
 #include "central/magazine.h"
 
-static DEFINE_SPINLOCK(lock);	/* protects freelists */
-static struct gom_fixalloc freelists[GOM_MAGAZINE_FREELISTS];
+static DEFINE_SPINLOCK(magazine_lock);	/* protects magazine_freelists */
+static struct gom_fixalloc magazine_freelists[GOM_MAGAZINE_FREELISTS];
 
 void gom_magazine_init(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < GOM_MAGAZINE_FREELISTS; i++)
-		gom_fixalloc_init(&freelists[i], GOM_MAGAZINE_MIN_BYTES << i,
+		gom_fixalloc_init(&magazine_freelists[i], GOM_MAGAZINE_MIN_BYTES << i,
 				  GOM_MCACHE_SYS);
 }
 
-/* Which freelist has the magazines of @class. */
+/* The freelist of the magazines of @class. */
 unsigned int gom_magazine_freelist(unsigned int class)
 {
 	size_t bytes = struct_size((struct gom_magazine *)NULL, obj, gom_class(class)->mag_size);
@@ -38,41 +39,41 @@ unsigned int gom_magazine_freelist(unsigned int class)
 	return order_base_2(DIV_ROUND_UP(bytes, GOM_MAGAZINE_MIN_BYTES));
 }
 
-/* Magazines of @freelist that somebody has: a cache, a depot, or a task on its way. */
+/* Magazines of @freelist that are in a cache, in a depot, or between them. */
 unsigned long gom_magazine_inuse(unsigned int freelist)
 {
-	return READ_ONCE(freelists[freelist].inuse);
+	return READ_ONCE(magazine_freelists[freelist].inuse);
 }
 
 static_assert(GOM_MAGAZINE_FREELISTS <= 1U << 4);
 static_assert(GOM_NR_SPAN_CLASSES + GOM_MAX_CACHE_CLASSES <= 1U << 12);
 
-static void *take(struct gom_fixalloc *f, void *block)
+static void *magazine_record_take(struct gom_fixalloc *f, void *block)
 {
 	unsigned long flags;
 	void *record;
 
-	spin_lock_irqsave(&lock, flags);
+	spin_lock_irqsave(&magazine_lock, flags);
 	if (block)
 		gom_fixalloc_carve(f, block);
 	record = gom_fixalloc_take(f);
-	spin_unlock_irqrestore(&lock, flags);
+	spin_unlock_irqrestore(&magazine_lock, flags);
 	return record;
 }
 
-/* An empty magazine; NULL if there is no memory. */
+/* Allocate an empty magazine; NULL if there is no memory. */
 struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 {
 	const unsigned int freelist = gom_magazine_freelist(class);
-	struct gom_fixalloc *f = &freelists[freelist];
-	struct gom_magazine *mag = take(f, NULL);
+	struct gom_fixalloc *f = &magazine_freelists[freelist];
+	struct gom_magazine *mag = magazine_record_take(f, NULL);
 	void *block;
 
 	if (!mag) {
 		block = gom_fixalloc_block(f, gfp);
 		if (!block)
 			return NULL;
-		mag = take(f, block);
+		mag = magazine_record_take(f, block);
 	}
 	mag->next = NULL;
 	mag->nr = 0;
@@ -87,19 +88,19 @@ void gom_magazine_delete(struct gom_magazine *mag)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&lock, flags);
-	gom_fixalloc_give(&freelists[mag->freelist], mag);
-	spin_unlock_irqrestore(&lock, flags);
+	spin_lock_irqsave(&magazine_lock, flags);
+	gom_fixalloc_give(&magazine_freelists[mag->freelist], mag);
+	spin_unlock_irqrestore(&magazine_lock, flags);
 }
 
-/* Bytes of magazines in use. */
+/* Bytes of magazines in use, of all sizes. */
 unsigned long gom_magazine_bytes(void)
 {
 	unsigned long bytes = 0;
 	unsigned int i;
 
 	for (i = 0; i < GOM_MAGAZINE_FREELISTS; i++)
-		bytes += READ_ONCE(freelists[i].inuse) * freelists[i].size;
+		bytes += READ_ONCE(magazine_freelists[i].inuse) * magazine_freelists[i].size;
 	return bytes;
 }
 GOM_EXPORT_FOR_TEST(gom_magazine_bytes);

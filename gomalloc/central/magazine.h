@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Magazines: arrays of pointers to free objects of one class, in which objects
- * travel between the per-CPU caches and mcentral (Bonwick and Adams 2001).
+ * move between the per-CPU caches and mcentral (Bonwick and Adams 2001).
  *
- * Object slots are used as a stack that grows upwards.  Below the first one
- * lies a NULL, so that the fast path that takes the top one notices an empty
- * magazine by what it took.
+ * @obj is a stack that grows upwards.  The word below it is NULL, so the fast
+ * path pops without testing for an empty magazine first: it gets NULL.
+ *
+ * A magazine belongs to the cache it is loaded in, to the context that moves
+ * it, or, under its lock, to a depot.
  */
 #ifndef GOM_MAGAZINE_H
 #define GOM_MAGAZINE_H
@@ -21,13 +23,13 @@
 
 /**
  * struct gom_magazine - a stack of free objects
- * @next: while in mcentral's depot, or on a list of somebody's own
- * @node: while CPUs hand it over to another one
- * @nr: objects held; not kept up to date while loaded in a cache
- * @class: of the objects
- * @freelist: where it is from; its class may have other magazines when it is deleted
- * @bottom: NULL, always
- * @obj: the objects, as many as the class's mag_size allows
+ * @next: next in an mcentral's depot, or in a list of the owner's
+ * @node: in a list of magazines that CPUs hand over to another CPU
+ * @nr: number of objects; stale while loaded in a cache
+ * @class: class of the objects
+ * @freelist: freelist to delete it to; its class may have another size by then
+ * @bottom: always NULL
+ * @obj: the objects; the class's mag_size is the capacity
  */
 struct gom_magazine {
 	union {
@@ -42,19 +44,19 @@ struct gom_magazine {
 };
 
 /*
- * For memory that a free can do without: frees come from under any lock, where kswapd
- * must not be woken, and from tasks that reclaim memory.
+ * For memory that a free can do without.  A free may be called under any lock,
+ * where kswapd must not be woken, and by tasks that reclaim memory.
  */
 #define GOM_FREE_GFP	(__GFP_NOWARN | __GFP_NOMEMALLOC)
 
-/* For a magazine that an allocation of @gfp can do without, if need be: not from reserves. */
+/* For a magazine that an allocation of @gfp can do without: no reserves. */
 static inline gfp_t gom_magazine_gfp(gfp_t gfp)
 {
 	return (gfp & ~(__GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL | GOM_GFP_ATOMIC)) |
 	       __GFP_NOMEMALLOC | __GFP_NOWARN;
 }
 
-/* Supplies, one for each size there is: 64 bytes, 128, ... */
+/* Freelists by magazine size: 64 bytes, 128, ... */
 #define GOM_MAGAZINE_MIN_BYTES	64U
 #define GOM_MAGAZINE_MAX_BYTES	(sizeof(struct gom_magazine) + GOM_MAGAZINE_MAX * sizeof(void *))
 #define GOM_MAGAZINE_FREELISTS						\

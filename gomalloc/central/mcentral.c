@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mcentral: magazines in, magazines out; objects to their spans and back.
+ * mcentral: exchanges magazines with the per-CPU caches, and moves objects
+ * between magazines and spans.
  *
- * A cache that has run empty gets a full magazine of the depot for its empty
- * one, or has its own filled from spans; a cache that has run full gets an
- * empty one for it, or has it emptied into the spans.  A span whose last object
- * came back goes back to the heap, except one that the class keeps so as not to
- * return and ask for a span all the time.
+ * A cache that is empty exchanges its empty magazine for a full one from the
+ * depot, or has it filled from spans.  A cache that is full exchanges its full
+ * magazine for an empty one, or has it flushed into the spans.  A span whose
+ * objects are all free goes back to the heap, except for one that each class
+ * keeps to avoid bouncing.
  *
- * Context: any but NMI.  The lock is taken with interrupts off, because an
- * interrupt that hits a CPU inside its cache comes here directly, and with the
- * cache released, so that it may sleep under PREEMPT_RT.  It is held for one magazine
- * of objects at most, and for a few spans, as each may be a line that is in no
- * processor's cache.  Memory is taken and given without it.
+ * With several NUMA nodes, an object belongs to the mcentral of its own node.
+ * A magazine enters a depot only if all its objects are local.
  *
- * On a machine of several nodes an object belongs to the mcentral of its own
- * node; only magazines with local objects alone enter the depot.
+ * Context: any but NMI, unless noted.
+ *
+ * Locking: c->lock, one per node and class.  It is taken with interrupts off,
+ * because an interrupt that finds its CPU inside the cache calls mcentral
+ * directly; and never inside a cache, so that it may sleep under PREEMPT_RT.
+ * It is held for at most one magazine of objects and a few spans, whose records
+ * may all be cache misses.  Spans and magazines are allocated and freed without
+ * it.  Functions with the suffix _locked need it.
  */
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -33,37 +37,39 @@
 #include "central/mcentral.h"
 #include "heap/mheap.h"
 
-#define DEPOT_BYTES	(256U << 10)	/* of objects, per class and node */
+#define DEPOT_BYTES	(256U << 10)	/* of objects in full magazines, per class and node */
 #define DEPOT_MIN	2U
 #define DEPOT_MAX	16U
 
-/* With the lock held: */
-#define PUT_SPANS	16U		/* spans that objects are put into */
-#define TAKE_SPANS	16U		/* spans that objects are taken from */
-#define DRAIN_SCAN	32U		/* spans looked at */
+/* Bounds per lock section: */
+#define PUT_MAX_SPANS	16U		/* spans that objects are put into */
+#define TAKE_MAX_SPANS	16U		/* spans that objects are taken from */
+#define DRAIN_MAX_SCAN	32U		/* spans looked at in draining */
 
 struct gom_mcentral **gom_mcentrals __read_mostly;
 
 /*
- * How many full magazines it keeps depends on what is in them.  It has none now.
- * Page runs are better off in the heap, where others find their pages.
+ * Set the capacity of the depot from the bytes of a magazine's objects.  The
+ * depot is empty.  Page runs are not stashed: in the heap other classes can use
+ * their pages.
  */
 void gom_mcentral_set_class(struct gom_mcentral *c, const struct gom_class *cl)
 {
 	unsigned int most = clamp(DEPOT_BYTES / max(cl->mag_size * cl->size, 1U),
 				  DEPOT_MIN, DEPOT_MAX);
 
+	/* gom_mcentral_exchange() reads it without the lock. */
 	WRITE_ONCE(c->max_full, cl->size > GOM_MAX_SMALL_SIZE ? 0 : most);
 }
 
-static void init_central(struct gom_mcentral *c, const struct gom_class *cl)
+static void mcentral_setup(struct gom_mcentral *c, const struct gom_class *cl)
 {
 	spin_lock_init(&c->lock);
 	INIT_LIST_HEAD(&c->spans);
 	gom_mcentral_set_class(c, cl);
 }
 
-static int init_node(int nid)
+static int mcentral_node_init(int nid)
 {
 	struct gom_mcentral *c;
 	unsigned int i;
@@ -73,12 +79,15 @@ static int init_node(int nid)
 	if (!c)
 		return -ENOMEM;
 	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++)
-		init_central(&c[i], &gom_classes[i]);
+		mcentral_setup(&c[i], &gom_classes[i]);
 	gom_mcentrals[nid] = c;
 	return 0;
 }
 
-/* An mcentral on each node for a class of a named cache; NULL if there is no memory. */
+/*
+ * Allocate an mcentral on each node for the class of a named cache; NULL if
+ * there is no memory.
+ */
 struct gom_mcentral **gom_mcentral_new(const struct gom_class *cl)
 {
 	struct gom_mcentral **central, *c;
@@ -93,7 +102,7 @@ struct gom_mcentral **gom_mcentral_new(const struct gom_class *cl)
 					     GFP_KERNEL);
 		if (!c)
 			return NULL;
-		init_central(c, cl);
+		mcentral_setup(c, cl);
 		central[nid] = c;
 	}
 	return central;
@@ -108,14 +117,14 @@ int gom_mcentral_init(void)
 	if (!gom_mcentrals)
 		return -ENOMEM;
 	for_each_gom_node(nid) {
-		err = init_node(nid);
+		err = mcentral_node_init(nid);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-/* That of any class. */
+/* The mcentral of any class. */
 struct gom_mcentral *gom_mcentral_of(unsigned int class, int nid)
 {
 	nid = gom_known_node(nid);
@@ -125,9 +134,9 @@ struct gom_mcentral *gom_mcentral_of(unsigned int class, int nid)
 }
 GOM_EXPORT_FOR_TEST(gom_mcentral_of);
 
-/* === Magazines, under the lock === */
+/* === Depots; c->lock is held === */
 
-static struct gom_magazine *pop_mag(struct gom_magazine **list, unsigned int *nr)
+static struct gom_magazine *depot_pop_locked(struct gom_magazine **list, unsigned int *nr)
 {
 	struct gom_magazine *mag = *list;
 
@@ -139,8 +148,8 @@ static struct gom_magazine *pop_mag(struct gom_magazine **list, unsigned int *nr
 	return mag;
 }
 
-static bool push_mag(struct gom_mcentral *c, struct gom_magazine **list, unsigned int *nr,
-		     struct gom_magazine *mag)
+static bool depot_push_locked(struct gom_mcentral *c, struct gom_magazine **list, unsigned int *nr,
+			      struct gom_magazine *mag)
 {
 	if (*nr >= c->max_full)
 		return false;
@@ -153,86 +162,95 @@ static bool push_mag(struct gom_mcentral *c, struct gom_magazine **list, unsigne
 /* === Objects and spans === */
 
 /**
- * struct put - what is left to do after objects went back into their spans
- * @empty_spans: spans that have none in use any more
- * @twice: an object that was free already
- * @keep_spans: whoever puts them cannot give a span back
- * @grace: the spans wait for a grace period; noted while the class still counts them,
- *	as it may be another cache's as soon as it does not
+ * struct span_put_ctx - what to do after the lock is dropped
+ * @empty_spans: spans to free: all their objects are free
+ * @double_free: an object that was free already, or NULL
+ * @keep_spans: do not free spans; the caller's context does not allow it
+ * @grace: free the spans after a grace period; set while they are accounted to
+ *	the class, which another cache may get as soon as they are not
  */
-struct put {
+struct span_put_ctx {
 	struct list_head empty_spans;
-	const void *twice;
+	const void *double_free;
 	bool keep_spans;
 	bool grace;
 };
 
-#define PUT_INIT(put)	{ .empty_spans = LIST_HEAD_INIT((put).empty_spans) }
+#define SPAN_PUT_CTX_INIT(ctx)	{ .empty_spans = LIST_HEAD_INIT((ctx).empty_spans) }
 
-/* One span more, or less, by @n. */
-static void count_span(struct gom_mcentral *c, const struct gom_span *s, int n)
+/* Account @n spans like @s, 1 or -1. */
+static void mcentral_account_span(struct gom_mcentral *c, const struct gom_span *s, int n)
 {
 	atomic_long_add(n, &c->nr_spans);
 	atomic_long_add(n * (long)s->npages, &c->nr_pages);
 }
 
-static bool needs_grace(unsigned int class)
+/* Must spans of @class be freed after a grace period only? */
+static bool class_needs_grace(unsigned int class)
 {
 	return class >= GOM_NR_SPAN_CLASSES && gom_cache_class(class)->rcu;
 }
 
-/* @s is nobody's but ours, and leaves its class. */
-static void take_span_out(struct gom_mcentral *c, struct gom_span *s, struct put *put)
+/* Remove @s, on no list, from its class; span_put_finish() frees it. */
+static void span_detach_locked(struct gom_mcentral *c, struct gom_span *s, struct span_put_ctx *ctx)
 {
 	lockdep_assert_held(&c->lock);
 	s->state = GOM_SPAN_BUSY;
-	put->grace = needs_grace(s->class);
-	list_add(&s->list, &put->empty_spans);
-	count_span(c, s, -1);
+	ctx->grace = class_needs_grace(s->class);
+	list_add(&s->list, &ctx->empty_spans);
+	mcentral_account_span(c, s, -1);
 }
 
-/* All objects of @s, which is in the list if @listed, are free: it goes, unless it is the last. */
-static void span_emptied(struct gom_mcentral *c, struct gom_span *s, bool listed,
-			 struct put *put)
+/*
+ * All objects of @s are free.  It leaves the class, unless no other span is on
+ * the list, or spans must be kept; @listed: @s is on the list now.
+ */
+static void span_all_free_locked(struct gom_mcentral *c, struct gom_span *s, bool listed,
+				 struct span_put_ctx *ctx)
 {
-	if (!put->keep_spans && !list_empty(&c->spans) &&
+	if (!ctx->keep_spans && !list_empty(&c->spans) &&
 	    (!listed || !list_is_singular(&c->spans))) {
 		if (listed)
 			list_del(&s->list);
-		take_span_out(c, s, put);
+		span_detach_locked(c, s, ctx);
 	} else if (!listed) {
 		list_add_tail(&s->list, &c->spans);
 	}
 }
 
-/* @n objects came back to @s. */
-static __always_inline void span_grew(struct gom_mcentral *c, struct gom_span *s,
-				      unsigned int n, struct put *put)
+/* Account for @n objects that were put into @s. */
+static __always_inline void span_account_put_locked(struct gom_mcentral *c, struct gom_span *s,
+						    unsigned int n, struct span_put_ctx *ctx)
 {
 	const unsigned int had = s->nfree;
 
 	s->nfree = had + n;
 	if (unlikely(had + n == s->nelems))
-		span_emptied(c, s, had, put);
+		span_all_free_locked(c, s, had, ctx);
 	else if (!had && n)
 		list_add_tail(&s->list, &c->spans);
 }
 
 /*
- * Put objects into @s, from the last of @n on, as long as they are its; how many are left.
- * The last is in its pages, and if it is not one of its objects it is no object at all.
+ * Put objects into @s, from the last of @n on, as long as they are in @s.
+ * Returns how many are left.
+ *
+ * The last object is known to be in the pages of @s.  If it is not below the
+ * end of the objects, it is not an object.
  */
-static __always_inline unsigned int put_into(struct gom_mcentral *c, const struct gom_class *cl,
-					     struct gom_span *s, void *const *objs,
-					     unsigned int n, struct put *put)
+static __always_inline unsigned int span_put_objects_locked(struct gom_mcentral *c,
+							    const struct gom_class *cl,
+							    struct gom_span *s, void *const *objs,
+							    unsigned int n,
+							    struct span_put_ctx *ctx)
 {
 	const size_t bytes = gom_span_object_bytes(s, cl);
-	unsigned int came = 0;
+	unsigned int returned = 0;
 	size_t off;
 
 	if (unlikely(objs[n - 1] - s->base >= bytes)) {
 		c->double_frees++;
-		put->twice = objs[n - 1];
+		ctx->double_free = objs[n - 1];
 		return n - 1;
 	}
 	do {
@@ -240,28 +258,30 @@ static __always_inline unsigned int put_into(struct gom_mcentral *c, const struc
 		if (off >= bytes)
 			break;
 		if (likely(gom_span_put(s, cl, off))) {
-			came++;
+			returned++;
 		} else {
 			c->double_frees++;
-			put->twice = objs[n - 1];
+			ctx->double_free = objs[n - 1];
 		}
 	} while (--n);
-	span_grew(c, s, came, put);
+	span_account_put_locked(c, s, returned, ctx);
 	return n;
 }
 
 /*
- * Put objects of @class back into their spans, from the last of @n on.  Neighbours in
- * a magazine are often neighbours in a span, too, so a span is looked up once for
- * all of its objects that follow each other.  Returns how many are left: 0, or those
- * up to one that is not of node @nid, as @c is, or for which the lock would be held
- * too long.
+ * Put objects of @class into their spans, from the last of @n on.  Neighbours
+ * in a magazine are often from the same span, so a span is looked up once for
+ * all consecutive objects of it.
+ *
+ * Returns how many are left: 0, or the objects up to one that is not of node
+ * @nid, the node of @c, or those that exceed the bound of the lock section.
  */
-static unsigned int put_objects(struct gom_mcentral *c, int nid, unsigned int class,
-				void *const *objs, unsigned int n, struct put *put)
+static unsigned int mcentral_put_objects_locked(struct gom_mcentral *c, int nid, unsigned int class,
+						void *const *objs, unsigned int n,
+						struct span_put_ctx *ctx)
 {
 	const struct gom_class *cl = gom_class(class);
-	unsigned int spans = PUT_SPANS;
+	unsigned int spans = PUT_MAX_SPANS;
 	struct gom_span *s;
 
 	lockdep_assert_held(&c->lock);
@@ -269,18 +289,21 @@ static unsigned int put_objects(struct gom_mcentral *c, int nid, unsigned int cl
 		s = gom_pagemap_lookup(objs[n - 1]);
 		if (unlikely(!s || s->state != GOM_SPAN_SMALL || s->class != class)) {
 			c->double_frees++;
-			put->twice = objs[--n];
+			ctx->double_free = objs[--n];
 			continue;
 		}
 		if (unlikely(s->nid != nid))
 			break;
-		n = put_into(c, cl, s, objs, n, put);
+		n = span_put_objects_locked(c, cl, s, objs, n, ctx);
 	}
 	return n;
 }
 
-/* Until now a reader may have looked at the objects, which have stayed what they were. */
-static void free_after_grace_period(struct rcu_head *head)
+/*
+ * RCU callback: readers that could access the objects (SLAB_TYPESAFE_BY_RCU)
+ * are gone.
+ */
+static void span_free_rcu(struct rcu_head *head)
 {
 	struct gom_span *s = container_of(head, struct gom_span, rcu);
 
@@ -288,26 +311,26 @@ static void free_after_grace_period(struct rcu_head *head)
 	gom_mheap_free(s);
 }
 
-static void finish_put(struct put *put, unsigned long caller)
+static void span_put_finish(struct span_put_ctx *ctx, unsigned long caller)
 {
 	struct gom_span *s, *next;
 
-	if (unlikely(put->twice))
+	if (unlikely(ctx->double_free))
 		gom_report(GOM_BAD_DOUBLE_FREE, caller,
-			   "double free of object %p", put->twice);
-	list_for_each_entry_safe(s, next, &put->empty_spans, list) {
+			   "double free of object %p", ctx->double_free);
+	list_for_each_entry_safe(s, next, &ctx->empty_spans, list) {
 		list_del_init(&s->list);
-		if (unlikely(put->grace))
-			call_rcu(&s->rcu, free_after_grace_period);
+		if (unlikely(ctx->grace))
+			call_rcu(&s->rcu, span_free_rcu);
 		else
 			gom_mheap_free(s);
 	}
 }
 
-/* Put all objects of @mag back into their spans. */
-static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
+/* Put all objects of @mag into their spans. */
+static void magazine_flush_to_spans(struct gom_magazine *mag, unsigned long caller)
 {
-	struct put put = PUT_INIT(put);
+	struct span_put_ctx ctx = SPAN_PUT_CTX_INIT(ctx);
 	struct gom_mcentral *c;
 	unsigned long flags;
 	int nid;
@@ -316,15 +339,15 @@ static void empty_magazine(struct gom_magazine *mag, unsigned long caller)
 		nid = gom_pagemap_nid(mag->obj[mag->nr - 1]);
 		c = gom_mcentral_of(mag->class, nid);
 		spin_lock_irqsave(&c->lock, flags);
-		mag->nr = put_objects(c, nid, mag->class, mag->obj, mag->nr, &put);
+		mag->nr = mcentral_put_objects_locked(c, nid, mag->class, mag->obj, mag->nr, &ctx);
 		spin_unlock_irqrestore(&c->lock, flags);
 	}
-	finish_put(&put, caller);
+	span_put_finish(&ctx, caller);
 }
 
-static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigned int n)
+static unsigned int spans_take_objects_locked(struct gom_mcentral *c, void **objs, unsigned int n)
 {
-	unsigned int taken = 0, spans = TAKE_SPANS;
+	unsigned int taken = 0, spans = TAKE_MAX_SPANS;
 	struct gom_span *s;
 
 	lockdep_assert_held(&c->lock);
@@ -338,15 +361,16 @@ static unsigned int take_from_spans(struct gom_mcentral *c, void **objs, unsigne
 }
 
 /*
- * Make a span and take up to @n objects from it, for a magazine or, if @past, for somebody
- * who allocates past the caches; the rest is for others to find in the mcentral of the
- * node it is from.  Returns how many, 0 if no memory.
+ * Allocate a span and take up to @n objects from it; the rest is listed in the
+ * mcentral of the span's node.  @uncached: the caller allocates without a
+ * cache, so account the objects here.  Returns the number of objects, 0 if
+ * there is no memory.
  *
- * The span stays BUSY until it is counted and listed, and preemption is off for that:
- * so the consistency check sees all of it or nothing.
+ * The span stays BUSY until it is accounted and listed, which happens with
+ * preemption off: the consistency check sees all of that or nothing.
  */
-static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, void **objs,
-				       unsigned int n, bool past)
+static unsigned int new_span_take_objects(unsigned int class, int nid, gfp_t gfp, void **objs,
+					  unsigned int n, bool uncached)
 {
 	struct gom_span *s = gom_span_alloc_class(class, nid, gfp);
 	struct gom_mcentral *c;
@@ -356,17 +380,17 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 		return 0;
 	c = gom_mcentral_of(class, s->nid);
 	n = gom_span_take(s, objs, n);
-	if (s->nfree || past) {
+	if (s->nfree || uncached) {
 		spin_lock_irqsave(&c->lock, flags);
-		count_span(c, s, 1);
-		c->mallocs += past ? n : 0;
+		mcentral_account_span(c, s, 1);
+		c->mallocs += uncached ? n : 0;
 		if (s->nfree)
 			list_add(&s->list, &c->spans);
 		s->state = GOM_SPAN_SMALL;
 		spin_unlock_irqrestore(&c->lock, flags);
 	} else {
 		preempt_disable();
-		count_span(c, s, 1);
+		mcentral_account_span(c, s, 1);
 		s->state = GOM_SPAN_SMALL;
 		preempt_enable();
 	}
@@ -374,25 +398,25 @@ static unsigned int take_from_new_span(unsigned int class, int nid, gfp_t gfp, v
 }
 
 /*
- * Fill @mag up to @want objects.  Only for the first span, without which the caller
- * has nothing, is it worth to wait, to touch reserves and to complain.
+ * Fill @mag up to @want objects from new spans.  The first span is allocated
+ * with @gfp; further ones without reclaim, reserves and warnings.
  */
-static void fill_from_new_spans(struct gom_magazine *mag, unsigned int want, int nid, gfp_t gfp)
+static void magazine_fill_new_spans(struct gom_magazine *mag, unsigned int want, int nid, gfp_t gfp)
 {
 	unsigned int n;
 
 	while (mag->nr < want) {
-		n = take_from_new_span(mag->class, nid, mag->nr ? gom_gfp_polite(gfp) : gfp,
-				       mag->obj + mag->nr, want - mag->nr, false);
+		n = new_span_take_objects(mag->class, nid, mag->nr ? gom_gfp_polite(gfp) : gfp,
+					  mag->obj + mag->nr, want - mag->nr, false);
 		if (!n)
 			break;
 		mag->nr += n;
 	}
 }
 
-/* === For the caches === */
+/* === For the per-CPU caches === */
 
-static bool all_local(const struct gom_magazine *mag, int nid)
+static bool magazine_all_local(const struct gom_magazine *mag, int nid)
 {
 	unsigned int i;
 
@@ -405,31 +429,33 @@ static bool all_local(const struct gom_magazine *mag, int nid)
 }
 
 /*
- * Up to @want objects for the empty magazine @mag from what @c has: from a full
- * magazine of the depot, which takes its place if it holds no more than that, else
- * from spans.  *@full is the magazine that holds them; false if @c has none.
+ * Get up to @want objects from @c for the empty magazine *@mag.  A full
+ * magazine of the depot replaces it if it holds at most @want; else @want
+ * objects are copied from that; without one, objects come from spans.  *@full
+ * is then the magazine with objects, and *@mag the other one, if any.  False if
+ * @c has no object.
  */
-static bool refill_from(struct gom_mcentral *c, struct gom_magazine **mag, unsigned int want,
-			struct gom_magazine **full)
+static bool mcentral_try_refill(struct gom_mcentral *c, struct gom_magazine **mag,
+				unsigned int want, struct gom_magazine **full)
 {
 	struct gom_magazine *m;
 	unsigned long flags;
 
-	/* Looking without the lock: who misses something just makes a span. */
+	/* Lockless check; a miss costs a new span. */
 	if (!READ_ONCE(c->full) && list_empty_careful(&c->spans))
 		return false;
 	spin_lock_irqsave(&c->lock, flags);
 	m = c->full;
 	if (m && m->nr <= want) {
-		*full = pop_mag(&c->full, &c->nr_full);
-		if (push_mag(c, &c->empty, &c->nr_empty, *mag))
+		*full = depot_pop_locked(&c->full, &c->nr_full);
+		if (depot_push_locked(c, &c->empty, &c->nr_empty, *mag))
 			*mag = NULL;
 	} else if (m) {
 		m->nr -= want;
 		memcpy((*mag)->obj, m->obj + m->nr, want * sizeof(*m->obj));
 		(*mag)->nr = want;
 	} else {
-		(*mag)->nr = take_from_spans(c, (*mag)->obj, want);
+		(*mag)->nr = spans_take_objects_locked(c, (*mag)->obj, want);
 	}
 	c->depot_hits += !!m;
 	c->carves += !m && (*mag)->nr;
@@ -439,50 +465,54 @@ static bool refill_from(struct gom_mcentral *c, struct gom_magazine **mag, unsig
 	return *full;
 }
 
-/* The same from the other nodes, the nearest first. */
-static bool refill_from_others(unsigned int class, int nid, struct gom_magazine **mag,
-			       unsigned int want, struct gom_magazine **full)
+/* The same from other nodes, nearest first. */
+static bool mcentral_refill_other_nodes(unsigned int class, int nid, struct gom_magazine **mag,
+					unsigned int want, struct gom_magazine **full)
 {
 	nodemask_t seen = nodemask_of_node(nid);
 	int node;
 
 	while ((node = gom_nearest_node(nid, &seen)) != NUMA_NO_NODE) {
-		if (refill_from(gom_mcentral_of(class, node), mag, want, full))
+		if (mcentral_try_refill(gom_mcentral_of(class, node), mag, want, full))
 			return true;
 		node_set(node, seen);
 	}
 	return false;
 }
 
-/* Up to @want objects for @mag from new spans; a node that is full takes other nodes' objects first. */
-static bool refill_from_new_spans(struct gom_magazine **mag, unsigned int want, int nid, gfp_t gfp,
-				  struct gom_magazine **full)
+/*
+ * Get up to @want objects from new spans, but from other nodes' mcentrals
+ * before memory of @nid that needs reclaim or reserves.
+ */
+static bool mcentral_refill_new_spans(struct gom_magazine **mag, unsigned int want, int nid,
+				      gfp_t gfp, struct gom_magazine **full)
 {
 	const bool others = nr_node_ids > 1 && !(gfp & __GFP_THISNODE);
 
 	if (others) {
-		fill_from_new_spans(*mag, want, nid, gom_gfp_polite(gfp));
-		if (!(*mag)->nr && refill_from_others((*mag)->class, nid, mag, want, full))
+		magazine_fill_new_spans(*mag, want, nid, gom_gfp_polite(gfp));
+		if (!(*mag)->nr && mcentral_refill_other_nodes((*mag)->class, nid, mag, want, full))
 			return true;
 	}
 	if (!(*mag)->nr)
-		fill_from_new_spans(*mag, want, nid, gfp);
+		magazine_fill_new_spans(*mag, want, nid, gfp);
 	if ((*mag)->nr)
 		swap(*full, *mag);
 	return *full;
 }
 
 /**
- * gom_mcentral_refill - get objects for a cache
- * @mag: the cache's empty magazine; not the caller's any more
- * @want: objects wanted, at least one; no more come
+ * gom_mcentral_refill - refill a cache
+ * @mag: the cache's empty magazine; consumed
+ * @want: maximum number of objects, at least 1
  * @nid: preferred node
  * @gfp: how to get memory
  *
- * Objects of @nid come first, from the depot, from spans, from new spans as long as
- * that node has memory to spare; then those that other nodes have; then new spans
- * wherever memory is.
+ * Objects are tried in this order: the depot of @nid; its spans; new spans on
+ * @nid without reclaim and reserves; other nodes' depots and spans; new spans
+ * with all that @gfp allows.
  *
+ * Context: any but NMI, no lock held; may sleep if @gfp allows it.
  * Return: a magazine with objects; NULL if there is no memory.
  */
 struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int want,
@@ -491,8 +521,8 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 	unsigned int class = mag->class;
 	struct gom_magazine *full = NULL;
 
-	if (!refill_from(gom_mcentral_of(class, nid), &mag, want, &full))
-		refill_from_new_spans(&mag, want, nid, gfp, &full);
+	if (!mcentral_try_refill(gom_mcentral_of(class, nid), &mag, want, &full))
+		mcentral_refill_new_spans(&mag, want, nid, gfp, &full);
 	if (mag)
 		gom_magazine_delete(mag);
 	if (full)
@@ -501,37 +531,41 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 }
 
 /**
- * gom_mcentral_return - take a magazine back from a cache
- * @mag: the magazine, with or without objects; not the caller's any more
+ * gom_mcentral_return - return a cache's magazine to the depot
+ * @mag: the magazine, with or without objects; consumed
+ *
+ * Context: any but NMI, no lock held.
  */
 void gom_mcentral_return(struct gom_magazine *mag)
 {
 	int nid = numa_mem_id();
 	struct gom_mcentral *c = gom_mcentral_of(mag->class, nid);
-	bool local = all_local(mag, nid);
+	bool local = magazine_all_local(mag, nid);
 	unsigned long flags;
-	bool kept = false;
+	bool stashed = false;
 
 	if (mag->nr)
 		trace_gom_flush(mag->class, mag->nr, nid);
 	if (mag->nr && local) {
 		spin_lock_irqsave(&c->lock, flags);
-		kept = push_mag(c, &c->full, &c->nr_full, mag);
+		stashed = depot_push_locked(c, &c->full, &c->nr_full, mag);
 		spin_unlock_irqrestore(&c->lock, flags);
 	}
-	if (!kept) {
-		empty_magazine(mag, _RET_IP_);
+	if (!stashed) {
+		magazine_flush_to_spans(mag, _RET_IP_);
 		gom_magazine_delete(mag);
 	}
 }
 GOM_EXPORT_FOR_TEST(gom_mcentral_return);
 
 /**
- * gom_mcentral_exchange - get an empty magazine for a full one
- * @mag: the full one; not the caller's any more
+ * gom_mcentral_exchange - exchange a full magazine for an empty one
+ * @mag: the full magazine; consumed
  *
- * Needs no memory: if there is none, the same magazine comes back emptied.
+ * Needs no memory: if no empty magazine is available, the objects of @mag are
+ * put into their spans and @mag is returned.
  *
+ * Context: any but NMI, no lock held.
  * Return: an empty magazine.
  */
 struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
@@ -542,37 +576,40 @@ struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
 	unsigned long flags;
 
 	trace_gom_flush(mag->class, mag->nr, nid);
-	if (all_local(mag, nid) && READ_ONCE(c->nr_full) < c->max_full) {
+	if (magazine_all_local(mag, nid) && READ_ONCE(c->nr_full) < c->max_full) {
+		/* Racy; the depot is looked at again under the lock. */
 		if (!READ_ONCE(c->empty))
 			empty = gom_magazine_new(mag->class, GOM_FREE_GFP);
 		spin_lock_irqsave(&c->lock, flags);
 		if (!empty)
-			empty = pop_mag(&c->empty, &c->nr_empty);
-		if (empty && push_mag(c, &c->full, &c->nr_full, mag))
+			empty = depot_pop_locked(&c->empty, &c->nr_empty);
+		if (empty && depot_push_locked(c, &c->full, &c->nr_full, mag))
 			mag = NULL;
 		spin_unlock_irqrestore(&c->lock, flags);
 	}
 	if (mag)
-		empty_magazine(mag, _RET_IP_);
+		magazine_flush_to_spans(mag, _RET_IP_);
 	if (mag && empty)
 		gom_magazine_delete(mag);
 	return empty ?: mag;
 }
 
-/* === Past the caches === */
+/* === Without a cache === */
 
 /*
- * An object out of a span, or of a full magazine.  A magazine of which it was the last is
- * kept, if there are not enough empty ones already; else it becomes *@out, and if the caller
- * has no use for one its object stays.
+ * Take an object from a span, or else from a full magazine.
+ *
+ * If it was the magazine's last object, the magazine goes to the depot of empty
+ * ones or, if that is full, to *@out, for the caller to delete.  If @out is
+ * NULL then, the object stays in the magazine.
  */
-static void *take_one(struct gom_mcentral *c, struct gom_magazine **out)
+static void *mcentral_take_object_locked(struct gom_mcentral *c, struct gom_magazine **out)
 {
 	struct gom_magazine *mag = c->full;
 	void *p = NULL;
 
 	lockdep_assert_held(&c->lock);
-	if (take_from_spans(c, &p, 1)) {
+	if (spans_take_objects_locked(c, &p, 1)) {
 		c->mallocs++;
 		return p;
 	}
@@ -580,8 +617,8 @@ static void *take_one(struct gom_mcentral *c, struct gom_magazine **out)
 		p = mag->obj[--mag->nr];
 	} else if (mag && (out || c->nr_empty < c->max_full)) {
 		p = mag->obj[--mag->nr];
-		pop_mag(&c->full, &c->nr_full);
-		if (!push_mag(c, &c->empty, &c->nr_empty, mag))
+		depot_pop_locked(&c->full, &c->nr_full);
+		if (!depot_push_locked(c, &c->empty, &c->nr_empty, mag))
 			*out = mag;
 	}
 	if (p)
@@ -589,8 +626,8 @@ static void *take_one(struct gom_mcentral *c, struct gom_magazine **out)
 	return p;
 }
 
-/* One object of what @class has on @nid; NULL if it has none. */
-static void *alloc_from(unsigned int class, int nid)
+/* Take an object of @class that @nid has; NULL if it has none. */
+static void *mcentral_alloc_node(unsigned int class, int nid)
 {
 	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	struct gom_magazine *out = NULL;
@@ -598,42 +635,43 @@ static void *alloc_from(unsigned int class, int nid)
 	void *p;
 
 	spin_lock_irqsave(&c->lock, flags);
-	p = take_one(c, &out);
+	p = mcentral_take_object_locked(c, &out);
 	spin_unlock_irqrestore(&c->lock, flags);
 	if (out)
 		gom_magazine_delete(out);
 	return p;
 }
 
-static void *alloc_from_others(unsigned int class, int nid)
+static void *mcentral_alloc_other_nodes(unsigned int class, int nid)
 {
 	nodemask_t seen = nodemask_of_node(nid);
 	void *p = NULL;
 	int node;
 
 	while (!p && (node = gom_nearest_node(nid, &seen)) != NUMA_NO_NODE) {
-		p = alloc_from(class, node);
+		p = mcentral_alloc_node(class, node);
 		node_set(node, seen);
 	}
 	return p;
 }
 
-static void *alloc_from_new_span(unsigned int class, int nid, gfp_t gfp)
+static void *mcentral_alloc_new_span(unsigned int class, int nid, gfp_t gfp)
 {
 	void *p;
 
-	return take_from_new_span(class, nid, gfp, &p, 1, true) ? p : NULL;
+	return new_span_take_objects(class, nid, gfp, &p, 1, true) ? p : NULL;
 }
 
 /**
  * gom_mcentral_alloc - allocate one object without a cache
- * @class: of the object
+ * @class: class of the object
  * @nid: preferred node
  * @gfp: how to get memory
  *
- * For an interrupt that hit its CPU inside the cache, for another node's
- * memory, and for debug mode.  The order of nodes is gom_mcentral_refill()'s.
+ * For an interrupt that finds its CPU inside the cache, for memory of another
+ * node, and for debug=1.  Nodes are tried as by gom_mcentral_refill().
  *
+ * Context: any but NMI, no lock held; may sleep if @gfp allows it.
  * Return: the object, not zeroed; NULL if there is no memory.
  */
 void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
@@ -641,20 +679,20 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 	void *p;
 
 	nid = gom_known_node(nid);
-	p = alloc_from(class, nid);
+	p = mcentral_alloc_node(class, nid);
 	if (!p && nr_node_ids > 1 && !(gfp & __GFP_THISNODE))
-		p = alloc_from_new_span(class, nid, gom_gfp_polite(gfp)) ?:
-		    alloc_from_others(class, nid);
-	return p ?: alloc_from_new_span(class, nid, gfp);
+		p = mcentral_alloc_new_span(class, nid, gom_gfp_polite(gfp)) ?:
+		    mcentral_alloc_other_nodes(class, nid);
+	return p ?: mcentral_alloc_new_span(class, nid, gfp);
 }
 
 /**
- * gom_mcentral_try_alloc - allocate one object, if it can be done at once
- * @class: of the object
+ * gom_mcentral_try_alloc - allocate one object without waiting for the lock
+ * @class: class of the object
  * @nid: node
  *
- * Context: any, NMI included, but under PREEMPT_RT no interrupt.
- * Return: the object, not zeroed; NULL if there is none, or the lock is taken.
+ * Context: any, NMI included; under PREEMPT_RT not in an interrupt.
+ * Return: the object, not zeroed; NULL if there is none or the lock is taken.
  */
 void *gom_mcentral_try_alloc(unsigned int class, int nid)
 {
@@ -664,62 +702,68 @@ void *gom_mcentral_try_alloc(unsigned int class, int nid)
 
 	if (!spin_trylock_irqsave(&c->lock, flags))
 		return NULL;
-	p = take_one(c, NULL);
+	p = mcentral_take_object_locked(c, NULL);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return p;
 }
 
 /**
  * gom_mcentral_free - free one object without a cache
- * @class: of the object
- * @p: beginning of an object of that class
- * @caller: who frees it, for the report if it is free already
+ * @class: class of the object
+ * @p: beginning of an object of @class
+ * @caller: call site, for the report of a double free
+ *
+ * Context: any but NMI, no lock held.
  */
 void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
 {
-	struct put put = PUT_INIT(put);
+	struct span_put_ctx ctx = SPAN_PUT_CTX_INIT(ctx);
 	int nid = gom_pagemap_nid(p);
 	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
-	put_objects(c, nid, class, (void **)&p, 1, &put);
+	mcentral_put_objects_locked(c, nid, class, (void **)&p, 1, &ctx);
 	c->frees++;
 	spin_unlock_irqrestore(&c->lock, flags);
-	finish_put(&put, caller);
+	span_put_finish(&ctx, caller);
 }
 
 /**
- * gom_mcentral_try_free - free one object, if it can be done at once
- * @class: of the object
- * @p: beginning of an object of that class
- * @caller: who frees it, for the report if it is free already
+ * gom_mcentral_try_free - free one object without waiting for the lock
+ * @class: class of the object
+ * @p: beginning of an object of @class
+ * @caller: call site, for the report of a double free
  *
- * A span that is empty then is given back when the next one is, or by draining.
+ * If that was the last object of its span in use, the span is freed with the
+ * next one, or by draining.
  *
- * Context: any, NMI included, but under PREEMPT_RT no interrupt.
+ * Context: any, NMI included; under PREEMPT_RT not in an interrupt.
  * Return: false if the lock is taken.
  */
 bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long caller)
 {
-	struct put put = { .empty_spans = LIST_HEAD_INIT(put.empty_spans), .keep_spans = true };
+	struct span_put_ctx ctx = {
+		.empty_spans = LIST_HEAD_INIT(ctx.empty_spans),
+		.keep_spans = true,
+	};
 	int nid = gom_pagemap_nid(p);
 	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	unsigned long flags;
 
 	if (!spin_trylock_irqsave(&c->lock, flags))
 		return false;
-	put_objects(c, nid, class, (void **)&p, 1, &put);
+	mcentral_put_objects_locked(c, nid, class, (void **)&p, 1, &ctx);
 	c->frees++;
 	spin_unlock_irqrestore(&c->lock, flags);
-	finish_put(&put, caller);
+	span_put_finish(&ctx, caller);
 	return true;
 }
 GOM_EXPORT_FOR_TEST(gom_mcentral_try_free);
 
 /* === Draining === */
 
-static struct gom_magazine *take_depot(struct gom_mcentral *c, struct gom_magazine **empty)
+static struct gom_magazine *depot_detach(struct gom_mcentral *c, struct gom_magazine **empty)
 {
 	struct gom_magazine *full;
 	unsigned long flags;
@@ -736,75 +780,78 @@ static struct gom_magazine *take_depot(struct gom_mcentral *c, struct gom_magazi
 }
 
 /*
- * Spans without an object in use are near the head of the list, if there are
- * any: span_grew() keeps one only when it is alone, and add_span() adds there.
- * gom_mcentral_try_free() may leave many: true if there may be more.
+ * Remove spans without an object in use.  They are near the head of the list:
+ * span_account_put_locked() keeps such a span only if the list is otherwise
+ * empty, and only new spans are listed before it.  gom_mcentral_try_free() may
+ * leave many: returns true if there may be more.
  */
-static bool drop_empty_spans(struct gom_mcentral *c, unsigned int class)
+static bool empty_spans_flush(struct gom_mcentral *c, unsigned int class)
 {
-	struct put put = PUT_INIT(put);
+	struct span_put_ctx ctx = SPAN_PUT_CTX_INIT(ctx);
 	struct gom_span *s, *next;
 	unsigned int scan = 0, dropped = 0;
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
 	list_for_each_entry_safe(s, next, &c->spans, list) {
-		if (scan++ == DRAIN_SCAN)
+		if (scan++ == DRAIN_MAX_SCAN)
 			break;
 		if (s->nfree != s->nelems)
 			continue;
 		list_del(&s->list);
-		take_span_out(c, s, &put);
+		span_detach_locked(c, s, &ctx);
 		dropped++;
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
-	finish_put(&put, 0);
-	return dropped && scan > DRAIN_SCAN;
+	span_put_finish(&ctx, 0);
+	return dropped && scan > DRAIN_MAX_SCAN;
 }
 
-static void drain_class(struct gom_mcentral *c, unsigned int class)
+static void mcentral_drain_class(struct gom_mcentral *c, unsigned int class)
 {
 	struct gom_magazine *mag, *full, *empty;
 
+	/* Lockless check; what it misses is left to the next draining. */
 	if (!READ_ONCE(c->full) && !READ_ONCE(c->empty) && list_empty_careful(&c->spans))
 		return;
-	full = take_depot(c, &empty);
+	full = depot_detach(c, &empty);
 	while ((mag = full)) {
 		full = mag->next;
-		empty_magazine(mag, _RET_IP_);
+		magazine_flush_to_spans(mag, _RET_IP_);
 		gom_magazine_delete(mag);
 	}
 	while ((mag = empty)) {
 		empty = mag->next;
 		gom_magazine_delete(mag);
 	}
-	while (drop_empty_spans(c, class))
+	while (empty_spans_flush(c, class))
 		;
 }
 
-/* Empty the depots of one class on all nodes. */
+/* Flush the depots of one class, and free its empty spans, on all nodes. */
 void gom_mcentral_drain_class(unsigned int class)
 {
 	int nid;
 
 	for_each_gom_node(nid)
-		drain_class(gom_mcentral_of(class, nid), class);
+		mcentral_drain_class(gom_mcentral_of(class, nid), class);
 }
 GOM_EXPORT_FOR_TEST(gom_mcentral_drain_class);
 
 /**
- * gom_mcentral_spans - how many spans a class has, on all nodes
+ * gom_mcentral_spans - number of spans of a class, on all nodes
  * @class: the class
  *
- * A span that is counted has an object outside of it, or is listed by its mcentral.  An
- * object is outside as long as it is in use or in any magazine, a CPU's, a depot's, or one
- * that somebody has taken from there and not yet put back.  So if nobody allocates
- * any more and there is none, there is nothing of the class anywhere, but for magazines
- * that are empty and about to be deleted; spans that have left do not look at it either.
+ * A span that is accounted either has an object outside, in use or in a
+ * magazine (of a CPU, a depot, or a context that moves it), or is listed by its
+ * mcentral.  So once nobody allocates and the number is 0, nothing of the class
+ * is left but empty magazines that are about to be deleted.  Spans that have
+ * left do not access the class.
  *
- * The locks are for what was done with the facts of the class when the last span left.
+ * The locks order this after the last span's accesses to the class.
  *
- * Return: that many.
+ * Context: any but NMI, no lock held.
+ * Return: number of spans.
  */
 unsigned long gom_mcentral_spans(unsigned int class)
 {
@@ -821,7 +868,7 @@ unsigned long gom_mcentral_spans(unsigned int class)
 	return n;
 }
 
-/* Bytes in a node's depots, at most. */
+/* Upper bound of the bytes in a node's depots. */
 unsigned long gom_mcentral_depot_bytes(int nid)
 {
 	const struct gom_class *cl;
@@ -837,13 +884,13 @@ unsigned long gom_mcentral_depot_bytes(int nid)
 }
 GOM_EXPORT_FOR_TEST(gom_mcentral_depot_bytes);
 
-/* Empty a node's depots, and give its spans without an object to the heap. */
+/* Flush the depots of a node, and free its empty spans. */
 void gom_mcentral_drain_node(int nid)
 {
 	unsigned int class;
 
 	for_each_gom_class(class)
-		drain_class(gom_mcentral_of(class, nid), class);
+		mcentral_drain_class(gom_mcentral_of(class, nid), class);
 }
 
 /* The same on all nodes. */

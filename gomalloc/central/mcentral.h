@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * mcentral: for each node and class, what lies between the per-CPU caches and
- * the heap (Go: MCentral): spans that have free objects, and a depot of full
- * and empty magazines.
+ * mcentral: for each node and class, the layer between the per-CPU caches and
+ * the heap (Go: MCentral).  It has the spans with free objects, and a depot of
+ * full and empty magazines.
  */
 #ifndef GOM_MCENTRAL_H
 #define GOM_MCENTRAL_H
@@ -16,22 +16,27 @@
 
 /**
  * struct gom_mcentral - free objects of one class on one node
- * @lock: protects all below and the objects' bits in the spans; taken with no
- *	other lock held, and holding it none is taken
- * @spans: spans with objects free in them
+ * @lock: protects all below, and the bitmaps of the spans.  No lock is held
+ *	when it is taken, and none is taken inside it.
+ * @spans: spans with free objects
  * @full: depot of magazines with objects
- * @nr_full: how many
- * @max_full: how many it may hold; above, objects go back to their spans
- * @empty: depot of magazines without
- * @nr_empty: how many, bounded by @max_full too
- * @nr_spans: spans there are, those without a free object included; no lock
- * @nr_pages: pages of these; no lock
- * @mallocs: objects allocated past the caches
- * @frees: objects freed past the caches
- * @double_frees: objects that came back twice: counted as freed, here or in a
- *	cache, though they were not
- * @depot_hits: refills served by a full magazine
- * @carves: refills served from spans
+ * @nr_full: number of magazines in @full
+ * @max_full: capacity of the depot; above it, objects go back to their spans
+ * @empty: depot of empty magazines
+ * @nr_empty: number of magazines in @empty; @max_full is its capacity, too
+ * @nr_spans: spans of the class, those without a free object included; atomic
+ * @nr_pages: pages of these; atomic
+ * @mallocs: objects allocated without a cache
+ * @frees: objects freed without a cache
+ * @double_frees: double frees, each of which is counted in @frees, here or in a
+ *	cache
+ * @depot_hits: refills from a full magazine
+ * @carves: refills from spans
+ *
+ * For each class, summed over all nodes and CPUs:
+ *
+ *	live == caches' (mallocs - frees) + mallocs - frees + double_frees
+ *	objects in spans == free in spans + in magazines + live
  */
 struct gom_mcentral {
 	spinlock_t lock;
@@ -50,7 +55,7 @@ struct gom_mcentral {
 	u64 carves;
 } ____cacheline_aligned_in_smp;
 
-extern struct gom_mcentral **gom_mcentrals;	/* by node, each by class */
+extern struct gom_mcentral **gom_mcentrals;	/* indexed by node, then by class */
 
 int gom_mcentral_init(void);
 struct gom_mcentral **gom_mcentral_new(const struct gom_class *cl);
