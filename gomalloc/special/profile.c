@@ -1,44 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The heap profile (Go: mprof.go, and profilealloc() in malloc.go of 2015): now and
- * then an allocation is sampled, one for each memprofilerate bytes on average, and
- * counted under the stack that asked for it; so is its free.
+ * The heap profile (Go: mprof.go, and profilealloc() in malloc.go of 2015).  On
+ * average one allocation per memprofilerate bytes is sampled.  The sample is
+ * counted under the stack of the allocation, and so is its free.
  *
- * Go counts bytes down, and draws the next distance when it comes to zero.  Here
- * each class of each CPU counts its own objects down (mcache.h), which are all of
- * the same size, so that nothing has to be subtracted but one.  With R for the rate
- * an object of s bytes is sampled with probability 1 - exp(-s / R): distances are
- * drawn from an exponential distribution, in whole objects, and what has no
- * memory need not be counted over the classes together.  That is also what pprof takes
- * for granted when it scales samples up to an estimate, which so has no bias.
+ * Sampling
+ * --------
+ * Go counts bytes down and draws the next interval when it reaches zero.  Here
+ * each class of each CPU counts its own objects down (percpu/mcache.h).
+ * These have one size, so the countdown is a decrement by one.  With rate R, an
+ * object of s bytes is sampled with probability 1 - exp(-s / R): intervals are
+ * drawn from an exponential distribution and rounded down to whole objects.
+ * That distribution has no memory, so classes may count separately.  pprof
+ * assumes the same probability when it scales samples up, so its estimate has
+ * no bias.
  *
- * Samples are counted in buckets, one for each stack and size.  Stacks that
- * come again and again are known without being unwound.  A sample that is live
- * is a special of its object.
+ * Samples are counted in buckets, one per stack and size.  A per-CPU cache of
+ * stacks avoids unwinding the same stack again and again.  A live sample is a
+ * special of its object.
  *
- * What is bounded
- * ---------------
- * Buckets are for ever, so there are no more than the machine has memory for: a
- * stack that finds none left is dropped, and counted as that.  Records of live
- * samples have a bound of their own (special.c).
+ * Bounds
+ * ------
+ * Buckets are never freed, so their number is limited in proportion to memory;
+ * with the limit reached, a sample that needs a new bucket is dropped, and
+ * counted as dropped.  Records of live samples have a limit of their own
+ * (special.c).
  *
- * Context: sampling happens after an allocation, in its context, with no lock held.  A
- * CPU's memos of stacks are used with preemption off, and nothing else is; an
- * interrupt that comes into the middle does without.
+ * Locking
+ * -------
+ * Sampling runs after the allocation, in its context, with no lock held.  The
+ * memos of stacks are per CPU and used with preemption off; an interrupt that
+ * finds one in use does without.
  *
- * What a sample and its free touch that other CPUs do
- * ----------------------------------------------------
- * No lock is shared by all of them.  Buckets are looked up without one: none
- * ever goes, and rcu_assign_pointer() in hlist_add_head_rcu() pairs with
- * rcu_dereference() in hlist_for_each_entry_rcu().  @lock is taken, with
- * interrupts off, when a bucket is made, which happens at most
- * gom_profile_max_buckets times.  What is left is a lock by the object's span,
- * and one of this CPU's freelist of records, or of the one that took the sample
- * when it is freed; and four words changed by atomic instructions: the bucket's
- * count, which is shared by who allocates the same size in the same place; the
- * entry of gom_special_near, by page; for an object of a named cache the number
- * of specials in that; and in the page map the words of the span, if it has no
- * other.
+ * No lock is shared by all samples and frees.  Buckets are looked up
+ * locklessly: none is ever removed, and rcu_assign_pointer() in
+ * hlist_add_head_rcu() pairs with rcu_dereference() in
+ * hlist_for_each_entry_rcu().  bucket_lock, taken with interrupts off, is
+ * needed only to add a bucket, at most gom_profile_max_buckets times.
+ * Otherwise a sample takes the tree lock of the object's span and the lock of a
+ * freelist of records: of this CPU, or when it is freed, of the CPU that took
+ * it.
+ *
+ * Shared words that it writes: the counters of the bucket; the entry of
+ * gom_special_near; for a named cache, the number of its specials; and the page
+ * map entries of the span, if it is the span's first or last special.
  */
 #include <linux/bitops.h>
 #include <linux/hash.h>
@@ -63,30 +68,31 @@
 #include "special/special.h"
 
 #define MAX_DEPTH	32U		/* frames, as in Go */
-#define MAX_ENTRIES	(MAX_DEPTH + 8)	/* with our own */
-#define LN2_16		45426U		/* ln(2) in 16 bits after the point */
+#define MAX_ENTRIES	(MAX_DEPTH + 8)	/* with gomalloc's own frames */
+#define LN2_16		45426U		/* ln(2) with 16 fractional bits */
 
 unsigned int gom_memprofilerate = GOM_PROFILE_RATE;
 GOM_EXPORT_FOR_TEST(gom_memprofilerate);
 
-/* How many buckets: a part of the memory, within limits of 320 KiB and 5 MiB. */
+/* Maximum number of buckets: a part of memory, from 320 KiB to 5 MiB. */
 #define BUCKET_SHARE	2048U
 #define MIN_BUCKETS	1024U
 #define MAX_BUCKETS	16384U
-#define CHAIN		4U		/* buckets on a chain of the table, on average */
+#define CHAIN		4U		/* average number of buckets per hash chain */
 
 /**
- * struct gom_bucket - samples of one size and stack
- * @node: in the table
+ * struct gom_bucket - samples of one stack and size
+ * @node: in the hash table
  * @hash: of @size and the stack
- * @n: return addresses
+ * @n: number of return addresses
  * @size: bytes of an object
  * @entry: the return addresses
  * @mallocs: samples taken
- * @frees: of these, freed
+ * @frees: samples freed
  * @before: @frees when the counters were last reset
  *
- * What is only read comes first: those who count do not take its lines away.
+ * The members that are only read come first, on cache lines that counting does
+ * not write to.
  */
 struct gom_bucket {
 	struct hlist_node node;
@@ -99,32 +105,38 @@ struct gom_bucket {
 	u64 before;
 };
 
-/* As Documentation/persistent.rst has it. */
+/* Documentation/persistent.rst has this size in a table. */
 static_assert(BITS_PER_LONG < 64 || ALIGN(sizeof(struct gom_bucket), 64) == 320);
 
-static DEFINE_SPINLOCK(lock);		/* protects what follows, but for readers */
-static struct hlist_head *table __read_mostly;
-static unsigned int table_bits __read_mostly;
-static struct gom_fixalloc freelist;
+static DEFINE_SPINLOCK(bucket_lock);		/* protects table (writers) and freelist */
+static struct hlist_head *bucket_table __read_mostly;
+static unsigned int bucket_table_bits __read_mostly;
+static struct gom_fixalloc bucket_freelist;
 
 unsigned int gom_profile_max_buckets __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_profile_max_buckets);
 
-/* Samples that were due and not taken; for want of memory, or of a place. */
-struct untaken {
+/*
+ * Samples that were due and not taken: lost for want of memory, or dropped
+ * because a limit was reached.
+ */
+struct missed_samples {
 	unsigned long lost;
 	unsigned long dropped;
 };
 
-static DEFINE_PER_CPU(struct untaken, untaken);
+static DEFINE_PER_CPU(struct missed_samples, missed_samples);
 
-/* === When to sample === */
+/* === Intervals === */
 
-/* -log2(@r / 2^32), 24 bits after the point, for @r not 0: digits by squaring. */
-static u32 minus_log2(u32 r)
+/*
+ * -log2(@r / 2^32) with 24 fractional bits; @r is not 0.  Bit by bit, by
+ * squaring.
+ */
+static u32 neg_log2(u32 r)
 {
 	unsigned int exponent = fls(r) - 1, i;
-	u64 x = (u64)r << (31 - exponent);	/* 1 to 2, with 31 bits after the point */
+	u64 x = (u64)r << (31 - exponent);	/* in [1, 2), with 31 fractional bits */
 	u32 log = exponent << 24;
 
 	for (i = 24; i--;) {
@@ -138,10 +150,12 @@ static u32 minus_log2(u32 r)
 }
 
 /**
- * gom_profile_step - how many objects to pass over until the next sample
+ * gom_profile_step - draw a sample interval
  * @size: bytes of an object
  *
- * Return: that many; GOM_PROFILE_NEVER if nothing is to be sampled.
+ * Context: any, NMI included.
+ * Return: number of objects to pass over before the next sample;
+ * GOM_PROFILE_NEVER if sampling is off.
  */
 s64 gom_profile_step(size_t size)
 {
@@ -152,23 +166,29 @@ s64 gom_profile_step(size_t size)
 		return GOM_PROFILE_NEVER;
 	if (rate == 1)
 		return 0;
-	ln = (u64)minus_log2(gom_random_draw() | 1) * LN2_16 >> 16;
+	ln = (u64)neg_log2(gom_random_draw() | 1) * LN2_16 >> 16;
 	return div64_u64(ln * rate >> 24, size);
 }
 GOM_EXPORT_FOR_TEST(gom_profile_step);
 
-/* Is an object of @size, which nobody counts down, to be sampled? */
+/*
+ * Draw whether to sample a single object of @size, for callers without a
+ * countdown.
+ */
 bool gom_profile_draw(size_t size)
 {
 	return READ_ONCE(gom_memprofilerate) && !gom_profile_step(size);
 }
 
 /**
- * gom_profile_set_rate - change memprofilerate, for intervals that are drawn from now on
- * @rate: bytes, 0 for off, 1 for every allocation
+ * gom_profile_set_rate - change memprofilerate
+ * @rate: bytes; 0 for off, 1 for every allocation
+ *
+ * Applies to intervals drawn from now on.  Pairs with READ_ONCE() in
+ * gom_profile_step().
  *
  * Context: any.
- * Return: 0; -EINVAL if it is too large.
+ * Return: 0; -EINVAL if @rate is too large.
  */
 int gom_profile_set_rate(unsigned int rate)
 {
@@ -181,27 +201,28 @@ int gom_profile_set_rate(unsigned int rate)
 /* === Stacks === */
 
 /*
- * Unwinding a stack takes thousands of instructions, and those who allocate much do it
- * again and again from the same place.  So each CPU remembers some stacks, not only
- * which functions are on them but where on the stack their return addresses lie, from the
- * end of the stack: if the same caller comes at the same depth and finds all of them
- * there, it is the same stack.  Now and then it is unwound nevertheless, in case a word
- * was taken for a return address that only looked like one.
+ * Unwinding a stack takes thousands of instructions, and code that allocates
+ * much does so from the same few places.  So each CPU has memos of stacks.  A
+ * memo records the return addresses (in its bucket) and where on the stack they
+ * lie.  If the same caller comes at the same depth, and the words at these
+ * places have not changed, it is the same stack.  Every MEMO_HITS-th time the
+ * stack is unwound nevertheless, in case a matched word only looked like a
+ * return address.
  */
-#define MEMOS		8U		/* a power of two */
+#define NR_MEMOS	8U		/* per CPU; a power of two */
 #define MEMO_HITS	64U
 
 /**
- * struct memo - a stack that is known
- * @caller: who asks
- * @bucket: of that stack and a size; NULL in a memo that holds none
+ * struct stack_memo - a known stack
+ * @caller: call site of the allocation
+ * @bucket: bucket of the stack and a size; NULL if the memo is unused
  * @depth: bytes from our frame to the end of the stack
- * @hits: times it was found
- * @busy: somebody uses it; an interrupt in the middle of that goes without
- * @n: return addresses; 0 if the caller is all that is known
- * @at: where they lie, in words from our frame
+ * @hits: number of matches
+ * @busy: in use; an interrupt that finds it set does without
+ * @n: number of return addresses; 0 if the stack is @caller only
+ * @at: where the return addresses lie, in words from our frame
  */
-struct memo {
+struct stack_memo {
 	unsigned long caller;
 	struct gom_bucket *bucket;
 	unsigned int depth;
@@ -212,25 +233,36 @@ struct memo {
 };
 
 static_assert(THREAD_SIZE / sizeof(long) <= U16_MAX);
-static_assert(BITS_PER_LONG < 64 || MEMOS * sizeof(struct memo) == 768);	/* as above */
+static_assert(BITS_PER_LONG < 64 || NR_MEMOS * sizeof(struct stack_memo) == 768);
 
-static DEFINE_PER_CPU(struct memo *, memos);	/* MEMOS of them; the modules' per-CPU space is small */
+/* Arrays of NR_MEMOS.  Pointers, because per-CPU space of modules is small. */
+static DEFINE_PER_CPU(struct stack_memo *, stack_memos);
 
-/* Bytes from @frame, in the function we are in, to the end of the task's stack; 0 on another. */
-static unsigned int depth_of(const void *frame)
+/*
+ * Bytes from @frame, our own, to the end of the task's stack; 0 if we are on
+ * another stack.
+ */
+static unsigned int stack_depth(const void *frame)
 {
 	const void *stack = task_stack_page(current);
 
 	return frame >= stack && frame < stack + THREAD_SIZE ? stack + THREAD_SIZE - frame : 0;
 }
 
-/* This CPU's memo for such a stack, for us alone until put_memo(); NULL if it is in use. */
-static struct memo *get_memo(unsigned long caller, unsigned int depth, size_t size)
+/*
+ * This CPU's memo for a stack, with preemption off until memo_release(); NULL
+ * if it is in use by the code that this context interrupted.
+ *
+ * The barriers here and in memo_release() pair with program order in an
+ * interrupt on this CPU: it sees @busy set as long as the memo is inconsistent.
+ */
+static struct stack_memo *memo_acquire(unsigned long caller, unsigned int depth, size_t size)
 {
-	struct memo *m;
+	struct stack_memo *m;
 
 	preempt_disable();
-	m = this_cpu_read(memos) + hash_long(caller ^ depth ^ size << 16, const_ilog2(MEMOS));
+	m = this_cpu_read(stack_memos) +
+	    hash_long(caller ^ depth ^ size << 16, const_ilog2(NR_MEMOS));
 	if (m->busy) {
 		preempt_enable();
 		return NULL;
@@ -240,14 +272,15 @@ static struct memo *get_memo(unsigned long caller, unsigned int depth, size_t si
 	return m;
 }
 
-static void put_memo(struct memo *m)
+static void memo_release(struct stack_memo *m)
 {
 	barrier();
 	WRITE_ONCE(m->busy, 0);
 	preempt_enable();
 }
 
-static bool same_stack(const struct memo *m, const unsigned long *frame)
+/* READ_ONCE_NOCHECK(): the words may be poisoned for KASAN. */
+static bool memo_matches(const struct stack_memo *m, const unsigned long *frame)
 {
 	unsigned int i;
 
@@ -257,24 +290,30 @@ static bool same_stack(const struct memo *m, const unsigned long *frame)
 	return true;
 }
 
-/* The bucket of a stack that is known; NULL if it is not, or it is time to unwind it. */
-static struct gom_bucket *recall(unsigned long caller, const void *frame, size_t size)
+/*
+ * The bucket of a known stack; NULL if it is not known, or due to be unwound.
+ */
+static struct gom_bucket *memo_lookup(unsigned long caller, const void *frame, size_t size)
 {
-	unsigned int depth = depth_of(frame);
-	struct memo *m = get_memo(caller, depth, size);
+	unsigned int depth = stack_depth(frame);
+	struct stack_memo *m = memo_acquire(caller, depth, size);
 	struct gom_bucket *b = NULL;
 
 	if (!m)
 		return NULL;
 	if (m->bucket && m->caller == caller && m->depth == depth && m->bucket->size == size &&
-	    (!m->n || ++m->hits % MEMO_HITS) && same_stack(m, frame))
+	    (!m->n || ++m->hits % MEMO_HITS) && memo_matches(m, frame))
 		b = m->bucket;
-	put_memo(m);
+	memo_release(m);
 	return b;
 }
 
-/* Find the addresses of @b, in their order, above @frame; false if they are not there. */
-static bool locate(struct memo *m, const struct gom_bucket *b, const unsigned long *frame)
+/*
+ * Find the return addresses of @b on the stack above @frame, in order.  False
+ * if one is missing.
+ */
+static bool memo_locate(struct stack_memo *m, const struct gom_bucket *b,
+			const unsigned long *frame)
 {
 	const unsigned int end = m->depth / sizeof(long);
 	unsigned int i, at = 0;
@@ -290,10 +329,10 @@ static bool locate(struct memo *m, const struct gom_bucket *b, const unsigned lo
 	return true;
 }
 
-static void memorize(unsigned long caller, const void *frame, struct gom_bucket *b)
+static void memo_store(unsigned long caller, const void *frame, struct gom_bucket *b)
 {
-	unsigned int depth = depth_of(frame);
-	struct memo *m = get_memo(caller, depth, b->size);
+	unsigned int depth = stack_depth(frame);
+	struct stack_memo *m = memo_acquire(caller, depth, b->size);
 
 	if (!m)
 		return;
@@ -301,22 +340,22 @@ static void memorize(unsigned long caller, const void *frame, struct gom_bucket 
 	m->caller = caller;
 	m->depth = depth;
 	m->n = 0;
-	if ((b->n == 1 && b->entry[0] == caller) || (depth && locate(m, b, frame)))
+	if ((b->n == 1 && b->entry[0] == caller) || (depth && memo_locate(m, b, frame)))
 		m->bucket = b;
-	put_memo(m);
+	memo_release(m);
 }
 
 /*
- * The stack that asked for the allocation we are in, without our own part of it; where
- * the kernel cannot tell (UML without frame pointers), the caller alone.  Returns how
- * many addresses are at *@from in @entries.
+ * Unwind the stack of the allocation, without gomalloc's own frames.  If there
+ * is no stack trace (UML without frame pointers), it is @caller only.  Returns
+ * the number of addresses; they begin at @entries[*@from].
  */
-static unsigned int unwind(unsigned long *entries, unsigned int *from, unsigned long caller)
+static unsigned int stack_unwind(unsigned long *entries, unsigned int *from, unsigned long caller)
 {
 	unsigned int n, own = 0;
 
 	n = gom_stack_save(entries, MAX_ENTRIES);
-	/* What takes the trace may be in it, before us. */
+	/* Functions of the stack tracer may come before ours. */
 	while (own < n && !within_module(entries[own], THIS_MODULE))
 		own++;
 	while (own < n && within_module(entries[own], THIS_MODULE))
@@ -332,141 +371,149 @@ static unsigned int unwind(unsigned long *entries, unsigned int *from, unsigned 
 
 /* === Buckets === */
 
-/* A stack on its way into a bucket. */
-struct stack {
+/* Key of a bucket: a stack and a size. */
+struct stack_key {
 	const unsigned long *entry;
 	unsigned int n;
 	u32 hash;
 	size_t size;
 };
 
-static struct hlist_head *head_of(const struct stack *s)
+static struct hlist_head *bucket_head(const struct stack_key *s)
 {
-	return &table[s->hash >> (32 - table_bits)];
+	return &bucket_table[s->hash >> (32 - bucket_table_bits)];
 }
 
-static struct gom_bucket *find_bucket(const struct stack *s)
+static struct gom_bucket *bucket_find(const struct stack_key *s)
 {
 	struct gom_bucket *b;
 
-	/* None ever goes, so it takes no grace period and nobody to wait for one. */
-	hlist_for_each_entry_rcu(b, head_of(s), node, true)
+	/* Buckets are never removed, so no rcu_read_lock() is needed. */
+	hlist_for_each_entry_rcu(b, bucket_head(s), node, true)
 		if (b->hash == s->hash && b->n == s->n && b->size == s->size &&
 		    !memcmp(b->entry, s->entry, s->n * sizeof(long)))
 			return b;
 	return NULL;
 }
 
-static bool no_more_buckets(void)
+/* Racy; bucket_add() tests again under the lock. */
+static bool buckets_exhausted(void)
 {
-	return READ_ONCE(freelist.inuse) >= READ_ONCE(gom_profile_max_buckets);
+	return READ_ONCE(bucket_freelist.inuse) >= READ_ONCE(gom_profile_max_buckets);
 }
 
-/* @block may be new memory for buckets.  NULL if there is none, or none may be made. */
-static struct gom_bucket *add_bucket(const struct stack *s, void *block)
+/*
+ * Add a bucket, unless another CPU has; @block may be a new block of records.
+ * NULL if a block is needed, or the limit is reached.
+ */
+static struct gom_bucket *bucket_add(const struct stack_key *s, void *block)
 {
 	struct gom_bucket *b;
 	unsigned long flags;
 
-	spin_lock_irqsave(&lock, flags);
+	spin_lock_irqsave(&bucket_lock, flags);
 	if (block)
-		gom_fixalloc_carve(&freelist, block);
-	b = find_bucket(s);
-	if (!b && !no_more_buckets()) {
-		b = gom_fixalloc_take(&freelist);
+		gom_fixalloc_carve(&bucket_freelist, block);
+	b = bucket_find(s);
+	if (!b && !buckets_exhausted()) {
+		b = gom_fixalloc_take(&bucket_freelist);
 		if (b) {
 			*b = (struct gom_bucket) { .hash = s->hash, .n = s->n, .size = s->size };
 			memcpy(b->entry, s->entry, s->n * sizeof(long));
-			hlist_add_head_rcu(&b->node, head_of(s));
+			hlist_add_head_rcu(&b->node, bucket_head(s));
 		}
 	}
-	spin_unlock_irqrestore(&lock, flags);
+	spin_unlock_irqrestore(&bucket_lock, flags);
 	return b;
 }
 
-static struct gom_bucket *get_bucket(const struct stack *s, gfp_t gfp)
+static struct gom_bucket *bucket_find_or_create(const struct stack_key *s, gfp_t gfp)
 {
-	struct gom_bucket *b = find_bucket(s);
+	struct gom_bucket *b = bucket_find(s);
 	void *block;
 
-	if (b || no_more_buckets())
+	if (b || buckets_exhausted())
 		return b;
-	b = add_bucket(s, NULL);
-	if (b || no_more_buckets())
+	b = bucket_add(s, NULL);
+	if (b || buckets_exhausted())
 		return b;
-	block = gom_fixalloc_block(&freelist, gfp);
-	return block ? add_bucket(s, block) : NULL;
+	block = gom_fixalloc_block(&bucket_freelist, gfp);
+	return block ? bucket_add(s, block) : NULL;
 }
 
-static struct gom_bucket *unwound_bucket(const void *frame, size_t size, gfp_t gfp,
-					 unsigned long caller)
+static struct gom_bucket *bucket_unwind(const void *frame, size_t size, gfp_t gfp,
+					unsigned long caller)
 {
 	unsigned long entries[MAX_ENTRIES];
-	struct stack s = { .size = size };
+	struct stack_key s = { .size = size };
 	struct gom_bucket *b;
 	unsigned int from;
 
-	s.n = unwind(entries, &from, caller);
+	s.n = stack_unwind(entries, &from, caller);
 	s.entry = entries + from;
 	s.hash = jhash(s.entry, s.n * sizeof(long), size);
-	b = get_bucket(&s, gfp);
+	b = bucket_find_or_create(&s, gfp);
 	if (b)
-		memorize(caller, frame, b);
+		memo_store(caller, frame, b);
 	return b;
 }
 
 /* === Samples === */
 
-/* A sample is not taken; because there are as many already as there may be, if @full. */
-static void count_untaken(bool full)
+/*
+ * A sample was due and not taken.  @full: a limit was reached; else: no memory.
+ */
+static void sample_count_missed(bool full)
 {
 	if (full)
-		this_cpu_inc(untaken.dropped);
+		this_cpu_inc(missed_samples.dropped);
 	else
-		this_cpu_inc(untaken.lost);
+		this_cpu_inc(missed_samples.lost);
 }
 
-static noinline void add_sample(const void *p, size_t size, gfp_t gfp, unsigned long caller)
+static noinline void sample_add(const void *p, size_t size, gfp_t gfp, unsigned long caller)
 {
 	const void *frame = __builtin_frame_address(0);
 	struct gom_special *sp;
 	struct gom_bucket *b;
 
-	b = recall(caller, frame, size) ?: unwound_bucket(frame, size, gfp, caller);
+	b = memo_lookup(caller, frame, size) ?: bucket_unwind(frame, size, gfp, caller);
 	if (!b) {
-		count_untaken(no_more_buckets());
+		sample_count_missed(buckets_exhausted());
 		return;
 	}
 	sp = gom_special_new_sample(gfp);
 	if (!sp) {
-		count_untaken(gom_special_full());
+		sample_count_missed(gom_special_full());
 		return;
 	}
 	sp->kind = GOM_SPECIAL_SAMPLE;
 	sp->bucket = b;
 	if (!gom_special_add(p, sp)) {
 		gom_special_delete(sp);
-		count_untaken(false);
+		sample_count_missed(false);
 		return;
 	}
 	atomic64_inc(&b->mallocs);
 }
 
 /**
- * gom_profile_malloc - take a sample
- * @p: the object, which nobody has yet
+ * gom_profile_malloc - sample an allocation
+ * @p: the object, not yet returned to the caller
  * @size: bytes it stands for
- * @gfp: as for its allocation; here nothing is waited for, no reserve is touched, and
- *	kswapd is woken only if it may be
- * @caller: who asked for it
+ * @gfp: of its allocation; used only to tell whether kswapd may be woken: the
+ *	sample itself neither waits nor uses reserves
+ * @caller: call site of the allocation
+ *
+ * Context: any but NMI, no lock held.
  */
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller)
 {
-	add_sample(p, size, (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_NOWARN | __GFP_NOMEMALLOC, caller);
+	sample_add(p, size, (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_NOWARN | __GFP_NOMEMALLOC, caller);
 }
 
-/* An object that was sampled is freed. */
-static void end_sample(struct gom_special *sample)
+/* gom_special_freed[GOM_SPECIAL_SAMPLE]: a sampled object was freed. */
+static void sample_free(struct gom_special *sample)
 {
 	atomic64_inc(&sample->bucket->frees);
 	gom_special_delete(sample);
@@ -475,8 +522,8 @@ static void end_sample(struct gom_special *sample)
 /* === Reading === */
 
 #define for_each_bucket(i, b)						\
-	for ((i) = 0; (i) < 1U << table_bits; (i)++)			\
-		hlist_for_each_entry_rcu(b, &table[i], node, true)
+	for ((i) = 0; (i) < 1U << bucket_table_bits; (i)++)			\
+		hlist_for_each_entry_rcu(b, &bucket_table[i], node, true)
 
 void gom_profile_read(struct gom_profile_stats *stats)
 {
@@ -485,12 +532,12 @@ void gom_profile_read(struct gom_profile_stats *stats)
 	int cpu;
 
 	*stats = (struct gom_profile_stats) {
-		.buckets = READ_ONCE(freelist.inuse),
+		.buckets = READ_ONCE(bucket_freelist.inuse),
 		.max_buckets = READ_ONCE(gom_profile_max_buckets),
 	};
 	for_each_possible_cpu(cpu) {
-		stats->lost += READ_ONCE(per_cpu(untaken.lost, cpu));
-		stats->dropped += READ_ONCE(per_cpu(untaken.dropped, cpu));
+		stats->lost += READ_ONCE(per_cpu(missed_samples.lost, cpu));
+		stats->dropped += READ_ONCE(per_cpu(missed_samples.dropped, cpu));
 	}
 	for_each_bucket(i, b) {
 		stats->samples += atomic64_read(&b->mallocs);
@@ -499,7 +546,11 @@ void gom_profile_read(struct gom_profile_stats *stats)
 }
 GOM_EXPORT_FOR_TEST(gom_profile_read);
 
-/* What was allocated before counts only as far as it is live. */
+/*
+ * Start counting anew.  Live samples count as allocated since.  Stores to
+ * @before pair with READ_ONCE() in bucket_read(); increments of missed_samples
+ * that race with the reset may be lost.
+ */
 void gom_profile_reset(void)
 {
 	struct gom_bucket *b;
@@ -509,22 +560,24 @@ void gom_profile_reset(void)
 	for_each_bucket(i, b)
 		WRITE_ONCE(b->before, atomic64_read(&b->frees));
 	for_each_possible_cpu(cpu) {
-		WRITE_ONCE(per_cpu(untaken.lost, cpu), 0);
-		WRITE_ONCE(per_cpu(untaken.dropped, cpu), 0);
+		WRITE_ONCE(per_cpu(missed_samples.lost, cpu), 0);
+		WRITE_ONCE(per_cpu(missed_samples.dropped, cpu), 0);
 	}
 }
 
 /*
- * An address as the profile has it: pprof (of gperftools) passes over those of the upper
- * half of the address space, so the highest bit is left out.
+ * An address as printed.  pprof (of gperftools) ignores addresses in the upper
+ * half of the address space, so the highest bit is cleared.
  */
-static unsigned long shown(unsigned long addr)
+static unsigned long profile_address(unsigned long addr)
 {
 	return addr & LONG_MAX;
 }
 
-/* The symbols of all addresses, each once, in the form that google-pprof reads. */
-static void show_symbols(struct seq_file *m)
+/*
+ * Print the symbol of each address once, in the format that google-pprof reads.
+ */
+static void profile_show_symbols(struct seq_file *m)
 {
 	struct gom_bucket *b;
 	struct xarray seen;
@@ -535,100 +588,105 @@ static void show_symbols(struct seq_file *m)
 	for_each_bucket(i, b) {
 		for (j = 0; j < b->n; j++)
 			if (!xa_insert(&seen, b->entry[j], xa_mk_value(1), GFP_KERNEL))
-				seq_printf(m, "0x%016lx %ps\n", shown(b->entry[j]),
+				seq_printf(m, "0x%016lx %ps\n", profile_address(b->entry[j]),
 					   (void *)b->entry[j]);
 	}
 	seq_puts(m, "---\n");
 	xa_destroy(&seen);
 }
 
-static void show_stats(struct seq_file *m, u64 mallocs, u64 frees, u64 alloc, u64 freed)
+static void profile_show_counts(struct seq_file *m, u64 mallocs, u64 frees, u64 alloc, u64 freed)
 {
 	seq_printf(m, "%llu: %llu [%llu: %llu] @", mallocs - frees, alloc - freed, mallocs, alloc);
 }
 
-/* Since the counters were reset. */
-static void read_bucket(const struct gom_bucket *b, u64 *mallocs, u64 *frees)
+/* The counters since the last reset. */
+static void bucket_read(const struct gom_bucket *b, u64 *mallocs, u64 *frees)
 {
 	u64 before = READ_ONCE(b->before);
 
 	*frees = atomic64_read(&b->frees) - before;
-	smp_rmb();	/* frees first: there are never more of them than allocations */
+	/*
+	 * Frees first, so that they do not exceed allocations.  Pairs with
+	 * span_tree_lock() in gom_special_end(), taken between the increments
+	 * in sample_add() and sample_free().
+	 */
+	smp_rmb();
 	*mallocs = atomic64_read(&b->mallocs) - before;
 }
 
-static void show_header(struct seq_file *m)
+static void profile_show_header(struct seq_file *m)
 {
 	u64 mallocs = 0, frees = 0, alloc = 0, freed = 0, m1, f1;
 	struct gom_bucket *b;
 	unsigned int i;
 
 	for_each_bucket(i, b) {
-		read_bucket(b, &m1, &f1);
+		bucket_read(b, &m1, &f1);
 		mallocs += m1;
 		frees += f1;
 		alloc += m1 * b->size;
 		freed += f1 * b->size;
 	}
 	seq_puts(m, "heap profile: ");
-	show_stats(m, mallocs, frees, alloc, freed);
-	/* "v2" is what samples are drawn as: with "heap" pprof scales otherwise, or fails. */
+	profile_show_counts(m, mallocs, frees, alloc, freed);
+	/* "v2": with "heap", pprof scales samples differently, or fails. */
 	seq_printf(m, " heap_v2/%u\n", READ_ONCE(gom_memprofilerate));
 }
 
-static void show_bucket(struct seq_file *m, const struct gom_bucket *b)
+static void profile_show_bucket(struct seq_file *m, const struct gom_bucket *b)
 {
 	u64 mallocs, frees;
 	unsigned int i;
 
-	read_bucket(b, &mallocs, &frees);
+	bucket_read(b, &mallocs, &frees);
 	if (!mallocs)
 		return;
-	show_stats(m, mallocs, frees, mallocs * b->size, frees * b->size);
+	profile_show_counts(m, mallocs, frees, mallocs * b->size, frees * b->size);
 	for (i = 0; i < b->n; i++)
-		seq_printf(m, " 0x%016lx", shown(b->entry[i]));
+		seq_printf(m, " 0x%016lx", profile_address(b->entry[i]));
 	seq_putc(m, '\n');
 }
 
-/* The profile as text, for debugfs heap. */
+/* Print the profile, for debugfs heap.  Context: task, may sleep. */
 int gom_profile_show(struct seq_file *m)
 {
 	struct gom_bucket *b;
 	unsigned int i;
 
-	show_symbols(m);
-	show_header(m);
+	profile_show_symbols(m);
+	profile_show_header(m);
 	for_each_bucket(i, b)
-		show_bucket(m, b);
+		profile_show_bucket(m, b);
 	return 0;
 }
 GOM_EXPORT_FOR_TEST(gom_profile_show);
 
-static int init_buckets(void)
+static int buckets_init(void)
 {
-	gom_fixalloc_init(&freelist, ALIGN(sizeof(struct gom_bucket), SMP_CACHE_BYTES),
+	gom_fixalloc_init(&bucket_freelist, ALIGN(sizeof(struct gom_bucket), SMP_CACHE_BYTES),
 			  GOM_BUCKHASH_SYS);
 	gom_profile_max_buckets = clamp_t(u64, (u64)totalram_pages() * PAGE_SIZE / BUCKET_SHARE /
-					  freelist.size, MIN_BUCKETS, MAX_BUCKETS);
-	table_bits = order_base_2(gom_profile_max_buckets / CHAIN);
-	table = gom_persistent_alloc_gfp(sizeof(*table) << table_bits, 0, GOM_BUCKHASH_SYS,
-					 GFP_KERNEL);
-	return table ? 0 : -ENOMEM;
+					  bucket_freelist.size, MIN_BUCKETS, MAX_BUCKETS);
+	bucket_table_bits = order_base_2(gom_profile_max_buckets / CHAIN);
+	bucket_table = gom_persistent_alloc_gfp(sizeof(*bucket_table) << bucket_table_bits, 0,
+						GOM_BUCKHASH_SYS, GFP_KERNEL);
+	return bucket_table ? 0 : -ENOMEM;
 }
 
-/* Before anything is allocated. */
+/* Before the first allocation.  Context: task. */
 int gom_profile_init(void)
 {
-	struct memo *m;
+	struct stack_memo *m;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		m = gom_persistent_alloc_gfp(MEMOS * sizeof(*m), SMP_CACHE_BYTES,
+		m = gom_persistent_alloc_gfp(NR_MEMOS * sizeof(*m), SMP_CACHE_BYTES,
 					     GOM_BUCKHASH_SYS, GFP_KERNEL);
 		if (!m)
 			return -ENOMEM;
-		per_cpu(memos, cpu) = m;
+		per_cpu(stack_memos, cpu) = m;
 	}
-	gom_special_freed[GOM_SPECIAL_SAMPLE] = end_sample;
-	return init_buckets();
+	gom_special_freed[GOM_SPECIAL_SAMPLE] = sample_free;
+	return buckets_init();
 }

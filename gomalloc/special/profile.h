@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The heap profile: which allocations are sampled, and what is known of them. */
+/*
+ * The heap profile: which allocations are sampled, and their statistics; see
+ * profile.c.
+ */
 #ifndef GOM_PROFILE_H
 #define GOM_PROFILE_H
 
@@ -9,19 +12,19 @@
 
 #define GOM_PROFILE_RATE	(512U << 10)	/* bytes; Go's default */
 #define GOM_PROFILE_RATE_MAX	(1U << 30)
-#define GOM_PROFILE_NEVER	(S64_MAX / 2)	/* a countdown that does not end */
+#define GOM_PROFILE_NEVER	(S64_MAX / 2)	/* an interval that never ends */
 
 extern unsigned int gom_memprofilerate;
 extern unsigned int gom_profile_max_buckets;
 
 /**
- * struct gom_profile_stats - sums over all samples since load
- * @samples: taken
- * @freed: of these, freed since
- * @lost: not taken for want of memory
- * @dropped: not taken because there are as many stacks, or live samples, as there may be
- * @buckets: stacks and sizes there are
- * @max_buckets: how many there may be
+ * struct gom_profile_stats - statistics of all samples since load
+ * @samples: samples taken
+ * @freed: samples freed
+ * @lost: not taken because there was no memory
+ * @dropped: not taken because the limit of stacks or live samples is reached
+ * @buckets: buckets in use
+ * @max_buckets: limit of buckets
  */
 struct gom_profile_stats {
 	u64 samples;

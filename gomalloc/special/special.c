@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Specials: the records, their trees, and the end of an object that has some.  See special.h. */
+/*
+ * Specials: their records, the trees they are in, and what happens to them when
+ * an object is freed.  special.h has the overview, contexts and locking.
+ * Functions with the suffix _locked need the tree lock of the span.
+ */
 #include <linux/cpumask.h>
 #include <linux/hash.h>
 #include <linux/log2.h>
@@ -17,14 +21,14 @@
 #include "heap/pagemap.h"
 #include "special/special.h"
 
-#define VISIT_AT_ONCE	8U	/* specials shown with the lock held */
+#define VISIT_BATCH	8U	/* specials visited per lock section */
 
-/* Locks of the trees, by span: some for each CPU, so that two seldom want the same. */
-#define LOCKS_PER_CPU	4U
-#define MIN_LOCKS	16U
-#define MAX_LOCKS	1024U
+/* Tree locks, hashed by span; several per CPU to avoid contention. */
+#define TREE_LOCKS_PER_CPU	4U
+#define MIN_TREE_LOCKS		16U
+#define MAX_TREE_LOCKS		1024U
 
-/* Records for samples take no more than this part of the memory. */
+/* Records for samples take at most 1/SAMPLE_SHARE of memory. */
 #define SAMPLE_SHARE	64U
 
 void (*gom_special_freed[GOM_SPECIAL_KINDS])(struct gom_special *sp) __read_mostly;
@@ -40,80 +44,84 @@ struct tree_lock {
 	spinlock_t lock;
 } ____cacheline_aligned_in_smp;
 
-/* As Documentation/persistent.rst has it. */
+/* Documentation/persistent.rst has this size in a table. */
 static_assert(BITS_PER_LONG < 64 || sizeof(struct gom_special) == 64);
 
-static struct tree_lock *locks __read_mostly;
-static unsigned int lock_bits __read_mostly;
+static struct tree_lock *tree_locks __read_mostly;
+static unsigned int tree_lock_bits __read_mostly;
 
 /*
- * Records to be had, by CPU.  The lock is of interest to that CPU, to tasks
- * that have just left it, and to who frees elsewhere what was sampled there.
+ * Free records, by CPU.  The lock is taken by that CPU, by tasks that have just
+ * migrated off it, and by CPUs that free what was sampled on it.
  */
-struct freelist {
+struct record_freelist {
 	spinlock_t lock;
 	struct gom_fixalloc records;
 };
 
-static DEFINE_PER_CPU(struct freelist, freelists);
-static atomic_long_t record_bytes;	/* of all records made */
+static DEFINE_PER_CPU(struct record_freelist, record_freelists);
+static atomic_long_t record_bytes;	/* of all records, in use or free */
 
-static atomic_t *near_of(const void *p)
+static atomic_t *near_entry(const void *p)
 {
 	return &gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR];
 }
 
-/* One special more, or less, in the page at @p. */
-static void count_near(const void *p, bool more)
+/*
+ * Count one special more, or less, in the page at @p.  Pairs with the lockless
+ * read in gom_special_maybe().
+ */
+static void near_count_update(const void *p, bool more)
 {
-	int old = atomic_read(near_of(p));
+	int old = atomic_read(near_entry(p));
 	unsigned int new;
 
 	do {
 		new = more ? (old | GOM_NEAR_FLAG) + GOM_NEAR_ONE : old - GOM_NEAR_ONE;
 		if (!gom_near_count(new))
 			new &= ~GOM_NEAR_FLAG;
-	} while (!atomic_try_cmpxchg(near_of(p), &old, new));
+	} while (!atomic_try_cmpxchg(near_entry(p), &old, new));
 }
 
-static int init_locks(void)
+static int tree_locks_init(void)
 {
 	unsigned int i, nr;
 
-	nr = clamp(LOCKS_PER_CPU * num_possible_cpus(), MIN_LOCKS, MAX_LOCKS);
-	lock_bits = order_base_2(nr);
-	/* On UP a lock has no size. */
-	locks = gom_persistent_alloc_gfp(max(sizeof(*locks) << lock_bits, sizeof(long)),
-					 SMP_CACHE_BYTES, GOM_SPECIAL_SYS, GFP_KERNEL);
-	if (!locks)
+	nr = clamp(TREE_LOCKS_PER_CPU * num_possible_cpus(), MIN_TREE_LOCKS, MAX_TREE_LOCKS);
+	tree_lock_bits = order_base_2(nr);
+	/* The size of a lock may be 0 on UP. */
+	tree_locks = gom_persistent_alloc_gfp(max(sizeof(*tree_locks) << tree_lock_bits,
+						  sizeof(long)),
+					      SMP_CACHE_BYTES, GOM_SPECIAL_SYS, GFP_KERNEL);
+	if (!tree_locks)
 		return -ENOMEM;
-	for (i = 0; i < 1U << lock_bits; i++)
-		spin_lock_init(&locks[i].lock);
+	for (i = 0; i < 1U << tree_lock_bits; i++)
+		spin_lock_init(&tree_locks[i].lock);
 	return 0;
 }
 
-/* Before anything is allocated. */
+/* Before the first allocation.  Context: task. */
 int gom_special_init(void)
 {
-	struct freelist *freelist;
+	struct record_freelist *freelist;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		freelist = per_cpu_ptr(&freelists, cpu);
+		freelist = per_cpu_ptr(&record_freelists, cpu);
 		spin_lock_init(&freelist->lock);
 		gom_fixalloc_init(&freelist->records, sizeof(struct gom_special), GOM_SPECIAL_SYS);
 	}
 	gom_special_sample_bytes = totalram_pages() * (PAGE_SIZE / SAMPLE_SHARE);
-	count_near(NULL, true);		/* NULL's own, for ever */
-	return init_locks();
+	near_count_update(NULL, true);		/* NULL's entry, never decremented */
+	return tree_locks_init();
 }
 
 /* === Records === */
 
-/* From the freelist of @cpu; @block may be new memory for it. */
-static struct gom_special *take(int cpu, void *block)
+/* Take a record from the freelist of @cpu; @block may be a new block for it. */
+static struct gom_special *special_record_take(int cpu, void *block)
 {
-	struct freelist *freelist = per_cpu_ptr(&freelists, cpu);
+	struct record_freelist *freelist = per_cpu_ptr(&record_freelists, cpu);
 	struct gom_special *sp;
 	unsigned long flags;
 
@@ -127,62 +135,62 @@ static struct gom_special *take(int cpu, void *block)
 	return sp;
 }
 
-static struct gom_special *take_new(int cpu, gfp_t gfp)
+static struct gom_special *special_record_new_block(int cpu, gfp_t gfp)
 {
-	struct gom_fixalloc *records = &per_cpu_ptr(&freelists, cpu)->records;
+	struct gom_fixalloc *records = &per_cpu_ptr(&record_freelists, cpu)->records;
 	void *block = gom_fixalloc_block(records, gfp);
 
 	if (!block)
 		return NULL;
 	atomic_long_add(gom_fixalloc_block_bytes(records), &record_bytes);
-	return take(cpu, block);
+	return special_record_take(cpu, block);
 }
 
-/* What other CPUs have left, if one may not make more. */
-static struct gom_special *take_other(void)
+/* Take a record from any CPU's freelist, when no more may be made. */
+static struct gom_special *special_record_steal(void)
 {
 	struct gom_special *sp = NULL;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		/* Looking without the lock: who misses something goes without. */
-		if (data_race(per_cpu_ptr(&freelists, cpu)->records.free))
-			sp = take(cpu, NULL);
+		/* Lockless check; a miss only loses a sample. */
+		if (data_race(per_cpu_ptr(&record_freelists, cpu)->records.free))
+			sp = special_record_take(cpu, NULL);
 		if (sp)
 			break;
 	}
 	return sp;
 }
 
-/* A record for the caller to fill in; NULL if there is no memory. */
+/* Allocate a record; NULL if there is no memory.  The caller fills it in. */
 struct gom_special *gom_special_new(gfp_t gfp)
 {
 	int cpu = raw_smp_processor_id();
 
-	return take(cpu, NULL) ?: take_new(cpu, gfp);
+	return special_record_take(cpu, NULL) ?: special_record_new_block(cpu, gfp);
 }
 
-/* Is there as much of records as there may be for the sake of samples? */
+/* Have the records for samples reached their bound? */
 bool gom_special_full(void)
 {
 	return atomic_long_read(&record_bytes) >= READ_ONCE(gom_special_sample_bytes);
 }
 
 /*
- * The same for a sample, of which there may be as many as objects: no more than
- * fit. CPUs that find there is room for one block at the same time make one
- * each.
+ * Allocate a record for a sample, within the bound on all records.  CPUs that
+ * are below the bound at the same time make a block each.
  */
 struct gom_special *gom_special_new_sample(gfp_t gfp)
 {
 	int cpu = raw_smp_processor_id();
 
-	return take(cpu, NULL) ?: gom_special_full() ? take_other() : take_new(cpu, gfp);
+	return special_record_take(cpu, NULL) ?:
+	       gom_special_full() ? special_record_steal() : special_record_new_block(cpu, gfp);
 }
 
 void gom_special_delete(struct gom_special *sp)
 {
-	struct freelist *freelist = per_cpu_ptr(&freelists, sp->home);
+	struct record_freelist *freelist = per_cpu_ptr(&record_freelists, sp->home);
 	unsigned long flags;
 
 	spin_lock_irqsave(&freelist->lock, flags);
@@ -190,14 +198,15 @@ void gom_special_delete(struct gom_special *sp)
 	spin_unlock_irqrestore(&freelist->lock, flags);
 }
 
-/* === What frees look at === */
+/* === What frees read === */
 
-static spinlock_t *lock_of(const struct gom_span *s)
+static spinlock_t *span_tree_lock(const struct gom_span *s)
 {
-	return &locks[hash_ptr(s, lock_bits)].lock;
+	return &tree_locks[hash_ptr(s, tree_lock_bits)].lock;
 }
 
-static struct gom_span *find_span(const void *p, u32 *off)
+/* The span of the object at @p, and in *@off its offset there. */
+static struct gom_span *object_span_lookup(const void *p, u32 *off)
 {
 	u32 entry = gom_pagemap_entry(p);
 	struct gom_span *s;
@@ -212,110 +221,115 @@ static struct gom_span *find_span(const void *p, u32 *off)
 }
 
 /*
- * The first special of @s comes, or the last goes: its pages are marked.  Others who
- * free objects of @s meanwhile see one mark or the other, and both are right for them.
+ * The first special of @s was added (@ask), or the last one removed: change the
+ * slot of its pages in the page map.
+ *
+ * Concurrent frees of other objects of @s may read the old or the new slot;
+ * both are valid for them.
  */
-static void mark(const struct gom_span *s, bool ask)
+static void span_slot_mark(const struct gom_span *s, bool ask)
 {
 	if (s->state == GOM_SPAN_SMALL)
 		gom_pagemap_mark(s, GOM_SLOT_OF(ask ? GOM_SLOT_ASK : gom_span_slot(s)));
 }
 
-static void count_in_class(const struct gom_span *s, int by)
+static void class_specials_add(const struct gom_span *s, int by)
 {
 	if (s->state == GOM_SPAN_SMALL && s->class >= GOM_NR_SPAN_CLASSES)
 		atomic_add(by, &gom_cache_class(s->class)->specials);
 }
 
-/* === Trees, under the lock === */
+/* === Trees; the tree lock is held === */
 
-static const struct gom_special *special_of(const struct rb_node *node)
+static const struct gom_special *rb_to_special(const struct rb_node *node)
 {
 	return rb_entry(node, struct gom_special, rb);
 }
 
-static int compare(const void *key, const struct rb_node *node)
+static int special_cmp(const void *key, const struct rb_node *node)
 {
-	const struct gom_special *a = key, *b = special_of(node);
+	const struct gom_special *a = key, *b = rb_to_special(node);
 
 	if (a->offset != b->offset)
 		return a->offset < b->offset ? -1 : 1;
 	return (int)a->kind - b->kind;
 }
 
-static int compare_nodes(struct rb_node *node, const struct rb_node *other)
+static int special_cmp_nodes(struct rb_node *node, const struct rb_node *other)
 {
-	return compare(special_of(node), other);
+	return special_cmp(rb_to_special(node), other);
 }
 
-static struct gom_special *find(struct gom_span *s, u32 offset, unsigned int kind)
+static struct gom_special *special_find_locked(struct gom_span *s, u32 offset, unsigned int kind)
 {
 	const struct gom_special key = { .offset = offset, .kind = kind };
 
-	return rb_entry_safe(rb_find(&key, &s->specials, compare), struct gom_special, rb);
+	return rb_entry_safe(rb_find(&key, &s->specials, special_cmp), struct gom_special, rb);
 }
 
-/* False if the object has one of that kind. */
-static bool link_special(struct gom_span *s, struct gom_special *sp)
+/* False if the object has a special of that kind already. */
+static bool special_link_locked(struct gom_span *s, struct gom_special *sp)
 {
 	const bool first = RB_EMPTY_ROOT(&s->specials);
 
-	if (rb_find_add(&sp->rb, &s->specials, compare_nodes))
+	if (rb_find_add(&sp->rb, &s->specials, special_cmp_nodes))
 		return false;
 	if (first)
-		mark(s, true);
-	count_in_class(s, 1);
-	count_near(s->base + sp->offset, true);
+		span_slot_mark(s, true);
+	class_specials_add(s, 1);
+	near_count_update(s->base + sp->offset, true);
 	return true;
 }
 
-static void unlink_special(struct gom_span *s, struct gom_special *sp)
+static void special_unlink_locked(struct gom_span *s, struct gom_special *sp)
 {
 	rb_erase(&sp->rb, &s->specials);
-	count_near(s->base + sp->offset, false);
-	count_in_class(s, -1);
+	near_count_update(s->base + sp->offset, false);
+	class_specials_add(s, -1);
 	if (RB_EMPTY_ROOT(&s->specials))
-		mark(s, false);
+		span_slot_mark(s, false);
 }
 
-/* The special, untied; NULL if there is none. */
-static struct gom_special *take_out(struct gom_span *s, u32 offset, unsigned int kind)
+/* Find and unlink a special; NULL if there is none. */
+static struct gom_special *special_detach_locked(struct gom_span *s, u32 offset, unsigned int kind)
 {
-	struct gom_special *sp = find(s, offset, kind);
+	struct gom_special *sp = special_find_locked(s, offset, kind);
 
 	if (sp)
-		unlink_special(s, sp);
+		special_unlink_locked(s, sp);
 	return sp;
 }
 
-/* === The interface === */
+/* === Interface === */
 
 /**
- * gom_special_add - tie a special to an object
+ * gom_special_add - add a special to an object
  * @p: the object, owned by the caller
- * @sp: the special, its kind and what belongs to that filled in
+ * @sp: the special, its kind and the members of that kind filled in
  *
- * Return: false if the object has one of that kind.
+ * Context: any but NMI, no lock held.
+ * Return: false if the object has a special of that kind already.
  */
 bool gom_special_add(const void *p, struct gom_special *sp)
 {
-	struct gom_span *s = find_span(p, &sp->offset);
+	struct gom_span *s = object_span_lookup(p, &sp->offset);
 	unsigned long flags;
 	bool added;
 
-	spin_lock_irqsave(lock_of(s), flags);
-	added = link_special(s, sp);
-	spin_unlock_irqrestore(lock_of(s), flags);
+	spin_lock_irqsave(span_tree_lock(s), flags);
+	added = special_link_locked(s, sp);
+	spin_unlock_irqrestore(span_tree_lock(s), flags);
 	return added;
 }
 GOM_EXPORT_FOR_TEST(gom_special_add);
 
 /**
- * gom_special_remove - untie a special
+ * gom_special_remove - remove a special from an object
  * @p: the object, owned by the caller
- * @kind: which
+ * @kind: kind of the special
  *
- * Return: the special, the caller's now; NULL if there is none.
+ * Context: any but NMI, no lock held.
+ * Return: the special, owned by the caller; NULL if there is none.
  */
 struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind)
 {
@@ -324,39 +338,40 @@ struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind
 	struct gom_span *s;
 	u32 off;
 
-	s = find_span(p, &off);
-	spin_lock_irqsave(lock_of(s), flags);
-	sp = take_out(s, off, kind);
-	spin_unlock_irqrestore(lock_of(s), flags);
+	s = object_span_lookup(p, &off);
+	spin_lock_irqsave(span_tree_lock(s), flags);
+	sp = special_detach_locked(s, off, kind);
+	spin_unlock_irqrestore(span_tree_lock(s), flags);
 	return sp;
 }
 GOM_EXPORT_FOR_TEST(gom_special_remove);
 
 /**
- * gom_special_note_resized - the object's size is not one of its class any more
+ * gom_special_note_resized - note that an object's size is not one of its class
  * @p: the object, owned by the caller
  *
- * So sized frees of it, which would take it for one of another class, look it up (realloc.c).
- * If there is no record for that, those of all objects in the page at @p do, and of those
- * in pages that share its entry, from now on for ever.
+ * A sized free would take the object for one of another class (api/realloc.c).
+ * After this, sized frees of it look up its class.  If there is no memory for a
+ * record, frees of all objects in the pages that share the counter of @p do so,
+ * until the module is unloaded.
  *
- * Context: any but NMI.  Needs no memory.
+ * Context: any but NMI, no lock held.  Needs no memory.
  */
 void gom_special_note_resized(const void *p)
 {
 	struct gom_special *sp = gom_special_new(__GFP_NOWARN | __GFP_NOMEMALLOC);
 
 	if (!sp) {
-		atomic_or(GOM_NEAR_PINNED, near_of(p));
+		atomic_or(GOM_NEAR_PINNED, near_entry(p));
 		return;
 	}
 	sp->kind = GOM_SPECIAL_RESIZED;
 	if (!gom_special_add(p, sp))
-		gom_special_delete(sp);		/* it was noted before */
+		gom_special_delete(sp);		/* it has one already */
 }
 GOM_EXPORT_FOR_TEST(gom_special_note_resized);
 
-/* Was that noted of the object at @p, or may it have been? */
+/* Has the object at @p been noted as resized?  May return true for others. */
 bool gom_special_resized(const void *p)
 {
 	unsigned long flags;
@@ -364,72 +379,79 @@ bool gom_special_resized(const void *p)
 	bool resized;
 	u32 off;
 
-	if (atomic_read(near_of(p)) & GOM_NEAR_PINNED)
+	if (atomic_read(near_entry(p)) & GOM_NEAR_PINNED)
 		return true;
-	s = find_span(p, &off);
+	s = object_span_lookup(p, &off);
 	if (!s || !gom_span_has_specials(s))
 		return false;
-	spin_lock_irqsave(lock_of(s), flags);
-	resized = find(s, off, GOM_SPECIAL_RESIZED);
-	spin_unlock_irqrestore(lock_of(s), flags);
+	spin_lock_irqsave(span_tree_lock(s), flags);
+	resized = special_find_locked(s, off, GOM_SPECIAL_RESIZED);
+	spin_unlock_irqrestore(span_tree_lock(s), flags);
 	return resized;
 }
 
 /*
- * What specials the object at @p has, of a span that has some.  For any context in which a
- * spin lock may be tried, NMI included.
+ * Look up which specials the object at @p has.  The caller knows that its span
+ * has some.  Any context in which a spinlock may be tried, NMI included.
  */
 enum gom_special_look gom_special_try_look(const void *p)
 {
-	enum gom_special_look look = GOM_SPECIAL_NONE;
+	enum gom_special_look found = GOM_SPECIAL_NONE;
 	unsigned long flags;
 	struct gom_span *s;
 	u32 off;
 
-	s = find_span(p, &off);
-	if (!spin_trylock_irqsave(lock_of(s), flags))
+	s = object_span_lookup(p, &off);
+	if (!spin_trylock_irqsave(span_tree_lock(s), flags))
 		return GOM_SPECIAL_UNKNOWN;
-	if (find(s, off, GOM_SPECIAL_FINALIZER) || find(s, off, GOM_SPECIAL_QUEUED))
-		look = GOM_SPECIAL_SOME_FINALIZER;
-	else if (find(s, off, GOM_SPECIAL_SAMPLE) || find(s, off, GOM_SPECIAL_RESIZED))
-		look = GOM_SPECIAL_NO_FINALIZER;
-	spin_unlock_irqrestore(lock_of(s), flags);
-	return look;
+	if (special_find_locked(s, off, GOM_SPECIAL_FINALIZER) ||
+	    special_find_locked(s, off, GOM_SPECIAL_QUEUED))
+		found = GOM_SPECIAL_SOME_FINALIZER;
+	else if (special_find_locked(s, off, GOM_SPECIAL_SAMPLE) ||
+		 special_find_locked(s, off, GOM_SPECIAL_RESIZED))
+		found = GOM_SPECIAL_NO_FINALIZER;
+	spin_unlock_irqrestore(span_tree_lock(s), flags);
+	return found;
 }
 
 /**
- * gom_special_end - an object is being freed
+ * gom_special_end - handle the specials of an object that is being freed
  * @p: the object
- * @caller: who frees it
+ * @caller: call site
  *
- * If it has a finalizer that is what becomes of it for now; the object waits.  If not,
- * and if it was sampled, its free is counted.
+ * An object with a finalizer is not freed now: the finalizer is queued.
+ * Otherwise the object's sample is counted as freed, and its specials are
+ * deleted.
  *
- * Return: whether the object is not to be freed now, or was freed before.
+ * Context: any but NMI, no lock held.
+ * Return: true if the object must not be freed: its finalizer is queued, now or
+ * by an earlier free, which is reported as a double free.
  */
 bool gom_special_end(const void *p, unsigned long caller)
 {
 	struct gom_special *fin, *sample = NULL, *resized = NULL;
 	unsigned long flags;
 	struct gom_span *s;
-	bool twice;
+	bool double_free;
 	u32 off;
 
-	s = find_span(p, &off);
+	s = object_span_lookup(p, &off);
 	if (!gom_span_has_specials(s))
 		return false;
-	spin_lock_irqsave(lock_of(s), flags);
-	twice = find(s, off, GOM_SPECIAL_QUEUED);
-	fin = twice ? NULL : find(s, off, GOM_SPECIAL_FINALIZER);
+	spin_lock_irqsave(span_tree_lock(s), flags);
+	double_free = special_find_locked(s, off, GOM_SPECIAL_QUEUED);
+	fin = double_free ? NULL : special_find_locked(s, off, GOM_SPECIAL_FINALIZER);
 	if (fin) {
-		/* Kinds are in this order for this: it stays where it is. */
+		/*
+		 * Kinds are ordered so that this keeps its place in the tree.
+		 */
 		fin->kind = GOM_SPECIAL_QUEUED;
-	} else if (!twice) {
-		sample = take_out(s, off, GOM_SPECIAL_SAMPLE);
-		resized = take_out(s, off, GOM_SPECIAL_RESIZED);
+	} else if (!double_free) {
+		sample = special_detach_locked(s, off, GOM_SPECIAL_SAMPLE);
+		resized = special_detach_locked(s, off, GOM_SPECIAL_RESIZED);
 	}
-	spin_unlock_irqrestore(lock_of(s), flags);
-	if (twice)
+	spin_unlock_irqrestore(span_tree_lock(s), flags);
+	if (double_free)
 		gom_report(GOM_BAD_DOUBLE_FREE, caller,
 			   "double free of object %p, whose finalizer is queued", p);
 	if (fin)
@@ -438,16 +460,17 @@ bool gom_special_end(const void *p, unsigned long caller)
 		gom_special_freed[GOM_SPECIAL_SAMPLE](sample);
 	if (resized)
 		gom_special_delete(resized);
-	return twice || fin;
+	return double_free || fin;
 }
 
-/* The first special of @s that is not before @key, which is none of them. */
-static struct rb_node *first_from(const struct gom_span *s, const struct gom_special *key)
+/* The first special of @s that is not below @key; @key is not in the tree. */
+static struct rb_node *special_first_from_locked(const struct gom_span *s,
+						 const struct gom_special *key)
 {
 	struct rb_node *node = s->specials.rb_node, *found = NULL;
 
 	while (node) {
-		if (compare(key, node) <= 0) {
+		if (special_cmp(key, node) <= 0) {
 			found = node;
 			node = node->rb_left;
 		} else {
@@ -457,7 +480,7 @@ static struct rb_node *first_from(const struct gom_span *s, const struct gom_spe
 	return found;
 }
 
-/* Show all specials of @s, which has some, to @visit, some at a time, under the lock. */
+/* Call @visit for each special of @s, VISIT_BATCH at a time, under the lock. */
 void gom_special_visit(const struct gom_span *s,
 		       void (*visit)(const struct gom_special *sp, void *arg), void *arg)
 {
@@ -467,13 +490,13 @@ void gom_special_visit(const struct gom_span *s,
 	unsigned int n;
 
 	do {
-		spin_lock_irqsave(lock_of(s), flags);
-		node = first_from(s, &next);
-		for (n = 0; node && n < VISIT_AT_ONCE; n++, node = rb_next(node)) {
-			visit(special_of(node), arg);
-			next.offset = special_of(node)->offset;
-			next.kind = special_of(node)->kind + 1;
+		spin_lock_irqsave(span_tree_lock(s), flags);
+		node = special_first_from_locked(s, &next);
+		for (n = 0; node && n < VISIT_BATCH; n++, node = rb_next(node)) {
+			visit(rb_to_special(node), arg);
+			next.offset = rb_to_special(node)->offset;
+			next.kind = rb_to_special(node)->kind + 1;
 		}
-		spin_unlock_irqrestore(lock_of(s), flags);
+		spin_unlock_irqrestore(span_tree_lock(s), flags);
 	} while (node);
 }

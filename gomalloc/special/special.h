@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Specials: records tied to one object, which are found when it is freed (Go: Special
- * in mheap.go): its finalizer, that it was sampled for the heap profile, or that it could
- * not be moved when it shrank.
+ * Specials: records attached to an object, which are found when it is freed
+ * (Go: Special in mheap.go).  A special is the object's finalizer, or says that
+ * the object was sampled for the heap profile, or that it was resized in place.
  *
- * How a free learns of them
- * -------------------------
- * Nobody else is to pay for them.  gom_free() has the word of the page map in its
- * hand: the pages of a span that has a special are marked GOM_SLOT_ASK, which is no
- * class, so that frees of its objects, and no others, take the slow path.  Frees that
- * look nothing up, sized ones and those to a named cache, look into a table of counters
- * by the page's number: how many specials there are in pages of that number, and in
- * those that share the entry.  NULL has an entry that is never zero, so that this one
- * test also takes the place of that for NULL.
+ * How a free finds them
+ * ---------------------
+ * Frees of objects without specials must not pay for them.  gom_free() has the
+ * object's page map entry at hand.  Pages of a span with a special have the
+ * slot GOM_SLOT_ASK, which is no class, so only frees of objects of such spans
+ * take the slow path.  Frees that do not look up the page map (sized ones, and
+ * those to a named cache) test a table of counters, indexed by page number: the
+ * number of specials in all pages that share the entry.  NULL has an entry that
+ * is never zero, so this test also covers NULL.
  *
- * Who may be in here: the specials of a span are used under a lock chosen by the span's
- * record, taken with interrupts off and with no other lock held; inside it none is
- * taken.  The counters are atomic.  Records come from a freelist of the CPU we are on,
- * under its lock, and go back to where they came from.  Any context but NMI; under
- * PREEMPT_RT all of these locks may sleep, and are taken with preemption on.
- * Only the owner of an object adds specials to it or frees it, so they are never
- * gone while somebody uses them: the object keeps its span.  Go keeps them in a list;
- * a span may have thousands, and a lock is not held for so long here: they are a tree.
+ * Locking
+ * -------
+ * The specials of a span are protected by a tree lock, hashed by its record,
+ * taken with interrupts off.  No lock is held when it is taken, and none is
+ * taken inside it.  The counters are atomic.  Records come from a freelist of
+ * the current CPU, under its lock, and go back to the one they came from.
+ * Under PREEMPT_RT these locks may sleep, and are taken with preemption
+ * enabled.  Context: any but NMI, unless noted.
+ *
+ * Only the owner of an object adds specials to it or frees it, so a special
+ * stays valid while the owner uses it; the object keeps its span.  Go keeps
+ * specials in a list.  A span may have thousands, so here they are in a tree,
+ * to bound the hold time of the lock.
  */
 #ifndef GOM_SPECIAL_H
 #define GOM_SPECIAL_H
@@ -36,14 +41,17 @@
 
 struct gom_span;
 
-#define GOM_SPECIAL_NEAR	16384U		/* entries: 64 MiB without two in one */
+#define GOM_SPECIAL_NEAR	16384U		/* entries; 64 MiB of pages share none */
 
 /*
- * A counter, and in the byte that comes first in memory a flag, which is set as long
- * as the counter is not zero, and another one that, once set, stays (gom_special_note_resized()).
- * The fast paths test that byte, in one instruction, where gcc takes two for a word.
- * Counter and flag change at once, by a compare and exchange.  24 bits are enough for
- * 1 GiB of specials, of 64 bytes each, in the pages of one entry.
+ * A counter and two flags in one word.  GOM_NEAR_FLAG is set while the counter
+ * is not zero.  GOM_NEAR_PINNED, once set, stays set
+ * (gom_special_note_resized()).  The flags are in the byte that comes first in
+ * memory, so the fast paths test both with one byte access; gcc needs two
+ * instructions for a word.
+ *
+ * Counter and flag change together, by compare and exchange.  24 bits suffice
+ * for 1 GiB of specials, of 64 bytes each, in the pages of one entry.
  */
 #ifdef __LITTLE_ENDIAN
 # define GOM_NEAR_FLAG		0x01U
@@ -58,19 +66,19 @@ struct gom_span;
 extern atomic_t gom_special_near[GOM_SPECIAL_NEAR];
 extern unsigned long gom_special_sample_bytes;
 
-/* What a special is; one object has at most one of each kind. */
+/* Kinds of specials; an object has at most one of each. */
 enum gom_special_kind {
-	GOM_SPECIAL_FINALIZER,	/* to be run when the object is freed */
-	GOM_SPECIAL_QUEUED,	/* the object was freed, its finalizer not yet run */
-	GOM_SPECIAL_SAMPLE,	/* of the heap profile */
-	GOM_SPECIAL_RESIZED,	/* the size it was last asked for is not of its class */
+	GOM_SPECIAL_FINALIZER,	/* run when the object is freed */
+	GOM_SPECIAL_QUEUED,	/* finalizer of an object that was freed; not run yet */
+	GOM_SPECIAL_SAMPLE,	/* counted in the heap profile */
+	GOM_SPECIAL_RESIZED,	/* the size last asked for is not of its class */
 	GOM_SPECIAL_KINDS,
 };
 
-/* What gom_special_try_look() sees. */
+/* Result of gom_special_try_look(). */
 enum gom_special_look {
 	GOM_SPECIAL_NONE,
-	GOM_SPECIAL_NO_FINALIZER,	/* but another one */
+	GOM_SPECIAL_NO_FINALIZER,	/* but another special */
 	GOM_SPECIAL_SOME_FINALIZER,	/* to be run, or queued */
 	GOM_SPECIAL_UNKNOWN,		/* the lock is taken */
 };
@@ -78,15 +86,15 @@ enum gom_special_look {
 struct gom_bucket;
 
 /**
- * struct gom_special - a record tied to an object
- * @rb: among those of the same span, in the order of @offset, then @kind
- * @offset: of the object in its span, in bytes
- * @kind: enum gom_special_kind; RESIZED has nothing else
- * @home: the CPU whose freelist the record is from
+ * struct gom_special - a record attached to an object
+ * @rb: node in the tree of the span, ordered by @offset, then @kind
+ * @offset: offset of the object in its span, in bytes
+ * @kind: enum gom_special_kind; RESIZED uses no further member
+ * @home: CPU whose freelist the record belongs to
  * @fn: the finalizer
- * @arg: for it
+ * @arg: its argument
  * @p: the object
- * @node: in the queue of finalizers to run
+ * @node: node in the queue of finalizers to run
  * @bucket: where the sample is counted
  */
 struct gom_special {
@@ -105,32 +113,40 @@ struct gom_special {
 	};
 };
 
-/* The counter in the entry @near. */
+/* The counter in the value @near of an entry. */
 static inline unsigned int gom_near_count(unsigned int near)
 {
 	return (near & ~(GOM_NEAR_FLAG | GOM_NEAR_PINNED)) / GOM_NEAR_ONE;
 }
 
-/* How many specials @near counts. */
+/* The number of specials that the entry @near counts. */
 static inline unsigned int gom_special_count(const atomic_t *near)
 {
 	return gom_near_count(atomic_read(near));
 }
 
-/* May @p, which may be NULL, have a special?  If not, it has none and is not NULL. */
+/*
+ * May @p, which may be NULL, have a special?  If false, it has none and is not
+ * NULL.
+ */
 static __always_inline bool gom_special_maybe(const void *p)
 {
-	const atomic_t *near = gom_special_near;	/* for UBSAN, which would check the index */
+	const atomic_t *near = gom_special_near;	/* a pointer: UBSAN would check an index */
 
 	near += ((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR;
-	/* The owner of an object with a special never reads 0: that special is counted. */
+	/*
+	 * Racy.  No false negatives for the owner of the object: its own
+	 * special is counted.  Pairs with atomic_try_cmpxchg() in
+	 * near_count_update() and atomic_or() in gom_special_note_resized().
+	 */
 	return unlikely(data_race(*(const u8 *)near));
 }
 
 /*
- * For those above: what is done with a special of a kind whose object was freed (it is not
- * tied any more, but for a finalizer, which stays as QUEUED), and where objects are that
- * the page map does not know.  Set before anything is allocated.
+ * Callbacks of the layers above, set before the first allocation.
+ * gom_special_freed[kind] gets a special whose object was freed: unlinked, but
+ * for a finalizer, which stays linked as QUEUED.  gom_special_elsewhere() finds
+ * the span of an object that is not in the page map.
  */
 extern void (*gom_special_freed[GOM_SPECIAL_KINDS])(struct gom_special *sp);
 extern struct gom_span *(*gom_special_elsewhere)(const void *p);
