@@ -42,12 +42,12 @@ done
 wait $hammer || exit
 echo check > $files/control || exit
 
-# A rate of 4096 is a sample for every fiftieth object or so.
+# A rate of 4096 is a sample for every eighth object or so, the default for every 300th.
 if [ "$RATE" ]; then
 	samples=$(value profile_samples)
 	objects=$(value mallocs)
 	echo "$samples samples of $objects objects"
-	[ "$samples" -gt $((objects / 500)) ] || fail "too few for memprofilerate=$RATE"
+	[ "$samples" -gt $((objects / 50)) ] || fail "too few for memprofilerate=$RATE"
 fi
 
 # Tiny objects were among them; all are free, so once it is flushed no block is held.
