@@ -33,7 +33,7 @@ class Verdict(unittest.TestCase):
         self.assertEqual(sound(SOUND), (0, "end\n"))
 
     def test_a_misuse_that_was_counted(self):
-        status, said = sound(SOUND.replace("twice 0", "twice 3"))
+        status, said = sound(SOUND.replace("double_free 0", "double_free 3"))
         self.assertEqual(status, 1)
         self.assertIn("misuse_double_free 3", said)
 
