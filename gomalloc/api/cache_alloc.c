@@ -111,22 +111,23 @@ static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache
 	return raw_cpu_ptr(cache->slot);
 }
 
-static __always_inline void *cache_alloc(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+/* Inlined, so that _RET_IP_ is the caller of the call that this is inlined into. */
+static __always_inline void *cache_alloc(struct gom_cache *cache, gfp_t gfp)
 {
 	struct gom_mcache *c;
 	void *p;
 
 	gom_check_context(gfp);
 	if (unlikely(!gom_mcache_enter(&c)))
-		return cache_alloc_slow(cache, gfp, caller);
+		return cache_alloc_slow(cache, gfp, _RET_IP_);
 	p = gom_slot_pop(cache_slot(cache));
 	if (unlikely(!p)) {
 		gom_mcache_leave(c);
-		return cache_alloc_slow(cache, gfp, caller);
+		return cache_alloc_slow(cache, gfp, _RET_IP_);
 	}
 	gom_mcache_leave(c);
 	if (want_init_on_alloc(gfp) || unlikely(gfp & GOM_PREPARE_GFP))
-		return prepare_special(cache, p, gfp, caller);
+		return prepare_special(cache, p, gfp, _RET_IP_);
 	return p;
 }
 
@@ -141,7 +142,7 @@ static __always_inline void *cache_alloc(struct gom_cache *cache, gfp_t gfp, uns
  */
 void *gom_cache_alloc(struct gom_cache *cache, gfp_t gfp)
 {
-	return cache_alloc(cache, gfp, _RET_IP_);
+	return cache_alloc(cache, gfp);
 }
 EXPORT_SYMBOL_GPL(gom_cache_alloc);
 
@@ -160,7 +161,7 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 	void *p;
 
 	if (node == NUMA_NO_NODE || nr_node_ids == 1 || gom_sbrk || gom_efence)
-		return cache_alloc(cache, gfp, _RET_IP_);
+		return cache_alloc(cache, gfp);
 	might_alloc(gfp);
 	check_gfp(cache, gfp, _RET_IP_);
 	p = gom_take_on_node(cache->class, gfp & GOM_PAGE_GFP, node, &sample);

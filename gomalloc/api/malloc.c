@@ -238,7 +238,22 @@ void *__gom_malloc_slot(unsigned long request, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(__gom_malloc_slot);
 
-static __always_inline void *malloc_any(size_t size, gfp_t gfp, unsigned long caller)
+/* gom_malloc() of any size. */
+void *__gom_malloc(size_t size, gfp_t gfp)
+{
+	unsigned int slot = gom_size_to_slot(size);
+	void *p;
+
+	gom_check_context(gfp);
+	p = take(slot);
+	if (likely(p) && !is_special(gfp))
+		return p;
+	return finish(size, gfp, slot, p, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(__gom_malloc);
+
+/* The same on behalf of @caller.  Not inlined above: gcc 12 makes one instruction more of it. */
+static noinline void *malloc_for(size_t size, gfp_t gfp, unsigned long caller)
 {
 	unsigned int slot = gom_size_to_slot(size);
 	void *p;
@@ -249,13 +264,6 @@ static __always_inline void *malloc_any(size_t size, gfp_t gfp, unsigned long ca
 		return p;
 	return finish(size, gfp, slot, p, caller);
 }
-
-/* gom_malloc() of any size. */
-void *__gom_malloc(size_t size, gfp_t gfp)
-{
-	return malloc_any(size, gfp, _RET_IP_);
-}
-EXPORT_SYMBOL_GPL(__gom_malloc);
 
 /* @p is to be sampled.  Comes inside the cache, and leaves it. */
 static noinline void *tiny_due(struct gom_mcache *c, void *p, size_t size, gfp_t gfp,
@@ -326,7 +334,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 	void *p;
 
 	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_sbrk || gom_efence)
-		return malloc_any(size, gfp, _RET_IP_);
+		return malloc_for(size, gfp, _RET_IP_);
 	might_alloc(gfp);
 	if (gfp & GOM_ZONE_GFP)
 		return alloc_zone(size, gfp, node, _RET_IP_);
@@ -352,7 +360,7 @@ void *gom_malloc_array(size_t n, size_t size, gfp_t gfp)
 	size_t bytes;
 
 	if (likely(!check_mul_overflow(n, size, &bytes)))
-		return malloc_any(bytes, gfp, _RET_IP_);
+		return malloc_for(bytes, gfp, _RET_IP_);
 	if (!(gfp & __GFP_NOWARN))
 		gom_report(GOM_BAD_SIZE, _RET_IP_, "allocation of %zu times %zu bytes overflows",
 			   n, size);
@@ -449,12 +457,11 @@ void gom_free(const void *p)
 	u32 entry;
 
 	/* The lookup asks this anyway, so a real object pays nothing for NULL. */
-	if (unlikely(!gom_pagemap_covers(p))) {
+	if (unlikely(!gom_pagemap_find(p, &entry))) {
 		if (!ZERO_OR_NULL_PTR(p))
 			gom_free_slow(p, _RET_IP_);
 		return;
 	}
-	entry = gom_pagemap_entry(p);
 	if (unlikely(!gom_mcache_enter(&c)))
 		return gom_free_slow(p, _RET_IP_);
 	/* A page that is not ours, or not cut into objects of a class, has limit 0. */

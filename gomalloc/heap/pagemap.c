@@ -26,6 +26,7 @@
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/notifier.h>
+#include <linux/overflow.h>
 #include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/spinlock.h>
@@ -44,8 +45,8 @@ static struct gom_region *all_regions;		/* linked by @next; only grows */
 #define MAX_OLD_DIRECTORIES	BITS_PER_LONG		/* each twice as long as the last */
 
 static DEFINE_SPINLOCK(pagemap_lock);			/* writers of the directories */
-static struct gom_region **pending_directory;		/* while it is filled */
-static struct gom_region **old_directories[MAX_OLD_DIRECTORIES];
+static struct gom_directory *pending_directory;		/* while it is filled */
+static struct gom_directory *old_directories[MAX_OLD_DIRECTORIES];
 static unsigned int nr_old_directories;
 
 static unsigned long pfn_address(unsigned long pfn)
@@ -79,41 +80,43 @@ static unsigned long linear_map_end(void)
 	return pfn_address(pfn - 1) + PAGE_SIZE;
 }
 
-static struct gom_region **directory_alloc(unsigned long n)
+static struct gom_directory *directory_alloc(unsigned long n)
 {
-	struct gom_region **dir = kvmalloc_array(n, sizeof(*dir), GFP_KERNEL);
+	size_t bytes = struct_size((struct gom_directory *)NULL, region, n);
+	struct gom_directory *dir = kvmalloc(bytes, GFP_KERNEL);
 	unsigned long i;
 
 	if (!dir)
 		return NULL;
+	dir->regions = n;
 	for (i = 0; i < n; i++)
-		dir[i] = &empty_region;
-	gom_stat_add(GOM_PAGEMAP_SYS, PAGE_ALIGN(n * sizeof(*dir)));
+		dir->region[i] = &empty_region;
+	gom_stat_add(GOM_PAGEMAP_SYS, PAGE_ALIGN(bytes));
 	return dir;
 }
 
-/* Copy the directory to @dir, of @n entries, and publish @dir in its place. */
-static void directory_replace(struct gom_region **dir, unsigned long n)
+/* Copy the directory to @dir, which is longer, and publish @dir in its place. */
+static void directory_replace(struct gom_directory *dir)
 {
-	struct gom_region **old = gom_pagemap.directory, *r;
+	struct gom_directory *old = gom_pagemap.directory;
+	struct gom_region *r;
 	unsigned long i;
 
 	/* From here on region_install() writes to both directories. */
 	spin_lock_irq(&pagemap_lock);
 	pending_directory = dir;
 	spin_unlock_irq(&pagemap_lock);
-	/* Pairs with WRITE_ONCE() in region_install(). */
-	for (i = 0; i < gom_pagemap.regions; i++) {
-		r = READ_ONCE(old[i]);
+	/* Pairs with smp_store_release() in region_install(). */
+	for (i = 0; i < old->regions; i++) {
+		r = READ_ONCE(old->region[i]);
 		if (r != &empty_region)
-			WRITE_ONCE(dir[i], r);
+			WRITE_ONCE(dir->region[i], r);
 	}
 	spin_lock_irq(&pagemap_lock);
 	old_directories[nr_old_directories++] = old;
 	pending_directory = NULL;
-	WRITE_ONCE(gom_pagemap.directory, dir);
-	smp_wmb();	/* pairs with gom_pagemap_entry(), region_lookup() */
-	WRITE_ONCE(gom_pagemap.regions, n);
+	/* Pairs with the address dependencies in pagemap.h and in region_lookup(). */
+	smp_store_release(&gom_pagemap.directory, dir);
 	spin_unlock_irq(&pagemap_lock);
 }
 
@@ -127,15 +130,15 @@ static void directory_replace(struct gom_region **dir, unsigned long n)
 int gom_pagemap_extend(unsigned long end)
 {
 	unsigned long n = ((end - 1 - gom_pagemap.base) >> GOM_REGION_SHIFT) + 1;
-	struct gom_region **dir;
+	struct gom_directory *dir;
 
-	if (n <= gom_pagemap.regions)
+	if (n <= gom_pagemap.directory->regions)
 		return 0;
-	n = max(n, 2 * gom_pagemap.regions);
+	n = max(n, 2 * gom_pagemap.directory->regions);
 	dir = directory_alloc(n);
 	if (!dir)
 		return -ENOMEM;
-	directory_replace(dir, n);
+	directory_replace(dir);
 	return 0;
 }
 GOM_EXPORT_FOR_TEST(gom_pagemap_extend);
@@ -172,7 +175,6 @@ int gom_pagemap_init(void)
 	if (!gom_pagemap.directory)
 		return -ENOMEM;
 	gom_pagemap.base = base;
-	gom_pagemap.regions = n;
 	empty_region.nid = NUMA_NO_NODE;
 	err = register_memory_notifier(&memory_notifier);
 	if (err)
@@ -201,12 +203,10 @@ void gom_pagemap_exit(void)
 /* The descriptor of the region at @p, for any @p; see gom_pagemap_entry(). */
 static struct gom_region *region_lookup(const void *p)
 {
-	unsigned long off = (unsigned long)p - gom_pagemap.base;
+	const struct gom_directory *dir = READ_ONCE(gom_pagemap.directory);
+	unsigned long region = ((unsigned long)p - gom_pagemap.base) >> GOM_REGION_SHIFT;
 
-	if (off >> GOM_REGION_SHIFT >= READ_ONCE(gom_pagemap.regions))
-		return &empty_region;
-	smp_rmb();	/* pairs with directory_replace() */
-	return READ_ONCE(gom_pagemap.directory[off >> GOM_REGION_SHIFT]);
+	return region < dir->regions ? READ_ONCE(dir->region[region]) : &empty_region;
 }
 
 static unsigned int region_page_index(const void *p)
@@ -224,12 +224,12 @@ static void region_install(struct gom_region *r, unsigned long nr)
 	unsigned long flags;
 
 	spin_lock_irqsave(&pagemap_lock, flags);
-	if (gom_pagemap.directory[nr] == &empty_region) {
+	if (gom_pagemap.directory->region[nr] == &empty_region) {
 		r->next = all_regions;
-		WRITE_ONCE(all_regions, r);
-		WRITE_ONCE(gom_pagemap.directory[nr], r);
+		smp_store_release(&all_regions, r);
+		smp_store_release(&gom_pagemap.directory->region[nr], r);
 		if (pending_directory)
-			WRITE_ONCE(pending_directory[nr], r);
+			smp_store_release(&pending_directory->region[nr], r);
 	}
 	spin_unlock_irqrestore(&pagemap_lock, flags);
 }
@@ -240,7 +240,7 @@ static int region_create(const void *p, int nid, gfp_t gfp)
 	unsigned long off = (unsigned long)p - gom_pagemap.base;
 	struct gom_region *r;
 
-	if (off >> GOM_REGION_SHIFT >= READ_ONCE(gom_pagemap.regions))
+	if (off >> GOM_REGION_SHIFT >= READ_ONCE(gom_pagemap.directory)->regions)
 		return -ERANGE;
 	r = gom_persistent_alloc_gfp(sizeof(*r), SMP_CACHE_BYTES, GOM_PAGEMAP_SYS, gfp);
 	if (!r)

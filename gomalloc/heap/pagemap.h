@@ -47,44 +47,55 @@ struct gom_region {
 	int nid;
 };
 
+/**
+ * struct gom_directory - the descriptors of all regions
+ * @regions: how many
+ * @region: each; one that is all zero where gomalloc has no pages
+ *
+ * Length and entries are in one allocation, so that a reader who has the pointer has
+ * both, by the address dependency alone: a read barrier would cost a lookup on UML
+ * as much as all the rest of it.
+ */
+struct gom_directory {
+	unsigned long regions;
+	struct gom_region *region[];
+};
+
 /* What lookups read; on one cache line. */
 struct gom_pagemap {
 	unsigned long base;		/* first address covered */
-	unsigned long regions;		/* entries in the directory */
-	struct gom_region **directory;
+	struct gom_directory *directory;
 };
 
 extern struct gom_pagemap gom_pagemap;
 
 /*
- * Does the directory cover @p?  Not if @p is NULL, unless the linear mapping
- * begins at 0.
+ * The entry of the page at @p, in *@entry; false if the directory does not cover @p, as it
+ * does not NULL, unless the linear mapping begins at 0.
+ *
+ * Memory hotplug may replace the directory meanwhile (directory_replace()).  The
+ * descriptor of a page is in the old and in the new one before anyone has a pointer
+ * to the page, so either will do.  READ_ONCE() pairs with smp_store_release() there, and
+ * that of the entry with WRITE_ONCE() in region_entries_write(), both in pagemap.c.
  */
-static __always_inline bool gom_pagemap_covers(const void *p)
+static __always_inline bool gom_pagemap_find(const void *p, u32 *entry)
 {
-	return ((unsigned long)p - gom_pagemap.base) >> GOM_REGION_SHIFT < gom_pagemap.regions;
+	const struct gom_directory *dir = READ_ONCE(gom_pagemap.directory);
+	unsigned long page = ((unsigned long)p - gom_pagemap.base) >> PAGE_SHIFT;
+	unsigned long region = page / GOM_REGION_PAGES;
+
+	if (unlikely(region >= dir->regions))
+		return false;
+	*entry = READ_ONCE(dir->region[region]->entry[page % GOM_REGION_PAGES]);
+	return true;
 }
 
-/*
- * The entry of the page at @p; 0 if it is not gomalloc's, whatever @p is.
- *
- * Length and directory are read without READ_ONCE() although memory hotplug may
- * replace them (directory_replace()).  The descriptor of a page is in the old
- * and in the new directory before anyone has a pointer to the page, so either
- * will do.  A reader that sees the new length sees the new directory.
- *
- * READ_ONCE() pairs with WRITE_ONCE() in region_entries_write() in pagemap.c.
- */
+/* The entry of the page at @p; 0 if it is not gomalloc's, whatever @p is. */
 static __always_inline u32 gom_pagemap_entry(const void *p)
 {
-	unsigned long off = (unsigned long)p - gom_pagemap.base;
-	unsigned long region = off >> GOM_REGION_SHIFT;
+	u32 entry;
 
-	if (unlikely(region >= gom_pagemap.regions))
-		return 0;
-	smp_rmb();	/* pairs with directory_replace(); free on x86 */
-	return READ_ONCE(gom_pagemap.directory[region]->entry[(off >> PAGE_SHIFT) %
-							      GOM_REGION_PAGES]);
+	return gom_pagemap_find(p, &entry) ? entry : 0;
 }
 
 /*
@@ -94,7 +105,7 @@ static __always_inline u32 gom_pagemap_entry(const void *p)
 static __always_inline struct gom_span *gom_pagemap_span_of(const void *p, u32 off)
 {
 	unsigned long first = (unsigned long)p - off - gom_pagemap.base;
-	struct gom_region *r = gom_pagemap.directory[first >> GOM_REGION_SHIFT];
+	struct gom_region *r = READ_ONCE(gom_pagemap.directory)->region[first >> GOM_REGION_SHIFT];
 
 	return READ_ONCE(r->span[(first >> PAGE_SHIFT) % GOM_REGION_PAGES]);
 }
@@ -106,7 +117,7 @@ static __always_inline struct gom_span *gom_pagemap_span_of(const void *p, u32 o
 static inline void gom_pagemap_set_span(const void *page, struct gom_span *s)
 {
 	unsigned long off = (unsigned long)page - gom_pagemap.base;
-	struct gom_region *r = gom_pagemap.directory[off >> GOM_REGION_SHIFT];
+	struct gom_region *r = READ_ONCE(gom_pagemap.directory)->region[off >> GOM_REGION_SHIFT];
 
 	WRITE_ONCE(r->span[(off >> PAGE_SHIFT) % GOM_REGION_PAGES], s);
 }

@@ -40,7 +40,7 @@ do {										\
 static u32 *word_of(const void *p)
 {
 	unsigned long off = (unsigned long)p - gom_pagemap.base;
-	struct gom_region *r = gom_pagemap.directory[off >> GOM_REGION_SHIFT];
+	struct gom_region *r = gom_pagemap.directory->region[off >> GOM_REGION_SHIFT];
 
 	return &r->entry[(off >> PAGE_SHIFT) % GOM_REGION_PAGES];
 }

@@ -59,7 +59,7 @@ static void nothing_else_is_ours(struct kunit *test)
 	const void *not_ours[] = {
 		NULL, ZERO_SIZE_PTR, (void *)0x1000, &static_data, &test, nothing_else_is_ours,
 		memset, (void *)-1UL, (void *)-PAGE_SIZE, (void *)gom_pagemap.base - 1, v, k,
-		(void *)gom_pagemap.base + (gom_pagemap.regions << GOM_REGION_SHIFT),
+		(void *)gom_pagemap.base + (gom_pagemap.directory->regions << GOM_REGION_SHIFT),
 	};
 	unsigned int i;
 
@@ -74,7 +74,7 @@ static void nothing_else_is_ours(struct kunit *test)
 /* As when memory is plugged in: what was found is found, what is new is not ours. */
 static void a_longer_map_has_what_was_there(struct kunit *test)
 {
-	const unsigned long regions = gom_pagemap.regions;
+	const unsigned long regions = gom_pagemap.directory->regions;
 	const unsigned long end = gom_pagemap.base + (regions << GOM_REGION_SHIFT);
 	void *p = gom_malloc(64, GFP_KERNEL), *q;
 	u32 entry = gom_pagemap_entry(p);
@@ -83,9 +83,9 @@ static void a_longer_map_has_what_was_there(struct kunit *test)
 	if (end + (1UL << GOM_REGION_SHIFT) < end)
 		kunit_skip(test, "the linear mapping ends at the last address");
 	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end), 0);
-	KUNIT_EXPECT_EQ(test, gom_pagemap.regions, regions);
+	KUNIT_EXPECT_EQ(test, gom_pagemap.directory->regions, regions);
 	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end + 1), 0);
-	KUNIT_EXPECT_GE(test, gom_pagemap.regions, 2 * regions);
+	KUNIT_EXPECT_GE(test, gom_pagemap.directory->regions, 2 * regions);
 	KUNIT_EXPECT_EQ(test, gom_pagemap_entry(p), entry);
 	KUNIT_EXPECT_EQ(test, gom_pagemap_entry((void *)end), 0U);
 	KUNIT_EXPECT_EQ(test, gom_pagemap_nid((void *)end), NUMA_NO_NODE);
