@@ -269,7 +269,7 @@ static noinline void *malloc_for(size_t size, gfp_t gfp, unsigned long caller)
 static noinline void *tiny_due(struct gom_mcache *c, void *p, size_t size, gfp_t gfp,
 			       unsigned long caller)
 {
-	c->tiny.left = gom_profile_step(1);
+	c->tiny.sample_left = gom_profile_step(1);
 	gom_mcache_leave(c);
 	gom_profile_malloc(p, size, gfp, caller);
 	return p;
@@ -291,8 +291,8 @@ void *__gom_malloc_noscan(size_t size, gfp_t gfp)
 		return tiny_slow(size, gfp, _RET_IP_);
 	}
 	c->tiny.mallocs++;
-	c->tiny.left -= size;
-	if (unlikely(c->tiny.left < 0))
+	c->tiny.sample_left -= size;
+	if (unlikely(c->tiny.sample_left < 0))
 		return tiny_due(c, p, size, gfp, _RET_IP_);
 	gom_mcache_leave(c);
 	return p;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Statistics of one class: see class_stats.h.  Context: task or interrupt, not NMI; takes
- * the mcentrals' locks, one after the other.  Exact if nobody allocates.
+ * Statistics of one class, summed over the per-CPU caches and the mcentrals of
+ * all nodes.  For the layers above: api, debug.
+ *
+ * Context: any but NMI; takes the lock of each mcentral, one at a time.  The
+ * sums are exact if nobody allocates or frees meanwhile.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
@@ -14,7 +17,7 @@
 #include "percpu/class_stats.h"
 #include "percpu/mcache.h"
 
-static void add_central(struct gom_mcentral *c, struct gom_class_stats *stats)
+static void stats_add_central(struct gom_mcentral *c, struct gom_class_stats *stats)
 {
 	const struct gom_magazine *mag;
 	unsigned long flags;
@@ -29,7 +32,7 @@ static void add_central(struct gom_mcentral *c, struct gom_class_stats *stats)
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
-/* Figures of one class. */
+/* Statistics of one class. */
 void gom_class_read(unsigned int class, struct gom_class_stats *stats)
 {
 	struct gom_mcache_stats cpu_stats;
@@ -45,6 +48,6 @@ void gom_class_read(unsigned int class, struct gom_class_stats *stats)
 		stats->flushes += cpu_stats.flushes;
 	}
 	for_each_gom_node(i)
-		add_central(gom_mcentral_of(class, i), stats);
+		stats_add_central(gom_mcentral_of(class, i), stats);
 }
 GOM_EXPORT_FOR_TEST(gom_class_read);

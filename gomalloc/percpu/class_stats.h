@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Statistics of one class, over all CPUs' caches and all nodes' mcentrals. */
+/* Statistics of one class, summed over all per-CPU caches and all mcentrals. */
 #ifndef GOM_CLASS_STATS_H
 #define GOM_CLASS_STATS_H
 
@@ -10,11 +10,11 @@
  * @mallocs: objects allocated since load
  * @frees: objects freed since load
  * @cached: free objects in per-CPU caches
- * @depot: free objects in mcentral's magazines
- * @refills: magazines brought into caches
- * @flushes: magazines taken out of caches
- * @spans: spans there are
- * @pages: pages of these
+ * @depot: free objects in magazines of mcentral's depots
+ * @refills: magazines brought into per-CPU caches
+ * @flushes: magazines taken out of per-CPU caches
+ * @spans: spans of the class
+ * @pages: pages of these spans
  */
 struct gom_class_stats {
 	u64 mallocs;

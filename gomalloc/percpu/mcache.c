@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mcache: the slow paths of the per-CPU caches (the fast ones are in mcache.h,
- * with the rules of who may be in here).
+ * mcache: slow paths of the per-CPU caches.  The fast paths are in mcache.h,
+ * with the rules for who may be inside a cache.
  *
- * Each class has up to two magazines: the loaded one that the fast paths use
- * and a spare.  When the loaded one is empty (full) and the spare is not, they
- * change places; otherwise one is exchanged with mcentral (Bonwick and Adams
- * 2001).  Locks and the page allocator are met only after leaving the cache:
- * what was taken out belongs to this task, and when it comes back, to whatever
- * CPU it then runs on, it looks again.
+ * On each CPU a class has up to two magazines: the loaded one, which the fast
+ * paths use, and a spare.  An allocation that finds the loaded magazine empty,
+ * or a free that finds it full, swaps the two if the spare can serve it.
+ * Otherwise it exchanges a magazine with mcentral (Bonwick and Adams 2001).
  *
- * How many objects a magazine may hold starts small and doubles with each trip
- * to mcentral.  The sum over all classes of what they may hold is bounded by
- * mcache_kb; now and then a class that would exceed it takes the room from others,
- * clockwise, except that page runs take what is left.
+ * Locks are taken, and the page allocator is called, only after leaving the
+ * cache.  A magazine that was taken out belongs to the task meanwhile.  The
+ * task may come back on another CPU, whose cache may have changed: it checks
+ * again before it puts the magazine in.
+ *
+ * Capacity: the limit of a class (objects per magazine) starts small and
+ * doubles on each trip to mcentral.  For each CPU
+ *
+ *	bytes == sum over all classes of 2 * limit * size <= mcache_kb << 10
+ *
+ * A class whose limit cannot grow within that bound counts a capacity miss.
+ * Every STEAL_EVERY-th miss flushes another class, chosen clockwise, and steals
+ * its capacity.  Classes of page runs steal none; they use what is unused.
  */
 #include <linux/bitops.h>
 #include <linux/cpu.h>
@@ -35,17 +42,17 @@
 unsigned int gom_mcache_kb = 2048;
 GOM_EXPORT_FOR_TEST(gom_mcache_kb);
 
-#define FIRST_BYTES	2048U	/* a class starts with this much in a magazine */
-#define FIRST_MAX	8U	/* or with so many objects */
-#define STEAL_MAX	1U	/* classes to take room from at a time: a hardirq may have to empty them */
-#define STEAL_SCAN	64U	/* classes looked at for it */
-#define STEAL_EVERY	16U	/* times that one wanted room when there was none */
-#define FLUSH_CLASSES	16U	/* classes whose magazines a CPU gives up in one interrupt */
+#define FIRST_BYTES	2048U	/* first limit of a class, in bytes per magazine */
+#define FIRST_MAX	8U	/* and in objects, if that is less */
+#define STEAL_MAX	1U	/* classes flushed per steal; may run in a hardirq, so few */
+#define STEAL_SCAN	64U	/* classes scanned for a victim */
+#define STEAL_EVERY	16U	/* capacity misses per steal */
+#define FLUSH_CLASSES	16U	/* classes flushed per interrupt */
 
 DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
 GOM_EXPORT_FOR_TEST(gom_mcache);
 
-/* A slot without a magazine points here: empty to a pop, full to a push. */
+/* A slot without a magazine points here: a pop finds it empty, a push full. */
 static void *no_magazine[1];
 
 static int cpuhp_state;
@@ -73,7 +80,7 @@ static unsigned int loaded_nr(const struct gom_mcache *c, unsigned int class)
 	return mag ? READ_ONCE(gom_mcache_slot_of(c, class)->top) - &mag->bottom : 0;
 }
 
-static void load(struct gom_mcache *c, unsigned int class, struct gom_magazine *mag)
+static void magazine_load(struct gom_mcache *c, unsigned int class, struct gom_magazine *mag)
 {
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
@@ -83,8 +90,8 @@ static void load(struct gom_mcache *c, unsigned int class, struct gom_magazine *
 	s->end = &mag->bottom + k->limit;
 }
 
-/* The loaded magazine leaves its slot; NULL if there was none. */
-static struct gom_magazine *unload(struct gom_mcache *c, unsigned int class)
+/* Detach the loaded magazine from its slot; returns it, or NULL. */
+static struct gom_magazine *magazine_unload(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
@@ -99,17 +106,17 @@ static struct gom_magazine *unload(struct gom_mcache *c, unsigned int class)
 	return mag;
 }
 
-static void swap_spare(struct gom_mcache *c, unsigned int class)
+static void magazine_swap_spare(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_magazine *spare = k->spare;
 
-	k->spare = unload(c, class);
-	load(c, class, spare);
+	k->spare = magazine_unload(c, class);
+	magazine_load(c, class, spare);
 }
 
-/* Account for a magazine of @nr objects that came (or, negative, left). */
-static void account(struct gom_mcache_class *k, int nr)
+/* Account a magazine of @nr objects brought in, or of -@nr taken out. */
+static void magazine_account(struct gom_mcache_class *k, int nr)
 {
 	k->in += nr;
 	if (nr > 0)
@@ -118,18 +125,18 @@ static void account(struct gom_mcache_class *k, int nr)
 		k->flushes++;
 }
 
-/* Take both magazines of @class out, on to @list; its room is free again. */
-static void flush_class(struct gom_mcache *c, unsigned int class, struct gom_magazine **list)
+/* Move both magazines of @class to @list and release its capacity. */
+static void class_flush(struct gom_mcache *c, unsigned int class, struct gom_magazine **list)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
-	struct gom_magazine *mags[2] = { unload(c, class), k->spare };
+	struct gom_magazine *mags[2] = { magazine_unload(c, class), k->spare };
 	unsigned int i;
 
 	k->spare = NULL;
 	for (i = 0; i < ARRAY_SIZE(mags); i++) {
 		if (!mags[i])
 			continue;
-		account(k, -(int)mags[i]->nr);
+		magazine_account(k, -(int)mags[i]->nr);
 		mags[i]->next = *list;
 		*list = mags[i];
 	}
@@ -137,8 +144,8 @@ static void flush_class(struct gom_mcache *c, unsigned int class, struct gom_mag
 	k->limit = 0;
 }
 
-/* Evicted magazines go to mcentral.  Outside the cache. */
-static void return_all(struct gom_magazine *list)
+/* Return flushed magazines to mcentral.  Outside the cache: takes locks. */
+static void magazines_return(struct gom_magazine *list)
 {
 	struct gom_magazine *mag;
 
@@ -148,28 +155,33 @@ static void return_all(struct gom_magazine *list)
 	}
 }
 
-/* === Counting; inside the cache, or while nobody uses it === */
+/* === Sample intervals; inside the cache, or while nobody uses it === */
 
-/* Draw how many objects @class may give until one is sampled (profile.h). */
-static void arm(struct gom_mcache *c, unsigned int class)
+/*
+ * Draw a new sample interval for @class: the objects allocated until the next
+ * sample (profile.h).  Those allocated since the last draw are accounted.
+ */
+static void sample_interval_draw(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
 	k->mallocs += k->armed - max(s->left, 0LL);
-	/* Not a block of tiny objects, which are counted themselves (tiny.c). */
+	/*
+	 * Blocks of tiny objects are not sampled; tiny.c samples the objects.
+	 */
 	k->armed = class == GOM_CLASS_TINY ? GOM_PROFILE_NEVER :
 					     gom_profile_step(gom_class(class)->size);
 	WRITE_ONCE(s->left, k->armed);
 }
 
-/* One object is allocated past the fast path: is it to be sampled? */
-static bool count_down(struct gom_mcache *c, unsigned int class)
+/* Count an object allocated on the slow path; true if it is to be sampled. */
+static bool sample_count_down(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
 	if (s->left <= 0) {
-		arm(c, class);
+		sample_interval_draw(c, class);
 		return true;
 	}
 	s->left--;
@@ -177,9 +189,10 @@ static bool count_down(struct gom_mcache *c, unsigned int class)
 	return false;
 }
 
-/* === How much a class may hold; inside the cache === */
+/* === Capacity; inside the cache === */
 
-static unsigned int next_limit(const struct gom_mcache *c, unsigned int class)
+/* The limit of @class after one more trip to mcentral. */
+static unsigned int class_next_limit(const struct gom_mcache *c, unsigned int class)
 {
 	const struct gom_class *cl = gom_class(class);
 	unsigned int limit = gom_mcache_class_of(c, class)->limit;
@@ -191,13 +204,19 @@ static unsigned int next_limit(const struct gom_mcache *c, unsigned int class)
 	return min_t(unsigned int, limit, cl->mag_size);
 }
 
-static bool make_capacity(struct gom_mcache *c, unsigned int class, size_t more,
-		      struct gom_magazine **flushed)
+/*
+ * Make sure that @class can grow by @more bytes.  May steal capacity: the
+ * magazines of the flushed class go to @flushed.
+ */
+static bool capacity_reserve(struct gom_mcache *c, unsigned int class, size_t more,
+			     struct gom_magazine **flushed)
 {
 	size_t most = (size_t)gom_mcache_kb << 10;
 	unsigned int end = gom_class_end(), look = min(end, STEAL_SCAN), i, n = 0;
 
-	/* One page run would drive out whole classes: it gets what nobody uses. */
+	/*
+	 * A page run would flush many classes, so it only gets unused capacity.
+	 */
 	if (c->bytes + more <= most || gom_class(class)->size > GOM_MAX_SMALL_SIZE)
 		return c->bytes + more <= most;
 	if (++c->capacity_misses % STEAL_EVERY)
@@ -206,14 +225,14 @@ static bool make_capacity(struct gom_mcache *c, unsigned int class, size_t more,
 		c->clock = c->clock + 1 < end ? c->clock + 1 : 1;
 		if (c->clock == class || !gom_mcache_class_of(c, c->clock)->limit)
 			continue;
-		flush_class(c, c->clock, flushed);
+		class_flush(c, c->clock, flushed);
 		n++;
 	}
 	return c->bytes + more <= most;
 }
 
-/* Let the magazines of @class hold @limit objects: as many as before, or more. */
-static void set_limit(struct gom_mcache *c, unsigned int class, unsigned int limit)
+/* Set the limit of @class; it never shrinks here, only in class_flush(). */
+static void class_set_limit(struct gom_mcache *c, unsigned int class, unsigned int limit)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 
@@ -223,9 +242,9 @@ static void set_limit(struct gom_mcache *c, unsigned int class, unsigned int lim
 		gom_mcache_slot_of(c, class)->end = &k->mag->bottom + limit;
 }
 
-/* Let the magazines of @class hold more, if there is room for it. */
-static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
-				struct gom_magazine **flushed)
+/* Raise the limit of @class if the capacity allows it; returns the limit. */
+static unsigned int class_raise_limit(struct gom_mcache *c, unsigned int class,
+				      struct gom_magazine **flushed)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	unsigned int limit;
@@ -233,16 +252,19 @@ static unsigned int raise_limit(struct gom_mcache *c, unsigned int class,
 
 	if (k->limit == gom_class(class)->mag_size)
 		return k->limit;
-	limit = next_limit(c, class);
+	limit = class_next_limit(c, class);
 	more = 2UL * (limit - k->limit) * gom_class(class)->size;
-	if (make_capacity(c, class, more, flushed))
-		set_limit(c, class, limit);
+	if (capacity_reserve(c, class, more, flushed))
+		class_set_limit(c, class, limit);
 	return k->limit;
 }
 
 /* === Allocation === */
 
-/* An object from what the cache has, whether or not it is time for a sample; inside it. */
+/*
+ * Pop an object from the loaded or the spare magazine, without sampling;
+ * inside.
+ */
 void *gom_mcache_pop(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
@@ -250,7 +272,7 @@ void *gom_mcache_pop(struct gom_mcache *c, unsigned int class)
 	void *p = *s->top;
 
 	if (!p && k->spare && k->spare->nr) {
-		swap_spare(c, class);
+		magazine_swap_spare(c, class);
 		p = *s->top;
 	}
 	if (p) {
@@ -261,10 +283,10 @@ void *gom_mcache_pop(struct gom_mcache *c, unsigned int class)
 }
 
 /*
- * Is there a place for a magazine of @nr objects, as far as the cache may hold them?
- * Its limit may have been lowered since somebody went to fetch it.
+ * Can the cache take a magazine of @nr objects?  The limit may have dropped
+ * since the caller left the cache to fetch it; then it is raised, if possible.
  */
-static bool has_place(struct gom_mcache *c, unsigned int class, unsigned int nr)
+static bool magazine_fits(struct gom_mcache *c, unsigned int class, unsigned int nr)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	size_t more;
@@ -276,16 +298,16 @@ static bool has_place(struct gom_mcache *c, unsigned int class, unsigned int nr)
 	more = 2UL * (nr - k->limit) * gom_class(class)->size;
 	if (c->bytes + more > (size_t)gom_mcache_kb << 10)
 		return false;
-	set_limit(c, class, nr);
+	class_set_limit(c, class, nr);
 	return true;
 }
 
 /*
- * Bring a magazine with objects into the cache of the CPU we are on now, which
- * may have got one meanwhile.  One object has been taken from it already: returns whether
- * it is to be sampled.
+ * Put a refilled magazine into the cache of this CPU, or return it to the depot
+ * if the cache got one meanwhile.  The caller has already taken one object from
+ * it; returns true if that object is to be sampled.
  */
-static bool install(struct gom_magazine *mag)
+static bool magazine_install(struct gom_magazine *mag)
 {
 	unsigned int class = mag->class;
 	struct gom_mcache_class *k;
@@ -293,22 +315,25 @@ static bool install(struct gom_magazine *mag)
 	struct gom_mcache *c;
 	bool sample;
 
-	/* It let us in before, and does so again: see mcache.h. */
+	/*
+	 * Cannot fail: this context entered before, so it did not interrupt
+	 * code that is inside a cache (mcache.h).
+	 */
 	c = gom_mcache_enter_slow();
 	if (WARN_ON_ONCE(!c)) {
 		gom_mcentral_return(mag);
 		return false;
 	}
 	k = gom_mcache_class_of(c, class);
-	account(k, mag->nr + 1);
+	magazine_account(k, mag->nr + 1);
 	k->mallocs++;
-	sample = count_down(c, class);
-	if (!has_place(c, class, mag->nr)) {
-		account(k, -(int)mag->nr);
+	sample = sample_count_down(c, class);
+	if (!magazine_fits(c, class, mag->nr)) {
+		magazine_account(k, -(int)mag->nr);
 		out = mag;
 	} else if (!loaded_nr(c, class)) {
-		out = unload(c, class);
-		load(c, class, mag);
+		out = magazine_unload(c, class);
+		magazine_load(c, class, mag);
 		if (out && !k->spare)
 			swap(k->spare, out);
 	} else {
@@ -320,8 +345,11 @@ static bool install(struct gom_magazine *mag)
 	return sample;
 }
 
-/* Past the cache, where nobody counts; for anything but blocks of tiny objects. */
-static void *alloc_past(unsigned int class, gfp_t gfp, bool *sample)
+/*
+ * Allocate from mcentral, bypassing the cache.  No sample interval counts here,
+ * so sampling is drawn at random; blocks of tiny objects are not sampled.
+ */
+static void *object_alloc_bypass(unsigned int class, gfp_t gfp, bool *sample)
 {
 	*sample = class != GOM_CLASS_TINY && gom_profile_draw(gom_class(class)->size);
 	return gom_mcentral_alloc(class, numa_mem_id(), gfp);
@@ -329,9 +357,9 @@ static void *alloc_past(unsigned int class, gfp_t gfp, bool *sample)
 
 /**
  * gom_mcache_alloc_slow - allocate an object that the fast path could not
- * @class: of the object
- * @gfp: how to get memory
- * @sample: set to whether the object is to be sampled (profile.h)
+ * @class: class of the object
+ * @gfp: flags for the page allocator
+ * @sample: set to true if the object is to be sampled (profile.h)
  *
  * Context: any but NMI; may sleep if @gfp allows it.
  * Return: the object, not zeroed; NULL if there is no memory.
@@ -344,35 +372,38 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 	void *p;
 
 	if (!c)
-		return alloc_past(class, gfp, sample);
+		return object_alloc_bypass(class, gfp, sample);
 	p = gom_mcache_pop(c, class);
 	if (p) {
-		*sample = count_down(c, class);
+		*sample = sample_count_down(c, class);
 		gom_mcache_leave_slow(c);
 		return p;
 	}
-	mag = unload(c, class);
-	limit = raise_limit(c, class, &flushed);
+	mag = magazine_unload(c, class);
+	limit = class_raise_limit(c, class, &flushed);
 	gom_mcache_leave_slow(c);
-	return_all(flushed);
+	magazines_return(flushed);
 
 	if (!mag && limit)
 		mag = gom_magazine_new(class, gom_magazine_gfp(gfp));
 	if (!mag)
-		return alloc_past(class, gfp, sample);
+		return object_alloc_bypass(class, gfp, sample);
 	mag = gom_mcentral_refill(mag, max(limit, 1U), numa_mem_id(), gfp);
 	if (!mag)
 		return NULL;
 	p = mag->obj[--mag->nr];
-	*sample = install(mag);
+	*sample = magazine_install(mag);
 	return p;
 }
 
 /* === Freeing === */
 
-/* Into what the cache has; inside it. */
-static bool push_any(struct gom_mcache *c, unsigned int class, const void *p,
-		     struct gom_magazine **flushed)
+/*
+ * Push @p to the loaded or the spare magazine, which may grow; inside the
+ * cache.
+ */
+static bool object_push(struct gom_mcache *c, unsigned int class, const void *p,
+			struct gom_magazine **flushed)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
@@ -380,17 +411,20 @@ static bool push_any(struct gom_mcache *c, unsigned int class, const void *p,
 	if (gom_slot_push(s, p))
 		return true;
 	if (k->spare && !k->spare->nr) {
-		swap_spare(c, class);
+		magazine_swap_spare(c, class);
 	} else if (k->mag) {
-		raise_limit(c, class, flushed);
+		class_raise_limit(c, class, flushed);
 		if (s->top == s->end)
 			return false;
 	}
 	return gom_slot_push(s, p);
 }
 
-/* @empty is loaded in place of a full magazine, unless somebody did it already. */
-static void push_after(struct gom_magazine *empty, const void *p, unsigned long caller)
+/*
+ * Push @p after loading @empty in place of the full magazine that was stashed.
+ * If another context has loaded one meanwhile, @empty goes back to the depot.
+ */
+static void object_push_into(struct gom_magazine *empty, const void *p, unsigned long caller)
 {
 	struct gom_magazine *flushed = NULL;
 	unsigned int class = empty->class;
@@ -398,39 +432,39 @@ static void push_after(struct gom_magazine *empty, const void *p, unsigned long 
 	bool done = false;
 
 	if (!WARN_ON_ONCE(!c)) {
-		if (!gom_mcache_class_of(c, class)->mag && has_place(c, class, 1)) {
-			load(c, class, empty);
+		if (!gom_mcache_class_of(c, class)->mag && magazine_fits(c, class, 1)) {
+			magazine_load(c, class, empty);
 			empty = NULL;
 		}
-		done = push_any(c, class, p, &flushed);
+		done = object_push(c, class, p, &flushed);
 		gom_mcache_leave_slow(c);
 	}
-	return_all(flushed);
+	magazines_return(flushed);
 	if (empty)
 		gom_mcentral_return(empty);
 	if (!done)
 		gom_mcentral_free(class, p, caller);
 }
 
-/* Make a place for a magazine; returns a full one that had to leave, or NULL. */
-static struct gom_magazine *retire(struct gom_mcache *c, unsigned int class)
+/* Stash the loaded magazine as the spare; returns the old spare, or NULL. */
+static struct gom_magazine *magazine_stash(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_magazine *out = k->spare;
 
-	k->spare = unload(c, class);
+	k->spare = magazine_unload(c, class);
 	if (out)
-		account(k, -(int)out->nr);
+		magazine_account(k, -(int)out->nr);
 	return out;
 }
 
 /**
  * gom_mcache_free_slow - free an object that the fast path could not
- * @class: of the object
- * @p: beginning of an object of that class
- * @caller: who frees it, for the report if it is free already
+ * @class: class of the object
+ * @p: address of an object of that class
+ * @caller: call site of the free, for the report of a double free
  *
- * Context: any but NMI.  Needs no memory, though it uses some if there is.
+ * Context: any but NMI.  May allocate a magazine; does not fail without one.
  */
 void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller)
 {
@@ -447,39 +481,39 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
 		return;
 	}
-	if (push_any(c, class, p, &flushed)) {
+	if (object_push(c, class, p, &flushed)) {
 		gom_mcache_leave_slow(c);
-		return_all(flushed);
+		magazines_return(flushed);
 		return;
 	}
-	mag = retire(c, class);
-	limit = gom_mcache_class_of(c, class)->limit ?: raise_limit(c, class, &flushed);
+	mag = magazine_stash(c, class);
+	limit = gom_mcache_class_of(c, class)->limit ?: class_raise_limit(c, class, &flushed);
 	gom_mcache_leave_slow(c);
-	return_all(flushed);
+	magazines_return(flushed);
 
 	if (mag)
 		mag = gom_mcentral_exchange(mag);
 	else if (limit)
 		mag = gom_magazine_new(class, GOM_FREE_GFP);
 	if (mag)
-		push_after(mag, p, caller);
+		object_push_into(mag, p, caller);
 	else
 		gom_mcentral_free(class, p, caller);
 }
 
-/* === What each CPU does with its own cache === */
+/* === Calls on every CPU, each into its own cache === */
 
 /**
- * struct cpu_call - what all CPUs are asked to do
- * @fn: called inside the cache of the CPU it runs on, or of one that is offline; more
- *	than once, perhaps
- * @wants: is there anything to do in @c, seen from another CPU?  NULL: always
- * @nid: node of the CPUs that are asked, or NUMA_NO_NODE
- * @busy: CPUs whose owner was interrupted inside, and that have to be asked again
- * @first: class that @fn begins with
- * @end: class that it ends before
- * @mags: magazines that it took out
- * @blocks: blocks of tiny objects that it took out, linked through themselves
+ * struct cpu_call - a function to run on every CPU, inside its cache
+ * @fn: the function; called inside the cache of the CPU it runs on, or on that
+ *	of an offline CPU.  May be called more than once for a cache
+ * @wants: called on another CPU: may @fn have work in @c?  NULL means always
+ * @nid: node of the CPUs to call, or NUMA_NO_NODE for all
+ * @busy: CPUs whose interrupt found the cache in use; they are called again
+ * @first: first class that @fn handles
+ * @end: one past the last class that @fn handles
+ * @mags: magazines that @fn flushed
+ * @blocks: blocks of tiny objects that @fn closed, linked through themselves
  */
 struct cpu_call {
 	void (*fn)(struct gom_mcache *c, struct cpu_call *call);
@@ -492,8 +526,8 @@ struct cpu_call {
 	struct llist_head blocks;
 };
 
-/* An interrupt from the CPU that calls, or on that CPU a plain call with interrupts off. */
-static void call_this_cpu(void *info)
+/* Runs in an IPI, or on the calling CPU as a plain call with interrupts off. */
+static void cpu_call_handler(void *info)
 {
 	struct cpu_call *call = info;
 	struct gom_mcache *c = this_cpu_ptr(&gom_mcache);
@@ -504,13 +538,13 @@ static void call_this_cpu(void *info)
 		return;
 	}
 	c = gom_mcache_enter_slow();
-	if (!c)		/* debug=1: nothing is cached, and nothing counted here */
+	if (!c)		/* debug=1: this cache holds and counts nothing */
 		return;
 	call->fn(c, call);
 	gom_mcache_leave_slow(c);
 }
 
-static bool cpu_wants(int cpu, void *info)
+static bool cpu_call_wanted(int cpu, void *info)
 {
 	struct cpu_call *call = info;
 
@@ -520,27 +554,27 @@ static bool cpu_wants(int cpu, void *info)
 }
 
 /*
- * Have the online CPUs that want to call @call->fn.  They do so in an interrupt: a worker
- * would wait for ever for a CPU that an isolated real-time task keeps to itself.
- * The interrupt finds the cache in use only if it hit a few instructions, so asking
- * again is soon done.
+ * Run @call->fn on the online CPUs that have work.  By IPI: a work item would
+ * never run on a CPU that an isolated real-time task occupies.  An IPI finds
+ * the cache in use only if it hit the few instructions inside; that CPU is
+ * called again.
  */
-static void call_online(struct cpu_call *call)
+static void cpu_call_online(struct cpu_call *call)
 {
 	do {
 		atomic_set(&call->busy, 0);
-		on_each_cpu_cond(cpu_wants, call_this_cpu, call, true);
+		on_each_cpu_cond(cpu_call_wanted, cpu_call_handler, call, true);
 		cpu_relax();
 	} while (atomic_read(&call->busy));
 }
 
-/* The same, and call it for CPUs that are offline.  May sleep. */
-static void call_all(struct cpu_call *call)
+/* As cpu_call_online(), and for the caches of offline CPUs.  May sleep. */
+static void cpu_call_all(struct cpu_call *call)
 {
 	int cpu;
 
 	cpus_read_lock();
-	call_online(call);
+	cpu_call_online(call);
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
 			call->fn(per_cpu_ptr(&gom_mcache, cpu), call);
@@ -549,8 +583,10 @@ static void call_all(struct cpu_call *call)
 
 /* === Flushing === */
 
-/* Magazines and blocks go to mcentral.  Outside the cache. */
-static void finish_flush(struct cpu_call *call)
+/*
+ * Return flushed magazines and closed blocks to mcentral.  Outside the cache.
+ */
+static void flush_finish(struct cpu_call *call)
 {
 	struct llist_node *node, *next;
 
@@ -560,25 +596,28 @@ static void finish_flush(struct cpu_call *call)
 		gom_mcentral_free(GOM_CLASS_TINY, node, _RET_IP_);
 }
 
-static bool holds_class(const struct gom_mcache *c, unsigned int class)
+static bool class_holds_any(const struct gom_mcache *c, unsigned int class)
 {
 	const struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 
 	return READ_ONCE(k->mag) || READ_ONCE(k->spare) || READ_ONCE(k->limit);
 }
 
-/* Has @c anything of the classes that are to be flushed? */
-static bool holds_some(const struct gom_mcache *c, const struct cpu_call *call)
+/*
+ * Does @c hold anything of the classes to be flushed?  Racy, from another CPU.
+ */
+static bool flush_wanted(const struct gom_mcache *c, const struct cpu_call *call)
 {
 	unsigned int class;
 
 	for (class = call->first; class < call->end; class++)
-		if (holds_class(c, class) || (class == GOM_CLASS_TINY && gom_tiny_is_open(&c->tiny)))
+		if (class_holds_any(c, class) ||
+		    (class == GOM_CLASS_TINY && gom_tiny_is_open(&c->tiny)))
 			return true;
 	return false;
 }
 
-static void flush_some(struct gom_mcache *c, struct cpu_call *call)
+static void flush_cpu(struct gom_mcache *c, struct cpu_call *call)
 {
 	struct gom_magazine *mags = NULL, *mag;
 	unsigned int class, n = 0;
@@ -587,7 +626,7 @@ static void flush_some(struct gom_mcache *c, struct cpu_call *call)
 	for (class = call->first; class < call->end; class++) {
 		if (class == GOM_CLASS_TINY)
 			n = gom_tiny_close_all(c, blocks);
-		flush_class(c, class, &mags);
+		class_flush(c, class, &mags);
 	}
 	while ((mag = mags)) {
 		mags = mag->next;
@@ -598,53 +637,55 @@ static void flush_some(struct gom_mcache *c, struct cpu_call *call)
 }
 
 /*
- * Flush the classes from @first to before @end, on the CPUs of node @nid, or on all for
- * NUMA_NO_NODE, by means of @all.
+ * Flush the classes from @first up to but not including @end on the CPUs of
+ * node @nid, all CPUs for NUMA_NO_NODE.  @run is cpu_call_online() or
+ * cpu_call_all().
  */
-static void flush_classes(unsigned int first, unsigned int end, int nid,
-			  void (*all)(struct cpu_call *call))
+static void flush_class_range(unsigned int first, unsigned int end, int nid,
+			      void (*run)(struct cpu_call *call))
 {
 	struct cpu_call call = {
-		.fn = flush_some,
-		.wants = holds_some,
+		.fn = flush_cpu,
+		.wants = flush_wanted,
 		.nid = nid,
 		.first = first,
 	};
 
 	for (; call.first < end; call.first = call.end) {
 		call.end = min(call.first + FLUSH_CLASSES, end);
-		all(&call);
-		finish_flush(&call);
+		run(&call);
+		flush_finish(&call);
 	}
 }
 
 /**
- * gom_mcache_flush_all - empty the caches of all CPUs
+ * gom_mcache_flush_all - flush the caches of all CPUs
  *
- * Their objects go to mcentral.  CPUs go on allocating meanwhile; those that hold nothing
- * are not disturbed.
+ * Their objects go to mcentral.  Allocation and freeing continue meanwhile.
+ * CPUs whose cache holds nothing are not interrupted.
  *
  * Context: task, may sleep.
  */
 void gom_mcache_flush_all(void)
 {
-	flush_classes(1, gom_class_end(), NUMA_NO_NODE, call_all);
+	flush_class_range(1, gom_class_end(), NUMA_NO_NODE, cpu_call_all);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 
-/* The same for one class. */
+/* Flush one class on all CPUs.  May sleep. */
 void gom_mcache_flush_class(unsigned int class)
 {
-	flush_classes(class, class + 1, NUMA_NO_NODE, call_all);
+	flush_class_range(class, class + 1, NUMA_NO_NODE, cpu_call_all);
 }
 
 /**
- * gom_mcache_reclaim - empty the caches of the online CPUs of a node
- * @nid: the node that is nearest to them; NUMA_NO_NODE for all CPUs
+ * gom_mcache_reclaim - flush the caches of the online CPUs of a node
+ * @nid: memory node of the CPUs; NUMA_NO_NODE for all CPUs
  *
- * For memory reclaim, in which nothing may be waited for that may itself wait for memory:
- * a CPU on its way down is left to the hotplug callback.  Many tasks may reclaim at once:
- * while one is at it the others go on without.
+ * For memory reclaim, which must not wait for anything that may itself wait for
+ * memory.  So this does not take the CPU hotplug lock; the cache of a CPU that
+ * goes offline is flushed by the hotplug callback.  One task flushes at a time;
+ * for others this returns at once.
  *
  * Context: task with interrupts on.
  */
@@ -654,77 +695,79 @@ void gom_mcache_reclaim(int nid)
 
 	if (test_and_set_bit_lock(0, &reclaiming))
 		return;
-	flush_classes(1, gom_class_end(), nid, call_online);
+	flush_class_range(1, gom_class_end(), nid, cpu_call_online);
 	clear_bit_unlock(0, &reclaiming);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_reclaim);
 
-/* Empty the cache of a CPU on which nothing runs any more. */
+/* Flush the cache of a dead CPU, from the CPU that takes it down. */
 static int flush_dead_cpu(unsigned int cpu)
 {
 	struct cpu_call call = { .first = 1, .end = gom_class_end() };
 
-	flush_some(per_cpu_ptr(&gom_mcache, cpu), &call);
-	finish_flush(&call);
+	flush_cpu(per_cpu_ptr(&gom_mcache, cpu), &call);
+	flush_finish(&call);
 	return 0;
 }
 
 /* === Sampling === */
 
-/* Counters are begun anew, or countdowns drawn, by one task at a time: on other CPUs, too. */
+/*
+ * Serializes resets of statistics and draws of sample intervals, on all CPUs.
+ */
 static DEFINE_MUTEX(counting_lock);
 
-static void arm_all(struct gom_mcache *c)
+static void sample_intervals_draw(struct gom_mcache *c)
 {
 	unsigned int class;
 
 	for_each_gom_class(class)
-		arm(c, class);
-	c->tiny.left = gom_profile_step(1);
+		sample_interval_draw(c, class);
+	c->tiny.sample_left = gom_profile_step(1);
 }
 
-static void arm_cpu(struct gom_mcache *c, struct cpu_call *unused)
+static void sample_intervals_draw_cpu(struct gom_mcache *c, struct cpu_call *unused)
 {
-	arm_all(c);
+	sample_intervals_draw(c);
 }
 
 /**
- * gom_mcache_set_profile_rate - change memprofilerate, at once
- * @rate: bytes, 0 for off, 1 for every allocation
+ * gom_mcache_set_profile_rate - change memprofilerate with immediate effect
+ * @rate: mean bytes between samples; 0 for no samples, 1 for every allocation
  *
- * Draws the intervals of all CPUs anew.
+ * Draws new sample intervals on all CPUs.
  *
  * Context: task, may sleep.
- * Return: 0; -EINVAL if it is too large.
+ * Return: 0; -EINVAL if @rate is too large.
  */
 int gom_mcache_set_profile_rate(unsigned int rate)
 {
-	struct cpu_call call = { .fn = arm_cpu, .nid = NUMA_NO_NODE };
+	struct cpu_call call = { .fn = sample_intervals_draw_cpu, .nid = NUMA_NO_NODE };
 	int err = gom_profile_set_rate(rate);
 
 	if (err)
 		return err;
 	mutex_lock(&counting_lock);
-	call_all(&call);
+	cpu_call_all(&call);
 	mutex_unlock(&counting_lock);
 	return 0;
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_set_profile_rate);
 
-/* Draw the intervals of a class that nobody uses yet. */
+/* Draw the sample intervals of a class that nobody uses yet.  May sleep. */
 void gom_mcache_arm_class(unsigned int class)
 {
 	int cpu;
 
 	mutex_lock(&counting_lock);
 	for_each_possible_cpu(cpu)
-		arm(per_cpu_ptr(&gom_mcache, cpu), class);
+		sample_interval_draw(per_cpu_ptr(&gom_mcache, cpu), class);
 	mutex_unlock(&counting_lock);
 }
 
-/* === Beginning counters anew === */
+/* === Resetting statistics === */
 
-static void reset_class(struct gom_mcache *c, unsigned int class)
+static void stats_reset_class(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	u64 held = loaded_nr(c, class) + (k->spare ? k->spare->nr : 0);
@@ -732,77 +775,82 @@ static void reset_class(struct gom_mcache *c, unsigned int class)
 	u64 frees = mallocs + held - k->in;
 	u64 n = min(mallocs, frees);
 
-	/* Frees, which are derived, are as many fewer. */
+	/* Frees are derived from mallocs, so they drop by @n as well. */
 	k->mallocs -= n;
 	k->refills = 0;
 	k->flushes = 0;
 }
 
-static void reset_cpu(struct gom_mcache *c, struct cpu_call *unused)
+static void stats_reset_cpu(struct gom_mcache *c, struct cpu_call *unused)
 {
 	unsigned int class;
 
 	for_each_gom_class(class)
-		reset_class(c, class);
+		stats_reset_class(c, class);
 	gom_tiny_reset(&c->tiny);
 	c->inside = 0;
 }
 
-/* Begin the counters of all CPUs anew; live objects stay counted.  May sleep. */
+/* Reset the statistics of all CPUs; live objects stay counted.  May sleep. */
 void gom_mcache_reset(void)
 {
-	struct cpu_call call = { .fn = reset_cpu, .nid = NUMA_NO_NODE };
+	struct cpu_call call = { .fn = stats_reset_cpu, .nid = NUMA_NO_NODE };
 
 	mutex_lock(&counting_lock);
-	call_all(&call);
+	cpu_call_all(&call);
 	mutex_unlock(&counting_lock);
 }
 
 /* === Modes === */
 
-static DEFINE_MUTEX(modes_lock);	/* protects what follows, and who sets it on all CPUs */
-static u8 modes;		/* bits of @mallocing that stay as long as the module */
-static unsigned int slow_users;	/* who wants each call to take the slow path now */
+/*
+ * Protects the two below, and serializes writing them to all CPUs' @mallocing.
+ */
+static DEFINE_MUTEX(modes_lock);
+static u8 modes;		/* bits of @mallocing set from load to unload */
+static unsigned int slow_users;	/* users that force every call to the slow path */
 
-static u8 wanted_modes(void)
+/* The mode bits that @mallocing should have on every CPU. */
+static u8 modes_wanted(void)
 {
 	return modes | (READ_ONCE(slow_users) ? GOM_MALLOCING_SLOW : 0);
 }
 
-/* On the CPU of @c, outside its cache, or while that is offline. */
-static void set_modes(struct gom_mcache *c)
+/* On the CPU of @c, or while that CPU is offline.  Does nothing from inside. */
+static void modes_set(struct gom_mcache *c)
 {
 	if (!(c->mallocing & GOM_MALLOCING))
-		c->mallocing = wanted_modes();
+		c->mallocing = modes_wanted();
 }
 
-static void set_modes_here(void *unused)
+static void modes_set_this_cpu(void *unused)
 {
-	set_modes(this_cpu_ptr(&gom_mcache));
+	modes_set(this_cpu_ptr(&gom_mcache));
 }
 
-static bool all_modes_set(void)
+static bool modes_are_set(void)
 {
 	int cpu;
 
 	for_each_online_cpu(cpu)
 		if ((READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->mallocing) & ~GOM_MALLOCING) !=
-		    wanted_modes())
+		    modes_wanted())
 			return false;
 	return true;
 }
 
 /**
- * gom_mcache_force_slow - have every call take the slow path, or no longer
- * @by: 1, or -1 for an end to one of those
+ * gom_mcache_force_slow - force every call to take the slow path, or stop that
+ * @by: 1 to add a user of the slow path, -1 to remove one
  *
- * May be called before gom_mcache_init() and after gom_mcache_exit(): tracepoints may
- * have listeners as long as there is a module.
+ * May be called before gom_mcache_init() and after gom_mcache_exit(): a
+ * tracepoint can be enabled as long as the module is loaded.
  *
- * A CPU's flag is set in an interrupt of that CPU.  One that arrives between the test
- * of the flag and its setting, or inside, sees its work undone.  All of that happens with
- * preemption off, so it is over after a grace period: if the flag is still right
- * then, or right again, it stays so, because whoever comes now sees it.
+ * Each CPU's flag is set in an IPI.  If the IPI hits gom_mcache_enter() between
+ * the test and the store of the flag, or hits code inside the cache, the leave
+ * overwrites what the IPI stored.  All of that runs with preemption off, so it
+ * has ended after a grace period.  If the flag is correct then it stays
+ * correct:  every later enter tests it.  If not, it is set again.
  *
  * Context: task, may sleep.
  */
@@ -815,31 +863,36 @@ void gom_mcache_force_slow(int by)
 	cpus_read_lock();
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
-			set_modes(per_cpu_ptr(&gom_mcache, cpu));
+			modes_set(per_cpu_ptr(&gom_mcache, cpu));
 	do {
-		on_each_cpu(set_modes_here, NULL, true);
+		on_each_cpu(modes_set_this_cpu, NULL, true);
 		synchronize_rcu();
-	} while (!all_modes_set());
+	} while (!modes_are_set());
 	cpus_read_unlock();
 	mutex_unlock(&modes_lock);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_force_slow);
 
-/* === Figures === */
+/* === Statistics === */
 
-/* Figures of one class of the possible CPU @cpu, exact if that CPU is idle. */
+/*
+ * Statistics of one class on the possible CPU @cpu; exact if that CPU is idle.
+ * The seqcount pairs with gom_mcache_enter_slow() and gom_mcache_leave_slow().
+ * The fast paths do not write it; their stores to the slot are read racily.
+ */
 void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_stats *stats)
 {
 	const struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	const struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	const struct gom_magazine *spare;
 	unsigned int seq;
-	s64 in, left;
+	s64 in, sample_left;
 
 	do {
 		seq = raw_read_seqcount_begin(&c->seq);
-		left = READ_ONCE(gom_mcache_slot_of(c, class)->left);
-		stats->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->armed) - max(left, 0LL);
+		sample_left = READ_ONCE(gom_mcache_slot_of(c, class)->left);
+		stats->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->armed) -
+				 max(sample_left, 0LL);
 		stats->held = loaded_nr(c, class);
 		spare = READ_ONCE(k->spare);
 		stats->held += spare ? READ_ONCE(spare->nr) : 0;
@@ -852,14 +905,14 @@ void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_stats *stats
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_read);
 
-/* Bytes that the magazines of @cpu may come to hold; at most mcache_kb. */
+/* Capacity of the cache of @cpu in bytes; at most mcache_kb << 10. */
 size_t gom_mcache_bytes(int cpu)
 {
 	return READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->bytes);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_bytes);
 
-/* Calls, on all CPUs, that came while their CPU was inside, and went past the cache. */
+/* Calls on all CPUs that found their cache in use and bypassed it. */
 unsigned long gom_mcache_inside(void)
 {
 	unsigned long sum = 0;
@@ -871,15 +924,15 @@ unsigned long gom_mcache_inside(void)
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_inside);
 
-/* === Beginning and end === */
+/* === Init and exit === */
 
-static int init_cpu(int cpu)
+static int mcache_init_cpu(int cpu)
 {
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	unsigned int i;
 
-	c->class = gom_persistent_alloc_gfp(GOM_NR_SPAN_CLASSES * sizeof(*c->class), SMP_CACHE_BYTES,
-					    GOM_MCACHE_SYS, GFP_KERNEL);
+	c->class = gom_persistent_alloc_gfp(GOM_NR_SPAN_CLASSES * sizeof(*c->class),
+					    SMP_CACHE_BYTES, GOM_MCACHE_SYS, GFP_KERNEL);
 	if (!c->class)
 		return -ENOMEM;
 	seqcount_init(&c->seq);
@@ -893,12 +946,12 @@ static int init_cpu(int cpu)
 		}
 	}
 	gom_tiny_init(&c->tiny);
-	arm_all(c);
-	set_modes(c);
+	sample_intervals_draw(c);
+	modes_set(c);
 	return 0;
 }
 
-/* What a new class needs of each CPU; NULL if there is no memory.  May sleep. */
+/* Allocate the per-CPU part of a new class; NULL without memory.  May sleep. */
 struct gom_cache_cpu __percpu *gom_mcache_new_class(void)
 {
 	struct gom_cache_cpu __percpu *p = alloc_percpu(struct gom_cache_cpu);
@@ -913,31 +966,37 @@ struct gom_cache_cpu __percpu *gom_mcache_new_class(void)
 	return p;
 }
 
-/* @mode: bits of @mallocing that stay set, so that every call takes the slow path. */
+/*
+ * @mode: bits of @mallocing to set until unload; with any of them set every
+ *	call
+ * takes the slow path.
+ */
 int gom_mcache_init(u8 mode)
 {
 	int cpu, err = 0;
 
-	/* Each object must be told to kmemleak, each freed one may have to be cleared. */
+	/*
+	 * The slow paths call kmemleak, and clear objects for init_on_free=1.
+	 */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || want_init_on_free())
 		mode |= GOM_MALLOCING_SLOW;
 	mutex_lock(&modes_lock);
 	modes = mode;
 	for_each_possible_cpu(cpu) {
-		err = init_cpu(cpu);
+		err = mcache_init_cpu(cpu);
 		if (err)
 			break;
 	}
 	mutex_unlock(&modes_lock);
 	if (err)
 		return err;
-	/* The "prepare" stage goes down last, when the CPU is dead. */
+	/* The teardown of a PREPARE state runs when the CPU is dead. */
 	cpuhp_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "gomalloc:dead",
 						NULL, flush_dead_cpu);
 	return min(cpuhp_state, 0);
 }
 
-/* The module is going; nobody allocates.  All objects go to mcentral. */
+/* On unload, when nobody allocates or frees: return all objects to mcentral. */
 void gom_mcache_exit(void)
 {
 	int cpu;

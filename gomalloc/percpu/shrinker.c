@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The shrinker (step 4 of Go's free path, "return some to the OS"): under memory
- * pressure a node's memory that no object needs goes back to the buddy allocator.
- * Idle page runs go first, longest first; if they are not enough mcentral's depots
- * are emptied to make more, and then the per-CPU caches.  When the kernel is about to
- * kill a task for want of memory, all of it goes back at once, and the log says what
- * is held.
+ * The shrinker (step 4 of Go's free path, "return some to the OS"): under
+ * memory pressure it returns unused memory of a node to the page allocator.
+ * Idle page runs go first, longest first.  If they are not enough, it drains
+ * mcentral's depots, and then flushes the per-CPU caches.  An OOM notifier
+ * returns all unused memory before the kernel kills a task, and logs what is
+ * still held.
  *
- * It may be called from the page allocator on behalf of one of our own calls: no
- * lock is held there.  It takes only locks that are never held over an allocation,
- * and waits for nothing but other CPUs' answers to an interrupt, so it needs no
- * regard for the reclaim's gfp.
+ * Reclaim may call it from within an allocation of gomalloc itself.  This is
+ * safe:  gomalloc holds no lock while it calls the page allocator.  The
+ * shrinker waits for nothing but IPIs, so it ignores the gfp of the reclaim.
  */
 #define pr_fmt(fmt) "gomalloc: " fmt
 
@@ -28,12 +27,15 @@
 #include "percpu/mcache.h"
 #include "percpu/shrinker.h"
 
-/* So much is worth it that the kernel looks again before it kills a task. */
-#define WORTH_A_LOOK	(SZ_1M / PAGE_SIZE)
+/*
+ * From this many pages on, the OOM notifier reports progress: no task is
+ * killed.
+ */
+#define OOM_PROGRESS_PAGES	(SZ_1M / PAGE_SIZE)
 
 static struct shrinker *shrinker;
 
-/* Bytes in the magazines of the CPUs of node @nid, at most. */
+/* Capacity of the per-CPU caches of node @nid, in bytes. */
 static unsigned long cached_bytes(int nid)
 {
 	unsigned long bytes = 0;
@@ -45,18 +47,21 @@ static unsigned long cached_bytes(int nid)
 	return bytes;
 }
 
-/* Pages of node @nid that could go back; the shrinker's count. */
+/* count_objects(): pages of the node that could be returned, an estimate. */
 unsigned long gom_shrinker_count(struct shrinker *sh, struct shrink_control *sc)
 {
 	unsigned long pages = READ_ONCE(gom_mheaps[sc->nid]->idle_pages);
 
-	/* Of what caches may hold they hold half on average, and spans stay for a part of that. */
+	/*
+	 * Caches are half full on average, and some of the spans that flushed
+	 * objects return to stay in use: count half.
+	 */
 	pages += (gom_mcentral_depot_bytes(sc->nid) + cached_bytes(sc->nid)) / 2 >> PAGE_SHIFT;
 	return pages ?: SHRINK_EMPTY;
 }
 GOM_EXPORT_FOR_TEST(gom_shrinker_count);
 
-/* Give pages of node @nid back; the shrinker's scan. */
+/* scan_objects(): return up to @nr_to_scan pages of the node. */
 unsigned long gom_shrinker_scan(struct shrinker *sh, struct shrink_control *sc)
 {
 	unsigned long freed = gom_mheap_release_node(sc->nid, sc->nr_to_scan);
@@ -75,7 +80,7 @@ unsigned long gom_shrinker_scan(struct shrinker *sh, struct shrink_control *sc)
 }
 GOM_EXPORT_FOR_TEST(gom_shrinker_scan);
 
-/* The kernel is out of memory; the notifier's call.  *@freed counts pages. */
+/* The OOM notifier: return all unused memory; adds to *@freed, in pages. */
 int gom_shrinker_oom(struct notifier_block *nb, unsigned long unused, void *freed)
 {
 	unsigned long pages, held = 0, idle = 0;
@@ -84,7 +89,7 @@ int gom_shrinker_oom(struct notifier_block *nb, unsigned long unused, void *free
 	gom_mcache_reclaim(NUMA_NO_NODE);
 	gom_mcentral_drain();
 	pages = gom_mheap_release(ULONG_MAX);
-	if (pages >= WORTH_A_LOOK)
+	if (pages >= OOM_PROGRESS_PAGES)
 		*(unsigned long *)freed += pages;
 	for_each_gom_node(nid) {
 		held += READ_ONCE(gom_mheaps[nid]->sys_pages);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The shrinker: free page runs go back under memory pressure. */
+/* The shrinker: returns unused memory to the page allocator under pressure. */
 #ifndef GOM_SHRINKER_H
 #define GOM_SHRINKER_H
 

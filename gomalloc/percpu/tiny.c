@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tiny allocator: opening and closing blocks, freeing, and an object's size.
- * The idea, the marks and the rules are in tiny.h.
+ * Tiny allocator: the slow paths, which open and close blocks and free objects,
+ * and the size of an object.  The design, the bitmaps and the rules for who may
+ * change them are in tiny.h.
  *
- * Only sizes up to GOM_TINY_MAX are combined.  7 and 8 bytes have a size class
- * that holds them with no waste or one byte of it, and from 9 bytes on no two fit
- * a block; measured over mixed lengths it takes less memory to leave the room in
- * a block to the small ones (Documentation/tiny.rst has the figures).
+ * Only sizes up to GOM_TINY_MAX are combined.  Objects of 7 and 8 bytes have a
+ * size class that wastes at most one byte, and no two objects of 9 bytes or
+ * more fit a block.  With mixed sizes, combining only the small ones takes the
+ * least memory (measured in Documentation/tiny.rst).
  */
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
@@ -23,16 +24,16 @@
 
 #define BLOCK_BITS	GENMASK(GOM_TINY_BLOCK - 1, 0)
 
-/* The bit of an object in a word of live marks cannot be in two places at once. */
+/* Two live bitmaps of 16 bits share one atomic_t. */
 static_assert(GOM_TINY_BLOCK == 16);
 static_assert(GOM_TINY_SPAN_BLOCKS % 2 == 0);
 
 /**
- * struct place - where the marks of an address are
- * @live: the word with the live mark of its block
- * @starts: the other mark
- * @shift: where in *@live the block's bits begin
- * @at: the address's byte in its block
+ * struct place - where the bitmaps of an address are
+ * @live: the word that holds the live bitmap of the block
+ * @starts: the starts bitmap of the block
+ * @shift: first bit of the live bitmap in *@live: 0 or 16
+ * @at: offset of the address in its block, in bytes
  */
 struct place {
 	atomic_t *live;
@@ -41,7 +42,7 @@ struct place {
 	u32 at;
 };
 
-static __always_inline void find(const void *p, u32 entry, struct place *w)
+static __always_inline void place_find(const void *p, u32 entry, struct place *w)
 {
 	u32 off = gom_entry_offset(entry, p), block = off / GOM_TINY_BLOCK;
 	struct gom_tiny_marks *marks = gom_tiny_marks(gom_pagemap_span_of(p, off));
@@ -52,8 +53,8 @@ static __always_inline void find(const void *p, u32 entry, struct place *w)
 	w->at = off % GOM_TINY_BLOCK;
 }
 
-/* The half of the word that has the live mark. */
-static const u16 *half_of(const struct place *w)
+/* The half of the word that is the live bitmap of the block. */
+static const u16 *live_half(const struct place *w)
 {
 	bool upper = w->shift;
 
@@ -67,49 +68,71 @@ static void *block_of(const void *p)
 
 /* === Opening and closing; inside the cache === */
 
-static void forget(struct gom_tiny_open *t)
+static void block_unpublish(struct gom_tiny_open *t)
 {
 	WRITE_ONCE(t->base, NULL);
-	smp_wmb();	/* who sees it in @left does not see the block: state_of() */
-	WRITE_ONCE(t->left, t->left + 1);
-	smp_wmb();	/* who sees another state sees that the block left: state_of() */
+	/*
+	 * A reader that sees the new @gen does not see the old @base.  Pairs
+	 * with the first smp_rmb() in block_state_read().
+	 */
+	smp_wmb();
+	WRITE_ONCE(t->gen, t->gen + 1);
+	/*
+	 * A reader that sees a later @state sees the new @gen.  Pairs with the
+	 * third smp_rmb() in block_state_read().
+	 */
+	smp_wmb();
 	WRITE_ONCE(t->state, GOM_TINY_NONE);
 }
 
-/* @block is described by @t, which is all written but for its name. */
-static void name_block(struct gom_tiny_open *t, void *block)
+/*
+ * Set @base of the descriptor @t, whose other fields describe @block already.
+ */
+static void block_publish(struct gom_tiny_open *t, void *block)
 {
-	smp_wmb();	/* who sees the block sees its state: state_of() */
+	/*
+	 * A reader that sees @base sees its @state.  Pairs with the second
+	 * smp_rmb() in block_state_read().
+	 */
+	smp_wmb();
 	WRITE_ONCE(t->base, block);
 }
 
-/* Into @to, which describes none; at any time one of the two is whole. */
-static void move(struct gom_tiny_open *to, struct gom_tiny_open *from)
+/*
+ * Move a block to the empty descriptor @to; at any time one of the two is
+ * valid.
+ */
+static void block_move(struct gom_tiny_open *to, struct gom_tiny_open *from)
 {
 	to->live = from->live;
 	to->starts = from->starts;
 	WRITE_ONCE(to->state, from->state);
-	name_block(to, from->base);
-	smp_wmb();	/* who does not see it there any more may find it here: state_of() */
-	forget(from);
+	block_publish(to, from->base);
+	/*
+	 * A reader that no longer sees the block in @from sees it in @to, if it
+	 * reads that next.  Pairs with the first smp_rmb() in
+	 * block_state_read().
+	 */
+	smp_wmb();
+	block_unpublish(from);
 }
 
-static void swap_blocks(struct gom_tiny *t)
+static void blocks_swap(struct gom_tiny *t)
 {
-	move(&t->moving, &t->cur);
-	move(&t->cur, &t->other);
-	move(&t->other, &t->moving);
+	block_move(&t->moving, &t->cur);
+	block_move(&t->cur, &t->other);
+	block_move(&t->other, &t->moving);
 }
 
 void gom_tiny_init(struct gom_tiny *t)
 {
-	forget(&t->cur);
-	forget(&t->other);
-	forget(&t->moving);
+	block_unpublish(&t->cur);
+	block_unpublish(&t->other);
+	block_unpublish(&t->moving);
 }
 
-/* The word that has an open block's live mark, and where in it that begins. */
-static atomic_t *word_of(const struct gom_tiny_open *t, u32 *shift)
+/* The word that holds an open block's live bitmap; *@shift is its first bit. */
+static atomic_t *live_word(const struct gom_tiny_open *t, u32 *shift)
 {
 	bool second = (unsigned long)t->live & sizeof(u16);
 
@@ -117,8 +140,8 @@ static atomic_t *word_of(const struct gom_tiny_open *t, u32 *shift)
 	return (atomic_t *)((unsigned long)t->live & ~(sizeof(atomic_t) - 1));
 }
 
-/* Close a block; returns it if all its objects have been freed already. */
-static void *close_block(struct gom_tiny_open *t)
+/* Close a block; returns it if all its objects are freed already, else NULL. */
+static void *block_close(struct gom_tiny_open *t)
 {
 	u32 starts = (u16)t->state, shift;
 	void *base = t->base;
@@ -128,7 +151,7 @@ static void *close_block(struct gom_tiny_open *t)
 
 	if (!base)
 		return NULL;
-	word = word_of(t, &shift);
+	word = live_word(t, &shift);
 	old = atomic_read(word);
 	do {
 		empty = !((u32)old >> shift & starts);
@@ -136,51 +159,56 @@ static void *close_block(struct gom_tiny_open *t)
 	} while (!atomic_try_cmpxchg(word, &old, new));
 	if (empty)
 		WRITE_ONCE(*t->starts, 0);
-	forget(t);
+	block_unpublish(t);
 	return empty ? base : NULL;
 }
 
-/* Open @block, which nobody knows yet, with an object of @size at its beginning. */
-static void open_block(struct gom_tiny_open *t, void *block, size_t size)
+/*
+ * Open @block, which no one else uses yet, with an object of @size at byte 0.
+ */
+static void block_open(struct gom_tiny_open *t, void *block, size_t size)
 {
 	struct place w;
 
-	find(block, gom_pagemap_entry(block), &w);
+	place_find(block, gom_pagemap_entry(block), &w);
 	memset(block, 0, GOM_TINY_BLOCK);
 	WRITE_ONCE(*w.starts, 1);
-	t->live = half_of(&w);
+	t->live = live_half(&w);
 	t->starts = w.starts;
 	WRITE_ONCE(t->state, 1 | (u32)size << 16);
-	name_block(t, block);
+	block_publish(t, block);
 }
 
 /*
- * Open @block for an object of @size.  It takes the place of the open block with
- * less room, if that has less than the new one will have left (Go's rule); if
- * not, it is closed again.  Returns a block that has become free, or NULL.
+ * Open @block with an object of @size.  It replaces the open block with fewer
+ * unused bytes if it has more of them itself (Go's rule); else it is closed
+ * again.  Returns a block that became free, or NULL.
  */
-static void *add_block(struct gom_tiny *t, void *block, size_t size)
+static void *block_add(struct gom_tiny *t, void *block, size_t size)
 {
 	void *freed;
 
 	t->opened++;
-	open_block(&t->moving, block, size);
+	block_open(&t->moving, block, size);
 	if (t->cur.state >> 16 >= t->other.state >> 16) {
 		if (size >= t->cur.state >> 16)
-			return close_block(&t->moving);
-		freed = close_block(&t->cur);
+			return block_close(&t->moving);
+		freed = block_close(&t->cur);
 	} else {
 		if (size >= t->other.state >> 16)
-			return close_block(&t->moving);
-		freed = close_block(&t->other);
-		move(&t->other, &t->cur);
+			return block_close(&t->moving);
+		freed = block_close(&t->other);
+		block_move(&t->other, &t->cur);
 	}
-	move(&t->cur, &t->moving);
+	block_move(&t->cur, &t->moving);
 	return freed;
 }
 
-/* The byte at the end of a block, which closes it. */
-static void *cut_last_byte(struct gom_tiny_open *t, size_t size)
+/*
+ * Cut an object of one byte at byte 15, and close the block; NULL if
+ * impossible.
+ */
+static void *block_cut_last_byte(struct gom_tiny_open *t, size_t size)
 {
 	void *p = t->base + GOM_TINY_BLOCK - 1;
 
@@ -188,64 +216,69 @@ static void *cut_last_byte(struct gom_tiny_open *t, size_t size)
 		return NULL;
 	WRITE_ONCE(t->state, t->state | BIT(GOM_TINY_BLOCK - 1));
 	WRITE_ONCE(*t->starts, (u16)t->state);
-	close_block(t);		/* not free: it has this object */
+	block_close(t);		/* returns NULL: this object is live */
 	return p;
 }
 
-/* From the open blocks; the one that served is the current one afterwards. */
-static void *cut_any(struct gom_tiny *t, size_t size)
+/*
+ * Cut an object from either open block, which becomes the current one; or NULL.
+ */
+static void *object_cut(struct gom_tiny *t, size_t size)
 {
 	void *p;
 
 	if (gom_tiny_cut(&t->cur, size, &p))
 		return p;
-	p = cut_last_byte(&t->cur, size);
+	p = block_cut_last_byte(&t->cur, size);
 	if (p)
 		return p;
 	if (!gom_tiny_cut(&t->other, size, &p))
-		p = cut_last_byte(&t->other, size);
+		p = block_cut_last_byte(&t->other, size);
 	if (p)
-		swap_blocks(t);
+		blocks_swap(t);
 	return p;
 }
 
 /**
- * gom_tiny_close_all - close the blocks a cache has open; inside it
+ * gom_tiny_close_all - close the open blocks of a cache
  * @c: the cache
- * @blocks: where to put those that are free now, two at most
+ * @blocks: filled with the blocks that are free now, two at most
  *
- * Return: how many.
+ * Context: inside the cache.
+ * Return: number of blocks in @blocks.
  */
 unsigned int gom_tiny_close_all(struct gom_mcache *c, void **blocks)
 {
 	unsigned int n = 0;
 
-	blocks[n] = close_block(&c->tiny.cur);
+	blocks[n] = block_close(&c->tiny.cur);
 	n += !!blocks[n];
-	blocks[n] = close_block(&c->tiny.other);
+	blocks[n] = block_close(&c->tiny.other);
 	return n + !!blocks[n];
 }
 
 /* === Allocating === */
 
-static void give_block(void *block, unsigned long caller)
+static void block_free(void *block, unsigned long caller)
 {
 	if (block)
 		gom_mcache_free_slow(GOM_CLASS_TINY, block, caller);
 }
 
-/* One object more; true if it is to be sampled.  Inside the cache. */
-static bool count(struct gom_tiny *t, size_t size)
+/* Count an allocation; true if it is to be sampled.  Inside the cache. */
+static bool object_count(struct gom_tiny *t, size_t size)
 {
 	t->mallocs++;
-	t->left -= size;
-	if (t->left >= 0)
+	t->sample_left -= size;
+	if (t->sample_left >= 0)
 		return false;
-	t->left = gom_profile_step(1);
+	t->sample_left = gom_profile_step(1);
 	return true;
 }
 
-/* Go on in a new block, unless another context has opened one with more room meanwhile. */
+/*
+ * Allocate from a new block; as gom_tiny_alloc_slow(), if no open block serves.
+ */
 void *gom_tiny_alloc_new(size_t size, gfp_t gfp, bool *sample)
 {
 	void *block = gom_mcache_alloc_slow(GOM_CLASS_TINY, gfp, sample), *freed;
@@ -254,14 +287,14 @@ void *gom_tiny_alloc_new(size_t size, gfp_t gfp, bool *sample)
 	if (!block)
 		return NULL;
 	c = gom_mcache_enter_slow();
-	if (WARN_ON_ONCE(!c)) {		/* as in mcache.c: it let us in before */
-		give_block(block, _RET_IP_);
+	if (WARN_ON_ONCE(!c)) {		/* cannot fail: magazine_install() in mcache.c */
+		block_free(block, _RET_IP_);
 		return NULL;
 	}
-	freed = add_block(&c->tiny, block, size);
-	*sample = count(&c->tiny, size);
+	freed = block_add(&c->tiny, block, size);
+	*sample = object_count(&c->tiny, size);
 	gom_mcache_leave_slow(c);
-	give_block(freed, _RET_IP_);
+	block_free(freed, _RET_IP_);
 	return block;
 }
 GOM_EXPORT_FOR_TEST(gom_tiny_alloc_new);
@@ -269,12 +302,13 @@ GOM_EXPORT_FOR_TEST(gom_tiny_alloc_new);
 /**
  * gom_tiny_alloc_slow - allocate a tiny object that the fast path could not
  * @size: bytes, 1 to GOM_TINY_MAX
- * @gfp: how to get memory
- * @sample: set to whether the object is to be sampled (profile.h)
+ * @gfp: flags for the page allocator
+ * @sample: set to true if the object is to be sampled (profile.h)
  *
  * Context: any but NMI; may sleep if @gfp allows it.
- * Return: the object, zeroed; NULL if there is no memory; ERR_PTR(-EBUSY) if this
- * CPU's cache cannot be used, and so the object not be combined.
+ * Return: the object, zeroed; NULL if there is no memory; ERR_PTR(-EBUSY) if
+ * this CPU's cache is in use or bypassed (debug=1), so the object cannot be
+ * combined.
  */
 void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample)
 {
@@ -283,15 +317,15 @@ void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample)
 
 	if (!c)
 		return ERR_PTR(-EBUSY);
-	p = cut_any(&c->tiny, size);
+	p = object_cut(&c->tiny, size);
 	if (!p)
 		p = block = gom_mcache_pop(c, GOM_CLASS_TINY);
 	if (block)
-		freed = add_block(&c->tiny, block, size);
+		freed = block_add(&c->tiny, block, size);
 	if (p)
-		*sample = count(&c->tiny, size);
+		*sample = object_count(&c->tiny, size);
 	gom_mcache_leave_slow(c);
-	give_block(freed, _RET_IP_);
+	block_free(freed, _RET_IP_);
 	return p ?: gom_tiny_alloc_new(size, gfp, sample);
 }
 
@@ -300,10 +334,11 @@ void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample)
 enum { FREED, FREED_LAST, NOT_LIVE };
 
 /*
- * Clear the mark of a live object.  With the last one go the starts, first, so
- * that nobody who errs finds some in a block that is free.
+ * Clear the live bit of an object.  For the last object of a block, @starts is
+ * cleared first: a stray free never finds a start in a free block.  The cmpxchg
+ * pairs with those in block_close() and of other frees.
  */
-static __always_inline int clear_mark(const struct place *w)
+static __always_inline int live_bit_clear(const struct place *w)
 {
 	const u32 bit = 1U << w->at;
 	int old, new, result;
@@ -328,13 +363,14 @@ static __always_inline int clear_mark(const struct place *w)
 }
 
 /**
- * gom_tiny_put - free a tiny object that is not to be undone; inside the cache
+ * gom_tiny_put - free a tiny object that gom_tiny_undo() could not take back
  * @c: the cache
  * @p: the address
- * @entry: the word of its page, which is one of tiny blocks
- * @block: where to put the block if it is free now and has to be given back
- *	outside the cache
+ * @entry: page-map entry of its page, which is one of tiny blocks
+ * @block: set to the block if it became free and the magazine is full; the
+ *	caller frees it after leaving the cache
  *
+ * Context: inside the cache.
  * Return: false, with nothing done, if no live object begins at @p.
  */
 bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block)
@@ -342,8 +378,8 @@ bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block)
 	struct place w;
 	int result;
 
-	find(p, entry, &w);
-	result = clear_mark(&w);
+	place_find(p, entry, &w);
+	result = live_bit_clear(&w);
 	if (unlikely(result == NOT_LIVE))
 		return false;
 	c->tiny.frees++;
@@ -352,7 +388,7 @@ bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block)
 	return true;
 }
 
-static void report(const struct place *w, const void *p, unsigned long caller)
+static void bad_free_report(const struct place *w, const void *p, unsigned long caller)
 {
 	u32 starts = READ_ONCE(*w->starts);
 
@@ -364,9 +400,9 @@ static void report(const struct place *w, const void *p, unsigned long caller)
 }
 
 /**
- * gom_tiny_free - free a tiny object past the fast path
+ * gom_tiny_free - free a tiny object on the slow path
  * @p: an address in a page of tiny blocks
- * @caller: who frees it, for the report if it is not live
+ * @caller: call site of the free, for the report if the object is not live
  *
  * Context: any but NMI.  Needs no memory.
  */
@@ -379,9 +415,9 @@ void gom_tiny_free(const void *p, unsigned long caller)
 	struct place w;
 	bool done;
 
-	find(p, entry, &w);
+	place_find(p, entry, &w);
 	if (!size) {
-		report(&w, p, caller);
+		bad_free_report(&w, p, caller);
 		return;
 	}
 	kmemleak_free(p);
@@ -392,7 +428,7 @@ void gom_tiny_free(const void *p, unsigned long caller)
 		done = gom_tiny_undo(&c->tiny, p) || gom_tiny_put(c, p, entry, &block);
 		gom_mcache_leave_slow(c);
 	} else {
-		int result = clear_mark(&w);
+		int result = live_bit_clear(&w);
 
 		done = result != NOT_LIVE;
 		if (done)
@@ -401,31 +437,38 @@ void gom_tiny_free(const void *p, unsigned long caller)
 			block = block_of(p);
 	}
 	if (!done)
-		report(&w, p, caller);
-	give_block(block, caller);
+		bad_free_report(&w, p, caller);
+	block_free(block, caller);
 }
 
-/* === Questions === */
+/* === Size and statistics === */
 
 /*
- * What the description @t says of @block, 0 if it is another's or is just becoming it.  For
- * any context and any CPU's: see tiny.h.
+ * The state of @block if the descriptor @t describes it; 0 if not, or if that
+ * changed meanwhile.  Any context, for a descriptor of any CPU: see tiny.h.
  */
-static u32 state_of(const struct gom_tiny_open *t, const void *block)
+static u32 block_state_read(const struct gom_tiny_open *t, const void *block)
 {
-	u32 left = READ_ONCE(t->left), state;
+	u32 gen = READ_ONCE(t->gen), state;
 
-	smp_rmb();	/* pairs with the first in forget() */
+	/*
+	 * Pairs with the first smp_wmb() in block_unpublish() and with the one
+	 * in block_move().
+	 */
+	smp_rmb();
 	if (READ_ONCE(t->base) != block)
 		return 0;
-	smp_rmb();	/* pairs with name_block() */
+	smp_rmb();	/* pairs with smp_wmb() in block_publish() */
 	state = READ_ONCE(t->state);
-	smp_rmb();	/* pairs with the second in forget() */
-	return READ_ONCE(t->left) == left ? state : 0;
+	smp_rmb();	/* pairs with the second smp_wmb() in block_unpublish() */
+	return READ_ONCE(t->gen) == gen ? state : 0;
 }
 
-/* The state of @block on the CPU that has it open; 0 if none has, or it moved meanwhile. */
-static u32 find_open(const void *block)
+/*
+ * The state of @block on the CPU that has it open; 0 if no CPU has, or if it
+ * moved to another descriptor meanwhile.
+ */
+static u32 block_state_find(const void *block)
 {
 	const struct gom_tiny *t;
 	u32 state = 0;
@@ -433,8 +476,8 @@ static u32 find_open(const void *block)
 
 	for_each_possible_cpu(cpu) {
 		t = &per_cpu_ptr(&gom_mcache, cpu)->tiny;
-		state = state_of(&t->moving, block) ?: state_of(&t->other, block) ?:
-			state_of(&t->cur, block);
+		state = block_state_read(&t->moving, block) ?: block_state_read(&t->other, block) ?:
+			block_state_read(&t->cur, block);
 		if (state)
 			break;
 	}
@@ -445,38 +488,48 @@ static u32 find_open(const void *block)
  * gom_tiny_size - usable bytes of a tiny object
  * @p: an address in a page of tiny blocks
  *
- * They reach to where the next object began, live or not, and never into it:
- * what lies in between is nobody's, and zero.
+ * The usable bytes end where the next object of the block begins, live or not.
+ * Padding before that object is included; it is zero.
  *
- * Return: the bytes; 0 if no live object begins there.
+ * Context: any; takes no lock.
+ * Return: the bytes; 0 if no live object begins at @p.
  */
 size_t gom_tiny_size(const void *p)
 {
 	u32 live, starts, state, next;
 	struct place w;
 
-	find(p, gom_pagemap_entry(p), &w);
+	place_find(p, gom_pagemap_entry(p), &w);
 	for (;;) {
 		live = (u32)atomic_read(w.live) >> w.shift & BLOCK_BITS;
-		smp_rmb();	/* no start is added to a block seen closed: close_block() */
+		/*
+		 * A block seen closed gets no more starts.  Pairs with the
+		 * cmpxchg in block_close().
+		 */
+		smp_rmb();
 		starts = READ_ONCE(*w.starts);
 		if (!(starts & live & 1U << w.at))
 			return 0;
 		next = starts >> w.at >> 1;
 		if (next)
 			return 1 + __ffs(next);
-		/* Behind the last object of an open block comes what is yet to be cut. */
+		/*
+		 * @p is the last object: it reaches to the end, if the block is
+		 * closed.
+		 */
 		if (w.at == GOM_TINY_BLOCK - 1 || !(live & BIT(GOM_TINY_BLOCK - 1)))
 			return GOM_TINY_BLOCK - w.at;
-		state = find_open(block_of(p));
+		state = block_state_find(block_of(p));
 		next = (u16)state >> w.at >> 1;
 		if (state)
 			return next ? 1 + __ffs(next) : (state >> 16) - w.at;
-		cpu_relax();	/* it was closed just now, or moved */
+		cpu_relax();	/* the block was closed or moved meanwhile: retry */
 	}
 }
 
-/* Begin the counters of a CPU anew; live objects stay counted.  Inside its cache. */
+/*
+ * Reset the statistics of a CPU; live objects stay counted.  Inside its cache.
+ */
 void gom_tiny_reset(struct gom_tiny *t)
 {
 	gom_stats_forget(&t->mallocs, &t->frees);
@@ -485,7 +538,7 @@ void gom_tiny_reset(struct gom_tiny *t)
 	t->opened = 0;
 }
 
-static void add_open(const struct gom_tiny_open *t, struct gom_tiny_stats *stats)
+static void stats_add_block(const struct gom_tiny_open *t, struct gom_tiny_stats *stats)
 {
 	if (READ_ONCE(t->base)) {
 		stats->open++;
@@ -493,7 +546,7 @@ static void add_open(const struct gom_tiny_open *t, struct gom_tiny_stats *stats
 	}
 }
 
-static void add_stats(int cpu, struct gom_tiny_stats *stats)
+static void stats_add_cpu(int cpu, struct gom_tiny_stats *stats)
 {
 	const struct gom_tiny *t = &per_cpu_ptr(&gom_mcache, cpu)->tiny;
 
@@ -501,17 +554,20 @@ static void add_stats(int cpu, struct gom_tiny_stats *stats)
 	stats->undone += READ_ONCE(t->undone);
 	stats->frees += READ_ONCE(t->undone) + READ_ONCE(t->frees) + READ_ONCE(t->frees_outside);
 	stats->opened += READ_ONCE(t->opened);
-	add_open(&t->cur, stats);
-	add_open(&t->other, stats);
+	stats_add_block(&t->cur, stats);
+	stats_add_block(&t->other, stats);
 }
 
-/* Figures of the possible CPU @cpu, of all for -1; exact if nobody allocates. */
+/*
+ * Statistics of the possible CPU @cpu, or of all CPUs for -1; exact if nobody
+ * allocates or frees meanwhile.
+ */
 void gom_tiny_read(int cpu, struct gom_tiny_stats *stats)
 {
 	*stats = (struct gom_tiny_stats) { };
 	if (cpu >= 0)
-		return add_stats(cpu, stats);
+		return stats_add_cpu(cpu, stats);
 	for_each_possible_cpu(cpu)
-		add_stats(cpu, stats);
+		stats_add_cpu(cpu, stats);
 }
 GOM_EXPORT_FOR_TEST(gom_tiny_read);

@@ -1,50 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Tiny allocator: several no-scan objects share one block of 16 bytes
- * (Go: 2014, "Tiny allocator" in malloc.goc; 2015, in mallocgc()).
+ * (Go: 2014, "Tiny allocator" in malloc.goc; 2015, in mallocgc()).  It sits on
+ * top of the per-CPU cache, which provides the blocks as objects of a class of
+ * their own, GOM_CLASS_TINY.
  *
- * Each CPU has two blocks open, from which it cuts objects off upwards: the
- * current one, and another one that still had more room than a third.  Go has
- * one, and may waste what is left of it whenever an object does not fit; the
- * second takes the small ones.
+ * Each CPU has two open blocks, from which it cuts objects at rising addresses:
+ * the current one, and a second one.  Go has one, and wastes the rest of it
+ * whenever an object does not fit; here the second block serves objects that do
+ * not fit into the current one.
  *
- * What is live
- * ------------
+ * Which objects are live
+ * ----------------------
  * In Go a block lives as long as a pointer leads into it.  Here it lives until
- * the last of its objects is freed, which may happen on any CPU, so each block
- * has two marks of 16 bits in its span's record, out of reach of its users:
+ * the last of its objects is freed, on any CPU.  So each block has two bitmaps
+ * of 16 bits.  They lie in the span's record, where an overrun does not reach
+ * them:
  *
- *	starts	bit i: an object began at byte i.  Written by the CPU that has the
- *		block open, and by whoever frees the block.
- *	live	bit i: nobody has freed an object that began at byte i.  All set
- *		while the block is free or open; a free clears its own, atomically.
+ *	starts	bit i: an object begins at byte i.  Written by the CPU that has
+ *		the block open, and cleared by the free of the last object.
+ *	live	bit i: no object that begins at byte i has been freed.  All bits
+ *		are set while the block is free, and while it is open all but
+ *		those of freed objects.  Changed with atomic operations only.
  *
- * A CPU that closes a block clears, atomically, the bits of @live that are not
- * in @starts.  Until then bit 15 keeps @live from becoming zero, as the object
- * that begins at byte 15 fills the block and closes it.  Whoever would bring @live
- * to zero sets it for the next time instead, owns the block and gives it back to
- * its class.  So an allocation takes no atomic operation, a block takes one, and a
- * free takes one, or none if it takes the last object of a current block back on
- * the CPU that allocated it: then the object is wiped, as all room in an open
- * block is, and the room used again.
+ * Closing a block clears, atomically, the bits of @live that are not in
+ * @starts.  While a block is open, bit 15 of @live is set, so @live cannot
+ * become zero (an object that begins at byte 15 fills the block, which is then
+ * closed).  The free that would bring @live to zero sets all bits instead, for
+ * the next use of the block, and returns the block to its class.
  *
- * A free where no bit of @starts is, or none of @live, is seen for what it is; a
- * free block has none of @starts.
+ * So an allocation takes no atomic operation, closing a block takes one, and a
+ * free takes one.  A free of the last object cut from the current block, on the
+ * CPU that has it open, takes none ("undo"): the object is zeroed, as all
+ * unused bytes of an open block are, and its bytes are used again.
  *
- * Who may be in here: an open block belongs to the per-CPU cache it is open in,
- * and is changed only inside it, by the rules of mcache.h.  The marks of @live
- * may be changed by anybody, in any context.
+ * A free of an address without a bit in @starts or in @live is reported.  A
+ * free block has no bit in @starts.
  *
- * Whoever wants to know an object's size may have to look into the description of a
- * block that is open on any CPU, in any context: in an interrupt that hit its own
- * CPU inside, too, and of a CPU that was hit inside by an interrupt that looks
- * here.  So nobody waits for anybody.  What a description says of its block is one
- * word, and which block it is of changes only in this order: no block, one more in
- * @left, another word, another block.  A reader that finds @left as it was before it
- * saw the block has read that block's word.  A block that goes from one
- * description to another is in the new one before it leaves the old one, so that
- * while its CPU stands still a reader finds it, and one that does not looks again
- * only because that CPU went on.
+ * Who may be in here: an open block belongs to the per-CPU cache that opened
+ * it, and is changed only inside that cache, by the rules of mcache.h.  The
+ * live bitmap is changed by any CPU, in any context.
+ *
+ * Readers without a lock
+ * ----------------------
+ * gom_tiny_size() may need the state of a block that is open on any CPU.  It
+ * runs in any context, an interrupt of code inside the cache included, so
+ * neither side may wait.  All that a reader needs is one word, @state.  A
+ * descriptor changes its block only in this order: clear @base, increment @gen,
+ * write @state, write @base.  A reader that sees the same @gen before and after
+ * has read the state of the block that it saw in @base.  A block that moves to
+ * another descriptor appears in the new one before it leaves the old one.  So a
+ * reader misses an open block only if its CPU made progress meanwhile; then it
+ * retries.
  */
 #ifndef GOM_TINY_H
 #define GOM_TINY_H
@@ -62,20 +69,20 @@
 struct gom_mcache;
 
 /**
- * struct gom_tiny_open - a block that a CPU has open
+ * struct gom_tiny_open - descriptor of an open block
  * @base: the block; NULL if there is none
- * @live: its mark of what is live, only to be read
- * @starts: its other mark
- * @state: for readers on other CPUs in one word, as it is written in one: the
- *	starts, and from bit 16 on the number of bytes used; 16 if there is no block
- * @left: blocks that were described here and are no longer
+ * @live: its live bitmap; read only through this pointer
+ * @starts: its starts bitmap
+ * @state: one word, so that it can be read on other CPUs: in bits 0 to 15 the
+ *	starts, from bit 16 on the number of bytes used; 16 without a block
+ * @gen: generation: incremented when a block leaves this descriptor
  */
 struct gom_tiny_open {
 	void *base;
 	const u16 *live;
 	u16 *starts;
 	u32 state;
-	u32 left;
+	u32 gen;
 };
 
 #define GOM_TINY_NONE	((u32)GOM_TINY_BLOCK << 16)
@@ -83,19 +90,20 @@ struct gom_tiny_open {
 /**
  * struct gom_tiny - the tiny allocator of one CPU
  * @cur: the block that objects are cut from
- * @other: the block that is looked at when they do not fit
- * @mallocs: objects cut off
- * @left: bytes of objects until one is sampled (profile.h)
- * @undone: objects freed that were the last of the current block: their room is used again
- * @frees: other objects freed on this CPU
+ * @other: the block that is tried when they do not fit
+ * @mallocs: objects cut
+ * @sample_left: bytes that may be allocated until the next sample (profile.h)
+ * @undone: frees of the last object of the current block, whose bytes were
+ *	reused
+ * @frees: other frees on this CPU
  * @opened: blocks opened
- * @moving: a block on its way to one of the two places
- * @frees_outside: objects freed here by an interrupt that could not come in
+ * @moving: a block while it moves between the other two descriptors
+ * @frees_outside: frees on this CPU that found the cache in use
  */
 struct gom_tiny {
 	struct gom_tiny_open cur;
 	u64 mallocs;
-	s64 left;
+	s64 sample_left;
 	u64 undone;
 	u64 frees;
 	u64 opened;
@@ -105,9 +113,10 @@ struct gom_tiny {
 };
 
 /*
- * Cut @size bytes off an open block, aligned to what divides @size (Go: to 8, 4,
- * 2 or 1 bytes by the size's low bits, which is the same).  False if they do not
- * fit, or begin at byte 15, which the slow path sees to.
+ * Cut @size bytes off an open block, aligned to the largest power of two that
+ * divides @size (as Go does with the low bits of the size).  False if they do
+ * not fit, or would begin at byte 15: block_cut_last_byte() in tiny.c handles
+ * that.
  */
 static __always_inline bool gom_tiny_cut(struct gom_tiny_open *t, u32 size, void **p)
 {
@@ -117,9 +126,11 @@ static __always_inline bool gom_tiny_cut(struct gom_tiny_open *t, u32 size, void
 
 	if (unlikely(end > GOM_TINY_BLOCK) || unlikely(at == GOM_TINY_BLOCK - 1))
 		return false;
-	/* That it is below 16 is said once more for UBSAN, which then says nothing. */
+	/* @at is below 16; the modulo tells UBSAN so. */
 	state = (u16)state | 1U << (at % GOM_TINY_BLOCK) | end << 16;
+	/* Pairs with READ_ONCE() in live_bit_clear() and gom_tiny_size(). */
 	WRITE_ONCE(*t->starts, (u16)state);
+	/* Pairs with READ_ONCE() in block_state_read(). */
 	WRITE_ONCE(t->state, state);
 	*p = t->base + at;
 	return true;
@@ -142,8 +153,8 @@ static __always_inline void gom_tiny_wipe(void *p, u32 n)
 }
 
 /*
- * Take back the last object of the current block, if it is @p and nobody freed
- * it elsewhere; inside the cache.
+ * Free @p by taking it back, if it is the last object of the current block and
+ * not freed already.  Inside the cache.
  */
 static __always_inline bool gom_tiny_undo(struct gom_tiny *tiny, const void *p)
 {
@@ -155,7 +166,11 @@ static __always_inline bool gom_tiny_undo(struct gom_tiny *tiny, const void *p)
 		return false;
 	bit = 1U << at;
 	others = (u16)t->state ^ bit;
-	/* The starts but for this one: all are below if it is one, and the last. */
+	/*
+	 * If @p is the last object, all other starts are below its bit.  If no
+	 * object begins at @p, its bit is set in @others.  READ_ONCE() pairs
+	 * with the cmpxchg in live_bit_clear().
+	 */
 	if (others >= bit || unlikely(!(READ_ONCE(*t->live) & bit)))
 		return false;
 	gom_tiny_wipe((void *)p, (t->state >> 16) - (u32)at);
@@ -166,13 +181,13 @@ static __always_inline bool gom_tiny_undo(struct gom_tiny *tiny, const void *p)
 }
 
 /**
- * struct gom_tiny_stats - what was combined
- * @mallocs: objects
- * @frees: of these, freed
- * @undone: of these, those whose room could be used again at once
+ * struct gom_tiny_stats - statistics of the tiny allocator
+ * @mallocs: objects allocated
+ * @frees: objects freed
+ * @undone: of @frees, those whose bytes were reused at once
  * @opened: blocks opened
  * @open: blocks open now
- * @room: bytes left in them
+ * @room: unused bytes in these
  */
 struct gom_tiny_stats {
 	u64 mallocs;
@@ -183,7 +198,10 @@ struct gom_tiny_stats {
 	unsigned int room;
 };
 
-/* Is a block open?  For who is on another CPU: it may be true, or false, no more. */
+/*
+ * Does this CPU have a block open?  Racy on another CPU.  Pairs with
+ * WRITE_ONCE() in block_publish() and block_unpublish().
+ */
 static inline bool gom_tiny_is_open(const struct gom_tiny *t)
 {
 	return READ_ONCE(t->cur.base) || READ_ONCE(t->other.base);
