@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Many objects in one call: the cache is entered once for all it has (or has room for). */
+/*
+ * Bulk allocation and free: one entry into the per-CPU cache serves as many
+ * objects as its magazines have (or have capacity for).  The rest take the slow
+ * paths of malloc.c, one by one.
+ *
+ * Context: any but NMI.
+ */
 #include <linux/mm.h>
 #include <linux/string.h>
 
@@ -7,8 +13,8 @@
 #include "base/compat.h"
 #include "percpu/mcache.h"
 
-/* Up to @nr objects of what this CPU has loaded. */
-static size_t take_bulk(unsigned int slot, size_t nr, void **objs)
+/* Pop up to @nr objects from this CPU's loaded magazine; returns how many. */
+static size_t slot_pop_bulk(unsigned int slot, size_t nr, void **objs)
 {
 	struct gom_mcache *c;
 	size_t n;
@@ -22,13 +28,13 @@ static size_t take_bulk(unsigned int slot, size_t nr, void **objs)
 
 /**
  * gom_malloc_bulk - allocate many objects, all or none
- * @size: bytes of each
+ * @size: bytes of each object
  * @gfp: as for gom_malloc()
- * @nr: how many
- * @p: where to put them
+ * @nr: number of objects
+ * @p: array of @nr pointers that receives the objects
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
- * Return: whether all could be had; if not, none is, and @p is undefined.
+ * Return: true if all @nr were allocated; false if none, and @p is undefined.
  */
 bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
 {
@@ -37,7 +43,7 @@ bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
 
 	gom_check_context(gfp);
 	while (i < nr) {
-		n = unlikely(gfp & GOM_ZONE_GFP) ? 0 : take_bulk(slot, nr - i, p + i);
+		n = unlikely(gfp & GOM_ZONE_GFP) ? 0 : slot_pop_bulk(slot, nr - i, p + i);
 		if (want_init_on_alloc(gfp))
 			for (j = i; j < i + n; j++)
 				memset(p[j], 0, gom_classes[slot >> GOM_SLOT_SHIFT].size);
@@ -55,8 +61,11 @@ bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
 }
 EXPORT_SYMBOL_GPL(gom_malloc_bulk);
 
-/* Bytes of the span of an object of @slot; 0 if objects of it do not go straight through. */
-static size_t span_bytes(unsigned int slot)
+/*
+ * Bytes of a span of the class at @slot; 0 if the fast path cannot free its
+ * objects.
+ */
+static size_t slot_span_bytes(unsigned int slot)
 {
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
 
@@ -64,14 +73,15 @@ static size_t span_bytes(unsigned int slot)
 }
 
 /*
- * Push the objects at @p that are of the slot in @entry, the word of the first one's page,
- * up to the first that is of another or that does not go straight through.  What lies in
- * the span of the one before is of its slot, too: our objects keep it what it is.
+ * Push objects from the array @p, as long as they have the same slot as the
+ * first one and the fast path can free them; returns how many.  @entry is the
+ * page-map entry of the first.  An object in the same span as the one before
+ * needs no new lookup: the span has live objects, so it keeps its class.
  */
-static __always_inline size_t put_run(struct gom_slot *s, size_t nr, void **p, u32 entry)
+static __always_inline size_t slot_push_run(struct gom_slot *s, size_t nr, void **p, u32 entry)
 {
 	const u32 slot = entry & GOM_ENTRY_SLOT_MASK, recip = s->recip, limit = s->limit;
-	const size_t bytes = nr > 1 ? span_bytes(slot) : 0;
+	const size_t bytes = nr > 1 ? slot_span_bytes(slot) : 0;
 	size_t off = gom_entry_offset(entry, p[0]), i = 0;
 	void **top = s->top, **end = s->end;
 	const void *base = p[0] - off;
@@ -95,8 +105,11 @@ static __always_inline size_t put_run(struct gom_slot *s, size_t nr, void **p, u
 	return i;
 }
 
-/* Put what goes straight through, from the first on; returns how many. */
-static size_t put_bulk(size_t nr, void **p)
+/*
+ * Free objects, from the first on, until one needs the slow path; returns how
+ * many.
+ */
+static size_t cache_push_bulk(size_t nr, void **p)
 {
 	struct gom_mcache *c;
 	size_t i = 0, n;
@@ -106,8 +119,8 @@ static size_t put_bulk(size_t nr, void **p)
 		return 0;
 	do {
 		entry = gom_pagemap_entry(p[i]);
-		n = put_run(gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK), nr - i, p + i,
-			    entry);
+		n = slot_push_run(gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK), nr - i, p + i,
+				  entry);
 		i += n;
 	} while (n && i < nr);
 	gom_mcache_leave(c);
@@ -116,8 +129,8 @@ static size_t put_bulk(size_t nr, void **p)
 
 /**
  * gom_free_bulk - free many objects
- * @nr: how many
- * @p: the objects, of any sizes; each is checked as by gom_free()
+ * @nr: number of objects
+ * @p: array of the objects, of any sizes; each is checked as by gom_free()
  *
  * Context: any but NMI.
  */
@@ -126,7 +139,7 @@ void gom_free_bulk(size_t nr, void **p)
 	size_t i = 0;
 
 	while (i < nr) {
-		i += put_bulk(nr - i, p + i);
+		i += cache_push_bulk(nr - i, p + i);
 		if (i < nr)
 			gom_free_slow(p[i++], _RET_IP_);
 	}

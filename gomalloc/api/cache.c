@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches: making and ending them.  Allocating from them is in cache_alloc.c.
+ * Named caches (kmem_cache): creating and destroying them.  cache_alloc.c
+ * allocates from them.
  *
- * A cache has a class (class.h), alone or together with others whose objects
- * cannot be told from its own: of the same size and alignment, without a
- * constructor, and with no flag against it.
+ * A cache has a class (class.h).  Caches share a class if their objects have
+ * the same size and a compatible alignment, no constructor, and no flag that
+ * forbids merging.
  *
- * Context: creating, shrinking and destroying are for tasks and may sleep; one
- * lock protects the lists of caches and classes.  Nobody else takes it.
+ * Context: task; may sleep.
+ * Locks: caches_lock, a mutex, protects the lists of caches and of classes.  It
+ * is taken in this file only.
  */
 #define pr_fmt(fmt) "gomalloc: " fmt
 
@@ -35,7 +37,7 @@
 /* Flags that mean the same here as to SLUB. */
 #define HONOURED_FLAGS	(SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE)
 
-/* Flags that are taken and change nothing but that a cache does not share. */
+/* Flags that are accepted and only prevent merging. */
 #define DEBUG_FLAGS	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
 #define KNOWN_FLAGS	(HONOURED_FLAGS | DEBUG_FLAGS | SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | \
@@ -43,19 +45,23 @@
 
 #define ALONE_FLAGS	(SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE | DEBUG_FLAGS)
 
-#define SPAN_MAX	(64U << 10)	/* bytes, if more than one object fits */
-#define SPAN_OBJECTS	32U		/* as many as it should hold at least */
+#define SPAN_MAX	(64U << 10)	/* most bytes of a span of several objects */
+#define SPAN_OBJECTS	32U		/* objects that a span should hold at least */
 
-static DEFINE_MUTEX(lock);		/* protects what follows, and classes' @users */
+/* Protects the four below, and @users of the classes. */
+static DEFINE_MUTEX(caches_lock);
 static LIST_HEAD(caches);
-static LIST_HEAD(records);		/* of caches that are no more */
+static LIST_HEAD(records);		/* unused: their caches were destroyed */
 static struct gom_cache_class *free_classes;
-static struct gom_cache_class *parked;	/* no cache has them, but somebody has objects of them */
+static struct gom_cache_class *parked;	/* no cache uses them, but they have live objects */
 
 /* === Geometry === */
 
-/* Go's division by multiplication, and the condition for it: see sizeclass.c. */
-static bool set_reciprocal(struct gom_class *cl)
+/*
+ * Set up division by multiplication, as in Go; false if it is not exact for all
+ * offsets in a span.  The condition is derived in sizeclass.c.
+ */
+static bool class_set_reciprocal(struct gom_class *cl)
 {
 	u64 recip = DIV_ROUND_UP_ULL(1ULL << 32, cl->size);
 	u64 excess = recip * cl->size - (1ULL << 32);
@@ -66,10 +72,11 @@ static bool set_reciprocal(struct gom_class *cl)
 }
 
 /*
- * The length of span that wastes least of those that hold enough objects, or as
- * many as the longest one can; the shortest that wastes next to nothing.
+ * Choose the pages of a span: the length with the least waste among those that
+ * hold SPAN_OBJECTS objects, or as many as the longest span can.  The shortest
+ * length that wastes at most 1/64 ends the search.
  */
-static unsigned int choose_pages(unsigned int size)
+static unsigned int span_choose_pages(unsigned int size)
 {
 	unsigned int pages = DIV_ROUND_UP(size, PAGE_SIZE), best = 0;
 	unsigned int most = max_t(unsigned int, pages, SPAN_MAX >> PAGE_SHIFT);
@@ -80,7 +87,7 @@ static unsigned int choose_pages(unsigned int size)
 		bytes = (size_t)pages << PAGE_SHIFT;
 		if (bytes / size < enough)
 			continue;
-		waste = bytes % size * most / pages;	/* of as much memory */
+		waste = bytes % size * most / pages;	/* scaled to @most pages */
 		if (waste < least) {
 			least = waste;
 			best = pages;
@@ -91,23 +98,26 @@ static unsigned int choose_pages(unsigned int size)
 	return best;
 }
 
-static void set_geometry(struct gom_class *cl, unsigned int size, unsigned int align)
+static void class_set_geometry(struct gom_class *cl, unsigned int size, unsigned int align)
 {
 	for (;; size += align) {
 		*cl = (struct gom_class) {
 			.size = size,
-			.npages = choose_pages(size),
+			.npages = span_choose_pages(size),
 			.align = DIV_ROUND_UP(align, PAGE_SIZE),
 			.mag_size = GOM_MAGAZINE_SIZE(size),
 		};
 		cl->nelems = ((size_t)cl->npages << PAGE_SHIFT) / size;
-		if (set_reciprocal(cl))
+		if (class_set_reciprocal(cl))
 			break;
 	}
 }
 
-/* A cache line, or the part of one that small objects share, as SLUB has it. */
-static unsigned int real_align(unsigned int size, unsigned int align, slab_flags_t flags)
+/*
+ * SLAB_HWCACHE_ALIGN as in SLUB: a cache line, or a fraction of it if objects
+ * fit.
+ */
+static unsigned int cache_align(unsigned int size, unsigned int align, slab_flags_t flags)
 {
 	unsigned int line = cache_line_size();
 
@@ -119,9 +129,9 @@ static unsigned int real_align(unsigned int size, unsigned int align, slab_flags
 	return max_t(unsigned int, align, sizeof(u64));
 }
 
-/* === Classes; under the lock === */
+/* === Classes; under caches_lock === */
 
-static struct gom_cache_class *new_class(void)
+static struct gom_cache_class *class_new(void)
 {
 	struct gom_cache_class *cc;
 	unsigned int nr = gom_nr_cache_classes;
@@ -140,32 +150,35 @@ static struct gom_cache_class *new_class(void)
 		return NULL;
 	cc->class = GOM_NR_SPAN_CLASSES + nr;
 	gom_cache_classes[nr] = cc;
-	/* Whoever counts this one finds it: pairs with gom_class_end(). */
+	/*
+	 * A reader of the new count sees the class.  Pairs with
+	 * gom_class_end().
+	 */
 	smp_store_release(&gom_nr_cache_classes, nr + 1);
 	return cc;
 }
 
-static void add_class(struct gom_cache_class **list, struct gom_cache_class *cc)
+static void class_list_add(struct gom_cache_class **list, struct gom_cache_class *cc)
 {
 	cc->next_free = *list;
 	*list = cc;
 }
 
 /*
- * Nobody allocates from @cc any more: it can be another cache's if nothing of it is left.  If
- * something is, in use or in a magazine that somebody is just about to empty, its pages
- * are still read by its facts: it waits.
+ * Release a class that no cache uses any more.  If it has no span left, it
+ * becomes free for the next cache.  If objects are live, or in a magazine in
+ * flight, lookups of its pages still use its geometry: then it is parked.
  */
-static void release_class(struct gom_cache_class *cc)
+static void class_release(struct gom_cache_class *cc)
 {
 	gom_mcache_flush_class(cc->class);
 	gom_mcentral_drain_class(cc->class);
 	if (cc->rcu)
 		rcu_barrier();		/* spans that wait for a grace period */
-	add_class(gom_mcentral_spans(cc->class) ? &parked : &free_classes, cc);
+	class_list_add(gom_mcentral_spans(cc->class) ? &parked : &free_classes, cc);
 }
 
-static u64 live_in(const struct gom_cache_class *cc)
+static u64 class_live_objects(const struct gom_cache_class *cc)
 {
 	struct gom_class_stats stats;
 
@@ -173,36 +186,36 @@ static u64 live_in(const struct gom_cache_class *cc)
 	return stats.mallocs - stats.frees;
 }
 
-/* Those of which all objects have been freed meanwhile. */
-static void retry_parked(void)
+/* Release parked classes whose objects have all been freed meanwhile. */
+static void parked_classes_retry(void)
 {
 	struct gom_cache_class *cc, *list = parked;
 
 	parked = NULL;
 	while ((cc = list)) {
 		list = cc->next_free;
-		if (live_in(cc))
-			add_class(&parked, cc);
+		if (class_live_objects(cc))
+			class_list_add(&parked, cc);
 		else
-			release_class(cc);
+			class_release(cc);
 	}
 }
 
-static struct gom_cache_class *take_class(void)
+static struct gom_cache_class *class_alloc(void)
 {
 	struct gom_cache_class *cc;
 
 	if (!free_classes)
-		retry_parked();
+		parked_classes_retry();
 	cc = free_classes;
 	if (!cc)
-		return new_class();
+		return class_new();
 	free_classes = cc->next_free;
 	return cc;
 }
 
-static void set_class(struct gom_cache_class *cc, const struct gom_class *facts,
-		      slab_flags_t flags, void (*ctor)(void *))
+static void class_setup(struct gom_cache_class *cc, const struct gom_class *facts,
+			slab_flags_t flags, void (*ctor)(void *))
 {
 	struct gom_class_stats stats;
 	int nid;
@@ -218,8 +231,8 @@ static void set_class(struct gom_cache_class *cc, const struct gom_class *facts,
 	gom_mcache_arm_class(cc->class);
 }
 
-/* A class whose objects will do, or NULL. */
-static struct gom_cache_class *find_shared(const struct gom_class *facts, unsigned int align)
+/* A class that a new cache with @facts and @align can share, or NULL. */
+static struct gom_cache_class *class_find_shared(const struct gom_class *facts, unsigned int align)
 {
 	struct gom_cache_class *cc;
 	struct gom_cache *c;
@@ -235,7 +248,7 @@ static struct gom_cache_class *find_shared(const struct gom_class *facts, unsign
 
 /* === Creating === */
 
-static struct gom_cache *find_cache(const char *name)
+static struct gom_cache *cache_find(const char *name)
 {
 	struct gom_cache *c;
 
@@ -245,15 +258,16 @@ static struct gom_cache *find_cache(const char *name)
 	return NULL;
 }
 
-/* What is wrong with a request, as the end of a sentence; NULL if nothing is. */
-static const char *validate(const char *name, unsigned int size, unsigned int align,
+/* Validate a request; returns the reason for refusing it, or NULL. */
+static const char *cache_validate(const char *name, unsigned int size, unsigned int align,
 			       slab_flags_t flags)
 {
 	if (!name || !*name)
 		return "it has no name";
 	if (strlen(name) >= GOM_CACHE_NAME)
 		return "its name is longer than 63 bytes";
-	if (in_interrupt() || irqs_disabled() || (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible()))
+	if (in_interrupt() || irqs_disabled() ||
+	    (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible()))
 		return "this context must not sleep";
 	if (!size)
 		return "objects of size 0";
@@ -270,7 +284,7 @@ static const char *validate(const char *name, unsigned int size, unsigned int al
 	return NULL;
 }
 
-static struct gom_cache *take_record(void)
+static struct gom_cache *record_alloc(void)
 {
 	struct gom_cache *c = list_first_entry_or_null(&records, struct gom_cache, list);
 
@@ -281,35 +295,35 @@ static struct gom_cache *take_record(void)
 	return c;
 }
 
-static struct gom_cache_class *class_for(unsigned int size, unsigned int align,
-					 slab_flags_t flags, void (*ctor)(void *))
+static struct gom_cache_class *class_alloc_for(unsigned int size, unsigned int align,
+					       slab_flags_t flags, void (*ctor)(void *))
 {
 	struct gom_cache_class *cc = NULL;
 	struct gom_class facts;
 
-	set_geometry(&facts, ALIGN(size, align), align);
+	class_set_geometry(&facts, ALIGN(size, align), align);
 	if (!ctor && !(flags & ALONE_FLAGS))
-		cc = find_shared(&facts, align);
+		cc = class_find_shared(&facts, align);
 	if (cc) {
 		cc->users++;
 		return cc;
 	}
-	cc = take_class();
+	cc = class_alloc();
 	if (cc)
-		set_class(cc, &facts, flags, ctor);
+		class_setup(cc, &facts, flags, ctor);
 	return cc;
 }
 
-static struct gom_cache *create(const char *name, unsigned int size, unsigned int align,
-				slab_flags_t flags, void (*ctor)(void *))
+static struct gom_cache *cache_create(const char *name, unsigned int size, unsigned int align,
+				      slab_flags_t flags, void (*ctor)(void *))
 {
-	struct gom_cache *c = take_record();
+	struct gom_cache *c = record_alloc();
 	struct gom_cache_class *cc;
 
 	if (!c)
 		return NULL;
-	align = real_align(size, align, flags);
-	cc = class_for(size, align, flags, ctor);
+	align = cache_align(size, align, flags);
+	cc = class_alloc_for(size, align, flags, ctor);
 	if (!cc) {
 		list_add(&c->list, &records);
 		return NULL;
@@ -325,35 +339,39 @@ static struct gom_cache *create(const char *name, unsigned int size, unsigned in
 }
 
 /**
- * gom_cache_create - make a cache of objects of one kind
- * @name: what to call it in debugfs; it is copied.  One that another cache has gives
- *	a warning, as in SLUB
+ * gom_cache_create - create a named cache
+ * @name: name in debugfs; copied.  A name that another cache has gives a
+ *	warning, as in SLUB
  * @size: bytes of an object, 1 to 128 KiB
- * @align: of an object, bytes, a power of two up to a page; 0 means 8
- * @flags: SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU, SLAB_NO_MERGE are honoured; others
- *	of linux/slab.h that make sense are taken and change nothing, SLAB_PANIC included
- * @ctor: called once for each object when its span is made, in whatever context
- *	that allocation is; what it sets is there when the object comes back.  NULL: none
+ * @align: alignment of objects in bytes, a power of two up to a page; 0 means 8
+ * @flags: SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU and SLAB_NO_MERGE are
+ *	honoured.  Debug and accounting flags of linux/slab.h and SLAB_PANIC are
+ *	accepted and have no effect
+ * @ctor: constructor, or NULL.  Called once for each object when its span is
+ *	allocated, in the context of that allocation.  A free keeps the
+ *	contents, so the next allocation finds the object as its last user left
+ *	it
  *
- * Spans are cut for this very size.  Caches whose objects cannot be told apart share.
+ * Spans are carved for exactly this size.  Caches with equal objects share a
+ * class.
  *
  * Context: task, may sleep.
- * Return: the cache; NULL if there is no memory or, with a report, if the request
- * makes no sense.
+ * Return: the cache; NULL if there is no memory or, with a report, if the
+ * request is invalid.
  */
 struct gom_cache *gom_cache_create(const char *name, unsigned int size, unsigned int align,
 				   slab_flags_t flags, void (*ctor)(void *))
 {
-	const char *wrong = validate(name, size, align, flags);
+	const char *wrong = cache_validate(name, size, align, flags);
 	struct gom_cache *c = NULL;
 
 	if (!wrong) {
-		mutex_lock(&lock);
-		if (find_cache(name))
+		mutex_lock(&caches_lock);
+		if (cache_find(name))
 			pr_warn("there is a cache %s already, called from %pS\n", name,
 				(void *)_RET_IP_);
-		c = create(name, size, align, flags, ctor);
-		mutex_unlock(&lock);
+		c = cache_create(name, size, align, flags, ctor);
+		mutex_unlock(&caches_lock);
 	}
 	if (wrong)
 		gom_report(GOM_BAD_CACHE, _RET_IP_, "no cache %s: %s", name ?: "(null)", wrong);
@@ -361,16 +379,17 @@ struct gom_cache *gom_cache_create(const char *name, unsigned int size, unsigned
 }
 EXPORT_SYMBOL_GPL(gom_cache_create);
 
-/* === Ending === */
+/* === Destroying === */
 
 /**
- * gom_cache_destroy - end a cache
- * @cache: the cache; NULL is fine
+ * gom_cache_destroy - destroy a cache
+ * @cache: the cache; may be NULL
  *
- * Waits for gom_free_rcu() of its objects, for their finalizers, and for the grace period of those of a
- * SLAB_TYPESAFE_BY_RCU cache.  Objects that are still in use are reported; they stay
- * what they are, may be read and freed; their memory goes when the last is freed and
- * another cache is made or destroyed, or else when the module goes.
+ * Waits for gom_free_rcu() of its objects, for their finalizers, and for the
+ * grace period of a SLAB_TYPESAFE_BY_RCU cache.  Objects still in use are
+ * reported.  They remain valid and may be freed later.  Their memory is
+ * released after the last free, when another cache is created or destroyed, or
+ * when the module is unloaded.
  *
  * Context: task, may sleep.
  */
@@ -383,28 +402,28 @@ void gom_cache_destroy(struct gom_cache *cache)
 		return;
 	gom_free_rcu_barrier();
 	gom_finalizer_barrier();
-	mutex_lock(&lock);
+	mutex_lock(&caches_lock);
 	list_del(&cache->list);
 	cc = gom_cache_class(cache->class);
 	if (!--cc->users) {
-		retry_parked();
-		release_class(cc);
-		live = live_in(cc);
+		parked_classes_retry();
+		class_release(cc);
+		live = class_live_objects(cc);
 		if (live)
 			gom_report(GOM_BAD_CACHE, _RET_IP_,
 				   "cache %s destroyed with %llu objects in use", cache->name,
 				   live);
 	}
 	list_add(&cache->list, &records);
-	mutex_unlock(&lock);
+	mutex_unlock(&caches_lock);
 }
 EXPORT_SYMBOL_GPL(gom_cache_destroy);
 
 /**
- * gom_cache_shrink - give back what a cache holds without need
+ * gom_cache_shrink - release the unused memory of a cache
  * @cache: the cache
  *
- * Empties its part of all CPUs' caches; spans without an object go to the heap.
+ * Flushes its objects from the caches of all CPUs; empty spans go to the heap.
  *
  * Context: task, may sleep.
  */
@@ -427,9 +446,9 @@ unsigned int gom_cache_size(const struct gom_cache *cache)
 }
 EXPORT_SYMBOL_GPL(gom_cache_size);
 
-/* === Figures === */
+/* === Statistics === */
 
-/* Sums over all since load, those of destroyed caches included. */
+/* Sums over all named caches since load, destroyed ones included. */
 void gom_cache_read(struct gom_cache_stats *sum)
 {
 	struct gom_class_stats stats;
@@ -444,18 +463,20 @@ void gom_cache_read(struct gom_cache_stats *sum)
 	}
 }
 
-/* Objects counted so far are going to be forgotten, but for the live ones. */
+/*
+ * Called before gom_mcache_reset() resets the counters that @mallocs refers to.
+ */
 void gom_cache_reset(void)
 {
 	unsigned int i;
 
-	mutex_lock(&lock);
+	mutex_lock(&caches_lock);
 	for (i = 0; i < gom_nr_cache_classes; i++)
 		gom_cache_classes[i]->mallocs = 0;
-	mutex_unlock(&lock);
+	mutex_unlock(&caches_lock);
 }
 
-static void show_line(struct seq_file *m, const struct gom_cache *c)
+static void cache_show_line(struct seq_file *m, const struct gom_cache *c)
 {
 	const struct gom_cache_class *cc = gom_cache_class(c->class);
 	struct gom_class_stats stats;
@@ -469,19 +490,19 @@ static void show_line(struct seq_file *m, const struct gom_cache *c)
 		   cc->ctor ? " ctor" : "", cc->rcu ? " rcu" : "");
 }
 
-/* The lines of debugfs caches. */
+/* The lines of debugfs caches.  May sleep. */
 void gom_cache_show(struct seq_file *m)
 {
 	struct gom_cache *c;
 
 	seq_puts(m, "name                       size  space align pages objects shared       live    mallocs      frees   spans       held\n");
-	mutex_lock(&lock);
+	mutex_lock(&caches_lock);
 	list_for_each_entry(c, &caches, list)
-		show_line(m, c);
-	mutex_unlock(&lock);
+		cache_show_line(m, c);
+	mutex_unlock(&caches_lock);
 }
 
-/* Say which caches are still there when the module goes. */
+/* On unload: warn of caches that were not destroyed. */
 void gom_cache_report_left(void)
 {
 	struct gom_cache *c;
@@ -490,7 +511,7 @@ void gom_cache_report_left(void)
 		pr_warn("cache %s was not destroyed\n", c->name);
 }
 
-/* The last who may touch a class has done so. */
+/* On unload, after the last access to any class. */
 void gom_cache_exit(void)
 {
 	unsigned int i;

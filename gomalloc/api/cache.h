@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Named caches: objects of one kind, with a constructor and flags (kmem_cache). */
+/*
+ * Named caches: objects of one kind, with a constructor and flags (kmem_cache).
+ */
 #ifndef GOM_CACHE_H
 #define GOM_CACHE_H
 
@@ -14,13 +16,13 @@
 
 /**
  * struct gom_cache - a named cache
- * @slot: its class's part of each CPU's cache: all that the fast paths use
- * @size: bytes of an object, as asked for
- * @class: number of its class, which others may have as well
- * @align: of its objects, bytes
- * @flags: as asked for
- * @list: of all caches, or of records to be used again
- * @name: most likely no other cache's
+ * @slot: slot of its class in each CPU's cache: all that the fast paths use
+ * @size: bytes of an object, as requested
+ * @class: number of its class, which other caches may share
+ * @align: alignment of its objects in bytes
+ * @flags: SLAB_* flags, as requested
+ * @list: entry in the list of caches, or of unused records
+ * @name: name in debugfs; not necessarily unique
  */
 struct gom_cache {
 	struct gom_slot __percpu *slot;
@@ -33,10 +35,10 @@ struct gom_cache {
 };
 
 /**
- * struct gom_cache_stats - sums over all classes of named caches, and past ones
+ * struct gom_cache_stats - sums over all named caches, destroyed ones included
  * @mallocs: objects allocated
  * @frees: objects freed
- * @bytes: of live ones
+ * @bytes: bytes of live objects
  */
 struct gom_cache_stats {
 	u64 mallocs;

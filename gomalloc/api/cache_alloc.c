@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocating from named caches and freeing to them, on the paths of malloc.c.  Making
- * and ending caches is in cache.c.
+ * Allocation from named caches and free to them, on the paths described in
+ * malloc.c.  cache.c creates and destroys caches.
+ *
+ * Context: any but NMI.
  */
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
@@ -19,13 +21,13 @@
 #include "special/profile.h"
 #include "special/special.h"
 
-/* The last touch to an object of @cache on its way out. */
-static void *prepare_cached(struct gom_cache *cache, void *p, gfp_t gfp)
+/* Zero an object of @cache if required, and register it with kmemleak. */
+static void *cache_prepare(struct gom_cache *cache, void *p, gfp_t gfp)
 {
 	const struct gom_cache_class *cc = gom_cache_class(cache->class);
 	bool zero = want_init_on_alloc(gfp);
 
-	/* As in SLUB, nobody but who asks for it has a type-safe object cleared. */
+	/* As in SLUB, init_on_alloc=1 does not clear type-safe objects. */
 	if (cc->ctor || (cc->rcu && !(gfp & __GFP_ZERO)))
 		zero = false;
 	if (zero)
@@ -34,17 +36,17 @@ static void *prepare_cached(struct gom_cache *cache, void *p, gfp_t gfp)
 	return p;
 }
 
-static void *prepare_slow(struct gom_cache *cache, void *p, gfp_t gfp, bool sample,
-			  unsigned long caller)
+static void *cache_prepare_slow(struct gom_cache *cache, void *p, gfp_t gfp, bool sample,
+				unsigned long caller)
 {
-	prepare_cached(cache, p, gfp);
+	cache_prepare(cache, p, gfp);
 	gom_note_malloc(caller, p, cache->size, cache->class, gom_class(cache->class)->size, gfp);
 	if (unlikely(sample))
 		gom_profile_malloc(p, gom_class(cache->class)->size, gfp, caller);
 	return p;
 }
 
-static void check_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+static void cache_check_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	if (unlikely(gfp & __GFP_ZERO) && gom_cache_class(cache->class)->ctor)
 		gom_report(GOM_BAD_GFP, caller,
@@ -55,16 +57,19 @@ static void check_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 			   cache->name, &gfp);
 }
 
-/* What came straight through, and cannot be handed out as it comes. */
-static noinline void *prepare_special(struct gom_cache *cache, void *p, gfp_t gfp,
-				      unsigned long caller)
+/*
+ * An object from the fast path that must be zeroed, or whose @gfp is to be
+ * checked.
+ */
+static noinline void *cache_prepare_gfp(struct gom_cache *cache, void *p, gfp_t gfp,
+					unsigned long caller)
 {
 	if (unlikely(gfp & GOM_PREPARE_GFP))
-		check_gfp(cache, gfp, caller);
-	return prepare_cached(cache, p, gfp);
+		cache_check_gfp(cache, gfp, caller);
+	return cache_prepare(cache, p, gfp);
 }
 
-static void *sbrk_cached(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+static void *cache_alloc_sbrk(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	const struct gom_cache_class *cc = gom_cache_class(cache->class);
 	void *p = gom_sbrk_alloc(cache->size, cache->align, gfp & GOM_PAGE_GFP, caller);
@@ -74,8 +79,11 @@ static void *sbrk_cached(struct gom_cache *cache, gfp_t gfp, unsigned long calle
 	return p;
 }
 
-/* Behind a fence, if it can be.  Type-safe ones are not: their memory stays theirs. */
-static void *guarded_cached(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+/*
+ * Allocate with a guard page; NULL if not possible.  Never for type-safe
+ * objects: their memory must stay mapped for readers.
+ */
+static void *cache_alloc_efence(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	const struct gom_cache_class *cc = gom_cache_class(cache->class);
 	void *p;
@@ -85,7 +93,7 @@ static void *guarded_cached(struct gom_cache *cache, gfp_t gfp, unsigned long ca
 	p = gom_efence_alloc(cache->size, cache->align, gfp & (GOM_PAGE_GFP | __GFP_ZERO));
 	if (p && cc->ctor)
 		cc->ctor(p);
-	return p ? prepare_slow(cache, p, gfp & ~__GFP_ZERO, false, caller) : NULL;
+	return p ? cache_prepare_slow(cache, p, gfp & ~__GFP_ZERO, false, caller) : NULL;
 }
 
 static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
@@ -94,16 +102,16 @@ static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsig
 	void *p;
 
 	might_alloc(gfp);
-	check_gfp(cache, gfp, caller);
+	cache_check_gfp(cache, gfp, caller);
 	if (unlikely(gom_sbrk))
-		return sbrk_cached(cache, gfp, caller);
+		return cache_alloc_sbrk(cache, gfp, caller);
 	if (unlikely(gom_efence)) {
-		p = guarded_cached(cache, gfp, caller);
+		p = cache_alloc_efence(cache, gfp, caller);
 		if (p)
 			return p;
 	}
 	p = gom_mcache_alloc_slow(cache->class, gfp & GOM_PAGE_GFP, &sample);
-	return p ? prepare_slow(cache, p, gfp, sample, caller) : NULL;
+	return p ? cache_prepare_slow(cache, p, gfp, sample, caller) : NULL;
 }
 
 static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache)
@@ -127,18 +135,19 @@ static __always_inline void *cache_alloc(struct gom_cache *cache, gfp_t gfp)
 	}
 	gom_mcache_leave(c);
 	if (want_init_on_alloc(gfp) || unlikely(gfp & GOM_PREPARE_GFP))
-		return prepare_special(cache, p, gfp, _RET_IP_);
+		return cache_prepare_gfp(cache, p, gfp, _RET_IP_);
 	return p;
 }
 
 /**
  * gom_cache_alloc - allocate an object of a cache
  * @cache: the cache
- * @gfp: as for gom_malloc(); a zone is reported, and memory of any zone returned
+ * @gfp: as for gom_malloc(); a zone is reported and ignored
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
- * Return: the object, as its constructor or its last user left it if the cache has
- * a constructor, else undefined without __GFP_ZERO; or NULL.
+ * Return: the object, or NULL.  If the cache has a constructor, the contents
+ * are those that the constructor or the last user left; else undefined without
+ * __GFP_ZERO.
  */
 void *gom_cache_alloc(struct gom_cache *cache, gfp_t gfp)
 {
@@ -149,7 +158,7 @@ EXPORT_SYMBOL_GPL(gom_cache_alloc);
 /**
  * gom_cache_alloc_node - allocate an object of a cache on a NUMA node
  * @cache: the cache
- * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node will do
+ * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried
  * @node: the node, or NUMA_NO_NODE for any
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
@@ -163,14 +172,17 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 	if (node == NUMA_NO_NODE || nr_node_ids == 1 || gom_sbrk || gom_efence)
 		return cache_alloc(cache, gfp);
 	might_alloc(gfp);
-	check_gfp(cache, gfp, _RET_IP_);
+	cache_check_gfp(cache, gfp, _RET_IP_);
 	p = gom_take_on_node(cache->class, gfp & GOM_PAGE_GFP, node, &sample);
-	return p ? prepare_slow(cache, p, gfp, sample, _RET_IP_) : NULL;
+	return p ? cache_prepare_slow(cache, p, gfp, sample, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_cache_alloc_node);
 
-/* Whatever @p is, it is freed as that; if it is none of @cache's, not at all. */
-static noinline void check_and_free(struct gom_cache *cache, const void *p, unsigned long caller)
+/*
+ * Free @p by its page-map entry; report it if it is no object of @cache's
+ * class.
+ */
+static noinline void cache_free_check(struct gom_cache *cache, const void *p, unsigned long caller)
 {
 	if (gom_sbrk)
 		return;
@@ -187,16 +199,16 @@ static noinline void check_and_free(struct gom_cache *cache, const void *p, unsi
 static noinline void cache_free_slow(struct gom_cache *cache, const void *p, unsigned long caller)
 {
 	if (!ZERO_OR_NULL_PTR(p))
-		check_and_free(cache, p, caller);
+		cache_free_check(cache, p, caller);
 }
 
 /**
  * gom_cache_free - free an object of a cache
  * @cache: the cache
- * @p: the object; NULL is fine
+ * @p: the object; may be NULL
  *
- * gom_free() does the same with a lookup and its checks; here, as with
- * gom_free_sized(), they are left to the slow path and debug=1.
+ * As gom_free(), without the lookup.  As with gom_free_sized(), only the slow
+ * path checks @p, which debug=1 takes for every free.
  *
  * Context: any but NMI.  Needs no memory.
  */
@@ -218,11 +230,11 @@ EXPORT_SYMBOL_GPL(gom_cache_free);
  * gom_cache_alloc_bulk - allocate many objects of a cache, all or none
  * @cache: the cache
  * @gfp: as for gom_malloc()
- * @nr: how many
- * @p: where to put them
+ * @nr: number of objects
+ * @p: array of @nr pointers that receives the objects
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
- * Return: whether all could be had; if not, none is, and @p is undefined.
+ * Return: true if all @nr were allocated; false if none, and @p is undefined.
  */
 bool gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **p)
 {
@@ -231,7 +243,7 @@ bool gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **
 
 	gom_check_context(gfp);
 	if (unlikely(gfp & GOM_PREPARE_GFP))
-		check_gfp(cache, gfp, _RET_IP_);
+		cache_check_gfp(cache, gfp, _RET_IP_);
 	while (i < nr) {
 		n = 0;
 		if (likely(gom_mcache_enter(&c))) {
@@ -240,7 +252,7 @@ bool gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **
 		}
 		if (want_init_on_alloc(gfp))
 			for (j = i; j < i + n; j++)
-				prepare_cached(cache, p[j], gfp);
+				cache_prepare(cache, p[j], gfp);
 		i += n;
 		if (i == nr)
 			break;
@@ -255,8 +267,8 @@ bool gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **
 }
 EXPORT_SYMBOL_GPL(gom_cache_alloc_bulk);
 
-/* Push what there is room for; returns how many. */
-static size_t push_many(struct gom_slot *s, size_t nr, void **p)
+/* Push objects until the magazine is full; returns how many. */
+static size_t slot_push_many(struct gom_slot *s, size_t nr, void **p)
 {
 	void **top = s->top, **end = s->end;
 	size_t i;
@@ -270,8 +282,8 @@ static size_t push_many(struct gom_slot *s, size_t nr, void **p)
 /**
  * gom_cache_free_bulk - free many objects of a cache
  * @cache: the cache
- * @nr: how many
- * @p: the objects
+ * @nr: number of objects
+ * @p: array of the objects
  *
  * Context: any but NMI.
  */
@@ -283,12 +295,15 @@ void gom_cache_free_bulk(struct gom_cache *cache, size_t nr, void **p)
 
 	while (i < nr) {
 		if (likely(!special) && likely(gom_mcache_enter(&c))) {
-			i += push_many(cache_slot(cache), nr - i, p + i);
+			i += slot_push_many(cache_slot(cache), nr - i, p + i);
 			gom_mcache_leave(c);
 		}
 		if (i == nr)
 			break;
-		/* One that does not go straight through; all, if some have to be looked at. */
+		/*
+		 * Free one on the slow path.  If the class has specials, check
+		 * each object.
+		 */
 		if (special)
 			gom_cache_free(cache, p[i++]);
 		else

@@ -1,28 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * efence mode: an object alone at the end of its own pages.
+ * efence mode: each object at the end of its own pages, before a guard page.
  *
- * Pages are mapped with vm_map_ram(), which hands out addresses in powers of two
- * pages: of 2^k we map 2^k - 1, so that what follows is never mapped.  The object's
- * pages are the last of these, and what is left before them is one page for all, that
- * nobody writes to.  vm_map_ram() does not use an address again before the block of some
- * megabytes it lies in has been used up, which is as long as it can be avoided.  Large
- * objects are mapped with vmap(), which leaves a page free behind each, too.
+ * Pages are mapped with vm_map_ram(), which rounds the address range up to 2^k
+ * pages.  Only 2^k - 1 of them are mapped, so the last one is the guard page.
+ * The object's pages are at the end of the mapping; one filler page, shared by
+ * all objects and never written, is mapped in front of them.  vm_map_ram()
+ * reuses an address only after its block of some megabytes is used up, which
+ * delays the reuse for long.  Large objects are mapped with vmap(), which
+ * leaves a guard page behind each mapping.
  *
- * Mapping and unmapping are for tasks that may sleep:
+ * Mapping and unmapping may sleep, but calls may come from any context:
  *
- *   an allocation	that must not sleep takes one of some objects of one page that
- *			are ready; a worker makes new ones.  If there is none, or it
- *			wants more, it gets an ordinary object, which is counted.
- *   a free		unmaps at once where the kernel can tell that it may sleep
- *			(CONFIG_PREEMPT_COUNT).  Else the object is filled with
- *			POISON_FREE, and unmapped by the worker in a moment.
+ *   allocation	If it must not sleep, it takes an object of one page that a
+ *		worker has prepared.  If none is ready, or if it needs more
+ *		pages, it falls back to an ordinary object, which is counted as
+ *		missed.
+ *   free	If it can tell that it may sleep (CONFIG_PREEMPT_COUNT), it
+ *		unmaps the object at once.  If not, it fills the object with
+ *		POISON_FREE, and the worker unmaps it soon after.
  *
- * Records are found by the number of each page, in an xarray whose lock is taken with
- * interrupts off.  A record has a span of its own, for specials to be tied to.  The
- * mode is entered as sbrk mode is: every call takes the slow path, which asks.
+ * Locks: records are found by page number in an xarray, whose lock is taken
+ * with interrupts off.  ready_lock, a raw lock, serializes taking prepared
+ * objects.  A record contains a span, for the specials of its object.  The mode
+ * is entered as sbrk mode is (sbrk.c): every call takes the slow path, which
+ * tests gom_efence.
  *
- * Objects may not be given to DMA or to whoever wants their struct page.
+ * Objects have no linear mapping: they cannot be used for DMA or
+ * virt_to_page().
  */
 #define pr_fmt(fmt) "gomalloc: " fmt
 
@@ -52,20 +57,19 @@
 #include "heap/span.h"
 #include "special/special.h"
 
-#define MOST_IN_BLOCK	31	/* pages for vm_map_ram(); above, vmap() leaves a page free */
-#define READY	128		/* objects of one page for those who must not sleep */
-
+#define VMAP_RAM_PAGES	31	/* most pages for vm_map_ram(); vmap() above that */
+#define READY_OBJECTS	128	/* objects of one page prepared for atomic contexts */
 
 /**
- * struct guarded - an object behind a fence
- * @node: while it is ready, or waits to be unmapped
- * @span: its pages; for specials
- * @map: what was mapped, filling pages included
- * @count: pages of that
+ * struct guarded - an object with a guard page
+ * @node: entry in @ready or @dying
+ * @span: span of its pages, for its specials
+ * @map: start of the mapping, filler pages included
+ * @count: pages mapped
  * @p: the object
- * @size: bytes of it, as asked for
- * @freed: somebody frees it
- * @pages: its own
+ * @size: bytes of the object, as requested
+ * @freed: set by the first free, to detect a double free
+ * @pages: pages of the object
  */
 struct guarded {
 	struct llist_node node;
@@ -86,12 +90,12 @@ static LLIST_HEAD(dying);
 static struct workqueue_struct *wq;
 static atomic64_t mallocs, frees, bytes, missed;
 
-static void work(struct work_struct *unused);
-static DECLARE_WORK(efence_work, work);
+static void efence_work_fn(struct work_struct *unused);
+static DECLARE_WORK(efence_work, efence_work_fn);
 
 /* === Mapping; may sleep === */
 
-static void free_pages_of(struct guarded *f)
+static void guarded_free_pages(struct guarded *f)
 {
 	unsigned int i;
 
@@ -101,7 +105,7 @@ static void free_pages_of(struct guarded *f)
 	}
 }
 
-static bool get_pages(struct guarded *f, gfp_t gfp)
+static bool guarded_alloc_pages(struct guarded *f, gfp_t gfp)
 {
 	unsigned int i;
 
@@ -114,7 +118,7 @@ static bool get_pages(struct guarded *f, gfp_t gfp)
 	return true;
 }
 
-static bool map_pages(struct guarded *f)
+static bool guarded_map_pages(struct guarded *f)
 {
 	unsigned int n = f->span.npages, fill = f->count - n, i;
 	struct page **pages = kvmalloc_array(f->count, sizeof(*pages), GFP_KERNEL | __GFP_NOWARN);
@@ -123,15 +127,15 @@ static bool map_pages(struct guarded *f)
 		return false;
 	for (i = 0; i < f->count; i++)
 		pages[i] = i < fill ? filler : f->pages[i - fill];
-	f->map = f->count > MOST_IN_BLOCK ? vmap(pages, f->count, VM_MAP, PAGE_KERNEL) :
+	f->map = f->count > VMAP_RAM_PAGES ? vmap(pages, f->count, VM_MAP, PAGE_KERNEL) :
 					    vm_map_ram(pages, f->count, NUMA_NO_NODE);
 	kvfree(pages);
 	f->span.base = f->map + ((size_t)fill << PAGE_SHIFT);
 	return f->map;
 }
 
-/* @npages pages at the end of which an object may lie; NULL if there is no memory. */
-static struct guarded *make(unsigned int npages, gfp_t gfp)
+/* Allocate and map @npages pages for an object; NULL if there is no memory. */
+static struct guarded *guarded_new(unsigned int npages, gfp_t gfp)
 {
 	struct guarded *f = kvzalloc(struct_size(f, pages, npages), GFP_KERNEL | __GFP_NOWARN);
 
@@ -140,46 +144,53 @@ static struct guarded *make(unsigned int npages, gfp_t gfp)
 	f->span.npages = npages;
 	f->span.state = GOM_SPAN_LARGE;
 	f->span.nid = numa_mem_id();
-	/* At least three: what is before the object is then ours, too. */
+	/*
+	 * At least three pages, so that an underrun hits the filler page of
+	 * this object.
+	 */
 	f->count = max(roundup_pow_of_two(npages + 1), 4UL) - 1;
-	if (f->count > MOST_IN_BLOCK)
-		f->count = max(npages, MOST_IN_BLOCK + 1U);
-	if (get_pages(f, gfp) && map_pages(f))
+	if (f->count > VMAP_RAM_PAGES)
+		f->count = max(npages, VMAP_RAM_PAGES + 1U);
+	if (guarded_alloc_pages(f, gfp) && guarded_map_pages(f))
 		return f;
-	free_pages_of(f);
+	guarded_free_pages(f);
 	kvfree(f);
 	return NULL;
 }
 
-/* Nobody has it any more.  Whoever wrote to it may have it in a TLB, until the last line. */
-static void unmake(struct llist_node *list)
+/*
+ * Unmap freed objects and free their pages.  Other CPUs may have the mappings
+ * in their TLBs until vm_unmap_aliases(), so the pages are freed only after
+ * that.
+ */
+static void guarded_delete_list(struct llist_node *list)
 {
 	struct guarded *f, *next;
 
 	llist_for_each_entry(f, list, node) {
-		if (f->count > MOST_IN_BLOCK)
+		if (f->count > VMAP_RAM_PAGES)
 			vunmap(f->map);
 		else
 			vm_unmap_ram(f->map, f->count);
 	}
 	vm_unmap_aliases();
 	llist_for_each_entry_safe(f, next, list, node) {
-		free_pages_of(f);
+		guarded_free_pages(f);
 		kvfree(f);
 	}
 }
 
 /* === The worker === */
 
-static void work(struct work_struct *unused)
+static void efence_work_fn(struct work_struct *unused)
 {
 	struct llist_node *list = llist_del_all(&dying);
 	struct guarded *f;
 
 	if (list)
-		unmake(list);
-	while (atomic_read(&nr_ready) < READY) {
-		f = make(1, GFP_KERNEL | __GFP_NOWARN);
+		guarded_delete_list(list);
+	while (atomic_read(&nr_ready) < READY_OBJECTS) {
+		f = guarded_new(1, GFP_KERNEL | __GFP_NOWARN);
 		if (!f)
 			break;
 		llist_add(&f->node, &ready);
@@ -187,9 +198,9 @@ static void work(struct work_struct *unused)
 	}
 }
 
-static DEFINE_RAW_SPINLOCK(ready_lock);		/* one takes from it at a time */
+static DEFINE_RAW_SPINLOCK(ready_lock);		/* for llist_del_first() on @ready */
 
-static struct guarded *take_ready(void)
+static struct guarded *ready_pop(void)
 {
 	struct llist_node *node;
 	unsigned long flags;
@@ -199,14 +210,14 @@ static struct guarded *take_ready(void)
 	raw_spin_unlock_irqrestore(&ready_lock, flags);
 	if (node)
 		atomic_dec(&nr_ready);
-	if (atomic_read(&nr_ready) < READY / 2)
+	if (atomic_read(&nr_ready) < READY_OBJECTS / 2)
 		queue_work(wq, &efence_work);
 	return node ? llist_entry(node, struct guarded, node) : NULL;
 }
 
 /* === Records === */
 
-static void forget(struct guarded *f, unsigned int n)
+static void guarded_unindex(struct guarded *f, unsigned int n)
 {
 	unsigned long flags, first = (unsigned long)f->span.base >> PAGE_SHIFT;
 
@@ -216,7 +227,7 @@ static void forget(struct guarded *f, unsigned int n)
 	xa_unlock_irqrestore(&objects, flags);
 }
 
-static bool remember(struct guarded *f, gfp_t gfp)
+static bool guarded_index(struct guarded *f, gfp_t gfp)
 {
 	unsigned long flags, first = (unsigned long)f->span.base >> PAGE_SHIFT;
 	unsigned int i;
@@ -231,18 +242,18 @@ static bool remember(struct guarded *f, gfp_t gfp)
 	}
 	if (!xa_is_err(old))
 		return true;
-	forget(f, i);
+	guarded_unindex(f, i);
 	return false;
 }
 
-static struct guarded *find(const void *p)
+static struct guarded *guarded_find(const void *p)
 {
 	return xa_load(&objects, (unsigned long)p >> PAGE_SHIFT);
 }
 
 /* === The interface === */
 
-static struct guarded *get(size_t size, gfp_t gfp)
+static struct guarded *guarded_get(size_t size, gfp_t gfp)
 {
 	unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	gfp_t page_gfp = gfp & ~(__GFP_ZERO | __GFP_DMA | __GFP_THISNODE | __GFP_NOFAIL);
@@ -251,10 +262,13 @@ static struct guarded *get(size_t size, gfp_t gfp)
 	unsigned int scope;
 
 	if (!gfpflags_allow_blocking(gfp))
-		return npages == 1 ? take_ready() : NULL;
-	/* Page tables come with GFP_KERNEL, but for what the scope forbids. */
+		return npages == 1 ? ready_pop() : NULL;
+	/*
+	 * Mapping allocates page tables with GFP_KERNEL; the scope restricts
+	 * that.
+	 */
 	scope = gfp & __GFP_IO ? memalloc_nofs_save() : memalloc_noio_save();
-	f = make(npages, page_gfp);
+	f = guarded_new(npages, page_gfp);
 	if (gfp & __GFP_IO)
 		memalloc_nofs_restore(scope);
 	else
@@ -263,27 +277,28 @@ static struct guarded *get(size_t size, gfp_t gfp)
 }
 
 /**
- * gom_efence_alloc - an object with nothing behind it
- * @size: bytes wanted, not 0
- * @align: of the object, bytes, a power of two up to a page; 0 for that of gom_malloc()
- * @gfp: how to get memory; zeroed if it says so
+ * gom_efence_alloc - allocate an object with a guard page
+ * @size: bytes requested, not 0
+ * @align: alignment in bytes, a power of two up to a page; 0 for that of
+ *	gom_malloc()
+ * @gfp: flags for the page allocator, and __GFP_ZERO
  *
  * Context: any but NMI; may sleep if @gfp allows it.
- * Return: the object; NULL if it has to be an ordinary one.
+ * Return: the object; NULL if the caller must allocate an ordinary one.
  */
 void *gom_efence_alloc(size_t size, size_t align, gfp_t gfp)
 {
 	struct guarded *f;
 
-	if (size > GOM_MAX_SIZE)	/* which whoever comes next says */
+	if (size > GOM_MAX_SIZE)	/* reported by the ordinary allocation that follows */
 		return NULL;
 	if (!align)
 		align = is_power_of_2(size) && size <= PAGE_SIZE ? max_t(size_t, size, 8) : 8;
-	f = get(size, gfp);
+	f = guarded_get(size, gfp);
 	if (f) {
 		f->p = gom_span_end(&f->span) - ALIGN(size, align);
 		f->size = size;
-		if (remember(f, gfp))
+		if (guarded_index(f, gfp))
 			goto out;
 		f->node.next = NULL;
 		llist_add(&f->node, &dying);
@@ -299,22 +314,25 @@ out:
 	return f->p;
 }
 
-/* May whoever frees sleep?  Where the kernel does not know, nobody may. */
-static bool may_sleep(void)
+/*
+ * May this free sleep?  Without CONFIG_PREEMPT_COUNT that is unknown: assume
+ * not.
+ */
+static bool free_may_sleep(void)
 {
 	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && preemptible() && !rcu_preempt_depth();
 }
 
-static void end(struct guarded *f)
+static void guarded_end(struct guarded *f)
 {
-	forget(f, f->span.npages);
+	guarded_unindex(f, f->span.npages);
 	atomic64_inc(&frees);
 	atomic64_sub((size_t)f->span.npages << PAGE_SHIFT, &bytes);
 	gom_stat_add(GOM_EFENCE_SYS, -((size_t)f->span.npages << PAGE_SHIFT));
 	kmemleak_free(f->p);
-	if (may_sleep()) {
+	if (free_may_sleep()) {
 		f->node.next = NULL;
-		unmake(&f->node);
+		guarded_delete_list(&f->node);
 		return;
 	}
 	memset(f->p, POISON_FREE, f->size);
@@ -323,16 +341,17 @@ static void end(struct guarded *f)
 }
 
 /**
- * gom_efence_free - free an object, if it is one of ours
- * @p: anything
- * @caller: who frees it, for a report
+ * gom_efence_free - free an object if it has a guard page
+ * @p: any pointer
+ * @caller: call site of the free, for a report
  *
  * Context: any but NMI.
- * Return: false if it may be an ordinary object.
+ * Return: true if @p was freed or reported; false if it may be an ordinary
+ * object.
  */
 bool gom_efence_free(const void *p, unsigned long caller)
 {
-	struct guarded *f = find(p);
+	struct guarded *f = guarded_find(p);
 
 	if (!f && is_vmalloc_addr(p))
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "free of %p, where no object is, any more", p);
@@ -346,14 +365,14 @@ bool gom_efence_free(const void *p, unsigned long caller)
 	else if (atomic_xchg(&f->freed, 1))
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
 	else
-		end(f);
+		guarded_end(f);
 	return true;
 }
 
-/* The object that @p points into, and its size; NULL if there is none. */
+/* The object that @p points into, its size in *@size; NULL if none. */
 void *gom_efence_object(const void *p, size_t *size)
 {
-	struct guarded *f = find(p);
+	struct guarded *f = guarded_find(p);
 
 	if (!f)
 		return NULL;
@@ -361,10 +380,10 @@ void *gom_efence_object(const void *p, size_t *size)
 	return f->p;
 }
 
-/* What specials of the object at @p are tied to; NULL if it is an ordinary one. */
+/* The span for specials of the object at @p; NULL if it has no guard page. */
 struct gom_span *gom_efence_span(const void *p)
 {
-	struct guarded *f = find(p);
+	struct guarded *f = guarded_find(p);
 
 	return f ? &f->span : NULL;
 }
@@ -378,7 +397,7 @@ void gom_efence_read(struct gom_efence_stats *stats)
 }
 GOM_EXPORT_FOR_TEST(gom_efence_read);
 
-/* Wait until what was freed is unmapped.  Task, may sleep. */
+/* Wait until freed objects are unmapped.  May sleep. */
 void gom_efence_sync(void)
 {
 	if (gom_efence)
@@ -386,7 +405,7 @@ void gom_efence_sync(void)
 }
 GOM_EXPORT_FOR_TEST(gom_efence_sync);
 
-/* === Beginning and end === */
+/* === Init and exit === */
 
 int gom_efence_init(void)
 {
@@ -400,11 +419,14 @@ int gom_efence_init(void)
 			__free_page(filler);
 		return -ENOMEM;
 	}
-	work(NULL);
+	efence_work_fn(NULL);
 	return 0;
 }
 
-/* Nobody allocates or frees any more; what is in use is unmapped. */
+/*
+ * On unload, when nobody allocates or frees: unmap all objects, live ones
+ * included.
+ */
 void gom_efence_exit(void)
 {
 	struct llist_node *list;
@@ -415,15 +437,15 @@ void gom_efence_exit(void)
 		return;
 	destroy_workqueue(wq);
 	xa_for_each(&objects, index, f) {
-		forget(f, f->span.npages);
+		guarded_unindex(f, f->span.npages);
 		llist_add(&f->node, &dying);
 	}
 	xa_destroy(&objects);
 	list = llist_del_all(&ready);
 	if (list)
-		unmake(list);
+		guarded_delete_list(list);
 	list = llist_del_all(&dying);
 	if (list)
-		unmake(list);
+		guarded_delete_list(list);
 	__free_page(filler);
 }

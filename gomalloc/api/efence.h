@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * efence mode (Go: GODEBUG=efence=1): the module parameter efence=1 puts every object
- * at the end of pages of its own, with nothing mapped behind them, and unmaps them when
- * it is freed: an overrun, or a use after the free, faults where it happens.
+ * efence mode (Go: GODEBUG=efence=1): with the module parameter efence=1 each
+ * object lies at the end of pages of its own.  The page behind them, the guard
+ * page, is not mapped, and a free unmaps the object's pages.  So an overrun or
+ * a use after free faults where it happens.
  */
 #ifndef GOM_EFENCE_H
 #define GOM_EFENCE_H
@@ -14,11 +15,11 @@
 struct gom_span;
 
 /**
- * struct gom_efence_stats - what the mode did
- * @mallocs: objects behind a fence
- * @frees: of these, freed
- * @bytes: of those that are live, in pages
- * @missed: objects that are not, as they were asked for where nothing can be mapped
+ * struct gom_efence_stats - statistics of the mode
+ * @mallocs: objects allocated with a guard page
+ * @frees: of these, objects freed
+ * @bytes: bytes of the pages of live ones
+ * @missed: objects allocated without a guard page, as nothing could be mapped
  */
 struct gom_efence_stats {
 	u64 mallocs;

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Finalizers (Go: SetFinalizer(), addfinalizer() and queuefinalizer() of 2014): a
- * function that runs once, in process context, when an object has been freed, and
- * before its memory is used again.
+ * Finalizers (Go: SetFinalizer(), addfinalizer() and queuefinalizer() of 2014):
+ * a function that runs once, in process context, after an object was freed and
+ * before its memory is reused.
  *
- * A finalizer is a special of its object (special.h).  Freeing the object queues it,
- * from whatever context; one worker runs them in the order in which the objects were
- * freed, and then frees the object indeed.  Until that a double free is seen, as the
- * special stays where it is, marked as queued.  A finalizer may set another one, for its
- * own object too: then the object waits once more.
+ * A finalizer is a special of its object (special.h).  A free of the object, in
+ * any context, only queues the finalizer.  One worker runs the queued
+ * finalizers in the order of the frees.  It then frees the object itself.
+ * Until then the special stays with the object, marked as queued, so a double
+ * free is detected.  A finalizer may set a finalizer again, also for its own
+ * object: then the object waits for that one as well.
  *
- * Context: the queue is lock-free; the worker holds no lock and has interrupts and
- * preemption on when it calls.
+ * Locks: none; the queue is lock-free.  The worker calls finalizers without a
+ * lock and with interrupts and preemption on.
  */
 #include <linux/atomic.h>
 #include <linux/irq_work.h>
@@ -34,7 +35,7 @@ static LLIST_HEAD(queue);
 static struct workqueue_struct *wq;
 static atomic_long_t nr_set, nr_queued, nr_run;
 
-static void run_one(struct gom_special *sp)
+static void finalizer_run(struct gom_special *sp)
 {
 	void *p = sp->p;
 
@@ -46,27 +47,30 @@ static void run_one(struct gom_special *sp)
 	cond_resched();
 }
 
-static void run_queue(struct work_struct *work)
+static void finalizer_work_fn(struct work_struct *work)
 {
 	struct gom_special *sp, *next;
 
 	llist_for_each_entry_safe(sp, next, llist_reverse_order(llist_del_all(&queue)), node)
-		run_one(sp);
+		finalizer_run(sp);
 }
 
-static DECLARE_WORK(run_work, run_queue);
-
-/* Calls the worker: a free may come from under a lock of the scheduler, and wakes nobody. */
-static void call_worker(struct irq_work *work)
-{
-	queue_work(wq, &run_work);
-}
-
-static struct irq_work call_work = IRQ_WORK_INIT_HARD(call_worker);
+static DECLARE_WORK(finalizer_work, finalizer_work_fn);
 
 /*
- * The object of @sp, which is QUEUED now, was freed.  Returns whether the worker is to be
- * called; if not somebody else is about to call it.
+ * Queues the work item from an irq_work: a free may hold a scheduler lock, and
+ * so must not wake the worker itself.
+ */
+static void finalizer_wake_fn(struct irq_work *work)
+{
+	queue_work(wq, &finalizer_work);
+}
+
+static struct irq_work finalizer_wake = IRQ_WORK_INIT_HARD(finalizer_wake_fn);
+
+/*
+ * Queue the finalizer @sp, whose object was freed.  Returns true if the queue
+ * was empty: then the caller must wake the worker.
  */
 bool gom_finalizer_add(struct gom_special *sp)
 {
@@ -76,13 +80,13 @@ bool gom_finalizer_add(struct gom_special *sp)
 }
 GOM_EXPORT_FOR_TEST(gom_finalizer_add);
 
-static void queue_finalizer(struct gom_special *sp)
+static void finalizer_queue(struct gom_special *sp)
 {
 	if (gom_finalizer_add(sp))
-		irq_work_queue(&call_work);
+		irq_work_queue(&finalizer_wake);
 }
 
-static int clear(void *p)
+static int finalizer_clear(void *p)
 {
 	struct gom_special *sp = gom_special_remove(p, GOM_SPECIAL_FINALIZER);
 
@@ -93,7 +97,7 @@ static int clear(void *p)
 	return 0;
 }
 
-static int set(void *p, void (*fn)(void *p, void *arg), void *arg)
+static int finalizer_set(void *p, void (*fn)(void *p, void *arg), void *arg)
 {
 	struct gom_special *sp = gom_special_new(GFP_ATOMIC | __GFP_NOWARN);
 
@@ -112,22 +116,23 @@ static int set(void *p, void (*fn)(void *p, void *arg), void *arg)
 }
 
 /**
- * gom_set_finalizer - have a function called when an object has been freed
- * @p: the object, of any gomalloc allocation, tiny ones included
- * @fn: called as @fn(@p, @arg), once, by a worker, after the caller or anybody has freed
- *	@p and before its memory is used again: the object is as it was when it was
- *	freed.  It may sleep, allocate, free, and set finalizers, of @p too, which
- *	then waits for that one as well.  NULL: clear what was set
- * @arg: for @fn
+ * gom_set_finalizer - set a function to call after an object was freed
+ * @p: the object, from any gomalloc allocation, tiny objects included
+ * @fn: the finalizer, called once as @fn(@p, @arg) by a worker, after @p was
+ *	freed and before its memory is reused; the contents of @p are those at
+ *	the free.  It may sleep, allocate, free, and set finalizers, also for
+ *	@p.  NULL removes the finalizer of @p
+ * @arg: second argument for @fn
  *
- * Finalizers run one after the other, in the order of the frees.  gom_realloc() that moves
- * an object frees the old one.  If the object is never freed, not even when the module
- * is unloaded, its finalizer does not run; nor does any with sbrk=1, where nothing is
- * ever freed.  Whoever has @fn in a module calls gom_finalizer_barrier() before that goes.
+ * Finalizers run one at a time, in the order of the frees.  gom_realloc() that
+ * moves an object frees the old one.  The finalizer of an object that is never
+ * freed does not run, not even when gomalloc is unloaded.  With sbrk=1 nothing
+ * is freed, so no finalizer runs.  A module that contains @fn must call
+ * gom_finalizer_barrier() before it is unloaded.
  *
- * Context: any but NMI.  For the owner of @p.
- * Return: 0; -EEXIST if @p has a finalizer; -ENOMEM; -EINVAL, with a report, if no
- * object begins at @p.  The object is as it was in any case.
+ * Context: any but NMI.  Only the owner of @p may call it.
+ * Return: 0; -EEXIST if @p has a finalizer; -ENOMEM; -EINVAL, with a report, if
+ * no object begins at @p.  The object itself is not changed.
  */
 int gom_set_finalizer(void *p, void (*fn)(void *p, void *arg), void *arg)
 {
@@ -140,30 +145,32 @@ int gom_set_finalizer(void *p, void (*fn)(void *p, void *arg), void *arg)
 	}
 	if (gom_sbrk)
 		return 0;
-	return fn ? set(p, fn, arg) : clear(p);
+	return fn ? finalizer_set(p, fn, arg) : finalizer_clear(p);
 }
 EXPORT_SYMBOL_GPL(gom_set_finalizer);
 
 /**
  * gom_finalizer_barrier - wait for the finalizers of all objects freed so far
  *
- * That includes objects freed by gom_free_nolock().  Those freed by gom_free_rcu() are freed
- * after their grace period: gom_free_rcu_barrier() comes first.  What these finalizers
- * bring about is not waited for.
+ * That includes objects freed by gom_free_nolock().  For objects freed by
+ * gom_free_rcu(), call gom_free_rcu_barrier() first.  Objects that these
+ * finalizers free are not waited for.
  *
- * Context: task, may sleep; not from a finalizer, which would wait for itself: that
- * is reported.
+ * Context: task, may sleep.  Not from a finalizer, which would wait for itself:
+ * this is reported, and returns at once.
  */
 void gom_finalizer_barrier(void)
 {
-	if (current_work() == &run_work) {
+	if (current_work() == &finalizer_work) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "a finalizer waits for finalizers");
 		return;
 	}
 	gom_nolock_drain();
-	/* Who is to call the worker may have been preempted: queue_finalizer(). */
-	queue_work(wq, &run_work);
-	flush_work(&run_work);
+	/*
+	 * A context in finalizer_queue() may not have queued its irq_work yet.
+	 */
+	queue_work(wq, &finalizer_work);
+	flush_work(&finalizer_work);
 }
 EXPORT_SYMBOL_GPL(gom_finalizer_barrier);
 
@@ -180,14 +187,14 @@ void gom_finalizer_read(struct gom_finalizer_stats *stats)
 }
 GOM_EXPORT_FOR_TEST(gom_finalizer_read);
 
-static void show(const struct gom_special *sp, void *m)
+static void finalizer_show_one(const struct gom_special *sp, void *m)
 {
 	if (sp->kind == GOM_SPECIAL_FINALIZER || sp->kind == GOM_SPECIAL_QUEUED)
 		seq_printf(m, "%-6s %p %ps\n", sp->kind == GOM_SPECIAL_QUEUED ? "queued" : "set",
 			   sp->p, sp->fn);
 }
 
-/* A line for each finalizer. */
+/* The lines of debugfs finalizers: one for each finalizer.  May sleep. */
 void gom_finalizer_show(struct seq_file *m)
 {
 	struct gom_region *r;
@@ -199,7 +206,7 @@ void gom_finalizer_show(struct seq_file *m)
 		for (i = 0; i < GOM_REGION_PAGES; i++) {
 			s = READ_ONCE(r->span[i]);
 			if (s && gom_span_has_specials(s))
-				gom_special_visit(s, show, m);
+				gom_special_visit(s, finalizer_show_one, m);
 		}
 		cond_resched();
 	}
@@ -208,16 +215,16 @@ void gom_finalizer_show(struct seq_file *m)
 int gom_finalizer_init(void)
 {
 	wq = alloc_ordered_workqueue("gomalloc_fin", WQ_MEM_RECLAIM);
-	gom_special_freed[GOM_SPECIAL_FINALIZER] = queue_finalizer;
+	gom_special_freed[GOM_SPECIAL_FINALIZER] = finalizer_queue;
 	return wq ? 0 : -ENOMEM;
 }
 
-/* Nobody frees any more: run what is queued, and what that brings about. */
+/* On unload, after gom_finalizer_barrier(), when nobody frees any more. */
 void gom_finalizer_exit(void)
 {
 	if (atomic_long_read(&nr_set))
 		pr_warn("gomalloc: %ld finalizers never ran: their objects were not freed\n",
 			atomic_long_read(&nr_set));
-	irq_work_sync(&call_work);
+	irq_work_sync(&finalizer_wake);
 	destroy_workqueue(wq);
 }

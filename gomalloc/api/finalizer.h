@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Finalizers: what the rest of the module needs of finalizer.c. */
+/* Finalizers: interface of finalizer.c for module.c, cache.c and debug/. */
 #ifndef GOM_FINALIZER_H
 #define GOM_FINALIZER_H
 
@@ -14,9 +14,9 @@ bool gom_finalizer_add(struct gom_special *sp);
 void gom_finalizer_show(struct seq_file *m);
 
 /**
- * struct gom_finalizer_stats - finalizers
- * @set: armed, waiting for their object to be freed
- * @queued: of objects that were freed, waiting to run
+ * struct gom_finalizer_stats - number of finalizers by state
+ * @set: set, their object not freed yet
+ * @queued: their object freed, waiting to run
  * @run: run since load
  */
 struct gom_finalizer_stats {

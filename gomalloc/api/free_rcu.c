@@ -1,42 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Freeing after a grace period, many at a time.
+ * gom_free_rcu(): freeing after a grace period, in batches (as kvfree_rcu()
+ * does).
  *
- * Each CPU gathers objects in a batch, an array.  A full batch waits for its grace
- * period with a callback of its own, which frees all of it in bulk.  If there is no
- * batch to be had, objects are linked through the one pointer that every kind of
- * head has, in a list of the CPU, which needs no memory at all.
+ * Each CPU collects objects in a batch, an array of pointers.  A full batch has
+ * an rcu_head of its own; after its grace period the callback frees its objects
+ * in bulk.  If no batch is available, an object goes on a list of the CPU,
+ * linked through the one pointer that every kind of head has.  This needs no
+ * memory.
  *
- * One more callback for each CPU, its flight, sees to the rest: the list, and a batch
- * that does not get full.  When its grace period is over it queues a work item, which
- * detaches the batch, frees the list that the flight waited for, sends the next list
- * on its way, and makes batches if there were too few.  A list may be of any length;
- * so it is freed by a worker, which reschedules, and not by the callback.
+ * Each CPU also has a monitor, an RCU callback followed by a work item, for the
+ * objects on the list and for a batch that does not fill up.  After a grace
+ * period the work item
+ *
+ *   - detaches the current batch,
+ *   - starts the next monitor if objects are on the list,
+ *   - frees the list that this monitor waited for, and
+ *   - refills the freelist of batches if it was empty.
+ *
+ * A list may be long, so it is freed by the work item, which reschedules, and
+ * not in the RCU callback.
  *
  * Who may be in here
  * ------------------
- * gom_free_rcu() may be called wherever call_rcu() may: with raw locks held, the
- * run queue's or a task's pi_lock among them, with interrupts off, in a hardirq.
- * So it calls nothing but call_rcu(), and what waits for nobody and wakes nobody up:
- * no timer is armed, no work is queued, no page is asked for.  It runs with
- * preemption off for some instructions and call_rcu().
+ * gom_free_rcu() may be called wherever call_rcu() may: with raw locks held
+ * (the run queue's or a task's pi_lock included), with interrupts off, in a
+ * hardirq.  So it calls only call_rcu() and code that neither waits nor wakes:
+ * it starts no timer, queues no work and allocates no page.  It runs with
+ * preemption off.
  *
- *   @busy	keeps an interrupt away from the batch that the code it interrupted
- *		on its CPU is just filling: it puts its object on @list, which is
- *		lock-free.  Nobody else looks at it.
- *   @cur	is filled by its CPU, and may be detached by anybody, with xchg().
- *		Who fills it has preemption off, which is a read-side section: when
- *		a grace period has passed since it was detached, nobody fills it any
- *		more.  Then begins the one that its objects wait for.
- *   @armed	whoever changes it from IDLE has the flight and @waiting, until the
- *		work item that ends it changes it back.
- *   freelist_lock  a raw lock with interrupts off, for some instructions.
+ *   @busy	set while code of this CPU fills @cur.  An interrupt that finds
+ *		it set puts its object on @list, which is lock-free.  Not read
+ *		by other CPUs.
+ *   @cur	filled by its own CPU with preemption off, which is an RCU
+ *		read-side section.  Any CPU may detach it with xchg().  One
+ *		grace period later nobody fills it any more; then its objects
+ *		wait for a second grace period.
+ *   @monitor	whoever changes it from MONITOR_IDLE owns @rcu and @waiting,
+ *		until the work item changes it back.
+ *   freelist_lock  protects the freelist of batches; a raw lock, interrupts
+ *		off, held for a few instructions.
  *
- * When @cur or @list is not empty, the flight is under way, or whoever made them so
- * is about to arm it, or the worker that ended the last one is about to look again.
- * Nothing of this has to be done by the CPU itself.  So nothing is asked of one that
- * is isolated and spins in a real-time task, and nothing has to be done when one
- * goes offline: RCU moves its callbacks to another one, and the flight empties it.
+ * Invariant: if @cur or @list is not empty, then the monitor is pending, or the
+ * context that added the object is about to start it, or monitor_work() has set
+ * MONITOR_IDLE and is about to check again.
+ *
+ * No step depends on the CPU itself.  An isolated CPU in a real-time task is
+ * not disturbed.  CPU hotplug needs no callback: RCU moves the callbacks of a
+ * dead CPU to another one, and the monitor frees the rest.
  */
 #include <linux/atomic.h>
 #include <linux/build_bug.h>
@@ -58,16 +69,16 @@
 #include "base/fixalloc.h"
 #include "base/report.h"
 
-#define BATCH_OBJECTS	125U		/* with the rest, a kilobyte */
-#define BLOCK_OBJECTS	(8 * BATCH_OBJECTS)	/* batches come in blocks of at least eight */
-#define BLOCKS_MAX	32U		/* of them at once */
-#define LIST_AT_ONCE	64U		/* objects of a list freed in one go */
+#define BATCH_OBJECTS	125U		/* makes struct batch 1 KiB */
+#define BLOCK_OBJECTS	(8 * BATCH_OBJECTS)	/* a fixalloc block has at least 8 batches */
+#define BLOCKS_MAX	32U		/* blocks allocated per refill */
+#define LIST_AT_ONCE	64U		/* objects of a list per bulk free */
 
 /**
- * struct batch - objects that wait together
- * @rcu: for their grace period
- * @nr: how many
- * @at: for each an address in it: where its head is
+ * struct batch - objects that wait for the same grace period
+ * @rcu: for call_rcu()
+ * @nr: number of objects
+ * @at: for each object an address inside it: that of its head
  */
 struct batch {
 	struct rcu_head rcu;
@@ -75,27 +86,28 @@ struct batch {
 	void *at[BATCH_OBJECTS];
 };
 
-enum flight {
-	IDLE,
-	ARMING,		/* call_rcu() is about to be called */
-	UNDER_WAY,
+enum monitor_state {
+	MONITOR_IDLE,
+	MONITOR_STARTING,	/* call_rcu() is about to be called */
+	MONITOR_PENDING,
 };
 
 /**
- * struct gather - what one CPU gathers
- * @busy: the CPU is filling @cur; see above
- * @sending: its full batch is not @cur any more, and call_rcu() about to be called
- * @armed: enum flight
- * @cur: the batch that is filled, or NULL
- * @list: the heads of objects for which there was no batch
- * @waiting: those that the flight waits for
- * @rcu: the flight
- * @work: what it does in the end
+ * struct free_rcu_cpu - objects of one CPU that wait for a grace period
+ * @busy: code of this CPU is filling @cur
+ * @submitting: a full batch was removed from @cur, call_rcu() is about to
+ *	follow
+ * @monitor: enum monitor_state
+ * @cur: the batch being filled, or NULL
+ * @list: heads of objects for which there was no batch
+ * @waiting: the part of the list that the monitor waits for
+ * @rcu: callback of the monitor
+ * @work: work item of the monitor
  */
-struct gather {
+struct free_rcu_cpu {
 	u8 busy;
-	u8 sending;
-	int armed;
+	u8 submitting;
+	int monitor;
 	struct batch *cur;
 	struct llist_head list;
 	struct llist_node *waiting;
@@ -103,18 +115,23 @@ struct gather {
 	struct work_struct work;
 };
 
-/* As Documentation/persistent.rst has it; lockdep's part of a work item is not in there. */
-static_assert(BITS_PER_LONG < 64 || IS_ENABLED(CONFIG_LOCKDEP) || sizeof(struct gather) <= 80);
+/*
+ * The size given in Documentation/persistent.rst; lockdep enlarges a work item.
+ */
+static_assert(BITS_PER_LONG < 64 || IS_ENABLED(CONFIG_LOCKDEP) ||
+	      sizeof(struct free_rcu_cpu) <= 80);
 
-static DEFINE_PER_CPU(struct gather, gathers);
+static DEFINE_PER_CPU(struct free_rcu_cpu, free_rcu_cpus);
 static DEFINE_RAW_SPINLOCK(freelist_lock);	/* protects freelist */
 static struct gom_fixalloc freelist;
 static struct workqueue_struct *wq;
 
 /* === Batches === */
 
-/* NULL if there is none, which is not for us to change: see above. */
-static struct batch *take_batch(void)
+/*
+ * NULL if the freelist is empty: memory cannot be allocated here (see above).
+ */
+static struct batch *batch_alloc(void)
 {
 	unsigned long flags;
 	struct batch *b;
@@ -127,7 +144,7 @@ static struct batch *take_batch(void)
 	return b;
 }
 
-static void give_batch(struct batch *b)
+static void batch_free(struct batch *b)
 {
 	unsigned long flags;
 
@@ -136,7 +153,7 @@ static void give_batch(struct batch *b)
 	raw_spin_unlock_irqrestore(&freelist_lock, flags);
 }
 
-static bool have_batches(void)
+static bool freelist_has_batches(void)
 {
 	unsigned long flags;
 	bool some;
@@ -147,8 +164,8 @@ static bool have_batches(void)
 	return some;
 }
 
-/* One block of batches more; false if there is no memory. */
-static bool make_batches(gfp_t gfp)
+/* Add one block of batches to the freelist; false if there is no memory. */
+static bool freelist_refill(gfp_t gfp)
 {
 	void *block = gom_fixalloc_block(&freelist, gfp | __GFP_NOWARN);
 	unsigned long flags;
@@ -161,21 +178,23 @@ static bool make_batches(gfp_t gfp)
 	return true;
 }
 
-/* There were none for @objects: next time there shall be. */
-static void make_batches_for(unsigned int objects)
+/* Refill the freelist if it is empty and @objects found no batch. */
+static void freelist_refill_for(unsigned int objects)
 {
 	unsigned int blocks = min(DIV_ROUND_UP(objects, BLOCK_OBJECTS), BLOCKS_MAX);
 
-	if (!objects || have_batches())
+	if (!objects || freelist_has_batches())
 		return;
-	while (blocks-- && make_batches(GFP_NOWAIT))
+	while (blocks-- && freelist_refill(GFP_NOWAIT))
 		;
 }
 
-/* === Freeing what has waited === */
+/* === Freeing after the grace period === */
 
-/* The object that @at points into, as gom_object_at(), for most; NULL if there is none. */
-static void *object_of(void *at)
+/*
+ * The object that @at points into, or NULL: gom_object_at() with a fast path.
+ */
+static void *object_of_head(void *at)
 {
 	u32 entry = gom_pagemap_entry(at);
 	u32 off = gom_entry_offset(entry, at);
@@ -194,7 +213,7 @@ static void free_objects(unsigned int nr, void **at)
 	void *p;
 
 	for (i = 0; i < nr; i++) {
-		p = object_of(at[i]);
+		p = object_of_head(at[i]);
 		if (likely(p))
 			at[n++] = p;
 		else
@@ -205,23 +224,27 @@ static void free_objects(unsigned int nr, void **at)
 	gom_free_bulk(n, at);
 }
 
-/* The grace period of a batch is over. */
-static void free_batch(struct rcu_head *head)
+/* RCU callback of a batch, after the grace period of its objects. */
+static void batch_free_objects(struct rcu_head *head)
 {
 	struct batch *b = container_of(head, struct batch, rcu);
 
 	free_objects(b->nr, b->at);
-	give_batch(b);
+	batch_free(b);
 }
 
-/* Nobody adds to it any more; now begins what its objects wait for. */
-static void batch_detached(struct rcu_head *head)
+/*
+ * RCU callback of a batch that was detached by another context: its CPU no
+ * longer adds to it.  The grace period of the last objects added begins only
+ * now.
+ */
+static void batch_detached_rcu(struct rcu_head *head)
 {
-	call_rcu(head, free_batch);
+	call_rcu(head, batch_free_objects);
 }
 
-/* Returns how many they were. */
-static unsigned int free_list(struct llist_node *node)
+/* Free a list whose grace period is over; returns the number of objects. */
+static unsigned int list_free_objects(struct llist_node *node)
 {
 	void *at[LIST_AT_ONCE];
 	unsigned int n, sum = 0;
@@ -236,90 +259,108 @@ static unsigned int free_list(struct llist_node *node)
 	return sum;
 }
 
-/* === Flights === */
+/* === The monitor === */
 
-static void flight_over(struct rcu_head *head)
+static void monitor_rcu(struct rcu_head *head)
 {
-	queue_work(wq, &container_of(head, struct gather, rcu)->work);
+	queue_work(wq, &container_of(head, struct free_rcu_cpu, rcu)->work);
 }
 
 /*
- * Send the flight off, unless it is under way.  With preemption off: so it is not
- * over before it is marked as under way.  cmpxchg() pairs with end_flight().
+ * Start the monitor unless it is pending.  Called with preemption off, so that
+ * its grace period does not end before it is marked as pending.  cmpxchg()
+ * pairs with WRITE_ONCE() in monitor_work(): @waiting is free for the next
+ * list.
  */
-static void arm(struct gather *g)
+static void monitor_start(struct free_rcu_cpu *g)
 {
-	if (READ_ONCE(g->armed) != IDLE || cmpxchg(&g->armed, IDLE, ARMING) != IDLE)
+	if (READ_ONCE(g->monitor) != MONITOR_IDLE ||
+	    cmpxchg(&g->monitor, MONITOR_IDLE, MONITOR_STARTING) != MONITOR_IDLE)
 		return;
 	g->waiting = llist_del_all(&g->list);
-	call_rcu(&g->rcu, flight_over);
-	smp_store_release(&g->armed, UNDER_WAY);	/* pairs with wait_for_adders() */
+	call_rcu(&g->rcu, monitor_rcu);
+	/* Pairs with smp_load_acquire() in adders_wait(). */
+	smp_store_release(&g->monitor, MONITOR_PENDING);
 }
 
-/* Any CPU's batch, to go as it is. */
-static void detach_batch(struct gather *g)
+/*
+ * Detach the batch of any CPU, however full, and submit it to RCU.  xchg()
+ * pairs with cmpxchg() in batch_submit_full(): one of the two gets the batch.
+ */
+static void batch_detach(struct free_rcu_cpu *g)
 {
 	struct batch *b = xchg(&g->cur, NULL);
 
 	if (b) {
 		gom_test_point(GOM_AT_DETACHED_BATCH, 0, 0);
-		call_rcu(&b->rcu, batch_detached);
+		call_rcu(&b->rcu, batch_detached_rcu);
 	}
 }
 
-static void end_flight(struct work_struct *work)
+static void monitor_work(struct work_struct *work)
 {
-	struct gather *g = container_of(work, struct gather, work);
+	struct free_rcu_cpu *g = container_of(work, struct free_rcu_cpu, work);
 	struct llist_node *done = g->waiting, *next;
 
-	detach_batch(g);
+	batch_detach(g);
 	next = llist_del_all(&g->list);
 	if (next) {
 		g->waiting = next;
-		call_rcu(&g->rcu, flight_over);
+		call_rcu(&g->rcu, monitor_rcu);
 	} else {
-		WRITE_ONCE(g->armed, IDLE);
+		/* Pairs with cmpxchg() in monitor_start(). */
+		WRITE_ONCE(g->monitor, MONITOR_IDLE);
 		/*
-		 * Pairs with llist_add() in add_to_list() and with the barrier in
-		 * open_batch(): they see IDLE or we see what they added.
+		 * Pairs with llist_add() in list_add_object() and with smp_mb()
+		 * in batch_open(): they see MONITOR_IDLE, or we see what they
+		 * added.
 		 */
 		smp_mb();
 		if (!llist_empty(&g->list) || READ_ONCE(g->cur)) {
 			preempt_disable();
-			arm(g);
+			monitor_start(g);
 			preempt_enable();
 		}
 	}
-	make_batches_for(free_list(done));
+	freelist_refill_for(list_free_objects(done));
 }
 
-/* === Gathering; with preemption off === */
+/* === Adding objects; with preemption off === */
 
-static noinline struct batch *open_batch(struct gather *g)
+static noinline struct batch *batch_open(struct free_rcu_cpu *g)
 {
-	struct batch *b = take_batch();
+	struct batch *b = batch_alloc();
 
 	if (b) {
 		WRITE_ONCE(g->cur, b);
-		smp_mb();	/* pairs with end_flight() */
-		arm(g);
+		smp_mb();	/* pairs with smp_mb() in monitor_work() */
+		monitor_start(g);
 	}
 	return b;
 }
 
-/* Unless somebody has detached it.  Who finds it gone, with xchg(), finds @sending set. */
-static noinline void send_full(struct gather *g, struct batch *b)
+/*
+ * Submit a full batch to RCU, unless another context has detached it.  A
+ * context whose xchg() in batch_detach() finds the batch gone then sees
+ * @submitting set until call_rcu() has been called.
+ */
+static noinline void batch_submit_full(struct free_rcu_cpu *g, struct batch *b)
 {
-	WRITE_ONCE(g->sending, 1);
+	WRITE_ONCE(g->submitting, 1);	/* ordered by cmpxchg(); read in adders_wait() */
 	if (cmpxchg(&g->cur, b, NULL) == b) {
 		gom_test_point(GOM_AT_FULL_BATCH, 0, 0);
-		call_rcu(&b->rcu, free_batch);
+		call_rcu(&b->rcu, batch_free_objects);
 	}
-	smp_store_release(&g->sending, 0);	/* pairs with wait_for_adders() */
+	/* Pairs with smp_load_acquire() in adders_wait(). */
+	smp_store_release(&g->submitting, 0);
 }
 
-/* Put an address in an object into this CPU's batch; false if there is none. */
-static __always_inline bool add(struct gather *g, void *at)
+/*
+ * Add an object to this CPU's batch, by an address inside it; false if there is
+ * no batch, or an interrupt found it in use.  barrier() and the stores of @busy
+ * are for interrupts of this CPU only.
+ */
+static __always_inline bool batch_add(struct free_rcu_cpu *g, void *at)
 {
 	struct batch *b;
 
@@ -329,25 +370,31 @@ static __always_inline bool add(struct gather *g, void *at)
 	barrier();
 	b = READ_ONCE(g->cur);
 	if (unlikely(!b))
-		b = open_batch(g);
+		b = batch_open(g);
 	if (likely(b)) {
 		b->at[b->nr++] = at;
 		if (unlikely(b->nr == BATCH_OBJECTS))
-			send_full(g, b);
+			batch_submit_full(g, b);
 	}
 	barrier();
 	WRITE_ONCE(g->busy, 0);
 	return b;
 }
 
-static noinline void add_to_list(struct gather *g, struct llist_node *node)
+/*
+ * llist_add() orders the list before the read of @monitor: see monitor_work().
+ */
+static noinline void list_add_object(struct free_rcu_cpu *g, struct llist_node *node)
 {
 	llist_add(node, &g->list);
-	arm(g);
+	monitor_start(g);
 }
 
-/* Is @at something we may write to?  What is wrong with it otherwise is seen later. */
-static __always_inline bool may_be_ours(const void *at)
+/*
+ * Does @at lie in memory of gomalloc, so that the head may be written?  Other
+ * misuse is found after the grace period.
+ */
+static __always_inline bool free_rcu_may_own(const void *at)
 {
 	unsigned int slot = gom_entry_slot(gom_pagemap_entry(at));
 	size_t size;
@@ -357,45 +404,48 @@ static __always_inline bool may_be_ours(const void *at)
 	return gom_efence && gom_object_at(at, &size);
 }
 
-static noinline void refuse(const void *at, unsigned long caller)
+static noinline void free_rcu_report_foreign(const void *at, unsigned long caller)
 {
 	if (!gom_sbrk)
 		gom_report(GOM_BAD_FREE_FOREIGN, caller,
 			   "free after a grace period of %p, which is not gomalloc's", at);
 }
 
-/* gom_free_rcu(): @head lies somewhere in the object, and has room for one pointer. */
+/*
+ * gom_free_rcu(): @head is the address of the head, of which one pointer is
+ * used.
+ */
 void __gom_free_rcu(void *head)
 {
-	struct gather *g;
+	struct free_rcu_cpu *g;
 
-	if (unlikely(!may_be_ours(head)))
-		return refuse(head, _RET_IP_);
+	if (unlikely(!free_rcu_may_own(head)))
+		return free_rcu_report_foreign(head, _RET_IP_);
 	preempt_disable();
-	g = this_cpu_ptr(&gathers);
-	if (unlikely(!add(g, head)))
-		add_to_list(g, head);
+	g = this_cpu_ptr(&free_rcu_cpus);
+	if (unlikely(!batch_add(g, head)))
+		list_add_object(g, head);
 	preempt_enable();
 }
 EXPORT_SYMBOL_GPL(__gom_free_rcu);
 
-/* The same for what has no head; false if there is no batch. */
-static bool add_headless(void *p)
+/* Add an object without a head; false if there is no batch. */
+static bool batch_add_headless(void *p)
 {
 	bool added;
 
 	preempt_disable();
-	added = add(this_cpu_ptr(&gathers), p);
+	added = batch_add(this_cpu_ptr(&free_rcu_cpus), p);
 	preempt_enable();
 	return added;
 }
 
 /**
  * gom_free_rcu_mightsleep - free an object without a head after a grace period
- * @p: what any allocation here returned; NULL and ZERO_SIZE_PTR are fine
+ * @p: the result of any gomalloc allocation; may be NULL or ZERO_SIZE_PTR
  *
- * It is gathered as by gom_free_rcu().  Without memory for that it waits for the grace
- * period itself.
+ * The object is batched as by gom_free_rcu().  If there is no memory for a
+ * batch, this waits for the grace period and frees the object itself.
  *
  * Context: task, may sleep.
  */
@@ -404,97 +454,112 @@ void gom_free_rcu_mightsleep(const void *p)
 	might_sleep();
 	if (ZERO_OR_NULL_PTR(p))
 		return;
-	if (!may_be_ours(p))
-		return refuse(p, _RET_IP_);
-	if (add_headless((void *)p))
+	if (!free_rcu_may_own(p))
+		return free_rcu_report_foreign(p, _RET_IP_);
+	if (batch_add_headless((void *)p))
 		return;
-	/* As kvfree_rcu(): neither the reserves nor an OOM kill for this. */
-	if (make_batches(GFP_KERNEL | __GFP_NORETRY | __GFP_NOMEMALLOC) && add_headless((void *)p))
+	/* As in kvfree_rcu(): use no reserves, and trigger no OOM kill. */
+	if (freelist_refill(GFP_KERNEL | __GFP_NORETRY | __GFP_NOMEMALLOC) &&
+	    batch_add_headless((void *)p))
 		return;
 	synchronize_rcu();
 	gom_free_slow(p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_free_rcu_mightsleep);
 
-/* === Waiting for all of it === */
+/* === The barrier === */
 
 /*
- * Whoever is adding has called call_rcu() when this returns.  They have preemption off,
- * so that is soon, and with one CPU at once.
+ * Wait until contexts that are submitting a batch or starting a monitor have
+ * called call_rcu().  They run with preemption off, so the wait is short.
  */
-static void wait_for_adders(struct gather *g)
+static void adders_wait(struct free_rcu_cpu *g)
 {
-	/* Pair with the releases in send_full() and in arm(). */
-	while (smp_load_acquire(&g->sending) || smp_load_acquire(&g->armed) == ARMING)
+	/*
+	 * Pair with smp_store_release() in batch_submit_full() and
+	 * monitor_start().
+	 */
+	while (smp_load_acquire(&g->submitting) ||	/* batch_submit_full() */
+	       smp_load_acquire(&g->monitor) == MONITOR_STARTING)	/* monitor_start() */
 		cpu_relax();
 }
 
-static void flush_works(void)
+static void monitors_flush(void)
 {
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		flush_work(&per_cpu_ptr(&gathers, cpu)->work);
+		flush_work(&per_cpu_ptr(&free_rcu_cpus, cpu)->work);
 }
 
 /**
- * gom_free_rcu_barrier - wait for all that was given to gom_free_rcu()
+ * gom_free_rcu_barrier - wait until all pending RCU frees are done
  *
- * And to gom_free_rcu_mightsleep().
+ * On return, each object passed to gom_free_rcu() or gom_free_rcu_mightsleep()
+ * before the call has been freed.
  *
  * Context: task, may sleep.
  */
 void gom_free_rcu_barrier(void)
 {
-	/* What another barrier has detached and not yet given to RCU would be missed. */
-	static DEFINE_MUTEX(one_at_a_time);
-	struct gather *g;
+	/*
+	 * Without it, this would miss a batch that another barrier has just
+	 * detached.
+	 */
+	static DEFINE_MUTEX(barrier_lock);
+	struct free_rcu_cpu *g;
 	int cpu;
 
-	mutex_lock(&one_at_a_time);
+	mutex_lock(&barrier_lock);
 	for_each_possible_cpu(cpu) {
-		g = per_cpu_ptr(&gathers, cpu);
-		detach_batch(g);
-		wait_for_adders(g);
+		g = per_cpu_ptr(&free_rcu_cpus, cpu);
+		batch_detach(g);
+		adders_wait(g);
 	}
 	/*
-	 * What was on a list may have to wait for a flight to end before one of its
-	 * own, and who ends one may be about to call call_rcu().  What was in a batch
-	 * waits twice after it was detached.
+	 * A list may have to wait for one monitor to end before its own begins,
+	 * and the work item of the first may be about to call call_rcu().  A
+	 * detached batch waits for two grace periods.  So flush and wait twice.
 	 */
-	flush_works();
+	monitors_flush();
 	rcu_barrier();
-	flush_works();
+	monitors_flush();
 	rcu_barrier();
-	flush_works();
-	mutex_unlock(&one_at_a_time);
+	monitors_flush();
+	mutex_unlock(&barrier_lock);
 }
 EXPORT_SYMBOL_GPL(gom_free_rcu_barrier);
 
-/* For tests: as if this CPU were filling its batch, or not.  With preemption off. */
+/*
+ * For tests: set @busy of this CPU, as if it were filling its batch.
+ * Preemption off.
+ */
 void gom_rcufree_pretend(bool inside)
 {
-	WRITE_ONCE(this_cpu_ptr(&gathers)->busy, inside);
+	WRITE_ONCE(this_cpu_ptr(&free_rcu_cpus)->busy, inside);
 }
 GOM_EXPORT_FOR_TEST(gom_rcufree_pretend);
 
 int gom_rcufree_init(void)
 {
-	struct gather *g;
+	struct free_rcu_cpu *g;
 	int cpu;
 
 	gom_fixalloc_init(&freelist, sizeof(struct batch), GOM_OTHER_SYS);
 	for_each_possible_cpu(cpu) {
-		g = per_cpu_ptr(&gathers, cpu);
+		g = per_cpu_ptr(&free_rcu_cpus, cpu);
 		init_llist_head(&g->list);
-		INIT_WORK(&g->work, end_flight);
+		INIT_WORK(&g->work, monitor_work);
 	}
-	/* Unbound: a flight is not to wait for a CPU that is kept busy. */
+	/*
+	 * Unbound: a monitor must not wait for a CPU occupied by a real-time
+	 * task.
+	 */
 	wq = alloc_workqueue("gomalloc_rcu", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	return wq ? 0 : -ENOMEM;
 }
 
-/* Nobody frees any more; what was freed has been waited for. */
+/* On unload, after gom_free_rcu_barrier(), when nobody frees any more. */
 void gom_rcufree_exit(void)
 {
 	destroy_workqueue(wq);

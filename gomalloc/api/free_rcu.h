@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* gom_free_rcu(): objects gathered per CPU, freed together after a grace period. */
+/*
+ * gom_free_rcu(): objects batched per CPU, freed in bulk after a grace period.
+ */
 #ifndef GOM_RCUFREE_H
 #define GOM_RCUFREE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files that make up the interface know of each other: malloc.c and its like. */
+/* Declarations shared by the files of api/, which implement gomalloc.h. */
 #ifndef GOM_MALLOC_H
 #define GOM_MALLOC_H
 
@@ -12,20 +12,26 @@
 #include "gomalloc.h"
 #include "heap/pagemap.h"
 
-/* Flags that matter to where memory comes from; the rest is ours to honour. */
+/*
+ * gfp flags passed on to the page allocator; gomalloc honours the others
+ * itself.
+ */
 #define GOM_PAGE_GFP	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS |	\
 			 __GFP_NOWARN | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |	\
 			 __GFP_NORETRY | __GFP_MEMALLOC | __GFP_NOMEMALLOC |	\
 			 __GFP_HARDWALL | __GFP_THISNODE | __GFP_NOLOCKDEP |	\
 			 GOM_GFP_ATOMIC)
 
-/* Flags for memory that we do not have. */
+/* gfp flags for zones; objects of size classes come from no particular zone. */
 #define GOM_ZONE_GFP	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)
 
-/* Flags with which an object cannot be handed out as it comes. */
+/* gfp flags for which an object from the fast path needs more work. */
 #define GOM_PREPARE_GFP	(__GFP_ZERO | GOM_ZONE_GFP)
 
-/* What may be wrong with @gfp costs nothing to ask when nobody listens. */
+/*
+ * Debug kernels check @gfp on the fast paths too; others only on the slow
+ * paths.
+ */
 static __always_inline void gom_check_context(gfp_t gfp)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
@@ -33,8 +39,8 @@ static __always_inline void gom_check_context(gfp_t gfp)
 }
 
 /*
- * The class of the objects in a page, 0 if it has none; @slot is the page's.  If nobody
- * has an object there it may be out of date.
+ * The class of the objects in the page of @p, or 0; @slot is the page's.  The
+ * result may be stale if no object of the span is live.
  */
 static inline unsigned int gom_class_at(const void *p, unsigned int slot)
 {
@@ -46,7 +52,10 @@ static inline unsigned int gom_class_at(const void *p, unsigned int slot)
 	return s && s->class < gom_class_end() ? s->class : 0;
 }
 
-/* Objects in the span that @p lies in, which is of @cl; @slot is the page's. */
+/*
+ * Number of objects in the span of @p, which has class @cl; @slot is the
+ * page's.
+ */
 static inline unsigned int gom_nelems_at(const void *p, unsigned int slot,
 					 const struct gom_class *cl)
 {
@@ -55,7 +64,7 @@ static inline unsigned int gom_nelems_at(const void *p, unsigned int slot,
 	return s ? s->nelems : cl->nelems;
 }
 
-/* Does an object of @class begin at byte @off of the span that @p lies in? */
+/* Does an object of @class begin at byte @off of the span of @p? */
 static inline bool gom_object_begins(const void *p, unsigned int slot, unsigned int class, u32 off)
 {
 	const struct gom_class *cl = gom_class(class);
@@ -63,7 +72,7 @@ static inline bool gom_object_begins(const void *p, unsigned int slot, unsigned 
 	return gom_class_begins(cl, off) && gom_class_index(cl, off) < gom_nelems_at(p, slot, cl);
 }
 
-/* Tell who listens that @p was allocated, @space bytes for @size that were asked for. */
+/* Trace the allocation of @p: @size bytes requested, @space bytes allocated. */
 static __always_inline void gom_note_malloc(unsigned long caller, const void *p, size_t size,
 					    unsigned int class, size_t space, gfp_t gfp)
 {

@@ -2,26 +2,34 @@
 /*
  * malloc: the path of an allocation and of a free.
  *
- * Allocating a small object goes up a hierarchy (Go: malloc.go):
+ * An allocation of a small object descends a hierarchy (Go: malloc.go):
  *
- *   1. Round the size up to a size class and take an object from the magazine
- *	of this CPU's mcache.  No lock, no atomic operation.
- *   2. If it is empty, get a full one from mcentral (mcache.c, mcentral.c).
- *   3. If mcentral has none, fill it from spans with free objects.
- *   4. If there is none, get a run of pages from the heap and cut it (mheap.c).
+ *   1. Round the size up to a size class and pop an object from the magazine of
+ *	this CPU's mcache.  No lock, no atomic operation.
+ *   2. If the magazine is empty, exchange it for a full one from the depot of
+ *	mcentral (mcache.c, mcentral.c).
+ *   3. If the depot has none, refill the magazine from spans with free objects.
+ *   4. If no span has one, allocate a run of pages from the heap and carve it
+ *	into objects (mheap.c).
  *   5. If the heap has none, get up to a megabyte from the page allocator.
  *
- * Freeing goes down: the page map tells the class of the address and, in the
- * same word, where in its span it lies, which is all it takes to see whether an
- * object begins there; it is put into the magazine.  A full magazine goes to
- * mcentral's depot, from there into spans, an empty span to the heap, and idle
- * runs of the heap back to the system under memory pressure (shrinker.c).
+ * A free takes the same steps back.  The page map has one word for each page:
+ * the class, and the offset of the page in its span.  That is enough to see
+ * whether an object begins at the address.  The object is pushed to this CPU's
+ * magazine.  Full magazines go to mcentral's depot, from there objects return
+ * to their spans, empty spans to the heap, and idle runs of the heap to the
+ * page allocator when memory is short (shrinker.c) or after some seconds
+ * (scavenger.c).
  *
- * Between 32 and 128 KiB an object is a run of pages, as many as are needed, with a
- * class for each number of them.  Large objects, above, skip 1 to 3.
+ * Between 32 and 128 KiB an object is a run of pages, with a class for each
+ * number of pages.  Large objects, above that, skip steps 1 to 3.
  *
- * Whatever does not go straight through, a mode that needs every call's
- * attention included, falls into the slow paths, which look again at everything.
+ * A call that the fast path cannot serve takes a slow path, which repeats all
+ * checks.  So does every call while a mode (debug, sbrk, efence, tracing) needs
+ * it.
+ *
+ * Who may be in here: any context but NMI; nolock.c is for NMIs.  No lock is
+ * held on entry to the layers below.
  */
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
@@ -47,12 +55,11 @@
 /* === Allocating === */
 
 /*
- * The fast paths below leave the cache in each branch, not after: the compiler
- * then need not ask again afterwards which branch it was.  Whatever is not fast is
- * a function of its own, called last with nothing to do after it: then nothing has
- * to be kept over a call, and no register be saved for it.
+ * The fast paths below leave the cache separately in each branch, which saves a
+ * second test of the outcome.  Slow paths are noinline tail calls, so that the
+ * fast paths save no registers.
  */
-static __always_inline void *take(unsigned long slot)
+static __always_inline void *object_pop(unsigned long slot)
 {
 	struct gom_mcache *c;
 	void *p;
@@ -68,8 +75,8 @@ static __always_inline void *take(unsigned long slot)
 	return p;
 }
 
-/* Whole pages; @gfp may name the DMA zone. */
-static void *alloc_large(size_t size, gfp_t gfp, int nid, unsigned long caller)
+/* Allocate whole pages; @gfp may have __GFP_DMA. */
+static void *large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 {
 	void *p = gom_large_alloc(size, gfp & (GOM_PAGE_GFP | __GFP_ZERO | __GFP_DMA), nid, caller);
 
@@ -81,8 +88,8 @@ static void *alloc_large(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	return p;
 }
 
-/* @gfp without what is no zone of ours, which is reported. */
-static gfp_t check_zone(gfp_t gfp, unsigned long caller)
+/* Report zones that gomalloc has no memory of, and clear them from @gfp. */
+static gfp_t gfp_check_zone(gfp_t gfp, unsigned long caller)
 {
 	if (!(gfp & GOM_ZONE_GFP & ~__GFP_DMA))
 		return gfp;
@@ -94,15 +101,17 @@ static void *sbrk_alloc(size_t size, gfp_t gfp, unsigned long caller)
 {
 	void *p;
 
-	gfp = check_zone(gfp, caller) & (GOM_PAGE_GFP | __GFP_DMA);
+	gfp = gfp_check_zone(gfp, caller) & (GOM_PAGE_GFP | __GFP_DMA);
 	p = gom_sbrk_alloc(size, 0, gfp, caller);
 	if (p)
 		gom_note_malloc(caller, p, size, 0, size, gfp);
 	return p;
 }
 
-/* Behind a fence, if it can be; NULL if not. */
-static void *guarded_alloc(size_t size, gfp_t gfp, unsigned long caller)
+/*
+ * Allocate with a guard page behind the object; NULL if that is not possible.
+ */
+static void *efence_alloc(size_t size, gfp_t gfp, unsigned long caller)
 {
 	void *p = gom_efence_alloc(size, 0, gfp & (GOM_PAGE_GFP | __GFP_ZERO));
 
@@ -115,8 +124,8 @@ static void *guarded_alloc(size_t size, gfp_t gfp, unsigned long caller)
 	return p;
 }
 
-/* A tiny object that did not go straight through. */
-static noinline void *tiny_slow(size_t size, gfp_t gfp, unsigned long caller)
+/* Slow path of gom_malloc_noscan() for an object to be combined. */
+static noinline void *tiny_alloc_slow(size_t size, gfp_t gfp, unsigned long caller)
 {
 	bool sample = false;
 	void *p;
@@ -125,7 +134,7 @@ static noinline void *tiny_slow(size_t size, gfp_t gfp, unsigned long caller)
 	if (unlikely(gom_sbrk || gom_efence))
 		return __gom_malloc(size, gfp | __GFP_ZERO);
 	p = gom_tiny_alloc_slow(size, gfp & GOM_PAGE_GFP, &sample);
-	if (p == ERR_PTR(-EBUSY))	/* its neighbours are zeroed, so is this one */
+	if (p == ERR_PTR(-EBUSY))	/* tiny objects are zeroed, so zero this one too */
 		return __gom_malloc(size, gfp | __GFP_ZERO);
 	kmemleak_alloc(p, size, 1, gfp);
 	kmemleak_no_scan(p);
@@ -136,17 +145,17 @@ static noinline void *tiny_slow(size_t size, gfp_t gfp, unsigned long caller)
 	return p;
 }
 
-/* Memory for a zone, from pages of its own. */
-static void *alloc_zone(size_t size, gfp_t gfp, int nid, unsigned long caller)
+/* Allocate with a zone in @gfp: from the DMA zone, in whole pages. */
+static void *zone_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 {
-	gfp = check_zone(gfp, caller);
+	gfp = gfp_check_zone(gfp, caller);
 	if (gfp & __GFP_DMA)
-		return alloc_large(size, gfp, nid, caller);
+		return large_alloc(size, gfp, nid, caller);
 	return gom_malloc_node(size, gfp, nid);
 }
 
-/* The last touch to a small object on its way out. */
-static void *prepare(void *p, unsigned int class, gfp_t gfp)
+/* Zero a small object if required, and register it with kmemleak. */
+static void *object_prepare(void *p, unsigned int class, gfp_t gfp)
 {
 	size_t size = gom_classes[class].size;
 
@@ -156,25 +165,28 @@ static void *prepare(void *p, unsigned int class, gfp_t gfp)
 	return p;
 }
 
-static void *prepare_slow(void *p, size_t size, unsigned int class, gfp_t gfp, bool sample,
-			  unsigned long caller)
+static void *object_prepare_slow(void *p, size_t size, unsigned int class, gfp_t gfp, bool sample,
+				 unsigned long caller)
 {
-	prepare(p, class, gfp);
+	object_prepare(p, class, gfp);
 	gom_note_malloc(caller, p, size, class, gom_classes[class].size, gfp);
 	if (unlikely(sample))
 		gom_profile_malloc(p, gom_classes[class].size, gfp, caller);
 	return p;
 }
 
-static void *prepare_special(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
+/*
+ * An object from the fast path whose @gfp asks for a zone or for zeroed memory.
+ */
+static void *object_prepare_gfp(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
 
 	if (unlikely(gfp & GOM_ZONE_GFP)) {
 		gom_mcache_free_slow(class, p, caller);
-		return alloc_zone(gom_classes[class].size, gfp, NUMA_NO_NODE, caller);
+		return zone_alloc(gom_classes[class].size, gfp, NUMA_NO_NODE, caller);
 	}
-	return prepare(p, class, gfp);
+	return object_prepare(p, class, gfp);
 }
 
 void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller)
@@ -189,52 +201,56 @@ void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long ca
 	if (unlikely(gom_sbrk))
 		return sbrk_alloc(size, gfp, caller);
 	if (unlikely(gom_efence) && !(gfp & GOM_ZONE_GFP)) {
-		p = guarded_alloc(size, gfp, caller);
+		p = efence_alloc(size, gfp, caller);
 		if (p)
 			return p;
 	}
 	if (gfp & GOM_ZONE_GFP)
-		return alloc_zone(size, gfp, NUMA_NO_NODE, caller);
+		return zone_alloc(size, gfp, NUMA_NO_NODE, caller);
 	if (!class)
-		return alloc_large(size, gfp, numa_mem_id(), caller);
+		return large_alloc(size, gfp, numa_mem_id(), caller);
 	p = gom_mcache_alloc_slow(class, gfp & GOM_PAGE_GFP, &sample);
-	return p ? prepare_slow(p, size, class, gfp, sample, caller) : NULL;
+	return p ? object_prepare_slow(p, size, class, gfp, sample, caller) : NULL;
 }
 
-/* Can @p not be handed out as it comes? */
-static __always_inline bool is_special(gfp_t gfp)
+/* Does an object from the fast path need object_prepare_gfp()? */
+static __always_inline bool gfp_needs_prepare(gfp_t gfp)
 {
 	return want_init_on_alloc(gfp) || unlikely(gfp & GOM_PREPARE_GFP);
 }
 
-/* What did not go straight through: because there is no @p, or for what it is to be. */
-static noinline void *finish(size_t size, gfp_t gfp, unsigned int slot, void *p,
-			     unsigned long caller)
+/*
+ * End of the fast path: no object was there (@p is NULL), or @p has to be
+ * prepared.
+ */
+static noinline void *malloc_finish(size_t size, gfp_t gfp, unsigned int slot, void *p,
+				    unsigned long caller)
 {
 	if (p)
-		return prepare_special(p, slot, gfp, caller);
+		return object_prepare_gfp(p, slot, gfp, caller);
 	return gom_alloc_slow(size, slot, gfp, caller);
 }
 
-static noinline void *finish_slot(unsigned long request, gfp_t gfp, void *p, unsigned long caller)
+static noinline void *malloc_finish_slot(unsigned long request, gfp_t gfp, void *p,
+					 unsigned long caller)
 {
 	u32 slot = request;
 	size_t size = BITS_PER_LONG == 64 ? request >> 16 >> 16 :
 					    gom_classes[slot >> GOM_SLOT_SHIFT].size;
 
-	return finish(size, gfp, slot, p, caller);
+	return malloc_finish(size, gfp, slot, p, caller);
 }
 
-/* gom_malloc() of a size known when the caller was compiled. */
+/* gom_malloc() of a constant size; @request is GOM_CONST_REQUEST(size). */
 void *__gom_malloc_slot(unsigned long request, gfp_t gfp)
 {
 	void *p;
 
 	gom_check_context(gfp);
-	p = take((u32)request);
-	if (likely(p) && !is_special(gfp))
+	p = object_pop((u32)request);
+	if (likely(p) && !gfp_needs_prepare(gfp))
 		return p;
-	return finish_slot(request, gfp, p, _RET_IP_);
+	return malloc_finish_slot(request, gfp, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc_slot);
 
@@ -245,29 +261,32 @@ void *__gom_malloc(size_t size, gfp_t gfp)
 	void *p;
 
 	gom_check_context(gfp);
-	p = take(slot);
-	if (likely(p) && !is_special(gfp))
+	p = object_pop(slot);
+	if (likely(p) && !gfp_needs_prepare(gfp))
 		return p;
-	return finish(size, gfp, slot, p, _RET_IP_);
+	return malloc_finish(size, gfp, slot, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc);
 
-/* The same on behalf of @caller.  Not inlined above: gcc 12 makes one instruction more of it. */
+/*
+ * The same on behalf of @caller.  __gom_malloc() does not inline it: gcc 12 makes one
+ * instruction more of that.
+ */
 static noinline void *malloc_for(size_t size, gfp_t gfp, unsigned long caller)
 {
 	unsigned int slot = gom_size_to_slot(size);
 	void *p;
 
 	gom_check_context(gfp);
-	p = take(slot);
-	if (likely(p) && !is_special(gfp))
+	p = object_pop(slot);
+	if (likely(p) && !gfp_needs_prepare(gfp))
 		return p;
-	return finish(size, gfp, slot, p, caller);
+	return malloc_finish(size, gfp, slot, p, caller);
 }
 
-/* @p is to be sampled.  Comes inside the cache, and leaves it. */
-static noinline void *tiny_due(struct gom_mcache *c, void *p, size_t size, gfp_t gfp,
-			       unsigned long caller)
+/* Sample @p for the heap profile.  Called inside the cache; leaves it. */
+static noinline void *tiny_sample(struct gom_mcache *c, void *p, size_t size, gfp_t gfp,
+				  unsigned long caller)
 {
 	c->tiny.sample_left = gom_profile_step(1);
 	gom_mcache_leave(c);
@@ -275,7 +294,7 @@ static noinline void *tiny_due(struct gom_mcache *c, void *p, size_t size, gfp_t
 	return p;
 }
 
-/* gom_malloc_noscan(), except of a constant size that is not combined. */
+/* gom_malloc_noscan(), except for constant sizes above GOM_TINY_MAX. */
 void *__gom_malloc_noscan(size_t size, gfp_t gfp)
 {
 	struct gom_mcache *c;
@@ -285,23 +304,24 @@ void *__gom_malloc_noscan(size_t size, gfp_t gfp)
 		return __gom_malloc(size, gfp);
 	gom_check_context(gfp);
 	if (unlikely(!gom_mcache_enter(&c)))
-		return tiny_slow(size, gfp, _RET_IP_);
+		return tiny_alloc_slow(size, gfp, _RET_IP_);
 	if (unlikely(!gom_tiny_cut(&c->tiny.cur, size, &p))) {
 		gom_mcache_leave(c);
-		return tiny_slow(size, gfp, _RET_IP_);
+		return tiny_alloc_slow(size, gfp, _RET_IP_);
 	}
 	c->tiny.mallocs++;
 	c->tiny.sample_left -= size;
 	if (unlikely(c->tiny.sample_left < 0))
-		return tiny_due(c, p, size, gfp, _RET_IP_);
+		return tiny_sample(c, p, size, gfp, _RET_IP_);
 	gom_mcache_leave(c);
 	return p;
 }
 EXPORT_SYMBOL_GPL(__gom_malloc_noscan);
 
 /*
- * An object on @node.  On its own node a CPU's cache will do, unless what comes out
- * of it was freed here and is from another: that goes home.
+ * Allocate an object on @node.  If that is the CPU's own node, try its cache.
+ * The cache may return an object of another node that was freed here: return
+ * that to its own mcentral, and allocate from the mcentral of @node.
  */
 void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 {
@@ -319,8 +339,8 @@ void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 
 /**
  * gom_malloc_node - allocate memory of a NUMA node
- * @size: bytes wanted
- * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node will do
+ * @size: bytes requested
+ * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried
  * @node: the node, or NUMA_NO_NODE for any
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
@@ -337,18 +357,18 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 		return malloc_for(size, gfp, _RET_IP_);
 	might_alloc(gfp);
 	if (gfp & GOM_ZONE_GFP)
-		return alloc_zone(size, gfp, node, _RET_IP_);
+		return zone_alloc(size, gfp, node, _RET_IP_);
 	if (!class)
-		return alloc_large(size, gfp, node, _RET_IP_);
+		return large_alloc(size, gfp, node, _RET_IP_);
 	p = gom_take_on_node(class, gfp & GOM_PAGE_GFP, node, &sample);
-	return p ? prepare_slow(p, size, class, gfp, sample, _RET_IP_) : NULL;
+	return p ? object_prepare_slow(p, size, class, gfp, sample, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_malloc_node);
 
 /**
  * gom_malloc_array - allocate memory for an array
- * @n: elements
- * @size: bytes of one
+ * @n: number of elements
+ * @size: bytes of one element
  * @gfp: as for gom_malloc()
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
@@ -370,8 +390,11 @@ EXPORT_SYMBOL_GPL(gom_malloc_array);
 
 /* === Freeing === */
 
-/* What a constructor set, or a reader under RCU may look at, stays. */
-static bool may_wipe(unsigned int class)
+/*
+ * init_on_free=1 must not clear what a constructor set or an RCU reader may
+ * read.
+ */
+static bool class_may_wipe(unsigned int class)
 {
 	return class < GOM_NR_SPAN_CLASSES ||
 	       !(gom_cache_class(class)->ctor || gom_cache_class(class)->rcu);
@@ -402,7 +425,7 @@ void gom_free_slow(const void *p, unsigned long caller)
 		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", p);
 	} else if (!special || !gom_special_end(p, caller)) {
 		kmemleak_free(p);
-		if (want_init_on_free() && may_wipe(class))
+		if (want_init_on_free() && class_may_wipe(class))
 			memset((void *)p, 0, gom_size(p));
 		if (slot == GOM_SLOT_LARGE)
 			gom_large_free(p, caller);
@@ -411,9 +434,9 @@ void gom_free_slow(const void *p, unsigned long caller)
 	}
 }
 
-/* Inside the cache, which it leaves. */
-static noinline void free_inside_slow(const void *p, u32 entry, struct gom_mcache *c,
-				      unsigned long caller)
+/* As free_leave(), if a tiny object cannot be taken back.  Leaves the cache. */
+static noinline void free_leave_slow(const void *p, u32 entry, struct gom_mcache *c,
+				     unsigned long caller)
 {
 	bool tiny = gom_entry_slot(entry) == GOM_CLASS_TINY;
 	void *block = NULL;
@@ -428,25 +451,26 @@ static noinline void free_inside_slow(const void *p, u32 entry, struct gom_mcach
 }
 
 /*
- * What is not an object of a class that there is room for, but may be a tiny one.
- * Comes inside the cache, and leaves it.
+ * Free what gom_free() could not push: a tiny object, an object whose magazine
+ * is full, or a misuse.  Called inside the cache; leaves it.
  */
-static noinline void free_inside(const void *p, u32 entry, struct gom_mcache *c,
-				 unsigned long caller)
+static noinline void free_leave(const void *p, u32 entry, struct gom_mcache *c,
+				unsigned long caller)
 {
 	if (gom_entry_slot(entry) != GOM_CLASS_TINY || !gom_tiny_undo(&c->tiny, p))
-		return free_inside_slow(p, entry, c, caller);
+		return free_leave_slow(p, entry, c, caller);
 	gom_mcache_leave(c);
 }
 
-#undef gom_free		/* the macro, for what is NULL when the caller is compiled */
+#undef gom_free		/* the macro that drops the call for a constant NULL */
 
 /**
  * gom_free - free memory
- * @p: what any allocation here returned; NULL and ZERO_SIZE_PTR are fine
+ * @p: the result of any gomalloc allocation; may be NULL or ZERO_SIZE_PTR
  *
- * A pointer that is not gomalloc's, one into an object's middle, and a second
- * free where it can be seen are reported and have no other effect.
+ * A pointer that is not gomalloc's, a pointer into the middle of an object, and
+ * a double free are reported and have no other effect.  Without debug=1 a
+ * double free is detected only in some cases.
  *
  * Context: any but NMI.  Needs no memory.
  */
@@ -456,7 +480,7 @@ void gom_free(const void *p)
 	struct gom_slot *s;
 	u32 entry;
 
-	/* The lookup asks this anyway, so a real object pays nothing for NULL. */
+	/* The page-map lookup needs this test anyway; it also catches NULL. */
 	if (unlikely(!gom_pagemap_find(p, &entry))) {
 		if (!ZERO_OR_NULL_PTR(p))
 			gom_free_slow(p, _RET_IP_);
@@ -464,19 +488,22 @@ void gom_free(const void *p)
 	}
 	if (unlikely(!gom_mcache_enter(&c)))
 		return gom_free_slow(p, _RET_IP_);
-	/* A page that is not ours, or not cut into objects of a class, has limit 0. */
+	/*
+	 * Pages of others, and of large and tiny objects, have a slot with
+	 * limit 0.
+	 */
 	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
 	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->limit || !gom_slot_push(s, p)))
-		return free_inside(p, entry, gom_mcache_again(c), _RET_IP_);
+		return free_leave(p, entry, gom_mcache_again(c), _RET_IP_);
 	gom_mcache_leave(c);
 }
 EXPORT_SYMBOL_GPL(gom_free);
 
 /*
- * A sized free that did not go straight through.  Sizes are compared here, and
- * so in debug mode always, because there nothing goes straight through.
+ * Slow path of a sized free.  Only here is the size compared with the object's
+ * class; with debug=1 that is for every sized free.
  */
-static noinline void check_and_free(const void *p, unsigned int slot, unsigned long caller)
+static noinline void sized_free_check(const void *p, unsigned int slot, unsigned long caller)
 {
 	unsigned int slot_is = gom_entry_slot(gom_pagemap_entry(p));
 	unsigned int is = gom_class_at(p, slot_is);
@@ -484,21 +511,25 @@ static noinline void check_and_free(const void *p, unsigned int slot, unsigned l
 
 	if (gom_sbrk)
 		return;
-	/* What could not be moved when it shrank is of the class that it had before. */
+	/*
+	 * An object that gom_realloc() shrank in place keeps its former class.
+	 */
 	if (is && is != said && !gom_special_resized(p))
 		gom_report(GOM_BAD_FREE_SIZE, caller,
 			   "sized free of %p as class %u, which is of class %u", p, said, is);
 	gom_free_slow(p, caller);
 }
 
-static noinline void free_sized_slow(const void *p, unsigned int slot, unsigned long caller)
+static noinline void sized_free_slow(const void *p, unsigned int slot, unsigned long caller)
 {
 	if (!ZERO_OR_NULL_PTR(p))
-		check_and_free(p, slot, caller);
+		sized_free_check(p, slot, caller);
 }
 
-/* Put @p, of which the caller says that it is an object of @slot, into the cache. */
-static __always_inline bool put_unchecked(const void *p, unsigned long slot)
+/*
+ * Push @p to this CPU's magazine, trusting the caller that its class is @slot.
+ */
+static __always_inline bool object_push_unchecked(const void *p, unsigned long slot)
 {
 	struct gom_mcache *c;
 
@@ -512,29 +543,30 @@ static __always_inline bool put_unchecked(const void *p, unsigned long slot)
 	return true;
 }
 
-/* gom_free_sized() of a size known when the caller was compiled. */
+/* gom_free_sized() of a constant size; @slot is GOM_CONST_SLOT(size). */
 void __gom_free_slot(const void *p, unsigned long slot)
 {
-	if (likely(!gom_special_maybe(p)) && likely(put_unchecked(p, slot)))
+	if (likely(!gom_special_maybe(p)) && likely(object_push_unchecked(p, slot)))
 		return;
-	free_sized_slow(p, slot, _RET_IP_);
+	sized_free_slow(p, slot, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_slot);
 
 /* gom_free_sized() of any size. */
 void __gom_free_sized(const void *p, size_t size)
 {
-	if (unlikely(size <= GOM_TINY_MAX))	/* who knows which way it was allocated */
+	if (unlikely(size <= GOM_TINY_MAX))	/* may be a tiny object or one of a class */
 		return gom_free(p);
-	if (likely(!gom_special_maybe(p)) && likely(put_unchecked(p, gom_size_to_slot(size))))
+	if (likely(!gom_special_maybe(p)) &&
+	    likely(object_push_unchecked(p, gom_size_to_slot(size))))
 		return;
-	free_sized_slow(p, gom_size_to_slot(size), _RET_IP_);
+	sized_free_slow(p, gom_size_to_slot(size), _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_sized);
 
 /**
  * gom_free_sensitive - clear memory, then free it
- * @p: what any allocation here returned; NULL and ZERO_SIZE_PTR are fine
+ * @p: the result of any gomalloc allocation; may be NULL or ZERO_SIZE_PTR
  *
  * Context: any but NMI.
  */
@@ -548,16 +580,16 @@ void gom_free_sensitive(const void *p)
 }
 EXPORT_SYMBOL_GPL(gom_free_sensitive);
 
-/* === Giving memory back === */
+/* === Releasing memory === */
 
 /**
- * gom_release_memory - give all memory back that no object needs
+ * gom_release_memory - return all unused memory to the page allocator
  *
- * Empties the caches of all CPUs and the depots, and returns all free page runs
- * to the page allocator.  Allocation goes on meanwhile.
+ * Flushes the caches of all CPUs, drains the depots, and returns all idle page
+ * runs.  Allocation and freeing continue meanwhile.
  *
  * Context: task, may sleep.
- * Return: pages given back.
+ * Return: number of pages returned.
  */
 unsigned long gom_release_memory(void)
 {

@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocation for contexts that may have interrupted anything, the allocator itself
- * included: NMIs, kprobes, tracing programs.  Nothing in here waits.
+ * gom_malloc_nolock() and gom_free_nolock(), for contexts that may have
+ * interrupted anything, the allocator itself included: NMIs, kprobes, BPF
+ * programs.  Nothing in here waits for a lock.
  *
- * The per-CPU cache is right for them as it is: whoever finds its CPU inside stays
- * out, and whoever finds it outside is done before the interrupted code goes on
- * (mcache.h).  What is not in the cache is asked of mcentral, if its lock can be had
- * at once.  Frees go the same ways.  One that finds both barred is put aside, linked
- * through the object, which nobody needs any more, and done by an irq_work with the
- * next tick.  Not at once: whoever is called from inside the allocator and
- * frees aside each time he is would keep the CPU busy with that alone.
+ * The per-CPU cache needs no change for these contexts: if they interrupted
+ * code inside the cache, they find the flag set and bypass it; if not, they
+ * finish before the interrupted code continues (mcache.h).  If the cache cannot
+ * serve the call, mcentral is tried, with a trylock.
  *
- * A finalizer was promised the object as it was when it was freed.  Whether there is
- * one is known under a lock only.  An object that has one, or that may have one as the
- * lock cannot be had, is put aside without being touched, in an array.  Half of it is left when an irq_work that does
- * not wait for the tick is queued, unless one is running.  With the array full nothing
- * can be done that keeps the promise: that is reported, and the object not freed.
+ * If neither can take a free, it is deferred: the object goes on a lock-free
+ * list of the CPU, linked through its own first word, and an irq_work frees it
+ * on the next tick.  The irq_work is lazy on purpose.  A hook that runs inside
+ * the allocator and frees an object on each call would otherwise raise an
+ * irq_work for each free.
  *
- * Under PREEMPT_RT mcentral's lock is one that sleeps: it is not tried in interrupts.
+ * An object with a finalizer must not be written, since the finalizer sees the
+ * contents at the free.  Looking for a finalizer takes a lock.  If there is
+ * one, or if the trylock failed, the object is deferred in an array of the CPU,
+ * untouched.  When half of the array is in use, an urgent irq_work is queued,
+ * unless the objects are being freed already.  If the array is full, the object
+ * is leaked, with a report.
+ *
+ * Under PREEMPT_RT mcentral's lock is a sleeping lock, which is not tried in
+ * hardirq and NMI context.
  */
 #include <linux/build_bug.h>
 #include <linux/irq_work.h>
@@ -41,44 +47,54 @@
 #include "percpu/mcache.h"
 #include "special/special.h"
 
-#define KEPT_MAX	64U
+#define UNTOUCHED_MAX	64U
 
 /**
- * struct aside - objects to be freed when it can be done
- * @list: linked through themselves
- * @kept: as they are
- * @work: frees them with the next tick
- * @hurry: frees them as soon as interrupts are on
- * @freeing: how many are doing that
+ * struct deferred - objects of one CPU whose free is deferred
+ * @list: objects linked through their first word
+ * @untouched: objects that must not be written
+ * @lazy: irq_work that frees both on the next tick
+ * @urgent: irq_work that frees both as soon as interrupts are on
+ * @freeing: number of contexts that are freeing them now
  */
-struct aside {
+struct deferred {
 	struct llist_head list;
-	void *kept[KEPT_MAX];
-	struct irq_work work;
-	struct irq_work hurry;
+	void *untouched[UNTOUCHED_MAX];
+	struct irq_work lazy;
+	struct irq_work urgent;
 	atomic_t freeing;
 };
 
-/* As Documentation/persistent.rst has it. */
-static_assert(BITS_PER_LONG < 64 || sizeof(struct aside) <= 592);
+/* The size given in Documentation/persistent.rst. */
+static_assert(BITS_PER_LONG < 64 || sizeof(struct deferred) <= 592);
 
-static DEFINE_PER_CPU(struct aside, asides);
+static DEFINE_PER_CPU(struct deferred, deferred_cpus);
 
-/* For the CPU of @a, or for whoever cannot wait until that has time. */
-static void free_all(struct aside *a)
+/*
+ * Free the deferred objects of a CPU; runs on that CPU, or in
+ * gom_nolock_drain().
+ */
+static void deferred_free_all(struct deferred *a)
 {
 	struct llist_node *node, *next;
 	unsigned int i;
 	void *p;
 
-	/* Whoever finds nothing left sees that somebody is freeing it: pairs with drain(). */
 	atomic_inc(&a->freeing);
+	/*
+	 * A context that finds the list and the array empty sees @freeing above
+	 * 0 until the objects are freed.  Pairs with smp_mb() in
+	 * gom_nolock_drain().
+	 */
 	smp_mb__after_atomic();
 	node = llist_del_all(&a->list);
 	while (node) {
 		next = node->next;
 		if (next == LIST_POISON1) {
-			/* It was here already: the list goes in a circle. */
+			/*
+			 * The object was added twice, which made the list
+			 * circular.
+			 */
 			gom_report(GOM_BAD_DOUBLE_FREE, _RET_IP_, "double free of object %p",
 				   node);
 			break;
@@ -87,64 +103,75 @@ static void free_all(struct aside *a)
 		gom_free(node);
 		node = next;
 	}
-	for (i = 0; i < KEPT_MAX; i++) {
-		p = READ_ONCE(a->kept[i]) ? xchg(&a->kept[i], NULL) : NULL;
+	/* xchg() pairs with cmpxchg() in object_defer_untouched(). */
+	for (i = 0; i < UNTOUCHED_MAX; i++) {
+		p = READ_ONCE(a->untouched[i]) ? xchg(&a->untouched[i], NULL) : NULL;
 		if (p)
 			gom_free(p);
 	}
+	/*
+	 * The frees come before @freeing drops; pairs with gom_nolock_drain().
+	 */
 	smp_mb__before_atomic();
 	atomic_dec(&a->freeing);
 }
 
-static void free_aside(struct irq_work *work)
+static void deferred_lazy_fn(struct irq_work *work)
 {
-	free_all(container_of(work, struct aside, work));
+	deferred_free_all(container_of(work, struct deferred, lazy));
 }
 
-static void free_in_a_hurry(struct irq_work *work)
+static void deferred_urgent_fn(struct irq_work *work)
 {
-	free_all(container_of(work, struct aside, hurry));
+	deferred_free_all(container_of(work, struct deferred, urgent));
 }
 
-static void put_aside(const void *p)
+/* Defer the free of @p, whose first word is overwritten. */
+static void object_defer(const void *p)
 {
-	struct aside *a;
+	struct deferred *a;
 
 	preempt_disable();
-	a = this_cpu_ptr(&asides);
+	a = this_cpu_ptr(&deferred_cpus);
 	if (llist_add((struct llist_node *)p, &a->list))
-		irq_work_queue(&a->work);
+		irq_work_queue(&a->lazy);
 	preempt_enable();
-}
-
-/* The same without a touch.  An NMI may come into the middle; each takes a place of its own. */
-static bool keep_aside(const void *p)
-{
-	struct aside *a;
-	unsigned int i;
-
-	preempt_disable();
-	a = this_cpu_ptr(&asides);
-	for (i = 0; i < KEPT_MAX; i++)
-		if (!READ_ONCE(a->kept[i]) && !cmpxchg(&a->kept[i], NULL, (void *)p))
-			break;
-	irq_work_queue(i < KEPT_MAX / 2 || atomic_read(&a->freeing) ? &a->work : &a->hurry);
-	preempt_enable();
-	return i < KEPT_MAX;
 }
 
 /*
- * With one CPU a spinlock is nothing but interrupts switched off, and trying it
- * tells nothing: whoever runs with interrupts off may have interrupted its holder.
+ * Defer the free of @p without writing to it; false if the array is full.  An
+ * NMI may interrupt this, so entries are claimed with cmpxchg(), which pairs
+ * with xchg() in deferred_free_all().
  */
-static bool may_try_lock(void)
+static bool object_defer_untouched(const void *p)
+{
+	struct deferred *a;
+	unsigned int i;
+
+	preempt_disable();
+	a = this_cpu_ptr(&deferred_cpus);
+	for (i = 0; i < UNTOUCHED_MAX; i++)
+		if (!READ_ONCE(a->untouched[i]) && !cmpxchg(&a->untouched[i], NULL, (void *)p))
+			break;
+	irq_work_queue(i < UNTOUCHED_MAX / 2 || atomic_read(&a->freeing) ? &a->lazy : &a->urgent);
+	preempt_enable();
+	return i < UNTOUCHED_MAX;
+}
+
+/*
+ * May spin_trylock() be used here?  Without CONFIG_SMP a spinlock only disables
+ * interrupts and a trylock always succeeds, even if this context interrupted
+ * the holder.  So interrupts must be on.  Under PREEMPT_RT hardirqs must not
+ * try.
+ */
+static bool trylock_allowed(void)
 {
 	if (!IS_ENABLED(CONFIG_SMP))
 		return !irqs_disabled() && !in_nmi();
 	return !IS_ENABLED(CONFIG_PREEMPT_RT) || !(in_nmi() || in_hardirq());
 }
 
-static void *take_cached(unsigned int slot)
+static void *cache_pop(unsigned int slot)
 {
 	struct gom_mcache *c = gom_mcache_tryenter_slow();
 	void *p;
@@ -157,15 +184,16 @@ static void *take_cached(unsigned int slot)
 }
 
 /**
- * gom_malloc_nolock - allocate without ever waiting
- * @size: bytes wanted, up to 128 KiB
- * @gfp: only __GFP_ZERO matters
+ * gom_malloc_nolock - allocate memory without waiting for a lock
+ * @size: bytes requested, up to 128 KiB
+ * @gfp: only __GFP_ZERO is used
  *
- * Takes what the CPU's cache has, or what mcentral has if its lock is free; asks
- * nobody for pages.  kmemleak is not told.
+ * Allocates from the CPU's cache, or from mcentral if its lock is free.  Does
+ * not call the page allocator, and does not register the object with kmemleak.
  *
  * Context: any, NMI included.
- * Return: the memory, for gom_free_nolock(); NULL if there is none at hand.
+ * Return: the memory, for gom_free_nolock() or any other free; NULL if neither
+ * has a free object.
  */
 void *gom_malloc_nolock(size_t size, gfp_t gfp)
 {
@@ -174,8 +202,8 @@ void *gom_malloc_nolock(size_t size, gfp_t gfp)
 
 	if (!slot || gom_sbrk)
 		return NULL;
-	p = take_cached(slot);
-	if (!p && may_try_lock())
+	p = cache_pop(slot);
+	if (!p && trylock_allowed())
 		p = gom_mcentral_try_alloc(class, numa_mem_id());
 	if (p && want_init_on_alloc(gfp))
 		memset(p, 0, gom_classes[class].size);
@@ -183,54 +211,58 @@ void *gom_malloc_nolock(size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(gom_malloc_nolock);
 
-static bool put_cached(unsigned int slot, const void *p, unsigned long caller)
+static bool cache_push(unsigned int slot, const void *p, unsigned long caller)
 {
 	struct gom_mcache *c = gom_mcache_tryenter_slow();
-	bool done, twice;
+	bool done, double_free;
 
 	if (!c)
 		return false;
-	twice = *gom_mcache_slot(c, slot)->top == p;
-	done = twice || gom_slot_push(gom_mcache_slot(c, slot), p);
+	double_free = *gom_mcache_slot(c, slot)->top == p;
+	done = double_free || gom_slot_push(gom_mcache_slot(c, slot), p);
 	gom_mcache_leave_slow(c);
-	if (twice)
+	if (double_free)
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
 	return done;
 }
 
 /*
- * What specials @p has.  Only its owner adds one, so a look without a lock shows if it has
- * none.  Pages are marked to be asked for other reasons as well, as those of short spans are.
+ * Which specials has @p?  Only the owner of an object adds specials to it, so
+ * "none" can be seen without the lock.  GOM_SLOT_ASK has other reasons too
+ * (short spans).
  */
-static enum gom_special_look look_for_specials(const void *p, unsigned int slot)
+static enum gom_special_look specials_try_look(const void *p, unsigned int slot)
 {
 	if (slot != GOM_SLOT_ASK || !gom_special_maybe(p) ||
 	    !gom_span_has_specials(gom_pagemap_span(p)))
 		return GOM_SPECIAL_NONE;
-	return may_try_lock() ? gom_special_try_look(p) : GOM_SPECIAL_UNKNOWN;
+	return trylock_allowed() ? gom_special_try_look(p) : GOM_SPECIAL_UNKNOWN;
 }
 
-/* What it takes to free @p at once; false if that cannot be done now. */
-static bool free_at_once(unsigned int class, const void *p, unsigned long caller)
+/* Free @p now; false if that is not possible in this context. */
+static bool object_try_free(unsigned int class, const void *p, unsigned long caller)
 {
-	/* kmemleak may know of it, and is not told here. */
+	/*
+	 * If kmemleak knows the object, it must be told; that is not possible
+	 * here.
+	 */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		return false;
 	if (want_init_on_free())
 		memset((void *)p, 0, gom_classes[class].size);
-	return put_cached(GOM_SLOT_OF(class), p, caller) ||
-	       (may_try_lock() && gom_mcentral_try_free(class, p, caller));
+	return cache_push(GOM_SLOT_OF(class), p, caller) ||
+	       (trylock_allowed() && gom_mcentral_try_free(class, p, caller));
 }
 
 /**
- * gom_free_nolock - free without ever waiting
- * @p: an object of up to 128 KiB, from gom_malloc_nolock() or any other allocation
- *	that is neither of a named cache nor combined with others
- *	(gom_malloc_noscan() of up to GOM_TINY_MAX bytes); NULL is fine
+ * gom_free_nolock - free memory without waiting for a lock
+ * @p: an object of up to 128 KiB, from gom_malloc_nolock() or another
+ *	allocation function; may be NULL.  Not an object of a named cache, and
+ *	not a tiny one (gom_malloc_noscan() of up to GOM_TINY_MAX bytes)
  *
- * Anything else is reported and not freed.  So is an object that may have a finalizer,
- * when 64 of that kind wait on this CPU because interrupts have been off, or an NMI
- * frees so many.
+ * Other pointers are reported and not freed.  An object that may have a
+ * finalizer is reported and leaked if 64 such objects are deferred on this CPU
+ * already; they are freed when interrupts are on.
  *
  * Context: any, NMI included.
  */
@@ -248,12 +280,12 @@ void gom_free_nolock(const void *p)
 			   p);
 		return;
 	}
-	look = look_for_specials(p, slot);
-	if (look == GOM_SPECIAL_NONE && free_at_once(class, p, _RET_IP_))
+	look = specials_try_look(p, slot);
+	if (look == GOM_SPECIAL_NONE && object_try_free(class, p, _RET_IP_))
 		return;
 	if (look == GOM_SPECIAL_NONE || look == GOM_SPECIAL_NO_FINALIZER)
-		put_aside(p);
-	else if (!keep_aside(p))
+		object_defer(p);
+	else if (!object_defer_untouched(p))
 		gom_report(GOM_BAD_POINTER, _RET_IP_,
 			   "free without waiting of %p, which may have a finalizer: too many at once",
 			   p);
@@ -262,49 +294,50 @@ EXPORT_SYMBOL_GPL(gom_free_nolock);
 
 void gom_nolock_init(void)
 {
-	struct aside *a;
+	struct deferred *a;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		a = per_cpu_ptr(&asides, cpu);
+		a = per_cpu_ptr(&deferred_cpus, cpu);
 		init_llist_head(&a->list);
-		a->work = IRQ_WORK_INIT_LAZY(free_aside);
-		a->hurry = IRQ_WORK_INIT(free_in_a_hurry);
+		a->lazy = IRQ_WORK_INIT_LAZY(deferred_lazy_fn);
+		a->urgent = IRQ_WORK_INIT(deferred_urgent_fn);
 	}
 }
 
 /**
- * gom_nolock_drain - free what was put aside
+ * gom_nolock_drain - free all deferred objects
  *
- * Here, and not on the CPUs that put it aside: under PREEMPT_RT one that is kept busy by a
- * real-time task would not come to it.
+ * Frees the objects of all CPUs on this CPU.  Under PREEMPT_RT an irq_work does
+ * not run on a CPU that is occupied by a real-time task, so this does not wait
+ * for them.
  *
  * Context: task, may sleep.
  */
 void gom_nolock_drain(void)
 {
-	struct aside *a;
+	struct deferred *a;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		a = per_cpu_ptr(&asides, cpu);
-		free_all(a);
-		smp_mb();	/* pairs with free_all() */
+		a = per_cpu_ptr(&deferred_cpus, cpu);
+		deferred_free_all(a);
+		smp_mb();	/* pairs with smp_mb__after_atomic() in deferred_free_all() */
 		while (atomic_read(&a->freeing))
 			schedule_timeout_uninterruptible(1);
 	}
 }
 GOM_EXPORT_FOR_TEST(gom_nolock_drain);
 
-/* Nobody frees any more: nothing is under way either. */
+/* On unload, when nobody frees any more: wait for the irq_works to end. */
 void gom_nolock_exit(void)
 {
-	struct aside *a;
+	struct deferred *a;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		a = per_cpu_ptr(&asides, cpu);
-		irq_work_sync(&a->work);
-		irq_work_sync(&a->hurry);
+		a = per_cpu_ptr(&deferred_cpus, cpu);
+		irq_work_sync(&a->lazy);
+		irq_work_sync(&a->urgent);
 	}
 }

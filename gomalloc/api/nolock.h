@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Allocation and freeing without waiting: the beginning, the end, and what was put aside. */
+/*
+ * gom_malloc_nolock() and gom_free_nolock(): init, exit, and draining deferred
+ * frees.
+ */
 #ifndef GOM_NOLOCK_H
 #define GOM_NOLOCK_H
 

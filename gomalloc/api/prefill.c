@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Prefilled allocation: objects set aside while there is time to wait for memory,
- * for when there is none (the kernel's prefilled sheaves; what mempools are for).
+ * Prefilled allocation: a reserve of objects, filled where the caller may
+ * sleep, for allocations that must not fail later (as SLUB's prefilled sheaves,
+ * or a mempool).
  *
- * A handle belongs to whoever made it: nothing in here is locked, and taking from
- * it touches nothing else, so that it works in any context, NMI included.
+ * Locks: none.  A handle belongs to its creator.  gom_prefill_alloc() uses the
+ * handle only, so it works in any context, NMI included.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -15,10 +16,10 @@
 #include "base/report.h"
 
 /**
- * struct gom_prefill - objects set aside
- * @cache: whose they are
- * @nr: how many there are
- * @max: how many there is room for
+ * struct gom_prefill - a reserve of objects
+ * @cache: the cache of the objects
+ * @nr: objects in the reserve
+ * @max: its capacity in objects
  * @obj: the objects
  */
 struct gom_prefill {
@@ -29,14 +30,14 @@ struct gom_prefill {
 };
 
 /**
- * gom_cache_prefill - set objects of a cache aside
+ * gom_cache_prefill - create a reserve of objects of a cache
  * @cache: the cache
- * @gfp: as for gom_malloc(); what the objects are zeroed by
- * @n: how many, at least one
+ * @gfp: as for gom_malloc(); with __GFP_ZERO the objects are zeroed
+ * @n: number of objects, at least one
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
- * Return: a handle from which @n allocations cannot fail, to be given to
- * gom_prefill_return(); NULL if there is no memory for all.
+ * Return: a handle from which @n allocations cannot fail, to be released with
+ * gom_prefill_return(); NULL if there is no memory for @n objects.
  */
 struct gom_prefill *gom_cache_prefill(struct gom_cache *cache, gfp_t gfp, unsigned int n)
 {
@@ -55,12 +56,13 @@ struct gom_prefill *gom_cache_prefill(struct gom_cache *cache, gfp_t gfp, unsign
 EXPORT_SYMBOL_GPL(gom_cache_prefill);
 
 /**
- * gom_prefill_refill - set aside again as many as at first
+ * gom_prefill_refill - refill a reserve to its capacity
  * @pf: the handle
  * @gfp: as for gom_cache_prefill()
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
- * Return: whether it is full; if there is no memory it is as it was.
+ * Return: true if the reserve is full; false if there is no memory, and it is
+ * unchanged.
  */
 bool gom_prefill_refill(struct gom_prefill *pf, gfp_t gfp)
 {
@@ -72,10 +74,10 @@ bool gom_prefill_refill(struct gom_prefill *pf, gfp_t gfp)
 EXPORT_SYMBOL_GPL(gom_prefill_refill);
 
 /**
- * gom_prefill_size - how many allocations are sure to succeed
+ * gom_prefill_size - number of objects in a reserve
  * @pf: the handle
  *
- * Return: that many.
+ * Return: the number of allocations that cannot fail.
  */
 unsigned int gom_prefill_size(const struct gom_prefill *pf)
 {
@@ -84,13 +86,14 @@ unsigned int gom_prefill_size(const struct gom_prefill *pf)
 EXPORT_SYMBOL_GPL(gom_prefill_size);
 
 /**
- * gom_prefill_alloc - take one of the objects set aside
+ * gom_prefill_alloc - allocate an object from a reserve
  * @pf: the handle
  *
- * It is then an object as any of its cache.
+ * The object is freed as any object of its cache.
  *
- * Context: any, NMI included, as long as nobody else uses @pf meanwhile.
- * Return: the object; NULL, with a report, if all have been taken.
+ * Context: any, NMI included.  Calls with the same @pf must not run
+ * concurrently.
+ * Return: the object; NULL, with a report, if the reserve is empty.
  */
 void *gom_prefill_alloc(struct gom_prefill *pf)
 {
@@ -103,8 +106,8 @@ void *gom_prefill_alloc(struct gom_prefill *pf)
 EXPORT_SYMBOL_GPL(gom_prefill_alloc);
 
 /**
- * gom_prefill_return - give back what was not taken, and the handle
- * @pf: the handle; NULL is fine
+ * gom_prefill_return - free a reserve and the objects left in it
+ * @pf: the handle; may be NULL
  *
  * Context: any but NMI.
  */

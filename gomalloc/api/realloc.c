@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Questions about an object, and changing its size. */
+/*
+ * Looking up an object by any pointer into it, gom_size(), and gom_realloc().
+ *
+ * Context: any but NMI.  The lookup takes no lock: the caller owns the object,
+ * so its span and page-map entry do not change.
+ */
 #include <linux/align.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -14,9 +19,9 @@
 #include "percpu/tiny.h"
 #include "special/special.h"
 
-/* === Questions about an object === */
+/* === Lookup === */
 
-/* The object that @p points into, and its usable size; NULL if there is none. */
+/* The object that @p points into, its usable size in *@size; NULL if none. */
 void *gom_object_at(const void *p, size_t *size)
 {
 	u32 entry = gom_pagemap_entry(p);
@@ -53,11 +58,11 @@ void *gom_object_at(const void *p, size_t *size)
 
 /**
  * gom_size - usable bytes of an object
- * @p: what any allocation here returned
+ * @p: the result of any gomalloc allocation
  *
  * Context: any but NMI.
- * Return: the bytes; 0 for NULL and ZERO_SIZE_PTR, and, with a report, for what
- * is not the beginning of an object.
+ * Return: the usable bytes; 0 for NULL and ZERO_SIZE_PTR.  0, with a report, if
+ * no object begins at @p.
  */
 size_t gom_size(const void *p)
 {
@@ -74,12 +79,12 @@ EXPORT_SYMBOL_GPL(gom_size);
 
 /* === Changing the size === */
 
-static bool is_large(const void *p)
+static bool object_is_large(const void *p)
 {
 	return gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_LARGE;
 }
 
-static bool is_tiny(const void *p)
+static bool object_is_tiny(const void *p)
 {
 	unsigned int slot = gom_entry_slot(gom_pagemap_entry(p));
 
@@ -87,12 +92,13 @@ static bool is_tiny(const void *p)
 }
 
 /*
- * May the object at @p be one of @new_size bytes, which fit?  Only if it is as gom_malloc()
- * would give it: a sized free looks at nothing but the size.  Where each free looks, in a mode
- * and for memory of a zone, which is not to be moved to another one, it always may.  With efence=1
- * an object in the page map is an ordinary one.
+ * May the object at @p stay in place with @new_size bytes, which fit?  Only if
+ * gom_malloc(@new_size) could have returned it, because a sized free relies on
+ * the size alone.  Two kinds of object always may, because each free of them
+ * looks them up: those of the sbrk and efence modes, and memory of the DMA
+ * zone, which must not move to another zone.
  */
-static bool may_stay(const void *p, size_t new_size)
+static bool object_may_stay(const void *p, size_t new_size)
 {
 	unsigned int slot = gom_entry_slot(gom_pagemap_entry(p)), class;
 
@@ -108,23 +114,24 @@ static bool may_stay(const void *p, size_t new_size)
 	return class < GOM_NR_SPAN_CLASSES && GOM_SLOT_OF(class) == gom_size_to_slot(new_size);
 }
 
-static void *resize_in_place(const void *p, size_t new_size, gfp_t gfp)
+static void *object_resize_in_place(const void *p, size_t new_size, gfp_t gfp)
 {
 	size_t size;
 
-	if (is_large(p))
+	if (object_is_large(p))
 		gom_large_shrink(p, new_size, gfp & GOM_PAGE_GFP);
 	size = gom_size(p);
-	/* The bytes beyond are zero if they are asked for later. */
+	/* A later gom_realloc() with __GFP_ZERO may grow into these bytes. */
 	if (want_init_on_alloc(gfp))
 		memset((void *)p + new_size, 0, size - new_size);
 	return (void *)p;
 }
 
-/* A tiny object holds no pointers, however it grows. */
-static void *move(const void *p, size_t old, size_t new_size, gfp_t gfp)
+/* Copy to a new object and free the old one.  A tiny object stays no-scan. */
+static void *object_move(const void *p, size_t old, size_t new_size, gfp_t gfp)
 {
-	void *q = is_tiny(p) ? gom_malloc_noscan(new_size, gfp) : __gom_malloc(new_size, gfp);
+	void *q = object_is_tiny(p) ? gom_malloc_noscan(new_size, gfp) :
+				      __gom_malloc(new_size, gfp);
 
 	if (q) {
 		memcpy(q, p, min(old, new_size));
@@ -134,37 +141,40 @@ static void *move(const void *p, size_t old, size_t new_size, gfp_t gfp)
 }
 
 /*
- * To an object of the class of @new_size, if one can be had without much ado.  If not it
- * stays, and so that no sized free takes it for one of that class, they all look from now on.
+ * Move to an object of the class of @new_size if memory is available without
+ * effort.  If not, the object stays in place and is marked as resized, so that
+ * sized frees of it look it up (special.h).
  */
-static void *shrink(const void *p, size_t old, size_t new_size, gfp_t gfp)
+static void *object_shrink(const void *p, size_t old, size_t new_size, gfp_t gfp)
 {
-	void *q = move(p, old, new_size, (gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN);
+	void *q = object_move(p, old, new_size,
+			      (gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN);
 
 	if (q)
 		return q;
 	gom_special_note_resized(p);
-	return resize_in_place(p, new_size, gfp);
+	return object_resize_in_place(p, new_size, gfp);
 }
 
 /**
  * gom_realloc - change the size of an object
- * @p: the object; NULL and ZERO_SIZE_PTR allocate
- * @new_size: bytes wanted; 0 frees
- * @gfp: as for gom_malloc(); with __GFP_ZERO bytes that are new are zero, if
- *	the object was zeroed when it was allocated and each time it was resized
+ * @p: the object; NULL and ZERO_SIZE_PTR allocate a new one
+ * @new_size: bytes requested; 0 frees the object
+ * @gfp: as for gom_malloc(); with __GFP_ZERO, bytes beyond the old size are
+ *	zero if the object was allocated, and each time resized, with __GFP_ZERO
  *
- * The contents up to the smaller of both sizes stay.  The object stays where it
- * is if gom_malloc(@new_size) could have returned it: if both sizes are of one
- * size class, or both large, and pages of a large object that are not needed any
- * more go back.  Else it moves, and is freed as gom_free() does it.  An object of
- * a named cache always moves, and is the cache's no longer.
+ * The contents are preserved up to the smaller of the two sizes.  The object
+ * stays in place if gom_malloc(@new_size) could have returned it: if both sizes
+ * have the same size class, or if both are large.  A large object that shrinks
+ * in place returns the pages it no longer needs.  Otherwise the object moves,
+ * and the old one is freed as by gom_free().  An object of a named cache always
+ * moves, and then belongs to no cache.
  *
- * gom_free_sized() takes the @new_size of the last call.
+ * gom_free_sized() expects the @new_size of the last call.
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
- * Return: the object; NULL if there is no memory, and then @p is as it was.
- * Shrinking needs no memory: if there is none the object stays where it is.
+ * Return: the object; NULL if there is no memory, with @p unchanged.  Shrinking
+ * cannot fail: without memory to move, the object stays in place.
  */
 void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 {
@@ -180,9 +190,9 @@ void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 		return ZERO_SIZE_PTR;
 	}
 	if (new_size > old)
-		return move(p, old, new_size, gfp);
-	if (may_stay(p, new_size))
-		return resize_in_place(p, new_size, gfp);
-	return shrink(p, old, new_size, gfp);
+		return object_move(p, old, new_size, gfp);
+	if (object_may_stay(p, new_size))
+		return object_resize_in_place(p, new_size, gfp);
+	return object_shrink(p, old, new_size, gfp);
 }
 EXPORT_SYMBOL_GPL(gom_realloc);

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sbrk mode: every allocation is a bump in a persistent chunk.
+ * sbrk mode: every allocation moves a pointer up in a persistent chunk.
  *
- * A free returns at once and so needs to know nothing.  gom_size() and
- * gom_realloc() do: the size stands in a word before the object, together with a
- * code made of the address and a number drawn at load.  An address that somebody
- * made up is read without a fault and, but for one in 2^32, not taken for an object.
+ * A free does nothing.  gom_size() and gom_realloc() need the size of an
+ * object:  a header before it holds the size, and a code computed from the
+ * address, the size and a random number drawn at load.  The header of a pointer
+ * that is no object is read without a fault, and its code matches in one of
+ * 2^32 cases.
  *
  * How the mode is entered: gom_mcache_init() sets GOM_MALLOCING_BYPASS on every
- * CPU, so that each call takes the slow path, which asks gom_sbrk first.
+ * CPU, so every call takes the slow path, which tests gom_sbrk first.
  *
- * Context: as the persistent allocator (persistent.c), which also counts.
+ * Context and locks: those of the persistent allocator (persistent.c), which
+ * also accounts the memory.
  */
 #include <linux/align.h>
 #include <linux/hash.h>
@@ -41,17 +43,17 @@ void gom_sbrk_init(void)
 	secret = get_random_u64();
 }
 
-static u32 code_of(const void *p, u32 size)
+static u32 header_code(const void *p, u32 size)
 {
 	return hash_64(((u64)(unsigned long)p << 16) ^ size ^ secret, 32);
 }
 
 /**
  * gom_sbrk_alloc - allocate by moving a pointer
- * @size: bytes wanted, not 0
- * @align: of the object in bytes, a power of two up to a page
- * @gfp: how to get pages
- * @caller: who asks, for the report if @size is too large
+ * @size: bytes requested, not 0
+ * @align: alignment of the object in bytes, a power of two up to a page
+ * @gfp: flags for the page allocator
+ * @caller: call site, for the report if @size is too large
  *
  * Context: any but NMI; may sleep if @gfp allows it.
  * Return: zeroed memory, or NULL.
@@ -64,19 +66,21 @@ void *gom_sbrk_alloc(size_t size, size_t align, gfp_t gfp, unsigned long caller)
 	align = max_t(size_t, align, GOM_SBRK_ALIGN);
 	if (!gom_size_possible(size + align, gfp, caller) || gom_should_fail(size, gfp))
 		return NULL;
-	/* The header lies in what is before the object for the sake of its alignment. */
+	/* The header lies in the padding before the object. */
 	p = gom_persistent_bump(size + align, align, GOM_SBRK_SYS, gfp);
 	if (!p)
 		return NULL;
 	p += align;
 	h = (struct header *)p - 1;
 	h->size = size;
-	h->code = code_of(p, size);
+	h->code = header_code(p, size);
 	return p;
 }
 
-/* What stands before @p, which may be anything's: nothing for KASAN to judge. */
-static bool read_header(const void *p, struct header *h)
+/*
+ * Read the header before @p.  @p may be any pointer, so KASAN is off meanwhile.
+ */
+static bool header_read(const void *p, struct header *h)
 {
 	long err;
 
@@ -88,14 +92,14 @@ static bool read_header(const void *p, struct header *h)
 	return !err;
 }
 
-/* Bytes of the object at @p, as asked for; 0 if none begins there. */
+/* Requested bytes of the object at @p; 0 if no object begins there. */
 size_t gom_sbrk_size(const void *p)
 {
 	struct header h;
 
-	if (!IS_ALIGNED((unsigned long)p, GOM_SBRK_ALIGN) || !read_header(p, &h))
+	if (!IS_ALIGNED((unsigned long)p, GOM_SBRK_ALIGN) || !header_read(p, &h))
 		return 0;
-	return h.size && h.code == code_of(p, h.size) ? h.size : 0;
+	return h.size && h.code == header_code(p, h.size) ? h.size : 0;
 }
 
 void gom_sbrk_read(struct gom_sbrk_stats *stats)

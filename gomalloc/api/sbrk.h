@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sbrk mode (Go: GODEBUG=sbrk=1, 2015): the module parameter sbrk=1 replaces the
- * whole allocator by a pointer that moves up.  Every allocation comes from the
- * persistent chunks, nothing is ever freed, and all of it goes back when the
- * module does.  It answers what it costs to be an allocator at all.
+ * sbrk mode (Go: GODEBUG=sbrk=1, 2015): with the module parameter sbrk=1 an
+ * allocation only moves a pointer up in the persistent chunks.  Nothing is
+ * freed before the module is unloaded.  The mode is the lower bound of what an
+ * allocation can cost, for comparisons.
  */
 #ifndef GOM_SBRK_H
 #define GOM_SBRK_H
@@ -12,12 +12,12 @@
 
 #include "base/mode.h"
 
-#define GOM_SBRK_ALIGN	16		/* bytes, of every object, as in Go */
+#define GOM_SBRK_ALIGN	16		/* alignment of objects in bytes, as in Go */
 
 /**
- * struct gom_sbrk_stats - what the mode has used
- * @mallocs: objects
- * @bytes: cut for them, with a header for each
+ * struct gom_sbrk_stats - statistics of the mode
+ * @mallocs: objects allocated
+ * @bytes: bytes used for them, headers included
  */
 struct gom_sbrk_stats {
 	u64 mallocs;
