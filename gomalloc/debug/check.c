@@ -1,32 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The consistency check: page map, heaps, spans, masks, magazines, chunks and statistics
- * are walked and held against each other, and what is wrong is said in words.
+ * The consistency check: walks the page map, heaps, spans, their bitmaps,
+ * magazines, persistent chunks and statistics, validates them against each
+ * other, and logs a line for each inconsistency.
  *
- * It looks while the machine stands still (stop_machine()): nobody is inside a cache
- * then, as preemption is off there, and nobody holds a lock of ours, except under
- * PREEMPT_RT, where what is locked is passed over.  What it may see is something in
- * flight: taken out of one place by a task that was preempted before it put it into
- * another, however long that takes.  That is told from what is corrupt:
+ * It runs in stop_machine().  Then no context is inside a cache, since
+ * preemption is off there, and none holds a lock of gomalloc.  Under PREEMPT_RT
+ * a lock may be held; what it protects is skipped.
  *
- *   spans	are BUSY while they are set up or taken down, or wait for a grace
- *		period.  Their pages are in no free run, whatever the page map says; their
- *		objects are in no sum.
- *   pages	that come from the page allocator or go back to it are counted
- *		as moving while they are accounted in one place and not in the other.
- *   magazines	that are in no cache and no depot, though their freelist has given them
- *		out, are in flight.  As long as there are any of its size, a class may
- *		miss as many objects as these can hold, and one each.  If there are none
- *		its sum is exact.  It never has too many.
+ * A preempted task may have taken something out of one structure and not yet
+ * put it into another.  That is in flight, for any length of time, and no
+ * error:
  *
- * What is left are moments under locks that PREEMPT_RT can preempt, and the sums of
- * specials.  So the check reports only what was wrong, in the same
- * words, in three looks in a row.  It stops at the first look that finds nothing, and
- * after eight.  Three looks would not do: soon after boot the kernel begins to hash the
- * pointers it prints, and what was found before then reads differently from then on.
+ *   spans	are BUSY while they are set up or torn down, or wait for a grace
+ *		period.  Their pages are in no idle run, even if the page map
+ *		still says so, and their objects are not summed.
+ *   pages	on the way from or to the page allocator are counted in
+ *		@moving_pages while only one of two counters includes them.
+ *   magazines	are in flight if their freelist has handed them out, but no
+ *		cache and no depot has them.  For a class
  *
- * Context: task, may sleep.  Milliseconds for each 100 MiB of heap, during which nothing
- * else runs: a tool for developers.
+ *		  found <= objects <= found + in_flight * (mag_size + 1)
+ *
+ *		where @found counts objects in spans, in magazines and live, and
+ *		@in_flight the magazines of that size in flight.
+ *
+ * That leaves short windows under locks that PREEMPT_RT can preempt, and the
+ * counters of specials.  So an inconsistency is reported only if CONFIRM_LOOKS
+ * looks in a row found it, with the same text.  The check ends at the first
+ * look that finds nothing, and after MAX_LOOKS.  More than CONFIRM_LOOKS may be
+ * needed: soon after boot the kernel starts to hash printed pointers, which
+ * changes the text once.
+ *
+ * Context: task, may sleep.  All CPUs are stopped for some milliseconds for
+ * each 100 MiB of heap, so this is for developers.
+ * Locks: check_lock serializes checks; those of mcentrals and heaps are tried.
  */
 #define pr_fmt(fmt) "gomalloc: check: " fmt
 
@@ -53,17 +61,17 @@
 #include "percpu/tiny.h"
 #include "special/special.h"
 
-#define IN_A_ROW	3U	/* looks that find the same */
+#define CONFIRM_LOOKS	3U	/* looks in a row that must find the same */
 #define MAX_LOOKS	8U
 #define PAUSE_MS	20U
 #define MAX_LINES	24U
 #define LINE		160
 
 /**
- * struct findings - what one look found wrong, in words
- * @nr: lines there are
- * @seen: for each line, in how many looks in a row
- * @line: the lines
+ * struct findings - the inconsistencies that one look found
+ * @nr: number of lines
+ * @seen: for each line, the number of looks in a row that found it
+ * @line: text of the lines
  */
 struct findings {
 	unsigned int nr;
@@ -71,18 +79,18 @@ struct findings {
 	char line[MAX_LINES][LINE];
 };
 
-/* Of one class, summed over all nodes. */
+/* Sums of one class over all nodes. */
 struct sums {
 	u64 spans;
-	u64 objects;		/* in them, free or not */
-	u64 free;		/* in the spans themselves */
-	u64 listed;		/* of these, in spans that mcentral has listed */
+	u64 objects;		/* in these spans, free or not */
+	u64 free;		/* free in the bitmaps of the spans */
+	u64 listed;		/* of @free, in spans on mcentral's lists */
 	u64 cached;		/* in magazines, of caches and depots */
 };
 
-static DEFINE_MUTEX(lock);		/* one check at a time; protects what follows */
-static struct findings found[2];
-static struct findings *now;
+static DEFINE_MUTEX(check_lock);	/* one check at a time; protects what follows */
+static struct findings findings_pair[2];
+static struct findings *findings_now;
 static struct sums *sums;		/* by class */
 static unsigned int classes;
 static const void **cached;		/* all objects in magazines */
@@ -92,16 +100,16 @@ static unsigned long *busy_pages;	/* of spans in flight, by node */
 static unsigned long seen_magazines[GOM_MAGAZINE_FREELISTS];
 static unsigned long nr_specials;	/* in all spans */
 
-/* Something is wrong.  From within the check only. */
+/* Record an inconsistency.  Only while a check runs. */
 void gom_wrong(const char *fmt, ...)
 {
 	va_list args;
 
-	if (now->nr == MAX_LINES)
+	if (findings_now->nr == MAX_LINES)
 		return;
-	now->seen[now->nr] = 1;
+	findings_now->seen[findings_now->nr] = 1;
 	va_start(args, fmt);
-	vscnprintf(now->line[now->nr++], LINE, fmt, args);
+	vscnprintf(findings_now->line[findings_now->nr++], LINE, fmt, args);
 	va_end(args);
 }
 
@@ -127,20 +135,29 @@ static void check_specials(const struct gom_span *s)
 	}
 }
 
-/* What frees look at counts as many as there are, but for the one that NULL has. */
-static void check_near(void)
+/*
+ * The counters that frees test (gom_special_near) sum up to the number of
+ * specials, plus one for the entry of NULL.
+ */
+static void check_special_counters(void)
 {
 	unsigned long near = 0;
 	unsigned int i;
 
 	for (i = 0; i < GOM_SPECIAL_NEAR; i++)
 		near += gom_special_count(&gom_special_near[i]);
-	/* Under PREEMPT_RT who adds one may have been preempted; fences are in no page map. */
+	/*
+	 * Not under PREEMPT_RT, where a task may be preempted while it adds a
+	 * special.  Not with efence=1, whose objects are not in the page map.
+	 */
 	if (near != nr_specials + 1 && !IS_ENABLED(CONFIG_PREEMPT_RT) && !gom_efence)
 		gom_wrong("%lu specials, %lu noted for those who free", nr_specials, near - 1);
 }
 
-/* Marks of a block that is free say so; of one that is in use and closed, what is live began. */
+/*
+ * A free block has no starts and all live bits.  In a block that is in use and
+ * closed, @live is a subset of @starts (tiny.h).
+ */
 static void check_tiny(struct gom_span *s)
 {
 	struct gom_tiny_marks *marks = gom_tiny_marks(s);
@@ -184,8 +201,8 @@ static void check_small(struct gom_span *s)
 		check_tiny(s);
 }
 
-/* The slot that the pages of @s should have; 0 if it should have none. */
-static unsigned int slot_for(const struct gom_span *s)
+/* The slot that the page-map entries of @s should have; 0 if @s is invalid. */
+static unsigned int span_slot_expected(const struct gom_span *s)
 {
 	if (s->state == GOM_SPAN_LARGE)
 		return GOM_SLOT_LARGE;
@@ -194,11 +211,11 @@ static unsigned int slot_for(const struct gom_span *s)
 	return gom_span_slot(s);
 }
 
-/* A span begins at page @i of @r. */
+/* Check the span @s that begins at page @i of @r. */
 static void check_span(const struct gom_region *r, unsigned int i, struct gom_span *s)
 {
 	const void *page = (void *)r->base + ((size_t)i << PAGE_SHIFT);
-	unsigned int slot = slot_for(s), j;
+	unsigned int slot = span_slot_expected(s), j;
 	u32 is, should;
 
 	if (s->state == GOM_SPAN_BUSY)	/* in flight */
@@ -263,7 +280,7 @@ static void check_pagemap(void)
 	for (r = gom_pagemap_regions(); r; r = r->next)
 		for (i = 0; i < GOM_REGION_PAGES; i++)
 			check_page(r, i);
-	check_near();
+	check_special_counters();
 }
 
 /* === Heaps === */
@@ -315,7 +332,10 @@ static void check_heap(struct gom_mheap *h)
 			gom_wrong("node %d: bin %u has %u runs, %u counted", h->nid, bin, runs,
 				  h->runs[bin]);
 	}
-	/* The page map may call those idle that are in flight to or from there. */
+	/*
+	 * Pages in flight to or from an idle run may be marked idle in the page
+	 * map.
+	 */
 	if (pages != h->idle_pages || idle_pages[h->nid] < pages ||
 	    idle_pages[h->nid] > pages + busy_pages[h->nid] + moving)
 		gom_wrong("node %d: %lu pages in free runs, %lu counted, %lu in the page map, %lu in flight",
@@ -427,8 +447,11 @@ static void check_central(struct gom_mcentral *c, unsigned int class, int nid)
 	spin_unlock(&c->lock);
 }
 
-/* How many objects of @class may be in flight, in magazines that are nowhere to be seen. */
-static u64 in_flight(unsigned int class)
+/*
+ * Most objects of @class that may be in flight, in magazines of no cache or
+ * depot.
+ */
+static u64 class_in_flight(unsigned int class)
 {
 	unsigned int freelist = gom_magazine_freelist(class);
 	unsigned long inuse = gom_magazine_inuse(freelist);
@@ -436,10 +459,11 @@ static u64 in_flight(unsigned int class)
 	if (inuse < seen_magazines[freelist])
 		gom_wrong("class %u: %lu magazines of its size in caches and depots, %lu given out",
 			  class, seen_magazines[freelist], inuse);
-	return (u64)(inuse - min(inuse, seen_magazines[freelist])) * (gom_class(class)->mag_size + 1);
+	return (u64)(inuse - min(inuse, seen_magazines[freelist])) *
+	       (gom_class(class)->mag_size + 1);
 }
 
-/* Objects are in a span, in a magazine, or live. */
+/* Each object is free in its span, in a magazine, live, or in flight. */
 static void check_sums(unsigned int class)
 {
 	const struct sums *sum = &sums[class];
@@ -464,14 +488,16 @@ static void check_sums(unsigned int class)
 		gom_wrong("class %u: %llu objects free in spans, %llu in those that are listed",
 			  class, sum->free, sum->listed);
 	found_objects = sum->free + sum->cached + live;
-	if (found_objects > sum->objects || found_objects + in_flight(class) < sum->objects)
+	if (found_objects > sum->objects || found_objects + class_in_flight(class) < sum->objects)
 		gom_wrong("class %u: %llu objects, %llu free in spans, %llu in magazines, %lld live",
 			  class, sum->objects, sum->free, sum->cached, live);
 }
 
-/* === All of it === */
+/* === The whole check === */
 
-static int look(void *unused)
+/* One look; runs in stop_machine(). */
+
+static int check_stopped(void *unused)
 {
 	unsigned int class;
 	int i;
@@ -491,26 +517,29 @@ static int look(void *unused)
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
+static int pointer_compare(const void *a, const void *b)
 {
 	const void *p = *(const void * const *)a, *q = *(const void * const *)b;
 
 	return p < q ? -1 : p > q;
 }
 
-/* An object that is in two magazines, or twice in one. */
-static void check_twice(void)
+/* Report objects that are in two magazines, or in one twice. */
+static void check_duplicates(void)
 {
 	size_t i;
 
-	sort(cached, nr_cached, sizeof(*cached), compare, NULL);
+	sort(cached, nr_cached, sizeof(*cached), pointer_compare, NULL);
 	for (i = 1; i < nr_cached; i++)
 		if (cached[i] == cached[i - 1])
 			gom_wrong("object %p is in magazines twice", cached[i]);
 }
 
-/* Room for what is gathered, and some more, as it goes on until the machine stands. */
-static int alloc_buffers(void)
+/*
+ * Allocate buffers before the machine is stopped, with a margin: the number of
+ * cached objects may still grow until then.
+ */
+static int buffers_alloc(void)
 {
 	struct gom_class_stats stats;
 	unsigned int class;
@@ -530,7 +559,7 @@ static int alloc_buffers(void)
 	return sums && cached && held_pages && idle_pages && busy_pages ? 0 : -ENOMEM;
 }
 
-static void free_buffers(void)
+static void buffers_free(void)
 {
 	kvfree(sums);
 	kvfree(cached);
@@ -539,78 +568,82 @@ static void free_buffers(void)
 	kfree(busy_pages);
 }
 
-static int look_once(void)
+static int check_once(void)
 {
-	int err = alloc_buffers();
+	int err = buffers_alloc();
 
-	now->nr = 0;
+	findings_now->nr = 0;
 	if (!err) {
-		stop_machine(look, NULL, NULL);
-		check_twice();
+		stop_machine(check_stopped, NULL, NULL);
+		check_duplicates();
 	}
-	free_buffers();
+	buffers_free();
 	return err;
 }
 
-/* Count what was wrong in the look before, too; returns how often a line was seen at most. */
-static unsigned int count_again(const struct findings *before)
+/*
+ * Update @seen of the current findings from those of the look before; returns
+ * the highest.
+ */
+static unsigned int findings_count(const struct findings *before)
 {
 	unsigned int i, j, most = 0;
 
-	for (i = 0; i < now->nr; i++) {
+	for (i = 0; i < findings_now->nr; i++) {
 		for (j = 0; j < before->nr; j++)
-			if (!strcmp(now->line[i], before->line[j])) {
-				now->seen[i] = before->seen[j] + 1;
+			if (!strcmp(findings_now->line[i], before->line[j])) {
+				findings_now->seen[i] = before->seen[j] + 1;
 				break;
 			}
-		most = max_t(unsigned int, most, now->seen[i]);
+		most = max_t(unsigned int, most, findings_now->seen[i]);
 	}
 	return most;
 }
 
-/* Look until nothing is wrong, or the same often enough. */
-static int look_again(void)
+/* Repeat the check until a look finds nothing, or a finding is confirmed. */
+static int check_repeat(void)
 {
 	const struct findings *before;
 	unsigned int looks, most = 0;
 	int err;
 
-	found[1].nr = 0;
-	for (looks = 0; looks < MAX_LOOKS && most < IN_A_ROW; looks++) {
+	findings_pair[1].nr = 0;
+	for (looks = 0; looks < MAX_LOOKS && most < CONFIRM_LOOKS; looks++) {
 		if (looks)
 			msleep(PAUSE_MS);
-		now = &found[looks % 2];
-		before = &found[(looks + 1) % 2];
-		err = look_once();
-		if (err || !now->nr)
+		findings_now = &findings_pair[looks % 2];
+		before = &findings_pair[(looks + 1) % 2];
+		err = check_once();
+		if (err || !findings_now->nr)
 			return err;
-		most = count_again(before);
+		most = findings_count(before);
 	}
 	return 0;
 }
 
 /**
- * gom_check - hold all structures against each other
+ * gom_check - validate all structures against each other
  *
- * What is wrong is said in the kernel log, a line each.
+ * Each inconsistency is logged as a line.
  *
  * Context: task, may sleep.
- * Return: how much is wrong, 0 if nothing is; -ENOMEM if there is no memory to look.
+ * Return: number of inconsistencies, 0 if there are none; -ENOMEM without
+ * memory for the buffers.
  */
 int gom_check(void)
 {
 	unsigned int i, wrong = 0;
 	int err;
 
-	mutex_lock(&lock);
-	err = look_again();
-	for (i = 0; !err && i < now->nr; i++) {
-		if (now->seen[i] < IN_A_ROW)
+	mutex_lock(&check_lock);
+	err = check_repeat();
+	for (i = 0; !err && i < findings_now->nr; i++) {
+		if (findings_now->seen[i] < CONFIRM_LOOKS)
 			continue;
-		pr_err("%s\n", now->line[i]);
+		pr_err("%s\n", findings_now->line[i]);
 		wrong++;
 	}
-	mutex_unlock(&lock);
+	mutex_unlock(&check_lock);
 	return err ?: wrong;
 }
 GOM_EXPORT_FOR_TEST(gom_check);

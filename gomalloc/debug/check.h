@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The consistency check: all structures against each other. */
+/* The consistency check: validates all structures against each other. */
 #ifndef GOM_CHECK_H
 #define GOM_CHECK_H
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The window: what the allocator did, under /sys/kernel/debug/gomalloc/, for
- * root alone.  Documentation/debugfs.rst says what each column means.
+ * The debugfs interface: statistics of the allocator under
+ * /sys/kernel/debug/gomalloc/, readable by root only.
+ * Documentation/debugfs.rst describes the columns.
  *
- * Files with a fixed set of lines are shown in one go; those with a line for
- * each class and CPU are seq_files that go through them one by one, so that a
- * large machine does not need one large buffer.
+ * Files with a fixed number of lines are written in one go.  Those with lines
+ * for each class or CPU iterate with seq_operations, so that a large machine
+ * needs no large buffer.
+ *
+ * Context: task, may sleep.  No locks of its own; each reader takes those of
+ * the layer it reads.
  */
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
@@ -36,12 +40,15 @@ static struct dentry *root;
 
 /* === memstats === */
 
-static void show_value(struct seq_file *m, const char *name, u64 value)
+static void memstats_show_value(struct seq_file *m, const char *name, u64 value)
 {
 	seq_printf(m, "%s %llu\n", name, value);
 }
 
-/* The text of memstats; for the tests, whose threads have no debugfs mounted. */
+/*
+ * The text of memstats.  Global for the tests, whose threads have no debugfs
+ * mount.
+ */
 int gom_debugfs_memstats(struct seq_file *m)
 {
 	struct gom_large_stats large;
@@ -61,47 +68,47 @@ int gom_debugfs_memstats(struct seq_file *m)
 	gom_efence_read(&guarded);
 	gom_finalizer_read(&fin);
 	gom_profile_read(&prof);
-	show_value(m, "alloc", ms.alloc);
-	show_value(m, "sys", ms.sys);
-	show_value(m, "mallocs", ms.mallocs);
-	show_value(m, "frees", ms.frees);
-	show_value(m, "heap_alloc", ms.alloc);
-	show_value(m, "heap_sys", ms.heap_sys);
-	show_value(m, "heap_idle", ms.heap_idle);
-	show_value(m, "heap_inuse", ms.heap_inuse);
-	show_value(m, "heap_released", ms.heap_released);
-	show_value(m, "heap_refaults", ms.heap_refaults);
-	show_value(m, "heap_objects", ms.mallocs - ms.frees);
-	show_value(m, "large_mallocs", large.mallocs);
-	show_value(m, "large_frees", large.frees);
-	show_value(m, "large_inuse", (u64)large.pages << PAGE_SHIFT);
-	show_value(m, "tiny_mallocs", tiny.mallocs);
-	show_value(m, "tiny_frees", tiny.frees);
-	show_value(m, "mspan_inuse", ms.mspan_inuse);
-	show_value(m, "mcache_inuse", ms.mcache_inuse);
+	memstats_show_value(m, "alloc", ms.alloc);
+	memstats_show_value(m, "sys", ms.sys);
+	memstats_show_value(m, "mallocs", ms.mallocs);
+	memstats_show_value(m, "frees", ms.frees);
+	memstats_show_value(m, "heap_alloc", ms.alloc);
+	memstats_show_value(m, "heap_sys", ms.heap_sys);
+	memstats_show_value(m, "heap_idle", ms.heap_idle);
+	memstats_show_value(m, "heap_inuse", ms.heap_inuse);
+	memstats_show_value(m, "heap_released", ms.heap_released);
+	memstats_show_value(m, "heap_refaults", ms.heap_refaults);
+	memstats_show_value(m, "heap_objects", ms.mallocs - ms.frees);
+	memstats_show_value(m, "large_mallocs", large.mallocs);
+	memstats_show_value(m, "large_frees", large.frees);
+	memstats_show_value(m, "large_inuse", (u64)large.pages << PAGE_SHIFT);
+	memstats_show_value(m, "tiny_mallocs", tiny.mallocs);
+	memstats_show_value(m, "tiny_frees", tiny.frees);
+	memstats_show_value(m, "mspan_inuse", ms.mspan_inuse);
+	memstats_show_value(m, "mcache_inuse", ms.mcache_inuse);
 	for (i = 0; i < GOM_NR_STATS; i++)
-		show_value(m, gom_stat_names[i], ms.stat[i]);
-	show_value(m, "persistent", gom_persistent_bytes());
-	show_value(m, "mallocing", gom_mcache_inside());
-	show_value(m, "finalizers_set", fin.set);
-	show_value(m, "finalizers_queued", fin.queued);
-	show_value(m, "finalizers_run", fin.run);
-	show_value(m, "profile_samples", prof.samples);
-	show_value(m, "profile_freed", prof.freed);
-	show_value(m, "profile_lost", prof.lost);
-	show_value(m, "profile_dropped", prof.dropped);
-	show_value(m, "profile_buckets", prof.buckets);
-	show_value(m, "profile_buckets_max", prof.max_buckets);
-	show_value(m, "sbrk", gom_sbrk);
-	show_value(m, "sbrk_mallocs", sbrk.mallocs);
-	show_value(m, "sbrk_bytes", sbrk.bytes);
-	show_value(m, "efence", gom_efence);
-	show_value(m, "efence_mallocs", guarded.mallocs);
-	show_value(m, "efence_frees", guarded.frees);
-	show_value(m, "efence_missed", guarded.missed);
+		memstats_show_value(m, gom_stat_names[i], ms.stat[i]);
+	memstats_show_value(m, "persistent", gom_persistent_bytes());
+	memstats_show_value(m, "mallocing", gom_mcache_inside());
+	memstats_show_value(m, "finalizers_set", fin.set);
+	memstats_show_value(m, "finalizers_queued", fin.queued);
+	memstats_show_value(m, "finalizers_run", fin.run);
+	memstats_show_value(m, "profile_samples", prof.samples);
+	memstats_show_value(m, "profile_freed", prof.freed);
+	memstats_show_value(m, "profile_lost", prof.lost);
+	memstats_show_value(m, "profile_dropped", prof.dropped);
+	memstats_show_value(m, "profile_buckets", prof.buckets);
+	memstats_show_value(m, "profile_buckets_max", prof.max_buckets);
+	memstats_show_value(m, "sbrk", gom_sbrk);
+	memstats_show_value(m, "sbrk_mallocs", sbrk.mallocs);
+	memstats_show_value(m, "sbrk_bytes", sbrk.bytes);
+	memstats_show_value(m, "efence", gom_efence);
+	memstats_show_value(m, "efence_mallocs", guarded.mallocs);
+	memstats_show_value(m, "efence_frees", guarded.frees);
+	memstats_show_value(m, "efence_missed", guarded.missed);
 	for (i = 0; i < GOM_NR_MISUSES; i++) {
 		snprintf(name, sizeof(name), "misuse_%s", gom_misuse_names[i]);
-		show_value(m, name, gom_misuse_count(i));
+		memstats_show_value(m, name, gom_misuse_count(i));
 	}
 	return 0;
 }
@@ -115,22 +122,22 @@ DEFINE_SHOW_ATTRIBUTE(memstats);
 
 /* === sizeclasses: a header, then a line for each class === */
 
-static void *class_start(struct seq_file *m, loff_t *pos)
+static void *sizeclass_start(struct seq_file *m, loff_t *pos)
 {
 	return *pos < GOM_NR_SPAN_CLASSES ? (void *)(unsigned long)(*pos + 1) : NULL;
 }
 
-static void *class_next(struct seq_file *m, void *v, loff_t *pos)
+static void *sizeclass_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return class_start(m, pos);
+	return sizeclass_start(m, pos);
 }
 
-static void line_stop(struct seq_file *m, void *v)
+static void seq_line_stop(struct seq_file *m, void *v)
 {
 }
 
-static int class_show(struct seq_file *m, void *v)
+static int sizeclass_show(struct seq_file *m, void *v)
 {
 	unsigned int class = (unsigned long)v - 1;
 	const struct gom_class *cl = &gom_classes[class];
@@ -150,48 +157,51 @@ static int class_show(struct seq_file *m, void *v)
 		   cl->size, cl->npages, cl->nelems,
 		   (span - cl->nelems * cl->size) * 100 / span,
 		   (span - cl->nelems * cl->size) * 10000 / span % 100,
-		   stats.mallocs - stats.frees, stats.mallocs, stats.frees, stats.cached, stats.depot,
-		   stats.spans, (size_t)stats.pages << PAGE_SHIFT);
+		   stats.mallocs - stats.frees, stats.mallocs, stats.frees, stats.cached,
+		   stats.depot, stats.spans, (size_t)stats.pages << PAGE_SHIFT);
 	return 0;
 }
 
 static const struct seq_operations sizeclasses_sops = {
-	.start = class_start, .next = class_next, .stop = line_stop, .show = class_show,
+	.start = sizeclass_start, .next = sizeclass_next, .stop = seq_line_stop,
+	.show = sizeclass_show,
 };
 DEFINE_SEQ_ATTRIBUTE(sizeclasses);
 
-/* === mcache: a header, then for each CPU its sum and each class it uses === */
+/*
+ * === mcache: a header, then for each CPU its classes in use and their sum ===
+ */
 
-static void *cpu_at(loff_t *pos)
+static void *mcache_cpu_at(loff_t *pos)
 {
-	/* Position 0 is the header, n + 1 the CPU n. */
+	/* Position 0 is the header, position n + 1 is CPU n. */
 	if (*pos > 0)
 		*pos = cpumask_next(*pos - 2, cpu_possible_mask) + 1;
 	return *pos <= nr_cpu_ids ? (void *)(unsigned long)(*pos + 1) : NULL;
 }
 
-static void *cpu_start(struct seq_file *m, loff_t *pos)
+static void *mcache_cpu_start(struct seq_file *m, loff_t *pos)
 {
-	return cpu_at(pos);
+	return mcache_cpu_at(pos);
 }
 
-static void *cpu_next(struct seq_file *m, void *v, loff_t *pos)
+static void *mcache_cpu_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return cpu_at(pos);
+	return mcache_cpu_at(pos);
 }
 
-static void show_mcache_line(struct seq_file *m, int cpu, const char *class,
+static void mcache_show_line(struct seq_file *m, int cpu, const char *class,
 			     const struct gom_mcache_stats *f, u64 bytes)
 {
-	/* Every magazine brought in answers one call that missed. */
+	/* Each refill is one allocation that missed; all others were hits. */
 	u64 hits = f->mallocs - min(f->refills, f->mallocs);
 
 	seq_printf(m, "%3d %6s %12llu %12llu %12llu %8llu %8llu %6u %7u %9llu\n", cpu, class,
 		   f->mallocs, f->frees, hits, f->refills, f->flushes, f->limit, f->held, bytes);
 }
 
-static int cpu_show(struct seq_file *m, void *v)
+static int mcache_cpu_show(struct seq_file *m, void *v)
 {
 	struct gom_mcache_stats f, sum = { };
 	int cpu = (int)(unsigned long)v - 2;
@@ -209,7 +219,7 @@ static int cpu_show(struct seq_file *m, void *v)
 			continue;
 		snprintf(name, sizeof(name), i == GOM_CLASS_TINY ? "tiny" : "%u",
 			 gom_classes[i].size);
-		show_mcache_line(m, cpu, name, &f, (u64)f.held * gom_classes[i].size);
+		mcache_show_line(m, cpu, name, &f, (u64)f.held * gom_classes[i].size);
 		sum.mallocs += f.mallocs;
 		sum.frees += f.frees;
 		sum.refills += f.refills;
@@ -217,12 +227,13 @@ static int cpu_show(struct seq_file *m, void *v)
 		sum.held += f.held;
 		bytes += (u64)f.held * gom_classes[i].size;
 	}
-	show_mcache_line(m, cpu, "all", &sum, bytes);
+	mcache_show_line(m, cpu, "all", &sum, bytes);
 	return 0;
 }
 
 static const struct seq_operations mcache_sops = {
-	.start = cpu_start, .next = cpu_next, .stop = line_stop, .show = cpu_show,
+	.start = mcache_cpu_start, .next = mcache_cpu_next, .stop = seq_line_stop,
+	.show = mcache_cpu_show,
 };
 DEFINE_SEQ_ATTRIBUTE(mcache);
 
@@ -252,7 +263,7 @@ static int tiny_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(tiny);
 
-/* === heap: the profile; finalizers: a header, then a line for each === */
+/* === heap: the heap profile; finalizers: a header, then a line for each === */
 
 static int heap_show(struct seq_file *m, void *v)
 {
@@ -269,7 +280,7 @@ DEFINE_SHOW_ATTRIBUTE(finalizers);
 
 /* === mheap === */
 
-static void show_bins(struct seq_file *m, struct gom_mheap *h)
+static void mheap_show_bins(struct seq_file *m, struct gom_mheap *h)
 {
 	unsigned int bin, runs;
 	unsigned long pages;
@@ -299,7 +310,7 @@ static int mheap_show(struct seq_file *m, void *v)
 			   READ_ONCE(h->grown_pages), READ_ONCE(h->grows),
 			   READ_ONCE(h->released_pages), READ_ONCE(h->refaults));
 		seq_puts(m, "  idle runs by length:\n");
-		show_bins(m, h);
+		mheap_show_bins(m, h);
 	}
 	return 0;
 }
@@ -307,7 +318,7 @@ DEFINE_SHOW_ATTRIBUTE(mheap);
 
 /* === persistent === */
 
-static void show_call_sites(struct seq_file *m)
+static void persistent_show_call_sites(struct seq_file *m)
 {
 	struct gom_call_site who;
 	unsigned int i;
@@ -340,20 +351,19 @@ static int persistent_show(struct seq_file *m, void *v)
 			   cpu == -2 ? "direct" : cpu == -1 ? "global" : name,
 			   info.chunks, info.bytes, info.used, info.wasted);
 	}
-	show_call_sites(m);
+	persistent_show_call_sites(m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(persistent);
 
-/* === control: reading says what may be written === */
+/* === control: reading lists the commands that may be written === */
 
 static int control_show(struct seq_file *m, void *v)
 {
-	seq_puts(m, "check    hold all structures against each other; EUCLEAN, and lines in the\n"
-		    "         kernel log, if something is wrong\n"
-		    "flush    empty the per-CPU caches and the depots into the heap\n"
-		    "reset    begin all counters anew, as far as they are not of what is live\n"
-		    "scavenge give idle pages back to the system\n"
+	seq_puts(m, "check    validate all structures; EUCLEAN, and lines in the kernel log, on errors\n"
+		    "flush    flush the per-CPU caches and the depots to the heap\n"
+		    "reset    reset all statistics, except those of live objects\n"
+		    "scavenge return idle pages to the page allocator\n"
 		    "release  flush, then scavenge\n");
 	return 0;
 }
@@ -400,7 +410,7 @@ static const struct file_operations control_fops = {
 	.release = single_release,
 };
 
-/* A kernel without debugfs goes without: nothing here is needed to allocate. */
+/* Errors are ignored, as usual with debugfs: the allocator works without it. */
 void gom_debugfs_init(void)
 {
 	root = debugfs_create_dir("gomalloc", NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The window: files under /sys/kernel/debug/gomalloc/. */
+/* The debugfs interface: files under /sys/kernel/debug/gomalloc/. */
 #ifndef GOM_DEBUGFS_H
 #define GOM_DEBUGFS_H
 

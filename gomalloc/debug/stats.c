@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Statistics.
+ * Statistics: the sums for debugfs, their reset, and the report of live objects
+ * on unload.
  *
- * Nothing is counted on the fast paths but the objects taken from a slot; all
- * else is counted where magazines, spans and pages move, or derived: a cache
- * that was given n objects, gave m out and now holds h got h - n + m back.
- * Sums are made when somebody reads, and are exact if nobody allocates meanwhile.
+ * The fast paths count only the objects popped from a slot.  The rest is
+ * counted where magazines, spans and pages move, or derived.  For each cache
+ * and class
+ *
+ *	frees == mallocs + held - in
+ *
+ * where @in is the number of objects that magazines brought in, less those that
+ * left in one.  Sums are computed on reading, and are exact if nobody allocates
+ * or frees meanwhile.
+ *
+ * Context: task.  Takes the locks of mcentrals and heaps, one at a time.
  */
 #define pr_fmt(fmt) "gomalloc: " fmt
 
@@ -29,8 +37,11 @@
 #include "special/profile.h"
 #include "special/special.h"
 
-/* What persistent memory nobody has been given, or has under no other name, is "other". */
-static void read_stats(u64 *stat)
+/*
+ * Bytes from the system by enum gom_stat.  Persistent memory that is not
+ * accounted under another name, or not yet allocated, counts as GOM_OTHER_SYS.
+ */
+static void sys_stats_read(u64 *stat)
 {
 	struct gom_call_site sum;
 	u64 other = gom_persistent_bytes();
@@ -47,7 +58,7 @@ static void read_stats(u64 *stat)
 	stat[GOM_OTHER_SYS] += other;
 }
 
-static void add_heaps(struct gom_memstats *m)
+static void heap_stats_add(struct gom_memstats *m)
 {
 	const struct gom_mheap *h;
 	int nid;
@@ -62,7 +73,7 @@ static void add_heaps(struct gom_memstats *m)
 	m->heap_inuse = m->heap_sys - m->heap_idle;
 }
 
-/* Everything. */
+/* Read all statistics; racy while other contexts allocate or free. */
 void gom_memstats_read(struct gom_memstats *m)
 {
 	struct gom_large_stats large;
@@ -100,9 +111,9 @@ void gom_memstats_read(struct gom_memstats *m)
 	m->mallocs += large.mallocs;
 	m->frees += large.frees;
 	m->alloc += (u64)large.pages << PAGE_SHIFT;
-	add_heaps(m);
+	heap_stats_add(m);
 	m->sys = m->heap_sys;
-	read_stats(m->stat);
+	sys_stats_read(m->stat);
 	for (i = 0; i < GOM_NR_STATS; i++)
 		m->sys += m->stat[i];
 	m->mspan_inuse = gom_mheap_record_bytes();
@@ -110,9 +121,9 @@ void gom_memstats_read(struct gom_memstats *m)
 }
 GOM_EXPORT_FOR_TEST(gom_memstats_read);
 
-/* === Beginning anew === */
+/* === Reset === */
 
-static void reset_central(struct gom_mcentral *c)
+static void mcentral_stats_reset(struct gom_mcentral *c)
 {
 	unsigned long flags;
 
@@ -125,7 +136,7 @@ static void reset_central(struct gom_mcentral *c)
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
-static void reset_heap(struct gom_mheap *h)
+static void mheap_stats_reset(struct gom_mheap *h)
 {
 	unsigned long flags;
 
@@ -139,10 +150,11 @@ static void reset_heap(struct gom_mheap *h)
 }
 
 /**
- * gom_stats_reset - begin all counters anew
+ * gom_stats_reset - reset all statistics
  *
- * What says how much there is stays; what says how much there was since load now says
- * how much since this: an object that is live counts as allocated since.
+ * Counters of events since load then count from this call on.  Values that tell
+ * how much there is now are kept: a live object counts as allocated after the
+ * reset.
  *
  * Context: task, may sleep.
  */
@@ -155,8 +167,8 @@ void gom_stats_reset(void)
 	gom_mcache_reset();
 	for_each_gom_node(nid) {
 		for_each_gom_class(class)
-			reset_central(gom_mcentral_of(class, nid));
-		reset_heap(gom_mheaps[nid]);
+			mcentral_stats_reset(gom_mcentral_of(class, nid));
+		mheap_stats_reset(gom_mheaps[nid]);
 	}
 	gom_profile_reset();
 	gom_finalizer_reset();
@@ -164,9 +176,9 @@ void gom_stats_reset(void)
 }
 GOM_EXPORT_FOR_TEST(gom_stats_reset);
 
-/* === The end === */
+/* === Unload === */
 
-static void report_class(unsigned int class)
+static void class_report_live(unsigned int class)
 {
 	struct gom_class_stats stats;
 	u64 live;
@@ -178,7 +190,7 @@ static void report_class(unsigned int class)
 			live, live * gom_classes[class].size);
 }
 
-/* Say which objects are still in use when the module goes; returns how many. */
+/* On unload: report the objects still in use; returns their number. */
 u64 gom_stats_report_live(void)
 {
 	struct gom_large_stats large;
@@ -201,7 +213,7 @@ u64 gom_stats_report_live(void)
 	pr_warn("%llu objects are still in use, %llu bytes; their memory is taken back:\n",
 		live, m.alloc);
 	for (i = 1; i < GOM_CLASS_TINY; i++)
-		report_class(i);
+		class_report_live(i);
 	gom_cache_read(&cached);
 	if (cached.mallocs != cached.frees)
 		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "of caches",
@@ -211,7 +223,7 @@ u64 gom_stats_report_live(void)
 		pr_warn("  %12s: %8llu objects\n", "tiny", tiny.mallocs - tiny.frees);
 	gom_efence_read(&guarded);
 	if (guarded.mallocs != guarded.frees)
-		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "fenced",
+		pr_warn("  %12s: %8llu objects, %10llu bytes\n", "guarded",
 			guarded.mallocs - guarded.frees, guarded.bytes);
 	gom_large_read(&large);
 	if (large.mallocs != large.frees)

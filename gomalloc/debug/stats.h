@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Statistics: sums of everything, over CPUs and nodes. */
+/* Statistics of the whole allocator, summed over CPUs and nodes. */
 #ifndef GOM_STATS_H
 #define GOM_STATS_H
 
@@ -9,16 +9,16 @@
 #include "percpu/class_stats.h"
 
 /**
- * struct gom_memstats - everything, in bytes and objects; names as in Go
- * @alloc: bytes of live objects, rounded up to their classes and pages
+ * struct gom_memstats - statistics of the allocator; names as in Go's MemStats
+ * @alloc: bytes of live objects, rounded up to classes or pages
  * @mallocs: objects allocated since load
  * @frees: objects freed since load
- * @sys: bytes taken from the system, all that follow with _sys
- * @heap_sys: bytes of pages in heaps
- * @heap_idle: of these, in free runs
- * @heap_inuse: of these, in spans
- * @heap_released: bytes of pages given back since load
- * @heap_refaults: of these, bytes taken again within a second
+ * @sys: bytes obtained from the system: @heap_sys plus all of @stat
+ * @heap_sys: bytes of pages held by the heaps
+ * @heap_idle: of @heap_sys, bytes in idle runs
+ * @heap_inuse: of @heap_sys, bytes in spans
+ * @heap_released: bytes returned to the page allocator since load
+ * @heap_refaults: of @heap_released, bytes allocated again within a second
  * @mspan_inuse: bytes of span records in use
  * @mcache_inuse: bytes of magazines in use
  * @stat: bytes by enum gom_stat

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tracepoints: their code is made here, from trace.h. */
+/* Tracepoints: this file instantiates those that base/trace.h declares. */
 #include <linux/mm.h>
 
 #include "percpu/mcache.h"
@@ -16,7 +16,11 @@ EXPORT_TRACEPOINT_SYMBOL_GPL(gom_span_free);
 EXPORT_TRACEPOINT_SYMBOL_GPL(gom_heap_grow);
 EXPORT_TRACEPOINT_SYMBOL_GPL(gom_heap_release);
 
-/* Somebody begins to listen to single objects: each call has to come by. */
+/*
+ * gom_malloc or gom_free is being enabled: force every call to take the slow
+ * path, since the fast paths have no tracepoint.  gom_trace_unreg() undoes
+ * that.
+ */
 int gom_trace_reg(void)
 {
 	gom_mcache_force_slow(1);
