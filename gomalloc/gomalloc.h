@@ -2,11 +2,10 @@
 /*
  * gomalloc: the Go runtime's memory allocator as a kernel module.
  *
- * This is the whole interface: what another module includes to allocate from
- * gomalloc.  It follows linux/slab.h wherever the two overlap, so that a
- * kernel developer has only the names to learn.  The kernel-doc of each
- * function stands at its definition (gomalloc/malloc.c and its neighbours),
- * and Documentation/interface.rst puts it together.
+ * This is the whole interface: the header that another module includes to
+ * allocate from gomalloc.  It follows linux/slab.h wherever the two overlap;
+ * only the names differ.  The kernel-doc of each function is at its definition,
+ * in gomalloc/api/; Documentation/interface.rst collects it.
  */
 #ifndef GOMALLOC_H
 #define GOMALLOC_H
@@ -25,12 +24,12 @@
 #include "sizeclass_table.h"	/* GOM_MAX_SMALL_SIZE, GOM_CLASS_OF() */
 
 /*
- * Memory obtained from the system is accounted under exactly one of these names,
- * the ones of Go's MStats, and shown under it in debugfs.  The persistent
- * allocator moves bytes from GOM_OTHER_SYS to the name its caller gives.
+ * Memory obtained from the system is accounted under exactly one of these names
+ * (those of Go's MStats), which debugfs memstats shows.  The persistent
+ * allocator moves bytes from GOM_OTHER_SYS to the name that its caller passes.
  */
 enum gom_stat {
-	GOM_OTHER_SYS,		/* persistent memory nobody has claimed yet */
+	GOM_OTHER_SYS,		/* persistent memory not accounted elsewhere */
 	GOM_MSPAN_SYS,		/* span records */
 	GOM_MCACHE_SYS,		/* magazines and per-CPU caches */
 	GOM_MCENTRAL_SYS,	/* mcentrals */
@@ -44,11 +43,12 @@ enum gom_stat {
 };
 
 /*
- * The class of a constant size.  Where a device may write past the processor's caches
- * an object must not share a cache line with another one if the DMA layer relies on
- * that: no object is smaller than kmalloc()'s smallest (ARCH_KMALLOC_MINALIGN), and one
- * whose size kmalloc_size_roundup() makes a multiple of a cache line is aligned to it.
- * Elsewhere, on x86 for instance, neither costs anything.
+ * The class of a constant size.  On machines with DMA that is not
+ * cache-coherent, an object must not share a cache line with another one, as
+ * the DMA layer assumes of kmalloc().  There no object is smaller than
+ * ARCH_KMALLOC_MINALIGN, and an object whose size kmalloc_size_roundup() rounds
+ * to a multiple of a cache line is aligned to one.  On coherent machines, such
+ * as x86, both rules have no effect.
  */
 #define GOM_DMA_ALIGNED		(ARCH_DMA_MINALIGN > 8)
 #define GOM_LEAST_SIZE(size)						\
@@ -58,13 +58,16 @@ enum gom_stat {
 			   GOM_CLASS_OF(GOM_LEAST_SIZE(size)))
 
 /*
- * A size class is named to the out-of-line fast paths by the byte offset of
- * its slot in the per-CPU cache: the caller's compiler does the multiplication.
+ * The out-of-line fast paths take a size class as the byte offset of its slot
+ * in the per-CPU cache, computed by the compiler of the caller.
  */
 #define GOM_SLOT_SHIFT		5
 #define GOM_CONST_SLOT(size)	(GOM_CONST_CLASS(size) << GOM_SLOT_SHIFT)
 
-/* The same with the size above it, where there is room: for whoever asks what was asked for. */
+/*
+ * On 64 bits, the requested size is in the upper half, for tracing and
+ * sampling.
+ */
 #if BITS_PER_LONG == 64
 # define GOM_CONST_REQUEST(size)	(GOM_CONST_SLOT(size) | (unsigned long)(size) << 32)
 #else
@@ -124,8 +127,8 @@ unsigned long gom_release_memory(void);
 void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __malloc __alloc_size(1);
 
 /*
- * Where the compiler knows that there is nothing to free there is no call.  The name
- * without an argument is that of the function.
+ * A constant NULL makes no call.  Without an argument list, gom_free is the
+ * function.
  */
 #define gom_free(p)							\
 ({									\
@@ -137,16 +140,16 @@ void *gom_persistent_alloc(size_t size, size_t align, enum gom_stat stat) __mall
 
 /**
  * gom_malloc - allocate memory
- * @size: bytes wanted; 0 gives ZERO_SIZE_PTR
+ * @size: bytes requested; 0 returns ZERO_SIZE_PTR
  * @gfp: as for kmalloc(): GFP_KERNEL, GFP_ATOMIC, GFP_NOWAIT, __GFP_ZERO, ...
  *
- * Up to 32 KiB the size is rounded up to one of 66 size classes; above, to
+ * Up to 32 KiB the size is rounded up to one of 66 size classes; above that, to
  * whole pages.  The address is aligned to at least 8 bytes and to the largest
- * power of two that divides @size.  A constant @size finds its class at compile
- * time.
+ * power of two that divides @size.  The class of a constant @size is computed
+ * at compile time.
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
- * Return: the memory, its contents undefined without __GFP_ZERO, or NULL.
+ * Return: the memory, or NULL.  The contents are undefined without __GFP_ZERO.
  */
 static __always_inline __malloc __alloc_size(1)
 void *gom_malloc(size_t size, gfp_t gfp)
@@ -158,10 +161,10 @@ void *gom_malloc(size_t size, gfp_t gfp)
 
 /**
  * gom_zalloc - allocate zeroed memory
- * @size: bytes wanted
+ * @size: bytes requested
  * @gfp: as for gom_malloc()
  *
- * All of gom_size() of the result is zero, not only @size.
+ * All usable bytes (gom_size() of the result) are zero, not only @size.
  *
  * Context: as gom_malloc().
  * Return: the memory, or NULL.
@@ -174,14 +177,14 @@ void *gom_zalloc(size_t size, gfp_t gfp)
 
 /**
  * gom_malloc_noscan - allocate memory that will hold no pointers
- * @size: bytes wanted
+ * @size: bytes requested
  * @gfp: as for gom_malloc()
  *
  * Objects of up to GOM_TINY_MAX bytes are combined: several share a block of 16
- * bytes, aligned to the largest of 4, 2 and 1 that divides @size, and they are
- * always zeroed.  For short strings and numbers this takes a fraction of the
- * memory.  A larger object is as gom_malloc() gives it; from 7 bytes on
- * combining wins nothing.  The rule is that of Go's FlagNoScan (2014).
+ * bytes.  They are aligned to the largest of 4, 2 and 1 that divides @size, and
+ * always zeroed.  This saves memory for short strings and numbers.  Larger
+ * sizes are allocated as by gom_malloc(), since combining them saves nothing.
+ * The rule is that of Go's FlagNoScan (2014).
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
  * Return: the memory, or NULL.
@@ -209,13 +212,14 @@ static __always_inline __malloc void *gom_cache_zalloc(struct gom_cache *cache, 
 
 /**
  * gom_free_sized - free memory whose size the caller knows
- * @p: what an allocation of @size bytes returned; NULL is fine
- * @size: bytes, as asked for when @p was allocated or by the last gom_realloc()
+ * @p: the result of an allocation of @size bytes; may be NULL
+ * @size: bytes, as requested when @p was allocated, or by the last
+ *	gom_realloc()
  *
- * Saves the lookup of @p and with it every check that gom_free() makes on it,
- * except for objects so small that they may have been combined;
- * with the module parameter debug=1 both are done and a wrong @size reported.
- * Not for memory allocated with GFP_DMA.
+ * Skips the lookup of @p, and with it the checks of gom_free().  Sizes up to
+ * GOM_TINY_MAX are looked up, as the object may be combined.  With the module
+ * parameter debug=1 all are looked up, and a wrong @size is reported.  Not for
+ * memory allocated with GFP_DMA.
  *
  * Context: any but NMI.
  */
@@ -229,17 +233,18 @@ static __always_inline void gom_free_sized(const void *p, size_t size)
 		__gom_free_sized(p, size);
 }
 
-struct kvfree_rcu_head;			/* the newest kernels have it */
+struct kvfree_rcu_head;			/* defined by the newest kernels only */
 
 /**
  * gom_free_rcu - free an object after a grace period
- * @ptr: the object, from any gomalloc allocation; NULL is fine
- * @field: name of the struct rcu_head, or struct kvfree_rcu_head, inside it
+ * @ptr: the object, from any gomalloc allocation; may be NULL
+ * @field: name of the struct rcu_head, or struct kvfree_rcu_head, in the object
  *
- * Of the field one pointer is written to at most, and nothing else of the object.
+ * Before the grace period ends, at most one pointer of the field is written,
+ * and no other byte of the object.
  *
- * Context: any in which call_rcu() may be called: raw locks may be held, the
- * scheduler's too, and interrupts be off; not NMI.  Needs no memory.
+ * Context: any in which call_rcu() may be called, with raw locks (the
+ * scheduler's included) or interrupts off; not NMI.  Needs no memory.
  */
 #define gom_free_rcu(ptr, field)					\
 do {									\
@@ -253,7 +258,9 @@ do {									\
 } while (0)
 
 #ifdef DEFINE_FREE
-/* void *p __free(gom_free) = gom_malloc(...): freed when p leaves its scope. */
+/*
+ * void *p __free(gom_free) = gom_malloc(...): freed when p goes out of scope.
+ */
 DEFINE_FREE(gom_free, void *, if (!IS_ERR_OR_NULL(_T)) gom_free(_T))
 #endif
 

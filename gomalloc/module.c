@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module: parameters, and the order in which things begin and end.
+ * The module: its parameters, and the order of init and exit.  This file may
+ * use all layers; none uses it.
  *
- * Whoever uses gomalloc holds this module, so when it goes no call is under way
- * and none will come; objects may still be in use, and are reported.
+ * Users of gomalloc hold a reference to this module.  So on unload no call is
+ * in progress and none will follow.  Objects may still be in use; they are
+ * reported.
  */
 #define pr_fmt(fmt) "gomalloc: " fmt
 
@@ -35,24 +37,24 @@
 
 static bool debug;
 module_param(debug, bool, 0400);
-MODULE_PARM_DESC(debug, "bypass the per-CPU caches so that every double free is seen, and check sized frees (default: off)");
+MODULE_PARM_DESC(debug, "bypass the per-CPU caches, so that every double free is detected, and check sized frees (default: off)");
 
 module_param_named(sbrk, gom_sbrk, bool, 0400);
-MODULE_PARM_DESC(sbrk, "replace the allocator by a pointer that moves up: nothing is ever freed before the module goes (default: off)");
+MODULE_PARM_DESC(sbrk, "allocate by moving a pointer up; nothing is freed before the module is unloaded (default: off)");
 
 module_param_named(efence, gom_efence, bool, 0400);
-MODULE_PARM_DESC(efence, "put every object at the end of pages of its own, and unmap them when it is freed, so that overruns and uses after a free fault (default: off)");
+MODULE_PARM_DESC(efence, "put each object before a guard page, and unmap it when it is freed, so that overruns and uses after free fault (default: off)");
 
 module_param_named(mcache_kb, gom_mcache_kb, uint, 0400);
-MODULE_PARM_DESC(mcache_kb, "most memory that one CPU's cache may hold, in KiB, 0 to 65536 (default: 2048)");
+MODULE_PARM_DESC(mcache_kb, "capacity of each CPU's cache, in KiB, 0 to 65536 (default: 2048)");
 #define MCACHE_KB_MAX	65536U
 
 module_param_named(persistent_chunk_kb, gom_persistent_chunk_kb, uint, 0400);
-MODULE_PARM_DESC(persistent_chunk_kb, "largest chunk from which metadata is cut, in KiB, 64 to 4096 (default: 256)");
+MODULE_PARM_DESC(persistent_chunk_kb, "largest chunk of metadata memory, in KiB, 64 to 4096 (default: 256)");
 #define CHUNK_KB_MIN	64U
 #define CHUNK_KB_MAX	4096U
 
-static bool loaded;		/* parameters that change find everything there */
+static bool module_is_loaded;	/* parameter changes take effect at once; kernel_param_lock() */
 
 static bool check_range(const char *name, unsigned int value, unsigned int min, unsigned int max)
 {
@@ -62,7 +64,7 @@ static bool check_range(const char *name, unsigned int value, unsigned int min, 
 	return false;
 }
 
-static int set_memprofilerate(const char *val, const struct kernel_param *kp)
+static int memprofilerate_set(const char *val, const struct kernel_param *kp)
 {
 	unsigned int rate;
 	int err = kstrtouint(val, 0, &rate);
@@ -71,39 +73,39 @@ static int set_memprofilerate(const char *val, const struct kernel_param *kp)
 		return err;
 	if (!check_range("memprofilerate", rate, 0, GOM_PROFILE_RATE_MAX))
 		return -EINVAL;
-	if (loaded)
+	if (module_is_loaded)
 		return gom_mcache_set_profile_rate(rate);
 	gom_memprofilerate = rate;
 	return 0;
 }
 
 static const struct kernel_param_ops memprofilerate_ops = {
-	.set = set_memprofilerate,
+	.set = memprofilerate_set,
 	.get = param_get_uint,
 };
 module_param_cb(memprofilerate, &memprofilerate_ops, &gom_memprofilerate, 0600);
-MODULE_PARM_DESC(memprofilerate, "bytes allocated, on average, for each sample of the heap profile; 0: none, 1: every allocation; may be changed at any time (default: 524288)");
+MODULE_PARM_DESC(memprofilerate, "mean bytes allocated between samples of the heap profile; 0: no samples, 1: every allocation; may be changed at any time (default: 524288)");
 
-/* Parameters of the scavenger: any value will do, and takes effect at once. */
-static int set_scavenge(const char *val, const struct kernel_param *kp)
+/* Parameters of the scavenger: any value is valid, and takes effect at once. */
+static int scavenge_set(const char *val, const struct kernel_param *kp)
 {
 	int err = param_set_uint(val, kp);
 
-	if (!err && loaded)
+	if (!err && module_is_loaded)
 		gom_scavenger_set();
 	return err;
 }
 
 static const struct kernel_param_ops scavenge_ops = {
-	.set = set_scavenge,
+	.set = scavenge_set,
 	.get = param_get_uint,
 };
 module_param_cb(scavenge_ms, &scavenge_ops, &gom_scavenge_ms, 0600);
-MODULE_PARM_DESC(scavenge_ms, "milliseconds that pages must have been idle until they are given back, 0: never; may be changed at any time (default: 5000)");
+MODULE_PARM_DESC(scavenge_ms, "milliseconds after which idle pages are returned to the page allocator, 0: never; may be changed at any time (default: 5000)");
 module_param_cb(scavenge_kb, &scavenge_ops, &gom_scavenge_kb, 0600);
-MODULE_PARM_DESC(scavenge_kb, "how fast they are given back, in KiB per second, 0: not at all; may be changed at any time (default: 65536)");
+MODULE_PARM_DESC(scavenge_kb, "rate at which idle pages are returned, in KiB per second, 0: never; may be changed at any time (default: 65536)");
 
-static bool valid_parameters(void)
+static bool parameters_valid(void)
 {
 	return check_range("mcache_kb", gom_mcache_kb, 0, MCACHE_KB_MAX) &&
 	       check_range("persistent_chunk_kb", gom_persistent_chunk_kb,
@@ -114,14 +116,14 @@ static int __init gom_init(void)
 {
 	int err;
 
-	if (!valid_parameters())
+	if (!parameters_valid())
 		return -EINVAL;
 	if (gom_sbrk && gom_efence) {
-		pr_err("sbrk=1 and efence=1 exclude each other\n");
+		pr_err("sbrk=1 and efence=1 are mutually exclusive\n");
 		return -EINVAL;
 	}
 	if (gom_pointers_are_tagged()) {
-		pr_err("this kernel tags its pointers (KASAN_SW_TAGS or KASAN_HW_TAGS), which gomalloc does not know\n");
+		pr_err("kernels with tagged pointers (KASAN_SW_TAGS, KASAN_HW_TAGS) are not supported\n");
 		return -EOPNOTSUPP;
 	}
 	gom_random_init();
@@ -163,7 +165,7 @@ static int __init gom_init(void)
 	if (err)
 		goto no_scavenger;
 	gom_debugfs_init();
-	loaded = true;
+	module_is_loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
 		GOM_NR_CLASSES - 1, GOM_MAX_SMALL_SIZE, GOM_RUN_MAX_SIZE,
 		gom_sbrk ? ", sbrk: nothing is freed" : gom_efence ? ", efence" : debug ? ", debug" : "");
@@ -187,8 +189,11 @@ no_pagemap:
 	return err;
 }
 
-/* What was freed is freed, and what its finalizers freed as well. */
-static void __exit wait_for_frees(void)
+/*
+ * Wait for all deferred frees: RCU frees, nolock frees and finalizers.
+ * Finalizers may free more objects, so repeat until none has run.
+ */
+static void __exit pending_frees_wait(void)
 {
 	struct gom_finalizer_stats before, now;
 
@@ -204,21 +209,21 @@ static void __exit wait_for_frees(void)
 
 static void __exit gom_exit(void)
 {
-	/* Whoever sets a parameter from now on finds nobody. */
+	/* From here on, setting a parameter only stores its value. */
 	kernel_param_lock(THIS_MODULE);
-	loaded = false;
+	module_is_loaded = false;
 	kernel_param_unlock(THIS_MODULE);
 	gom_debugfs_exit();
-	wait_for_frees();
+	pending_frees_wait();
 	gom_nolock_exit();
 	gom_rcufree_exit();
 	gom_finalizer_exit();
 	gom_shrinker_exit();
-	gom_scavenger_exit();	/* whom the shrinker may wake */
+	gom_scavenger_exit();	/* after the shrinker, which may wake it */
 	gom_cache_report_left();
 	gom_mcache_exit();
 	gom_mcentral_drain();
-	rcu_barrier();		/* spans of type-safe caches */
+	rcu_barrier();		/* for spans of SLAB_TYPESAFE_BY_RCU caches */
 	gom_stats_report_live();
 	gom_efence_exit();
 	gom_mheap_exit();
