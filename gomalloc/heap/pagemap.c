@@ -214,11 +214,7 @@ static unsigned int region_page_index(const void *p)
 	return ((unsigned long)p >> PAGE_SHIFT) % GOM_REGION_PAGES;
 }
 
-/*
- * Install @r as the descriptor of region @nr, unless it has one.  The stores
- * pair with READ_ONCE() in directory_replace(), region_lookup() and
- * gom_pagemap_regions().
- */
+/* Install @r as the descriptor of region @nr, unless it has one. */
 static void region_install(struct gom_region *r, unsigned long nr)
 {
 	unsigned long flags;
@@ -226,9 +222,12 @@ static void region_install(struct gom_region *r, unsigned long nr)
 	spin_lock_irqsave(&pagemap_lock, flags);
 	if (gom_pagemap.directory->region[nr] == &empty_region) {
 		r->next = all_regions;
+		/* Pairs with READ_ONCE() in gom_pagemap_regions(). */
 		smp_store_release(&all_regions, r);
+		/* Pairs with READ_ONCE() in region_lookup(), pagemap.h and directory_replace(). */
 		smp_store_release(&gom_pagemap.directory->region[nr], r);
 		if (pending_directory)
+			/* The same, once it is the directory. */
 			smp_store_release(&pending_directory->region[nr], r);
 	}
 	spin_unlock_irqrestore(&pagemap_lock, flags);

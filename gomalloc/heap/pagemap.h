@@ -86,7 +86,7 @@ static __always_inline bool gom_pagemap_find(const void *p, u32 *entry)
 
 	if (unlikely(region >= dir->regions))
 		return false;
-	*entry = READ_ONCE(dir->region[region]->entry[page % GOM_REGION_PAGES]);
+	*entry = READ_ONCE(READ_ONCE(dir->region[region])->entry[page % GOM_REGION_PAGES]);
 	return true;
 }
 

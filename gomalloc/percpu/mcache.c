@@ -85,6 +85,7 @@ static void magazine_load(struct gom_mcache *c, unsigned int class, struct gom_m
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 
+	gom_mcache_assert_owned(c);
 	k->mag = mag;
 	s->top = &mag->bottom + mag->nr;
 	s->end = &mag->bottom + k->limit;
@@ -97,6 +98,7 @@ static struct gom_magazine *magazine_unload(struct gom_mcache *c, unsigned int c
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_magazine *mag = k->mag;
 
+	gom_mcache_assert_owned(c);
 	if (!mag)
 		return NULL;
 	mag->nr = loaded_nr(c, class);
@@ -132,6 +134,7 @@ static void class_flush(struct gom_mcache *c, unsigned int class, struct gom_mag
 	struct gom_magazine *mags[2] = { magazine_unload(c, class), k->spare };
 	unsigned int i;
 
+	gom_mcache_assert_owned(c);
 	k->spare = NULL;
 	for (i = 0; i < ARRAY_SIZE(mags); i++) {
 		if (!mags[i])
@@ -180,6 +183,7 @@ static bool sample_count_down(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
+	gom_mcache_assert_owned(c);
 	if (s->left <= 0) {
 		sample_interval_draw(c, class);
 		return true;
@@ -236,6 +240,7 @@ static void class_set_limit(struct gom_mcache *c, unsigned int class, unsigned i
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 
+	gom_mcache_assert_owned(c);
 	c->bytes += 2UL * (limit - k->limit) * gom_class(class)->size;
 	k->limit = limit;
 	if (k->mag)
@@ -271,6 +276,7 @@ void *gom_mcache_pop(struct gom_mcache *c, unsigned int class)
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 	void *p = *s->top;
 
+	gom_mcache_assert_owned(c);
 	if (!p && k->spare && k->spare->nr) {
 		magazine_swap_spare(c, class);
 		p = *s->top;
@@ -408,6 +414,7 @@ static bool object_push(struct gom_mcache *c, unsigned int class, const void *p,
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
+	gom_mcache_assert_owned(c);
 	if (gom_slot_push(s, p))
 		return true;
 	if (k->spare && !k->spare->nr) {
@@ -568,6 +575,18 @@ static void cpu_call_online(struct cpu_call *call)
 	} while (atomic_read(&call->busy));
 }
 
+/* Call @call->fn for the cache of a CPU on which nothing runs: the caller owns it. */
+static void cpu_call_dead(int cpu, struct cpu_call *call)
+{
+	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
+
+	c->mallocing |= GOM_MALLOCING;
+	call->fn(c, call);
+	c->mallocing &= ~GOM_MALLOCING;
+}
+
+static DEFINE_MUTEX(offline_lock);	/* who owns the caches of offline CPUs */
+
 /* As cpu_call_online(), and for the caches of offline CPUs.  May sleep. */
 static void cpu_call_all(struct cpu_call *call)
 {
@@ -575,9 +594,11 @@ static void cpu_call_all(struct cpu_call *call)
 
 	cpus_read_lock();
 	cpu_call_online(call);
+	mutex_lock(&offline_lock);
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
-			call->fn(per_cpu_ptr(&gom_mcache, cpu), call);
+			cpu_call_dead(cpu, call);
+	mutex_unlock(&offline_lock);
 	cpus_read_unlock();
 }
 
@@ -703,9 +724,9 @@ GOM_EXPORT_FOR_TEST(gom_mcache_reclaim);
 /* Flush the cache of a dead CPU, from the CPU that takes it down. */
 static int flush_dead_cpu(unsigned int cpu)
 {
-	struct cpu_call call = { .first = 1, .end = gom_class_end() };
+	struct cpu_call call = { .fn = flush_cpu, .first = 1, .end = gom_class_end() };
 
-	flush_cpu(per_cpu_ptr(&gom_mcache, cpu), &call);
+	cpu_call_dead(cpu, &call);
 	flush_finish(&call);
 	return 0;
 }

@@ -515,6 +515,8 @@ void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long cal
 /* gom_special_freed[GOM_SPECIAL_SAMPLE]: a sampled object was freed. */
 static void sample_free(struct gom_special *sample)
 {
+	/* The increment in sample_add() first; pairs with smp_rmb() in bucket_read(). */
+	smp_mb__before_atomic();
 	atomic64_inc(&sample->bucket->frees);
 	gom_special_delete(sample);
 }
@@ -608,8 +610,7 @@ static void bucket_read(const struct gom_bucket *b, u64 *mallocs, u64 *frees)
 	*frees = atomic64_read(&b->frees) - before;
 	/*
 	 * Frees first, so that they do not exceed allocations.  Pairs with
-	 * span_tree_lock() in gom_special_end(), taken between the increments
-	 * in sample_add() and sample_free().
+	 * smp_mb__before_atomic() in sample_free().
 	 */
 	smp_rmb();
 	*mallocs = atomic64_read(&b->mallocs) - before;

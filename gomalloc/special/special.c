@@ -41,7 +41,7 @@ unsigned long gom_special_sample_bytes __read_mostly;
 GOM_EXPORT_FOR_TEST(gom_special_sample_bytes);
 
 struct tree_lock {
-	spinlock_t lock;
+	raw_spinlock_t lock;
 } ____cacheline_aligned_in_smp;
 
 /* Documentation/persistent.rst has this size in a table. */
@@ -96,7 +96,7 @@ static int tree_locks_init(void)
 	if (!tree_locks)
 		return -ENOMEM;
 	for (i = 0; i < 1U << tree_lock_bits; i++)
-		spin_lock_init(&tree_locks[i].lock);
+		raw_spin_lock_init(&tree_locks[i].lock);
 	return 0;
 }
 
@@ -200,7 +200,7 @@ void gom_special_delete(struct gom_special *sp)
 
 /* === What frees read === */
 
-static spinlock_t *span_tree_lock(const struct gom_span *s)
+static raw_spinlock_t *span_tree_lock(const struct gom_span *s)
 {
 	return &tree_locks[hash_ptr(s, tree_lock_bits)].lock;
 }
@@ -316,9 +316,9 @@ bool gom_special_add(const void *p, struct gom_special *sp)
 	unsigned long flags;
 	bool added;
 
-	spin_lock_irqsave(span_tree_lock(s), flags);
+	raw_spin_lock_irqsave(span_tree_lock(s), flags);
 	added = special_link_locked(s, sp);
-	spin_unlock_irqrestore(span_tree_lock(s), flags);
+	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
 	return added;
 }
 GOM_EXPORT_FOR_TEST(gom_special_add);
@@ -339,9 +339,9 @@ struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind
 	u32 off;
 
 	s = object_span_lookup(p, &off);
-	spin_lock_irqsave(span_tree_lock(s), flags);
+	raw_spin_lock_irqsave(span_tree_lock(s), flags);
 	sp = special_detach_locked(s, off, kind);
-	spin_unlock_irqrestore(span_tree_lock(s), flags);
+	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
 	return sp;
 }
 GOM_EXPORT_FOR_TEST(gom_special_remove);
@@ -384,9 +384,9 @@ bool gom_special_resized(const void *p)
 	s = object_span_lookup(p, &off);
 	if (!s || !gom_span_has_specials(s))
 		return false;
-	spin_lock_irqsave(span_tree_lock(s), flags);
+	raw_spin_lock_irqsave(span_tree_lock(s), flags);
 	resized = special_find_locked(s, off, GOM_SPECIAL_RESIZED);
-	spin_unlock_irqrestore(span_tree_lock(s), flags);
+	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
 	return resized;
 }
 
@@ -402,7 +402,7 @@ enum gom_special_look gom_special_try_look(const void *p)
 	u32 off;
 
 	s = object_span_lookup(p, &off);
-	if (!spin_trylock_irqsave(span_tree_lock(s), flags))
+	if (!raw_spin_trylock_irqsave(span_tree_lock(s), flags))
 		return GOM_SPECIAL_UNKNOWN;
 	if (special_find_locked(s, off, GOM_SPECIAL_FINALIZER) ||
 	    special_find_locked(s, off, GOM_SPECIAL_QUEUED))
@@ -410,7 +410,7 @@ enum gom_special_look gom_special_try_look(const void *p)
 	else if (special_find_locked(s, off, GOM_SPECIAL_SAMPLE) ||
 		 special_find_locked(s, off, GOM_SPECIAL_RESIZED))
 		found = GOM_SPECIAL_NO_FINALIZER;
-	spin_unlock_irqrestore(span_tree_lock(s), flags);
+	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
 	return found;
 }
 
@@ -438,7 +438,7 @@ bool gom_special_end(const void *p, unsigned long caller)
 	s = object_span_lookup(p, &off);
 	if (!gom_span_has_specials(s))
 		return false;
-	spin_lock_irqsave(span_tree_lock(s), flags);
+	raw_spin_lock_irqsave(span_tree_lock(s), flags);
 	double_free = special_find_locked(s, off, GOM_SPECIAL_QUEUED);
 	fin = double_free ? NULL : special_find_locked(s, off, GOM_SPECIAL_FINALIZER);
 	if (fin) {
@@ -450,7 +450,7 @@ bool gom_special_end(const void *p, unsigned long caller)
 		sample = special_detach_locked(s, off, GOM_SPECIAL_SAMPLE);
 		resized = special_detach_locked(s, off, GOM_SPECIAL_RESIZED);
 	}
-	spin_unlock_irqrestore(span_tree_lock(s), flags);
+	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
 	if (double_free)
 		gom_report(GOM_BAD_DOUBLE_FREE, caller,
 			   "double free of object %p, whose finalizer is queued", p);
@@ -490,13 +490,13 @@ void gom_special_visit(const struct gom_span *s,
 	unsigned int n;
 
 	do {
-		spin_lock_irqsave(span_tree_lock(s), flags);
+		raw_spin_lock_irqsave(span_tree_lock(s), flags);
 		node = special_first_from_locked(s, &next);
 		for (n = 0; node && n < VISIT_BATCH; n++, node = rb_next(node)) {
 			visit(rb_to_special(node), arg);
 			next.offset = rb_to_special(node)->offset;
 			next.kind = rb_to_special(node)->kind + 1;
 		}
-		spin_unlock_irqrestore(span_tree_lock(s), flags);
+		raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
 	} while (node);
 }
