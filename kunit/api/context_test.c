@@ -138,13 +138,20 @@ static void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct
 	hrtimer_start(timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED);
 }
 
-/* Allocate and free in the task's way until the timer is done; returns errors. */
+#define SBRK_ROUNDS	2000U		/* some 20 MiB */
+
+/*
+ * Allocate and free in the task's way until the timer is done; returns errors.  In sbrk mode,
+ * where nothing is freed, not for longer than there is memory: on a host that is busy the
+ * timer may take long.
+ */
 static unsigned int hammer(struct ticker *t)
 {
+	const unsigned int rounds = gom_sbrk ? SBRK_ROUNDS : UINT_MAX;
 	unsigned int errors = 0, n, i;
 	void *p[16];
 
-	for (n = 0; READ_ONCE(t->ticks) < t->most; n++) {
+	for (n = 0; READ_ONCE(t->ticks) < t->most && n < rounds; n++) {
 		for (i = 0; i < ARRAY_SIZE(p); i++) {
 			p[i] = gom_malloc(size_at(n + i), GFP_KERNEL);
 			if (p[i])
@@ -173,7 +180,8 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 	migrate_enable();
 	hrtimer_cancel(&t->timer);
 
-	KUNIT_EXPECT_EQ(test, t->ticks, t->most);
+	if (!gom_sbrk)
+		KUNIT_EXPECT_EQ(test, t->ticks, t->most);
 	KUNIT_EXPECT_EQ(test, errors, 0U);
 	KUNIT_EXPECT_EQ(test, t->errors, 0U);
 	KUNIT_EXPECT_EQ(test, t->failures, 0U);
