@@ -159,20 +159,16 @@ static bool object_defer_untouched(const void *p)
 }
 
 /*
- * May raw_spin_trylock() be used here?  Without CONFIG_SMP a spinlock only
- * disables interrupts and a trylock always succeeds, even if this context
- * interrupted the holder.  So interrupts must be on.
+ * May spin_trylock() be used here?  Without CONFIG_SMP a spinlock only disables
+ * interrupts and a trylock always succeeds, even if this context interrupted
+ * the holder.  So interrupts must be on.  Under PREEMPT_RT hardirqs must not
+ * try.
  */
-static bool raw_trylock_allowed(void)
-{
-	return IS_ENABLED(CONFIG_SMP) || (!irqs_disabled() && !in_nmi());
-}
-
-/* May spin_trylock() be used here?  Under PREEMPT_RT hardirqs and NMIs must not. */
 static bool trylock_allowed(void)
 {
-	return raw_trylock_allowed() &&
-	       (!IS_ENABLED(CONFIG_PREEMPT_RT) || !(in_nmi() || in_hardirq()));
+	if (!IS_ENABLED(CONFIG_SMP))
+		return !irqs_disabled() && !in_nmi();
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || !(in_nmi() || in_hardirq());
 }
 
 static void *cache_pop(unsigned int slot)
@@ -240,7 +236,7 @@ static enum gom_special_look specials_try_look(const void *p, unsigned int slot)
 	if (slot != GOM_SLOT_ASK || !gom_special_maybe(p) ||
 	    !gom_span_has_specials(gom_pagemap_span(p)))
 		return GOM_SPECIAL_NONE;
-	return raw_trylock_allowed() ? gom_special_try_look(p) : GOM_SPECIAL_UNKNOWN;
+	return gom_special_try_look(p);
 }
 
 /* Free @p now; false if that is not possible in this context. */

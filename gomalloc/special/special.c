@@ -42,6 +42,7 @@ GOM_EXPORT_FOR_TEST(gom_special_sample_bytes);
 
 struct tree_lock {
 	raw_spinlock_t lock;
+	bool busy;
 } ____cacheline_aligned_in_smp;
 
 /* Documentation/persistent.rst has this size in a table. */
@@ -200,9 +201,38 @@ void gom_special_delete(struct gom_special *sp)
 
 /* === What frees read === */
 
-static raw_spinlock_t *span_tree_lock(const struct gom_span *s)
+/*
+ * The lock of the tree of @s.  @busy is for gom_special_try_look(): without
+ * CONFIG_SMP a trylock always succeeds, even if this context interrupted the
+ * holder.
+ */
+static struct tree_lock *span_tree_lock(const struct gom_span *s, unsigned long *flags)
 {
-	return &tree_locks[hash_ptr(s, tree_lock_bits)].lock;
+	struct tree_lock *tree = &tree_locks[hash_ptr(s, tree_lock_bits)];
+
+	raw_spin_lock_irqsave(&tree->lock, *flags);
+	WRITE_ONCE(tree->busy, true);	/* pairs with span_tree_trylock(), in an NMI */
+	return tree;
+}
+
+static void span_tree_unlock(struct tree_lock *tree, unsigned long flags)
+{
+	WRITE_ONCE(tree->busy, false);
+	raw_spin_unlock_irqrestore(&tree->lock, flags);
+}
+
+/* The same, in any context; NULL if another context has it. */
+static struct tree_lock *span_tree_trylock(const struct gom_span *s, unsigned long *flags)
+{
+	struct tree_lock *tree = &tree_locks[hash_ptr(s, tree_lock_bits)];
+
+	if (!raw_spin_trylock_irqsave(&tree->lock, *flags))
+		return NULL;
+	if (READ_ONCE(tree->busy)) {	/* only without CONFIG_SMP */
+		raw_spin_unlock_irqrestore(&tree->lock, *flags);
+		return NULL;
+	}
+	return tree;
 }
 
 /* The span of the object at @p, and in *@off its offset there. */
@@ -313,12 +343,13 @@ static struct gom_special *special_detach_locked(struct gom_span *s, u32 offset,
 bool gom_special_add(const void *p, struct gom_special *sp)
 {
 	struct gom_span *s = object_span_lookup(p, &sp->offset);
+	struct tree_lock *tree;
 	unsigned long flags;
 	bool added;
 
-	raw_spin_lock_irqsave(span_tree_lock(s), flags);
+	tree = span_tree_lock(s, &flags);
 	added = special_link_locked(s, sp);
-	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
+	span_tree_unlock(tree, flags);
 	return added;
 }
 GOM_EXPORT_FOR_TEST(gom_special_add);
@@ -334,14 +365,15 @@ GOM_EXPORT_FOR_TEST(gom_special_add);
 struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind)
 {
 	struct gom_special *sp;
+	struct tree_lock *tree;
 	unsigned long flags;
 	struct gom_span *s;
 	u32 off;
 
 	s = object_span_lookup(p, &off);
-	raw_spin_lock_irqsave(span_tree_lock(s), flags);
+	tree = span_tree_lock(s, &flags);
 	sp = special_detach_locked(s, off, kind);
-	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
+	span_tree_unlock(tree, flags);
 	return sp;
 }
 GOM_EXPORT_FOR_TEST(gom_special_remove);
@@ -374,6 +406,7 @@ GOM_EXPORT_FOR_TEST(gom_special_note_resized);
 /* Has the object at @p been noted as resized?  May return true for others. */
 bool gom_special_resized(const void *p)
 {
+	struct tree_lock *tree;
 	unsigned long flags;
 	struct gom_span *s;
 	bool resized;
@@ -384,9 +417,9 @@ bool gom_special_resized(const void *p)
 	s = object_span_lookup(p, &off);
 	if (!s || !gom_span_has_specials(s))
 		return false;
-	raw_spin_lock_irqsave(span_tree_lock(s), flags);
+	tree = span_tree_lock(s, &flags);
 	resized = special_find_locked(s, off, GOM_SPECIAL_RESIZED);
-	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
+	span_tree_unlock(tree, flags);
 	return resized;
 }
 
@@ -397,12 +430,14 @@ bool gom_special_resized(const void *p)
 enum gom_special_look gom_special_try_look(const void *p)
 {
 	enum gom_special_look found = GOM_SPECIAL_NONE;
+	struct tree_lock *tree;
 	unsigned long flags;
 	struct gom_span *s;
 	u32 off;
 
 	s = object_span_lookup(p, &off);
-	if (!raw_spin_trylock_irqsave(span_tree_lock(s), flags))
+	tree = span_tree_trylock(s, &flags);
+	if (!tree)
 		return GOM_SPECIAL_UNKNOWN;
 	if (special_find_locked(s, off, GOM_SPECIAL_FINALIZER) ||
 	    special_find_locked(s, off, GOM_SPECIAL_QUEUED))
@@ -410,7 +445,7 @@ enum gom_special_look gom_special_try_look(const void *p)
 	else if (special_find_locked(s, off, GOM_SPECIAL_SAMPLE) ||
 		 special_find_locked(s, off, GOM_SPECIAL_RESIZED))
 		found = GOM_SPECIAL_NO_FINALIZER;
-	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
+	span_tree_unlock(tree, flags);
 	return found;
 }
 
@@ -430,6 +465,7 @@ enum gom_special_look gom_special_try_look(const void *p)
 bool gom_special_end(const void *p, unsigned long caller)
 {
 	struct gom_special *fin, *sample = NULL, *resized = NULL;
+	struct tree_lock *tree;
 	unsigned long flags;
 	struct gom_span *s;
 	bool double_free;
@@ -438,7 +474,7 @@ bool gom_special_end(const void *p, unsigned long caller)
 	s = object_span_lookup(p, &off);
 	if (!gom_span_has_specials(s))
 		return false;
-	raw_spin_lock_irqsave(span_tree_lock(s), flags);
+	tree = span_tree_lock(s, &flags);
 	double_free = special_find_locked(s, off, GOM_SPECIAL_QUEUED);
 	fin = double_free ? NULL : special_find_locked(s, off, GOM_SPECIAL_FINALIZER);
 	if (fin) {
@@ -450,7 +486,7 @@ bool gom_special_end(const void *p, unsigned long caller)
 		sample = special_detach_locked(s, off, GOM_SPECIAL_SAMPLE);
 		resized = special_detach_locked(s, off, GOM_SPECIAL_RESIZED);
 	}
-	raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
+	span_tree_unlock(tree, flags);
 	if (double_free)
 		gom_report(GOM_BAD_DOUBLE_FREE, caller,
 			   "double free of object %p, whose finalizer is queued", p);
@@ -486,17 +522,18 @@ void gom_special_visit(const struct gom_span *s,
 {
 	struct gom_special next = {};
 	struct rb_node *node;
+	struct tree_lock *tree;
 	unsigned long flags;
 	unsigned int n;
 
 	do {
-		raw_spin_lock_irqsave(span_tree_lock(s), flags);
+		tree = span_tree_lock(s, &flags);
 		node = special_first_from_locked(s, &next);
 		for (n = 0; node && n < VISIT_BATCH; n++, node = rb_next(node)) {
 			visit(rb_to_special(node), arg);
 			next.offset = rb_to_special(node)->offset;
 			next.kind = rb_to_special(node)->kind + 1;
 		}
-		raw_spin_unlock_irqrestore(span_tree_lock(s), flags);
+		span_tree_unlock(tree, flags);
 	} while (node);
 }
