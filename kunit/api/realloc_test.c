@@ -195,21 +195,29 @@ static void a_shorter_large_object_is_aligned_as_always(struct kunit *test)
 	static const size_t sizes[][2] = {
 		{ 164 << 10, 160 << 10 }, { 3 << 20, 2 << 20 }, { 1540 << 10, 1 << 20 },
 	};
+	unsigned int i, j, misplaced = 0;
 	void *p[4];
-	unsigned int i, j;
+	size_t align;
 
+	gom_release_memory();
+	gom_free(gom_malloc(1 << 20, GFP_KERNEL));	/* the first ones will lie side by side */
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		align = sizes[i][1] & -sizes[i][1];
+		/* All before any gets shorter: the next one would begin where that ends. */
 		for (j = 0; j < ARRAY_SIZE(p); j++) {
 			p[j] = gom_malloc(sizes[i][0], GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p[j]);
+			misplaced += !IS_ALIGNED((unsigned long)p[j], align);
+		}
+		for (j = 0; j < ARRAY_SIZE(p); j++) {
 			p[j] = gom_realloc(p[j], sizes[i][1], GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p[j]);
-			KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p[j],
-							   sizes[i][1] & -sizes[i][1]));
+			KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p[j], align));
 		}
 		for (j = 0; j < ARRAY_SIZE(p); j++)
 			gom_free_sized(p[j], sizes[i][1]);
 	}
+	KUNIT_EXPECT_GT(test, misplaced, 0U);
 }
 
 /* Memory of a zone is not moved to another. */
