@@ -83,6 +83,7 @@ static void all_goes_back_before_a_task_is_killed(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
 	struct gom_memstats before, after;
+	struct gom_class_stats stats;
 	unsigned long freed = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -97,6 +98,8 @@ static void all_goes_back_before_a_task_is_killed(struct kunit *test)
 	gom_memstats_read(&after);
 	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
 	KUNIT_EXPECT_EQ(test, freed, (unsigned long)((before.heap_sys - after.heap_sys) >> PAGE_SHIFT));
+	gom_class_read(gom_size_to_slot(8192) >> GOM_SLOT_SHIFT, &stats);
+	KUNIT_EXPECT_EQ(test, stats.cached + stats.depot, 0ULL);
 	/* What is not worth it keeps nobody alive. */
 	gom_free(gom_malloc(8192, GFP_KERNEL));
 	freed = 0;
