@@ -114,6 +114,25 @@ static void the_file_says_what_was_done(struct kunit *test)
 			value_of(test, after, "mallocs") - value_of(test, after, "frees"));
 }
 
+static void objects_of_caches_count(struct kunit *test)
+{
+	struct gom_cache *cache = gom_cache_create("gom_counted", 200, 0, GOM_NO_MERGE, NULL);
+	struct gom_memstats before, during, after;
+	void *p[10];
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	gom_memstats_read(&before);
+	KUNIT_ASSERT_TRUE(test, gom_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(p), p));
+	gom_memstats_read(&during);
+	KUNIT_EXPECT_EQ(test, during.mallocs - before.mallocs, (u64)ARRAY_SIZE(p));
+	KUNIT_EXPECT_EQ(test, during.alloc - before.alloc, (u64)ARRAY_SIZE(p) * gom_size(p[0]));
+	gom_cache_free_bulk(cache, ARRAY_SIZE(p), p);
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_EQ(test, after.frees - during.frees, (u64)ARRAY_SIZE(p));
+	KUNIT_EXPECT_EQ(test, after.alloc, before.alloc);
+	gom_cache_destroy(cache);
+}
+
 static void an_empty_heap_is_empty(struct kunit *test)
 {
 	struct gom_class_stats stats;
@@ -140,6 +159,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(sums_are_sums),
 	KUNIT_CASE(each_class_counts_its_objects),
 	KUNIT_CASE(the_file_says_what_was_done),
+	KUNIT_CASE(objects_of_caches_count),
 	KUNIT_CASE(an_empty_heap_is_empty),
 	{}
 };
