@@ -143,6 +143,31 @@ static void pages_are_heard_of(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, heard.spans, (unsigned int)(PAGE_ALIGN(1000000) >> PAGE_SHIFT));
 }
 
+static void the_page_allocators_pages_are_heard_of(struct kunit *test)
+{
+	struct gom_memstats before, after;
+	unsigned long released;
+	void *p;
+
+	gom_release_memory();
+	heard = (struct heard) { };
+	gom_memstats_read(&before);
+	KUNIT_ASSERT_EQ(test, register_trace_gom_heap_grow(hear_span, NULL), 0);
+	p = gom_malloc(1000000, GFP_KERNEL);
+	unregister_trace_gom_heap_grow(hear_span, NULL);
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_GT(test, heard.spans, 0U);
+	KUNIT_EXPECT_EQ(test, (u64)heard.spans << PAGE_SHIFT, after.heap_sys - before.heap_sys);
+	gom_free(p);
+	heard.spans = 0;
+	KUNIT_ASSERT_EQ(test, register_trace_gom_heap_release(hear_span, NULL), 0);
+	released = gom_release_memory();
+	unregister_trace_gom_heap_release(hear_span, NULL);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_GT(test, released, 0UL);
+	KUNIT_EXPECT_EQ(test, (unsigned long)heard.spans, released);
+}
+
 static int trace_begin(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
@@ -154,6 +179,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(every_call_is_heard),
 	KUNIT_CASE(only_listeners_cost),
 	KUNIT_CASE(pages_are_heard_of),
+	KUNIT_CASE(the_page_allocators_pages_are_heard_of),
 	{}
 };
 
