@@ -162,6 +162,29 @@ static void chunks_grow_with_what_is_asked_for(struct kunit *test)
 	}
 }
 
+/* As large as all before it, but for the first and for the most that a chunk may have. */
+static void a_new_chunk_doubles_what_there_is(struct kunit *test)
+{
+	struct gom_persistent_info before, after;
+	u64 grown;
+
+	do {
+		migrate_disable();
+		gom_persistent_info(raw_smp_processor_id(), &before);
+		after = before;
+		do {
+			if (!gom_persistent_alloc(1024, 0, GOM_OTHER_SYS))
+				break;
+			gom_persistent_info(raw_smp_processor_id(), &after);
+		} while (after.chunks == before.chunks);
+		migrate_enable();
+		grown = after.bytes - before.bytes;
+		KUNIT_EXPECT_LE(test, grown, max_t(u64, before.bytes, SZ_16K));
+		/* persistent_chunk_kb is 64 at least. */
+		KUNIT_EXPECT_GE(test, grown, clamp_t(u64, before.bytes, SZ_16K, SZ_64K));
+	} while (grown && before.bytes < SZ_64K);
+}
+
 /* This test's own function is among those who asked. */
 static void who_asked_is_known(struct kunit *test)
 {
@@ -226,6 +249,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_large_block_comes_from_pages),
 	KUNIT_CASE(an_interrupt_inside_uses_the_global_chunk),
 	KUNIT_CASE(chunks_grow_with_what_is_asked_for),
+	KUNIT_CASE(a_new_chunk_doubles_what_there_is),
 	KUNIT_CASE(chunks_add_up),
 	KUNIT_CASE(a_chunk_that_comes_second_is_not_wasted),
 	KUNIT_CASE(who_asked_is_known),
