@@ -178,9 +178,15 @@ static void the_heap_grows_by_a_part(struct kunit *test)
 {
 	struct gom_mheap *h = gom_mheaps[numa_mem_id()];
 	unsigned long before, part;
-	void *p;
+	void *p, *much[12];
+	unsigned int i;
 
 	needs_heap(test);
+	/* Of so much that the part is more than the least. */
+	for (i = 0; i < ARRAY_SIZE(much); i++) {
+		much[i] = gom_malloc(SZ_4M, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, much[i]);
+	}
 	gom_release_memory();
 	before = h->sys_pages;
 	part = clamp(rounddown_pow_of_two(before / GOM_HEAP_GROW_PART | 1),
@@ -188,7 +194,9 @@ static void the_heap_grows_by_a_part(struct kunit *test)
 	p = gom_malloc(SZ_32K + 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_EQ(test, h->sys_pages - before, part);
+	KUNIT_EXPECT_GT(test, part, (unsigned long)(SZ_64K / PAGE_SIZE));
 	gom_free(p);
+	gom_free_bulk(ARRAY_SIZE(much), much);
 }
 
 static struct kunit_case cases[] = {
