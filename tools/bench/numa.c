@@ -170,7 +170,8 @@ static int exhaust(int nid)
 	err = err ?: chain_fill(&small, SZ_4K, nid);
 	pr_info("numa: node %d had %lu objects of 1 MiB and %lu of 4 KiB\n", nid, large.nr,
 		small.nr);
-	if (!err && (!large.nr || !small.nr))
+	/* After the large ones the node may be at its watermark, and have nothing for small ones. */
+	if (!err && !large.nr)
 		err = -EIO;
 	p = gom_malloc_node(SZ_4K, GFP_KERNEL, nid);
 	if (!err && !p) {
