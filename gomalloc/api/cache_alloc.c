@@ -22,7 +22,7 @@
 #include "special/special.h"
 
 /* Zero an object of @cache if required, and register it with kmemleak. */
-static void *cache_prepare(struct gom_cache *cache, void *p, gfp_t gfp)
+static __always_inline void *cache_prepare(struct gom_cache *cache, void *p, gfp_t gfp)
 {
 	const struct gom_cache_class *cc = gom_cache_class(cache->class);
 	bool zero = want_init_on_alloc(gfp);
@@ -46,7 +46,7 @@ static void *cache_prepare_slow(struct gom_cache *cache, void *p, gfp_t gfp, boo
 	return p;
 }
 
-static void cache_check_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+static noinline void cache_check_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	if (unlikely(gfp & __GFP_ZERO) && gom_cache_class(cache->class)->ctor)
 		gom_report(GOM_BAD_GFP, caller,
@@ -57,15 +57,20 @@ static void cache_check_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long ca
 			   cache->name, &gfp);
 }
 
-/*
- * An object from the fast path that must be zeroed, or whose @gfp is to be
- * checked.
- */
+/* The same, once @gfp has been checked. */
 static noinline void *cache_prepare_gfp(struct gom_cache *cache, void *p, gfp_t gfp,
 					unsigned long caller)
 {
+	cache_check_gfp(cache, gfp, caller);
+	return cache_prepare(cache, p, gfp);
+}
+
+/* An object from the fast path that must be zeroed, or whose @gfp is to be checked. */
+static noinline void *cache_prepare_fast(struct gom_cache *cache, void *p, gfp_t gfp,
+					 unsigned long caller)
+{
 	if (unlikely(gfp & GOM_PREPARE_GFP))
-		cache_check_gfp(cache, gfp, caller);
+		return cache_prepare_gfp(cache, p, gfp, caller);
 	return cache_prepare(cache, p, gfp);
 }
 
@@ -135,7 +140,7 @@ static __always_inline void *cache_alloc(struct gom_cache *cache, gfp_t gfp)
 	}
 	gom_mcache_leave(c);
 	if (want_init_on_alloc(gfp) || unlikely(gfp & GOM_PREPARE_GFP))
-		return cache_prepare_gfp(cache, p, gfp, _RET_IP_);
+		return cache_prepare_fast(cache, p, gfp, _RET_IP_);
 	return p;
 }
 
