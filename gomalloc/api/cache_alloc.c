@@ -96,9 +96,14 @@ static void *cache_alloc_efence(struct gom_cache *cache, gfp_t gfp, unsigned lon
 	if (cc->rcu)
 		return NULL;
 	p = gom_efence_alloc(cache->size, cache->align, gfp & (GOM_PAGE_GFP | __GFP_ZERO));
-	if (p && cc->ctor)
+	if (!p)
+		return NULL;
+	if (cc->ctor)
 		cc->ctor(p);
-	return p ? cache_prepare_slow(cache, p, gfp & ~__GFP_ZERO, false, caller) : NULL;
+	/* It is zeroed already, and only as long as was asked for, not as its class is. */
+	kmemleak_alloc(p, cache->size, 1, gfp);
+	gom_note_malloc(caller, p, cache->size, cache->class, cache->size, gfp);
+	return p;
 }
 
 static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)

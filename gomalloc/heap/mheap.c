@@ -581,12 +581,12 @@ static struct gom_span *mheap_alloc_local(const struct gom_run_request *want, in
 	grown = mheap_grow_opportunistic(max(whole, mheap_grow_order(READ_ONCE(h->sys_pages))),
 					 whole, nid, gfp);
 	if (grown)
-		return mheap_try_alloc(grown, want, FIT_SHORT, gfp);
+		return mheap_try_alloc(grown, want, FIT_LAST_LOOK, gfp);
 	s = mheap_try_alloc(h, want, FIT_SHORT, gfp);
 	if (s || least == whole)
 		return s;
 	grown = mheap_grow_opportunistic(whole - 1, least, nid, gfp);
-	return grown ? mheap_try_alloc(grown, want, FIT_SHORT, gfp) : NULL;
+	return grown ? mheap_try_alloc(grown, want, FIT_LAST_LOOK, gfp) : NULL;
 }
 
 /**
@@ -624,8 +624,11 @@ struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gf
 
 		if (node < 0)
 			return NULL;
-		/* Another CPU may have taken the pages.  If so, grow again. */
-		s = mheap_try_alloc(gom_mheaps[node], want, FIT_SHORT, gfp);
+		/*
+		 * Another CPU may have taken the pages; if so, grow again.  They
+		 * may have been merged into a run that is not among the first.
+		 */
+		s = mheap_try_alloc(gom_mheaps[node], want, FIT_LAST_LOOK, gfp);
 	}
 	return IS_ERR(s) ? NULL : s;
 }

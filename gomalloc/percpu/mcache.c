@@ -28,6 +28,7 @@
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/topology.h>
@@ -555,7 +556,9 @@ static bool cpu_call_wanted(int cpu, void *info)
 {
 	struct cpu_call *call = info;
 
-	if (call->nid != NUMA_NO_NODE && cpu_to_mem(cpu) != call->nid)
+	/* A node without memory is never short of it: its CPUs are asked for every node. */
+	if (call->nid != NUMA_NO_NODE && cpu_to_mem(cpu) != call->nid &&
+	    node_state(cpu_to_mem(cpu), N_MEMORY))
 		return false;
 	return !call->wants || call->wants(per_cpu_ptr(&gom_mcache, cpu), call);
 }
@@ -705,19 +708,20 @@ void gom_mcache_flush_class(unsigned int class)
  *
  * For memory reclaim, which must not wait for anything that may itself wait for
  * memory.  So this does not take the CPU hotplug lock; the cache of a CPU that
- * goes offline is flushed by the hotplug callback.  One task flushes at a time;
- * for others this returns at once.
+ * goes offline is flushed by the hotplug callback.  One task flushes the CPUs of
+ * a node at a time; for others this returns at once.
  *
  * Context: task with interrupts on.
  */
 void gom_mcache_reclaim(int nid)
 {
-	static unsigned long reclaiming;
+	static DECLARE_BITMAP(reclaiming, MAX_NUMNODES);
 
-	if (test_and_set_bit_lock(0, &reclaiming))
+	if (nid != NUMA_NO_NODE && test_and_set_bit_lock(nid, reclaiming))
 		return;
 	flush_class_range(1, gom_class_end(), nid, cpu_call_online);
-	clear_bit_unlock(0, &reclaiming);
+	if (nid != NUMA_NO_NODE)
+		clear_bit_unlock(nid, reclaiming);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_reclaim);
 

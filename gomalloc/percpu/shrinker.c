@@ -42,7 +42,7 @@ static unsigned long cached_bytes(int nid)
 	int cpu;
 
 	for_each_online_cpu(cpu)
-		if (cpu_to_mem(cpu) == nid)
+		if (cpu_to_mem(cpu) == nid || !node_state(cpu_to_mem(cpu), N_MEMORY))
 			bytes += gom_mcache_bytes(cpu);
 	return bytes;
 }

@@ -212,11 +212,13 @@ static struct tree_lock *span_tree_lock(const struct gom_span *s, unsigned long 
 
 	raw_spin_lock_irqsave(&tree->lock, *flags);
 	WRITE_ONCE(tree->busy, true);	/* pairs with span_tree_trylock(), in an NMI */
+	barrier();
 	return tree;
 }
 
 static void span_tree_unlock(struct tree_lock *tree, unsigned long flags)
 {
+	barrier();	/* the tree is whole before an NMI sees the mark gone */
 	WRITE_ONCE(tree->busy, false);
 	raw_spin_unlock_irqrestore(&tree->lock, flags);
 }

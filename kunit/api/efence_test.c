@@ -166,6 +166,21 @@ static void what_has_no_fence_is_resized_as_always(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_SIZE), counted);
 }
 
+/* Whose class is larger than they are, as many are above 47 KiB: nothing is written behind them. */
+static void large_objects_of_caches_end_at_the_guard_page(struct kunit *test)
+{
+	struct gom_cache *cache = gom_cache_create("gom_efence_large", 100000, 0, 0, NULL);
+	void *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	p = gom_cache_zalloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, 100000));
+	KUNIT_EXPECT_FALSE(test, reachable(p + 100000));
+	gom_cache_free(cache, p);
+	gom_cache_destroy(cache);
+}
+
 static const void *heard;
 
 static void hear_free(void *data, unsigned long caller, const void *ptr, unsigned int class)
@@ -226,6 +241,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(also_where_nobody_may_sleep),
 	KUNIT_CASE(the_rest_of_the_interface),
 	KUNIT_CASE(what_has_no_fence_is_resized_as_always),
+	KUNIT_CASE(large_objects_of_caches_end_at_the_guard_page),
 	KUNIT_CASE(frees_are_heard),
 	KUNIT_CASE(wrong_frees_are_seen),
 	{}
