@@ -148,7 +148,9 @@ static int __init gom_init(void)
 			      (gom_sbrk || gom_efence ? GOM_MALLOCING_BYPASS : 0));
 	if (err)
 		goto no_mheap;
-	gom_nolock_init();
+	err = gom_nolock_init();
+	if (err)
+		goto no_nolock;
 	err = gom_efence_init();
 	if (err)
 		goto no_efence;
@@ -180,6 +182,8 @@ no_rcufree:
 no_finalizer:
 	gom_efence_exit();
 no_efence:
+	gom_nolock_exit();
+no_nolock:
 	gom_mcache_exit();
 no_mheap:
 	gom_pagemap_exit();

@@ -44,7 +44,6 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
-#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "api/efence.h"
@@ -53,6 +52,7 @@
 #include "base/pages.h"
 #include "base/report.h"
 #include "base/trace.h"
+#include "base/work.h"
 #include "heap/large.h"
 #include "heap/span.h"
 #include "special/special.h"
@@ -87,11 +87,8 @@ static struct page *filler;
 static LLIST_HEAD(ready);
 static atomic_t nr_ready;
 static LLIST_HEAD(dying);
-static struct workqueue_struct *wq;
+static struct gom_work efence_work;
 static atomic64_t mallocs, frees, bytes, missed;
-
-static void efence_work_fn(struct work_struct *unused);
-static DECLARE_WORK(efence_work, efence_work_fn);
 
 /* === Mapping; may sleep === */
 
@@ -211,7 +208,7 @@ static struct guarded *ready_pop(void)
 	if (node)
 		atomic_dec(&nr_ready);
 	if (atomic_read(&nr_ready) < READY_OBJECTS / 2)
-		queue_work(wq, &efence_work);
+		gom_work_queue(&efence_work);
 	return node ? llist_entry(node, struct guarded, node) : NULL;
 }
 
@@ -337,7 +334,7 @@ static void guarded_end(struct guarded *f)
 	}
 	memset(f->p, POISON_FREE, f->size);
 	if (llist_add(&f->node, &dying))
-		queue_work(wq, &efence_work);
+		gom_work_queue(&efence_work);
 }
 
 /**
@@ -401,7 +398,7 @@ GOM_EXPORT_FOR_TEST(gom_efence_read);
 void gom_efence_sync(void)
 {
 	if (gom_efence)
-		flush_work(&efence_work);
+		gom_work_flush(&efence_work);
 }
 GOM_EXPORT_FOR_TEST(gom_efence_sync);
 
@@ -413,10 +410,10 @@ int gom_efence_init(void)
 		return 0;
 	gom_special_elsewhere = gom_efence_span;
 	filler = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	wq = filler ? alloc_workqueue("gomalloc_efence", WQ_UNBOUND, 1) : NULL;
-	if (!wq) {
-		if (filler)
-			__free_page(filler);
+	if (!filler)
+		return -ENOMEM;
+	if (gom_work_init(&efence_work, "gomalloc_efence", 0, efence_work_fn)) {
+		__free_page(filler);
 		return -ENOMEM;
 	}
 	efence_work_fn(NULL);
@@ -435,7 +432,7 @@ void gom_efence_exit(void)
 
 	if (!gom_efence)
 		return;
-	destroy_workqueue(wq);
+	gom_work_exit(&efence_work);
 	xa_for_each(&objects, index, f) {
 		guarded_unindex(f, f->span.npages);
 		llist_add(&f->node, &dying);

@@ -15,7 +15,6 @@
  * lock and with interrupts and preemption on.
  */
 #include <linux/atomic.h>
-#include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -27,12 +26,13 @@
 #include "api/sbrk.h"
 #include "base/compat.h"
 #include "base/report.h"
+#include "base/work.h"
 #include "heap/mheap.h"
 #include "heap/pagemap.h"
 #include "special/special.h"
 
 static LLIST_HEAD(queue);
-static struct workqueue_struct *wq;
+static struct gom_work finalizer_work;
 static atomic_long_t nr_set, nr_queued, nr_run;
 
 static void finalizer_run(struct gom_special *sp)
@@ -55,19 +55,6 @@ static void finalizer_work_fn(struct work_struct *work)
 		finalizer_run(sp);
 }
 
-static DECLARE_WORK(finalizer_work, finalizer_work_fn);
-
-/*
- * Queues the work item from an irq_work: a free may hold a scheduler lock, and
- * so must not wake the worker itself.
- */
-static void finalizer_wake_fn(struct irq_work *work)
-{
-	queue_work(wq, &finalizer_work);
-}
-
-static struct irq_work finalizer_wake = IRQ_WORK_INIT_HARD(finalizer_wake_fn);
-
 /*
  * Queue the finalizer @sp, whose object was freed.  Returns true if the queue
  * was empty: then the caller must wake the worker.
@@ -83,7 +70,7 @@ GOM_EXPORT_FOR_TEST(gom_finalizer_add);
 static void finalizer_queue(struct gom_special *sp)
 {
 	if (gom_finalizer_add(sp))
-		irq_work_queue(&finalizer_wake);
+		gom_work_queue(&finalizer_work);
 }
 
 static int finalizer_clear(void *p)
@@ -161,16 +148,12 @@ EXPORT_SYMBOL_GPL(gom_set_finalizer);
  */
 void gom_finalizer_barrier(void)
 {
-	if (current_work() == &finalizer_work) {
+	if (current_work() == &finalizer_work.work) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "a finalizer waits for finalizers");
 		return;
 	}
 	gom_nolock_drain();
-	/*
-	 * A context in finalizer_queue() may not have queued its irq_work yet.
-	 */
-	queue_work(wq, &finalizer_work);
-	flush_work(&finalizer_work);
+	gom_work_flush(&finalizer_work);
 }
 EXPORT_SYMBOL_GPL(gom_finalizer_barrier);
 
@@ -214,9 +197,8 @@ void gom_finalizer_show(struct seq_file *m)
 
 int gom_finalizer_init(void)
 {
-	wq = alloc_ordered_workqueue("gomalloc_fin", WQ_MEM_RECLAIM);
 	gom_special_freed[GOM_SPECIAL_FINALIZER] = finalizer_queue;
-	return wq ? 0 : -ENOMEM;
+	return gom_work_init(&finalizer_work, "gomalloc_fin", WQ_MEM_RECLAIM, finalizer_work_fn);
 }
 
 /* On unload, after gom_finalizer_barrier(), when nobody frees any more. */
@@ -225,6 +207,5 @@ void gom_finalizer_exit(void)
 	if (atomic_long_read(&nr_set))
 		pr_warn("gomalloc: %ld finalizers never ran: their objects were not freed\n",
 			atomic_long_read(&nr_set));
-	irq_work_sync(&finalizer_wake);
-	destroy_workqueue(wq);
+	gom_work_exit(&finalizer_work);
 }

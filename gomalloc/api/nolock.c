@@ -19,11 +19,12 @@
  * contents at the free.  Looking for a finalizer takes a lock.  If there is
  * one, or if the trylock failed, the object is deferred in an array of the CPU,
  * untouched.  When half of the array is in use, an urgent irq_work is queued,
- * unless the objects are being freed already.  If the array is full, the object
- * is leaked, with a report.
+ * unless the CPU's irq_work is freeing the objects already.  If the array is
+ * full, the object is leaked, with a report.
  *
  * Under PREEMPT_RT mcentral's lock is a sleeping lock, which is not tried in
- * hardirq and NMI context.
+ * hardirq and NMI context.  There deferred objects are freed by an unbound
+ * worker (work.h): a thread of the CPU could be starved by a real-time task.
  */
 #include <linux/build_bug.h>
 #include <linux/irq_work.h>
@@ -41,7 +42,9 @@
 #include "api/nolock.h"
 #include "api/sbrk.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/report.h"
+#include "base/work.h"
 #include "central/mcentral.h"
 #include "heap/pagemap.h"
 #include "percpu/mcache.h"
@@ -53,8 +56,9 @@
  * struct deferred - objects of one CPU whose free is deferred
  * @list: objects linked through their first word
  * @untouched: objects that must not be written
- * @lazy: irq_work that frees both on the next tick
- * @urgent: irq_work that frees both as soon as interrupts are on
+ * @lazy: irq_work that frees both on the next tick; not under PREEMPT_RT
+ * @urgent: irq_work that frees both as soon as interrupts are on; likewise
+ * @in_irq_work: one of these is running; written and read by their CPU only
  * @freeing: number of contexts that are freeing them now
  */
 struct deferred {
@@ -62,6 +66,7 @@ struct deferred {
 	void *untouched[UNTOUCHED_MAX];
 	struct irq_work lazy;
 	struct irq_work urgent;
+	bool in_irq_work;
 	atomic_t freeing;
 };
 
@@ -69,9 +74,10 @@ struct deferred {
 static_assert(BITS_PER_LONG < 64 || sizeof(struct deferred) <= 592);
 
 static DEFINE_PER_CPU(struct deferred, deferred_cpus);
+static struct gom_work deferred_work;	/* PREEMPT_RT only */
 
 /*
- * Free the deferred objects of a CPU; runs on that CPU, or in
+ * Free the deferred objects of a CPU; runs on that CPU, in the worker, or in
  * gom_nolock_drain().
  */
 static void deferred_free_all(struct deferred *a)
@@ -87,6 +93,7 @@ static void deferred_free_all(struct deferred *a)
 	 * gom_nolock_drain().
 	 */
 	smp_mb__after_atomic();
+	gom_test_point(GOM_AT_DEFERRED, 0, 0);
 	node = llist_del_all(&a->list);
 	while (node) {
 		next = node->next;
@@ -116,14 +123,34 @@ static void deferred_free_all(struct deferred *a)
 	atomic_dec(&a->freeing);
 }
 
-static void deferred_lazy_fn(struct irq_work *work)
+static void deferred_irq_work_fn(struct irq_work *work)
 {
-	deferred_free_all(container_of(work, struct deferred, lazy));
+	struct deferred *a = this_cpu_ptr(&deferred_cpus);
+
+	WRITE_ONCE(a->in_irq_work, true);
+	deferred_free_all(a);
+	WRITE_ONCE(a->in_irq_work, false);
 }
 
-static void deferred_urgent_fn(struct irq_work *work)
+static void deferred_work_fn(struct work_struct *work)
 {
-	deferred_free_all(container_of(work, struct deferred, urgent));
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		deferred_free_all(per_cpu_ptr(&deferred_cpus, cpu));
+}
+
+/*
+ * Have the objects of @a, this CPU's, freed: as soon as interrupts are on if
+ * @urgent, else on the next tick.  Under PREEMPT_RT both are left to the worker.
+ */
+static void deferred_wake(struct deferred *a, bool urgent)
+{
+	gom_test_point(GOM_AT_DEFERRED_WAKE, urgent, 0);
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		gom_work_queue(&deferred_work);
+	else
+		irq_work_queue(urgent ? &a->urgent : &a->lazy);
 }
 
 /* Defer the free of @p, whose first word is overwritten. */
@@ -134,7 +161,7 @@ static void object_defer(const void *p)
 	preempt_disable();
 	a = this_cpu_ptr(&deferred_cpus);
 	if (llist_add((struct llist_node *)p, &a->list))
-		irq_work_queue(&a->lazy);
+		deferred_wake(a, false);
 	preempt_enable();
 }
 
@@ -153,7 +180,7 @@ static bool object_defer_untouched(const void *p)
 	for (i = 0; i < UNTOUCHED_MAX; i++)
 		if (!READ_ONCE(a->untouched[i]) && !cmpxchg(&a->untouched[i], NULL, (void *)p))
 			break;
-	irq_work_queue(i < UNTOUCHED_MAX / 2 || atomic_read(&a->freeing) ? &a->lazy : &a->urgent);
+	deferred_wake(a, i >= UNTOUCHED_MAX / 2 && !READ_ONCE(a->in_irq_work));
 	preempt_enable();
 	return i < UNTOUCHED_MAX;
 }
@@ -262,7 +289,7 @@ static bool object_try_free(unsigned int class, const void *p, unsigned long cal
  *
  * Other pointers are reported and not freed.  An object that may have a
  * finalizer is reported and leaked if 64 such objects are deferred on this CPU
- * already; they are freed when interrupts are on.
+ * already; they are freed when interrupts are on, under PREEMPT_RT by a worker.
  *
  * Context: any, NMI included.
  */
@@ -292,7 +319,7 @@ void gom_free_nolock(const void *p)
 }
 EXPORT_SYMBOL_GPL(gom_free_nolock);
 
-void gom_nolock_init(void)
+int gom_nolock_init(void)
 {
 	struct deferred *a;
 	int cpu;
@@ -300,17 +327,18 @@ void gom_nolock_init(void)
 	for_each_possible_cpu(cpu) {
 		a = per_cpu_ptr(&deferred_cpus, cpu);
 		init_llist_head(&a->list);
-		a->lazy = IRQ_WORK_INIT_LAZY(deferred_lazy_fn);
-		a->urgent = IRQ_WORK_INIT(deferred_urgent_fn);
+		a->lazy = IRQ_WORK_INIT_LAZY(deferred_irq_work_fn);
+		a->urgent = IRQ_WORK_INIT(deferred_irq_work_fn);
 	}
+	return IS_ENABLED(CONFIG_PREEMPT_RT) ?
+	       gom_work_init(&deferred_work, "gomalloc_nolock", 0, deferred_work_fn) : 0;
 }
 
 /**
  * gom_nolock_drain - free all deferred objects
  *
- * Frees the objects of all CPUs on this CPU.  Under PREEMPT_RT an irq_work does
- * not run on a CPU that is occupied by a real-time task, so this does not wait
- * for them.
+ * Frees the objects of all CPUs on this CPU, without waiting for their
+ * irq_works.
  *
  * Context: task, may sleep.
  */
@@ -329,7 +357,9 @@ void gom_nolock_drain(void)
 }
 GOM_EXPORT_FOR_TEST(gom_nolock_drain);
 
-/* On unload, when nobody frees any more: wait for the irq_works to end. */
+/*
+ * On unload, when nobody frees any more: wait for the irq_works and the worker.
+ */
 void gom_nolock_exit(void)
 {
 	struct deferred *a;
@@ -340,4 +370,6 @@ void gom_nolock_exit(void)
 		irq_work_sync(&a->lazy);
 		irq_work_sync(&a->urgent);
 	}
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		gom_work_exit(&deferred_work);
 }

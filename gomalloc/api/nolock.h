@@ -6,7 +6,7 @@
 #ifndef GOM_NOLOCK_H
 #define GOM_NOLOCK_H
 
-void gom_nolock_init(void);
+int gom_nolock_init(void);
 void gom_nolock_drain(void);
 void gom_nolock_exit(void);
 

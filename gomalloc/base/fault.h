@@ -37,6 +37,8 @@ enum gom_test_point {
 	GOM_AT_BLOCK,		/* before alloc_pages_node() for a block */
 	GOM_AT_FULL_BATCH,	/* a full batch is detached, before call_rcu() */
 	GOM_AT_DETACHED_BATCH,	/* the same for a batch that is not full, in a task */
+	GOM_AT_DEFERRED,	/* deferred objects are about to be freed, and marked so */
+	GOM_AT_DEFERRED_WAKE,	/* before the irq_work for deferred objects; order: urgent? */
 	GOM_AT_SCAVENGER_END,	/* the scavenger is done, but still marked awake */
 };
 

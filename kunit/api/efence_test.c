@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "console.h"
 #include "gomalloc.h"
+#include "sched_lock.h"
 #include "suites.h"
 
 static const size_t sizes[] = { 1, 7, 8, 24, 100, 1000, 4088, 4096, 4104, 12345, 100000, 300000 };
@@ -110,6 +111,17 @@ static void also_where_nobody_may_sleep(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, reachable(p));
 	gom_efence_read(&after);
 	KUNIT_EXPECT_EQ(test, after.frees - before.frees, 1ULL);
+}
+
+static void a_free_wakes_no_task(struct kunit *test)
+{
+	void *p = gom_malloc(200, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_efence_sync();		/* so that this free is the first of its batch */
+	free_with_scheduler_lock(test, p);
+	gom_efence_sync();
+	KUNIT_EXPECT_FALSE(test, reachable(p));
 }
 
 static void note(void *p, void *arg)
@@ -239,6 +251,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_use_after_the_free_faults),
 	KUNIT_CASE(addresses_are_not_used_again_soon),
 	KUNIT_CASE(also_where_nobody_may_sleep),
+	KUNIT_CASE(a_free_wakes_no_task),
 	KUNIT_CASE(the_rest_of_the_interface),
 	KUNIT_CASE(what_has_no_fence_is_resized_as_always),
 	KUNIT_CASE(large_objects_of_caches_end_at_the_guard_page),

@@ -13,10 +13,12 @@
 #include "api/internal.h"
 #include "api/nolock.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/report.h"
 #include "console.h"
 #include "gomalloc.h"
 #include "percpu/mcache.h"
+#include "sched_lock.h"
 #include "special/special.h"
 #include "suites.h"
 
@@ -447,6 +449,17 @@ static void every_way_to_free(struct kunit *test)
 	}
 }
 
+static void a_free_wakes_no_task(struct kunit *test)
+{
+	struct seen seen;
+	void *p = with_finalizer(test, gom_malloc(96, GFP_KERNEL), &seen);
+
+	settle();			/* so that this free is the first of its batch */
+	free_with_scheduler_lock(test, p);
+	settle();
+	EXPECT_ONE_RUN(test, &seen, p);
+}
+
 #define NEIGHBOURS	200U
 
 /* Of a span with a special, here of a sample, those that have no finalizer are freed at once. */
@@ -514,6 +527,90 @@ static void freed_without_waiting_they_stay_intact(struct kunit *test)
 	settle();
 	for (i = 0; i < MANY; i++)
 		KUNIT_EXPECT_EQ(test, seen[i].runs, 1U);
+}
+
+#define HALF	33U		/* more than half of what one CPU can defer untouched */
+
+/* Frees at a test point: deferred objects are about to be freed. */
+static struct {
+	unsigned int turn;	/* free at the n-th test point from now */
+	bool in_irq_work;	/* free if an irq_work is at the test point, else not */
+	bool freed;
+	bool urgent;		/* the urgent irq_work was queued for these frees */
+} amid;
+
+static bool free_amid(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	if (at == GOM_AT_DEFERRED_WAKE && order && amid.freed)
+		amid.urgent = true;
+	if (at != GOM_AT_DEFERRED || amid.freed || amid.in_irq_work != !!in_hardirq() ||
+	    amid.turn--)
+		return false;
+	amid.freed = true;
+	local_irq_save(flags);
+	for (i = 0; i < HALF; i++)
+		gom_free_nolock(many[i]);
+	local_irq_restore(flags);
+	return false;
+}
+
+static void allocate_for_amid(struct kunit *test, struct seen *seen)
+{
+	unsigned int i;
+
+	gom_finalizer_barrier();
+	for (i = 0; i < HALF; i++) {
+		many[i] = gom_malloc(96, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, many[i]);
+		KUNIT_ASSERT_EQ(test, gom_set_finalizer(many[i], note, &seen[i]), 0);
+	}
+	memset(&amid, 0, sizeof(amid));
+}
+
+/*
+ * A drain, which may run on another CPU, does not keep this CPU from queueing the
+ * urgent irq_work.  Otherwise its array could overflow with interrupts on.
+ */
+static void a_drain_does_not_delay_the_irq_work(struct kunit *test)
+{
+	struct seen *seen = kunit_kcalloc(test, HALF, sizeof(*seen), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	allocate_for_amid(test, seen);
+	migrate_disable();
+	amid.turn = raw_smp_processor_id();	/* the drain visits the CPUs in order */
+	WRITE_ONCE(gom_test_hook, free_amid);
+	gom_nolock_drain();
+	WRITE_ONCE(gom_test_hook, NULL);
+	migrate_enable();
+	gom_finalizer_barrier();
+	KUNIT_EXPECT_TRUE(test, amid.freed);
+	KUNIT_EXPECT_TRUE(test, amid.urgent);
+}
+
+/* The irq_work itself does not queue the urgent one, which would never end. */
+static void the_irq_work_does_not_queue_itself(struct kunit *test)
+{
+	struct seen *seen = kunit_kcalloc(test, HALF + 1, sizeof(*seen), GFP_KERNEL);
+	void *p = gom_malloc(96, GFP_KERNEL);
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "a worker frees deferred objects under PREEMPT_RT");
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_EQ(test, gom_set_finalizer(p, note, &seen[HALF]), 0);
+	allocate_for_amid(test, seen);
+	amid.in_irq_work = true;
+	WRITE_ONCE(gom_test_hook, free_amid);
+	gom_free_nolock(p);
+	while (!READ_ONCE(amid.freed))
+		cond_resched();
+	gom_finalizer_barrier();
+	WRITE_ONCE(gom_test_hook, NULL);
+	KUNIT_EXPECT_FALSE(test, amid.urgent);
 }
 
 static void every_size(struct kunit *test)
@@ -657,6 +754,9 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(barriers_wait_for_all_that_was_freed),
 	HEAP_CASE(every_way_to_free),
 	HEAP_CASE(freed_without_waiting_they_stay_intact),
+	HEAP_CASE(a_drain_does_not_delay_the_irq_work),
+	HEAP_CASE(the_irq_work_does_not_queue_itself),
+	HEAP_CASE(a_free_wakes_no_task),
 	HEAP_CASE(neighbours_are_freed_without_waiting),
 	HEAP_CASE(every_size),
 	HEAP_CASE(objects_of_a_cache),

@@ -55,8 +55,10 @@ within $limit torture live 4096
 within $limit torture free
 within $limit torture cache 3
 [ ! -e /tmp/ran ] || fail "CPU 1 ran others beside the spinner"
+torture defer 1
+rmmod gomalloc_torture
+within $limit unload
+[ ! -e /tmp/ran ] || fail "CPU 1 ran others beside the spinner during the unload"
 kill -9 $spinner
 wait $spinner || :
 wait $other
-rmmod gomalloc_torture
-unload

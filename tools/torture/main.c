@@ -28,6 +28,7 @@ static const struct torture_command commands[] = {
 	{ "unfill", torture_unfill },
 	{ "fragments", torture_fragments },	/* allocate where only single pages are free */
 	{ "fifo", torture_fifo },		/* make a process a real-time one */
+	{ "defer", torture_defer },		/* a free on a CPU that must be deferred */
 	{ "nmi", torture_nmi },			/* allocate in NMIs: 1 from now on, 0 no more */
 	{ "timer", torture_timer },		/* the same in timers that interrupt */
 	{ "irq", torture_irq },			/* in such timers as whoever may wait */
