@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import benchsummary, benchtable, cache, cachelines, checkout, grounds, guest, modules, process, report
+from . import benchsummary, benchtable, cache, cachelines, checkout, guest, modules, process, report, targets
 from .ui import Failure, note, step
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
@@ -193,7 +193,7 @@ def measure(name, workload, size, seconds=0):
     """Run the benchmark on one ground; return its part of results.json."""
     course = PLAN[name]
     counted = course.counted
-    ground = grounds.find(course.ground, counted=counted, cpus=course.cpus, memory=course.memory)
+    ground = targets.find(course.ground, counted=counted, cpus=course.cpus, memory=course.memory)
     built, _ = modules.build(ground.modules, variant=course.variant)
     counted_lines = checkout.BUILD / "plugin/cachelines.txt"
     if course.lines:
@@ -245,7 +245,7 @@ def run(names, workload, size):
             raise Failure(reason)
         note(reason)
     for name in names:
-        grounds.find(PLAN[name].ground).kernel.image.exists()
+        targets.find(PLAN[name].ground).kernel.image.exists()
     native = [name for name in names if not PLAN[name].counted]
     counted = [name for name in names if PLAN[name].counted]
     # Native cycles want the machine to themselves; counts do not care.

@@ -8,7 +8,7 @@ downloaded and unpacked.  The checks then run two at a time; each shows its resu
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import bench, checkout, grounds, headers, inspection, kunit, modules, packages, selftest, smoke, style, torture
+from . import bench, checkout, headers, inspection, kunit, modules, packages, selftest, smoke, style, targets, torture
 from .tally import failed, last_line, passed
 from .ui import Failure
 
@@ -38,14 +38,14 @@ def builds_variant(name, variant):
     """One check: the modules build for a ground as the benchmark wants them.
 
     What is put before each file makes for warnings that are of no interest."""
-    modules.build(grounds.find(name).modules, variant=variant)
+    modules.build(targets.find(name).modules, variant=variant)
     return passed(f"build for {name}{variant}")
 
 
 def checks():
     """Every check as (title, function), the long ones first."""
     for name in reversed(KUNIT_GROUNDS):
-        yield f"KUnit on {name}", lambda name=name: kunit.run(grounds.find(name))
+        yield f"KUnit on {name}", lambda name=name: kunit.run(targets.find(name))
     for name in headers.SETS:
         yield f"build against {name}", lambda name=name: builds(name)
     for variant, name in variants().items():
@@ -62,20 +62,20 @@ def checks():
 
 
 def smoke_ground(name, nodes=1):
-    return grounds.find(name, cpus=NUMA_CPUS if nodes > 1 else SMOKE_CPUS, nodes=nodes)
+    return targets.find(name, cpus=NUMA_CPUS if nodes > 1 else SMOKE_CPUS, nodes=nodes)
 
 
 def build_kernels():
     for name in KUNIT_GROUNDS:
-        grounds.find(name).kernel.image.exists()
+        targets.find(name).kernel.image.exists()
 
 
 def fetch_the_rest():
     """What is downloaded and unpacked, while the compilers have the CPUs."""
     for name in KUNIT_GROUNDS:
-        grounds.find(name).source().path.exists()
+        targets.find(name).source().path.exists()
     for name in [*SMOKE_GROUNDS, RT_GROUND]:
-        grounds.find(name).kernel.image.exists()
+        targets.find(name).kernel.image.exists()
     for name in headers.SETS:
         headers.find(name).install()
 

@@ -6,14 +6,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import (bench, cache, check, checkout, grounds, guest, htmldocs, inspection, kunit, kunitloop, modules, smoke,
-               style, torture)
+from . import (bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop, modules, smoke, style,
+               targets, torture)
 from .ui import Failure, paint, step
 
 
 def boot(options):
     """Boot a ground, with modules and a script; exit as the run went."""
-    ground = grounds.find(options.ground, options.cpus, options.memory, options.counted, options.nodes)
+    ground = targets.find(options.ground, options.cpus, options.memory, options.counted, options.nodes)
     script = Path(options.script).read_text() if options.script else options.command
     carried = [Path(module) for module in options.module]
     for module in carried:
@@ -54,7 +54,7 @@ def drop_cache(_):
 def add_boot(verbs):
     verb = verbs.add_parser("boot", help="boot a ground with modules and a guest script")
     verb.set_defaults(run=boot)
-    verb.add_argument("ground", help=", ".join(grounds.GROUNDS))
+    verb.add_argument("ground", help=", ".join(targets.GROUNDS))
     what = verb.add_mutually_exclusive_group(required=True)
     what.add_argument("--script", help="file with the guest's shell script")
     what.add_argument("-c", "--command", help="the guest's shell script itself")
@@ -86,7 +86,7 @@ def parser():
     verb = verbs.add_parser("check", help="every test, on every ground")
     verb.set_defaults(run=lambda options: check.run())
     verb = verbs.add_parser("kunit", help="the KUnit suites on one ground")
-    verb.set_defaults(run=lambda options: shown(kunit.run(grounds.find(options.ground), options.filter)))
+    verb.set_defaults(run=lambda options: shown(kunit.run(targets.find(options.ground), options.filter)))
     verb.add_argument("ground")
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
     verb = verbs.add_parser("kunit-loop", help="the KUnit suites again and again on one ground")

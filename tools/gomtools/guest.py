@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Running one guest from power-on to power-off, and judging how it went.
 
-A ground (grounds.py) supplies the command line of the machine.  The guest has two serial
+A ground (targets.py) supplies the command line of the machine.  The guest has two serial
 lines: the kernel log comes out of one and goes to a file in build/log/, the script's
 output out of the other, with the script's exit status as its last line.  The run fails
 when the script does, when the kernel log holds a complaint (complaints.py), when the

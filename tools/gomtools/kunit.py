@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from . import checkout, grounds, guest, modules, process, sources
+from . import checkout, guest, modules, process, sources, targets
 from .tally import Outcome
 from .ui import Failure
 

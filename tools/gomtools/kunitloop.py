@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 
-from . import grounds, kunit
+from . import kunit, targets
 from .ui import Failure, step
 
 FAILED_TEST = re.compile(r"\[FAILED\] (\w+)")
@@ -45,7 +45,7 @@ def run(ground_name, times, busy, filter_glob=""):
     with busy_cpus(busy):
         for number in range(1, times + 1):
             step(f"run {number} of {times}")
-            outcome = kunit.run(grounds.find(ground_name), filter_glob)
+            outcome = kunit.run(targets.find(ground_name), filter_glob)
             passed += outcome.passed
             failed += outcome.failed
             names = list(failed_tests(outcome.text))

@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-from . import cache, checkout, headers, grounds, process
+from . import cache, checkout, headers, process, targets
 from .ui import Failure, step
 
 WARNING = re.compile(r"\b(warning|WARNING|error):")
@@ -35,7 +35,7 @@ def target(name):
     """What modules for the ground or header set `name` are built with."""
     if name in headers.SETS:
         return headers.find(name)
-    ground = grounds.find(name)
+    ground = targets.find(name)
     return UmlTarget(ground) if ground.modules == name else target(ground.modules)
 
 

@@ -6,7 +6,7 @@ full, gone or plugged in, NMIs, an isolated CPU, unloading under load.  Each is 
 
 from dataclasses import dataclass, field
 
-from . import checkout, grounds, guest, modules
+from . import checkout, guest, modules, targets
 from .tally import Outcome
 from .ui import Failure
 
@@ -49,8 +49,8 @@ def machine(name, ground_name):
     """The ground as the torture wants it."""
     wanted = TORTURES[name]
     memory = sum(megabytes for megabytes, _ in wanted.numa) if wanted.numa else wanted.memory
-    ground = grounds.find(ground_name, wanted.cpus, memory)
-    if not isinstance(ground, grounds.Stock):
+    ground = targets.find(ground_name, wanted.cpus, memory)
+    if not isinstance(ground, targets.Stock):
         raise Failure(f"{ground_name} cannot be tortured: only the stock grounds can.")
     ground.numa = wanted.numa
     ground.slots = wanted.slots

@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from gomtools import bench, check, checkout, grounds, kconfig
+from gomtools import bench, check, checkout, kconfig, targets
 from gomtools.ui import Failure
 
 RESULTS = """\
@@ -153,7 +153,7 @@ class Courses(unittest.TestCase):
         self.assertNotIn("uml-plain", check.KUNIT_GROUNDS + check.SMOKE_GROUNDS)
 
     def test_the_plain_kernel_differs_in_what_it_is_for(self):
-        usual, plain = (set(kconfig.settings(fragments, (7, 3))) for fragments in (grounds.UML_SMP, grounds.UML_PLAIN))
+        usual, plain = (set(kconfig.settings(fragments, (7, 3))) for fragments in (targets.UML_SMP, targets.UML_PLAIN))
         for option in ("SLAB_FREELIST_RANDOM", "SLAB_FREELIST_HARDENED", "SLAB_BUCKETS", "MEMCG", "HARDENED_USERCOPY"):
             self.assertIn(f"CONFIG_{option}=y", usual)
             self.assertIn(f"# CONFIG_{option} is not set", plain)

@@ -3,12 +3,12 @@
 
 import unittest
 
-from gomtools import checkout, grounds, guest
+from gomtools import checkout, guest, targets
 from gomtools.ui import Failure
 
 
 def boot(script, timeout=60):
-    return guest.run(grounds.find("uml"), script, timeout=timeout,
+    return guest.run(targets.find("uml"), script, timeout=timeout,
                      log_path=checkout.LOGS / "selftest.log")
 
 
@@ -69,7 +69,7 @@ class LostInstruction(unittest.TestCase):
 class Names(unittest.TestCase):
     def assert_one_sentence(self, *arguments, **options):
         with self.assertRaises(Failure) as caught:
-            grounds.find(*arguments, **options)
+            targets.find(*arguments, **options)
         self.assertEqual(len(str(caught.exception).splitlines()), 1)
         return str(caught.exception)
 
@@ -87,7 +87,7 @@ class Names(unittest.TestCase):
         self.assert_one_sentence("uml", nodes=2)
         self.assert_one_sentence("stock-6.1", cpus=4, nodes=3)
         self.assert_one_sentence("stock-6.1", cpus=4, nodes=0)
-        self.assertEqual(grounds.find("stock-6.1", cpus=4, nodes=2).nodes, 2)
+        self.assertEqual(targets.find("stock-6.1", cpus=4, nodes=2).nodes, 2)
 
 
 if __name__ == "__main__":

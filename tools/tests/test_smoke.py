@@ -3,15 +3,15 @@
 
 import unittest
 
-from gomtools import grounds, smoke
+from gomtools import smoke, targets
 
 
 class Rate(unittest.TestCase):
     def test_preempt_rt_has_many_samples(self):
-        self.assertIn("RATE=4096\n", smoke.script(grounds.find("stock-rt")))
+        self.assertIn("RATE=4096\n", smoke.script(targets.find("stock-rt")))
 
     def test_others_have_the_default(self):
-        self.assertIn("RATE=\n", smoke.script(grounds.find("stock-6.1")))
+        self.assertIn("RATE=\n", smoke.script(targets.find("stock-6.1")))
 
 
 if __name__ == "__main__":
