@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The comparison with SLUB: run gomalloc_bench.ko on each ground, gather, print, keep.
+"""The comparison with SLUB: run gomalloc_bench.ko on each target, gather, print, keep.
 
 The module measures at load and shows rows in debugfs, with comment lines before them:
 `# unit cycles cpus 2 …` and one that names the columns.  What is printed here is what
@@ -24,9 +24,9 @@ WITHOUT_PROFILE = "memprofilerate=0"    # SLUB has no heap profile; heap-profile
 
 @dataclass(frozen=True)
 class Course:
-    """What is run where: the ground, what is added to its kernel's command line, and how."""
+    """What is run where: the target, what is added to its kernel's command line, and how."""
 
-    ground: str
+    target: str
     append: str
     counted: bool = False
     cpus: int | None = None
@@ -190,29 +190,29 @@ def row(cells):
 
 
 def measure(name, workload, size, seconds=0):
-    """Run the benchmark on one ground; return its part of results.json."""
+    """Run the benchmark on one target; return its part of results.json."""
     course = PLAN[name]
     counted = course.counted
-    ground = targets.find(course.ground, counted=counted, cpus=course.cpus, memory=course.memory)
-    built, _ = modules.build(ground.modules, variant=course.variant)
+    target = targets.find(course.target, counted=counted, cpus=course.cpus, memory=course.memory)
+    built, _ = modules.build(target.modules, variant=course.variant)
     counted_lines = checkout.BUILD / "plugin/cachelines.txt"
     if course.lines:
-        ground.plugin = cachelines.options(counted_lines)
+        target.plugin = cachelines.options(counted_lines)
     texts = json_texts(workload, counted)
     wanted = parameters(workload=workload, size=size or course.sizes, seconds=seconds,
                         json=",".join(f"/modules/{path.name}" for path in texts))
     in_sbrk = "" if course.only or course.some else sbrk_parameters(workload, size, counted)
     script = (f"GOMALLOC='{course.gomalloc}'\nPARAMETERS='{wanted}'\nSBRK_PARAMETERS='{in_sbrk}'\n"
               + SCRIPT.read_text())
-    result = guest.run(ground, script, [*built.values(), *texts], TIMEOUT + seconds, course.append,
+    result = guest.run(target, script, [*built.values(), *texts], TIMEOUT + seconds, course.append,
                        checkout.LOGS / f"bench-{name}.log")
     if not result.passed:
-        raise Failure(f"The benchmark failed on {ground.describe()}: {result.verdict()}")
+        raise Failure(f"The benchmark failed on {target.describe()}: {result.verdict()}")
     facts, rows, tables = parse_both(result.output)
     if course.lines:
         cachelines.join(tables, counted_lines.read_text())
-    return {"name": name, "kernel": ground.kernel.version, "unit": facts["unit"],
-            "cpus": int(facts["cpus"]), "cmdline": facts["cmdline"], "machine": ground.machine,
+    return {"name": name, "kernel": target.kernel.version, "unit": facts["unit"],
+            "cpus": int(facts["cpus"]), "cmdline": facts["cmdline"], "machine": target.machine,
             "note": course.note, "rows": rows, "tables": tables}
 
 
@@ -229,14 +229,14 @@ def with_results(measured, workload):
 
 
 def run(names, workload, size):
-    """Measure on the named grounds, print the tables, write results.json."""
+    """Measure on the named targets, print the tables, write results.json."""
     for name in names:
         if name not in PLAN:
-            raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
+            raise Failure(f"There is no benchmark on '{name}'; the targets are {', '.join(PLAN)}.")
     work = {name: asked_of(name, workload) for name in names}
     names = [name for name in names if work[name] or not workload]
     if not names:
-        raise Failure(f"Nothing of {workload} is measured there; without GROUND= it is, if there is such a workload.")
+        raise Failure(f"Nothing of {workload} is measured there; without TARGET= it is, if there is such a workload.")
     refusal = cachelines.refusal() if any(PLAN[name].lines for name in names) else ""
     if refusal:
         reason = f"cache lines cannot be counted, as this QEMU does not take the plugin for it: {refusal}"
@@ -245,7 +245,7 @@ def run(names, workload, size):
             raise Failure(reason)
         note(reason)
     for name in names:
-        targets.find(PLAN[name].ground).kernel.image.exists()
+        targets.find(PLAN[name].target).kernel.image.exists()
     native = [name for name in names if not PLAN[name].counted]
     counted = [name for name in names if PLAN[name].counted]
     # Native cycles want the machine to themselves; counts do not care.
@@ -260,29 +260,29 @@ def run(names, workload, size):
 
 def command(verb, workload, size, names=()):
     """What a user types to have the same measured again."""
-    variables = {"GROUND": names[0] if len(names) == 1 else "", "WORKLOAD": workload, "SIZE": size}
+    variables = {"TARGET": names[0] if len(names) == 1 else "", "WORKLOAD": workload, "SIZE": size}
     return " ".join(["make", verb, *(f"{name}={value}" for name, value in variables.items() if value)])
 
 
 def soak(name, seconds):
-    """Churn for so long on one ground; print what an operation cost as time went on."""
+    """Churn for so long on one target; print what an operation cost as time went on."""
     if name not in PLAN:
-        raise Failure(f"There is no benchmark on '{name}'; the grounds are {', '.join(PLAN)}.")
+        raise Failure(f"There is no benchmark on '{name}'; the targets are {', '.join(PLAN)}.")
     if PLAN[name].only or PLAN[name].some:
         raise Failure(f"{name} is for {', '.join(PLAN[name].only or PLAN[name].some)} only: take "
                       f"{', '.join(other for other in PLAN if not PLAN[other].only and not PLAN[other].some)}.")
     if not 1 <= seconds <= 86400:
         raise Failure(f"{seconds} seconds: it must be a number from 1 to 86400.")
     step(f"this takes {seconds} seconds, and a little more")
-    publish([measure(name, "soak", "", seconds)], f"make soak GROUND={name} SECONDS={seconds}", "soak", "soak")
+    publish([measure(name, "soak", "", seconds)], f"make soak TARGET={name} SECONDS={seconds}", "soak", "soak")
     return 0
 
 
 def publish(measured, repeat, results="results", page="report"):
     written = [PLACE / f"{results}.json", PLACE / f"{page}.html"]
-    cache.write(written[0], json.dumps({"grounds": measured}, indent=1) + "\n")
-    for ground in measured:
-        benchtable.show(ground)
+    cache.write(written[0], json.dumps({"targets": measured}, indent=1) + "\n")
+    for target in measured:
+        benchtable.show(target)
     benchtable.show_summary(measured)
     report.write(measured, repeat, written[1])
     print("written to " + " and ".join(str(path.relative_to(checkout.ROOT)) for path in written))

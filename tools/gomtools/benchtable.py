@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmark's results as a table for people, one per ground."""
+"""The benchmark's results as a table for people, one per target."""
 
 import textwrap
 
@@ -61,22 +61,22 @@ def paragraph(text, indent="  "):
     return textwrap.fill(text, WIDTH, subsequent_indent=indent)
 
 
-def show(ground):
-    """Print the table of one ground of results.json."""
+def show(target):
+    """Print the table of one target of results.json."""
     what = {"cycles": "cycles per operation", "instructions": "instructions per operation"}
-    cpus = f"{ground['cpus']} CPU{'s' * (ground['cpus'] > 1)}"
-    print(paint(f"{ground['name']}: Linux {ground['kernel']}, {ground['machine']}, {cpus}, "
-                f"{what.get(ground['unit'], ground['unit'])}", "bold"))
-    print(f"kernel command line: {ground['cmdline']}")
-    if ground["note"]:
-        print(paragraph(f"note: {ground['note']}"))
-    if ground["rows"]:
+    cpus = f"{target['cpus']} CPU{'s' * (target['cpus'] > 1)}"
+    print(paint(f"{target['name']}: Linux {target['kernel']}, {target['machine']}, {cpus}, "
+                f"{what.get(target['unit'], target['unit'])}", "bold"))
+    print(f"kernel command line: {target['cmdline']}")
+    if target["note"]:
+        print(paragraph(f"note: {target['note']}"))
+    if target["rows"]:
         print(GROUPS)
         print(" ".join(f"{title:{'<' if name == 'workload' else '>'}{width}}" for name, width, title in COLUMNS))
-    for row in ground["rows"]:
+    for row in target["rows"]:
         print(line(row))
-    for name, lines in ground["tables"].items():
-        show_table(name, lines, ground["unit"])
+    for name, lines in target["tables"].items():
+        show_table(name, lines, target["unit"])
     print(flush=True)
 
 
@@ -84,9 +84,9 @@ def summary_cell(figures):
     return f"{figures.lowest:5.2f} {figures.median:6.2f} {figures.below:>3}/{figures.rows:<3}" if figures else "-"
 
 
-def show_summary(grounds):
+def show_summary(targets):
     """Print each target's ratios at a glance; nothing if nothing was compared."""
-    summaries = {ground["name"]: benchsummary.of_target(ground) for ground in grounds}
+    summaries = {target["name"]: benchsummary.of_target(target) for target in targets}
     summaries = {name: groups for name, groups in summaries.items() if groups}
     if not summaries:
         return
@@ -100,6 +100,6 @@ def show_summary(grounds):
     for group in benchsummary.ORDER:
         if any(group in groups for groups in summaries.values()):
             print(f"  {group}: {meaning[group]}")
-    for names, note in benchsummary.notes(grounds):
+    for names, note in benchsummary.notes(targets):
         print(paragraph(f"  {names}: {note}", "    "))
     print(flush=True)

@@ -12,9 +12,9 @@ from . import bench, checkout, headers, inspection, kunit, modules, packages, se
 from .tally import failed, last_line, passed
 from .ui import Failure
 
-KUNIT_GROUNDS = ["uml", "uml-6.1", "uml-debug"]
-SMOKE_GROUNDS = ["stock-6.1", "stock-newest"]
-RT_GROUND = "stock-rt"
+KUNIT_TARGETS = ["uml", "uml-6.1", "uml-debug"]
+SMOKE_TARGETS = ["stock-6.1", "stock-newest"]
+RT_TARGET = "stock-rt"
 SMOKE_CPUS = 2
 NUMA_CPUS = 4
 NUMA_NODES = [2, 4]
@@ -30,12 +30,12 @@ def builds(name):
 
 
 def variants():
-    """What the benchmark measures and nothing else here builds: {variant: the first ground that it wants it for}."""
-    return {course.variant: course.ground for course in reversed(bench.PLAN.values()) if course.variant}
+    """What the benchmark measures and nothing else here builds: {variant: the first target that it wants it for}."""
+    return {course.variant: course.target for course in reversed(bench.PLAN.values()) if course.variant}
 
 
 def builds_variant(name, variant):
-    """One check: the modules build for a ground as the benchmark wants them.
+    """One check: the modules build for a target as the benchmark wants them.
 
     What is put before each file makes for warnings that are of no interest."""
     modules.build(targets.find(name).modules, variant=variant)
@@ -44,37 +44,37 @@ def builds_variant(name, variant):
 
 def checks():
     """Every check as (title, function), the long ones first."""
-    for name in reversed(KUNIT_GROUNDS):
+    for name in reversed(KUNIT_TARGETS):
         yield f"KUnit on {name}", lambda name=name: kunit.run(targets.find(name))
     for name in headers.SETS:
         yield f"build against {name}", lambda name=name: builds(name)
     for variant, name in variants().items():
         yield f"build for {name}{variant}", lambda name=name, variant=variant: builds_variant(name, variant)
-    for name in SMOKE_GROUNDS:
-        yield f"smoke on {name}", lambda name=name: smoke.run(smoke_ground(name))
-        yield f"inspection on {name}", lambda name=name: inspection.run(smoke_ground(name))
+    for name in SMOKE_TARGETS:
+        yield f"smoke on {name}", lambda name=name: smoke.run(smoke_target(name))
+        yield f"inspection on {name}", lambda name=name: inspection.run(smoke_target(name))
         for nodes in NUMA_NODES:
-            yield f"{nodes} nodes on {name}", lambda name=name, nodes=nodes: smoke.run(smoke_ground(name, nodes))
-    yield f"smoke on {RT_GROUND}", lambda: smoke.run(smoke_ground(RT_GROUND))
+            yield f"{nodes} nodes on {name}", lambda name=name, nodes=nodes: smoke.run(smoke_target(name, nodes))
+    yield f"smoke on {RT_TARGET}", lambda: smoke.run(smoke_target(RT_TARGET))
     yield from torture.checks()
     yield from style.checks()
     yield "the tools' own tests", selftest.run
 
 
-def smoke_ground(name, nodes=1):
+def smoke_target(name, nodes=1):
     return targets.find(name, cpus=NUMA_CPUS if nodes > 1 else SMOKE_CPUS, nodes=nodes)
 
 
 def build_kernels():
-    for name in KUNIT_GROUNDS:
+    for name in KUNIT_TARGETS:
         targets.find(name).kernel.image.exists()
 
 
 def fetch_the_rest():
     """What is downloaded and unpacked, while the compilers have the CPUs."""
-    for name in KUNIT_GROUNDS:
+    for name in KUNIT_TARGETS:
         targets.find(name).source().path.exists()
-    for name in [*SMOKE_GROUNDS, RT_GROUND]:
+    for name in [*SMOKE_TARGETS, RT_TARGET]:
         targets.find(name).kernel.image.exists()
     for name in headers.SETS:
         headers.find(name).install()

@@ -12,18 +12,18 @@ from .ui import Failure, paint, step
 
 
 def boot(options):
-    """Boot a ground, with modules and a script; exit as the run went."""
-    ground = targets.find(options.ground, options.cpus, options.memory, options.counted, options.nodes)
+    """Boot a target, with modules and a script; exit as the run went."""
+    target = targets.find(options.target, options.cpus, options.memory, options.counted, options.nodes)
     script = Path(options.script).read_text() if options.script else options.command
     carried = [Path(module) for module in options.module]
     for module in carried:
         if not module.exists():
             raise Failure(f"There is no module file {module}.")
     if options.build:
-        built, _ = modules.build(ground.modules)
+        built, _ = modules.build(target.modules)
         carried += built.values()
-    result = guest.run(ground, script, carried, options.timeout, options.append,
-                       checkout.LOGS / f"boot-{ground.name}.log", on_line=lambda line: print(line, flush=True))
+    result = guest.run(target, script, carried, options.timeout, options.append,
+                       checkout.LOGS / f"boot-{target.name}.log", on_line=lambda line: print(line, flush=True))
     if not result.passed:
         print(paint("FAILED: ", "red") + result.verdict(), file=sys.stderr)
         return result.status or 1
@@ -36,7 +36,7 @@ def shown(outcome):
 
 
 def build(options):
-    """Build the modules for a ground or header set."""
+    """Build the modules for a target or header set."""
     built, warned = modules.build(options.target)
     for path in built.values():
         print(path.relative_to(checkout.ROOT))
@@ -52,20 +52,20 @@ def drop_cache(_):
 
 
 def add_boot(verbs):
-    verb = verbs.add_parser("boot", help="boot a ground with modules and a guest script")
+    verb = verbs.add_parser("boot", help="boot a target with modules and a guest script")
     verb.set_defaults(run=boot)
-    verb.add_argument("ground", help=", ".join(targets.GROUNDS))
+    verb.add_argument("target", help=", ".join(targets.TARGETS))
     what = verb.add_mutually_exclusive_group(required=True)
     what.add_argument("--script", help="file with the guest's shell script")
     what.add_argument("-c", "--command", help="the guest's shell script itself")
     verb.add_argument("--module", action="append", default=[], help="a module file to put in /modules")
-    verb.add_argument("--build", action="store_true", help="build the checkout's modules for this ground first")
+    verb.add_argument("--build", action="store_true", help="build the checkout's modules for this target first")
     verb.add_argument("--timeout", type=int, default=120, help="seconds until a hung guest is ended")
     verb.add_argument("--cpus", type=int)
-    verb.add_argument("--nodes", type=int, help="NUMA nodes, each with its part of CPUs and memory (stock grounds)")
+    verb.add_argument("--nodes", type=int, help="NUMA nodes, each with its part of CPUs and memory (stock targets)")
     verb.add_argument("--memory", type=int, help="MiB")
     verb.add_argument("--append", default="", help="more kernel command line")
-    verb.add_argument("--counted", action="store_true", help="count instructions (stock grounds)")
+    verb.add_argument("--counted", action="store_true", help="count instructions (stock targets)")
 
 
 def add_bench(verbs, name, what, run):
@@ -80,44 +80,44 @@ def parser():
     top = argparse.ArgumentParser(prog="tools/gom", description="gomalloc's tools: kernels, guests, tests, benchmark.")
     verbs = top.add_subparsers(metavar="verb", required=True)
     add_boot(verbs)
-    verb = verbs.add_parser("build", help="build the modules for a ground or header set")
+    verb = verbs.add_parser("build", help="build the modules for a target or header set")
     verb.set_defaults(run=build)
     verb.add_argument("target")
-    verb = verbs.add_parser("check", help="every test, on every ground")
+    verb = verbs.add_parser("check", help="every test, on every target")
     verb.set_defaults(run=lambda options: check.run())
-    verb = verbs.add_parser("kunit", help="the KUnit suites on one ground")
-    verb.set_defaults(run=lambda options: shown(kunit.run(targets.find(options.ground), options.filter)))
-    verb.add_argument("ground")
+    verb = verbs.add_parser("kunit", help="the KUnit suites on one target")
+    verb.set_defaults(run=lambda options: shown(kunit.run(targets.find(options.target), options.filter)))
+    verb.add_argument("target")
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
-    verb = verbs.add_parser("kunit-loop", help="the KUnit suites again and again on one ground")
-    verb.set_defaults(run=lambda options: kunitloop.run(options.ground, options.times, options.busy, options.filter))
-    verb.add_argument("ground")
+    verb = verbs.add_parser("kunit-loop", help="the KUnit suites again and again on one target")
+    verb.set_defaults(run=lambda options: kunitloop.run(options.target, options.times, options.busy, options.filter))
+    verb.add_argument("target")
     verb.add_argument("--times", type=int, default=50)
     verb.add_argument("--busy", action="store_true", help="keep all of this machine's CPUs busy meanwhile")
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
-    verb = verbs.add_parser("smoke", help="the SMP smoke test on one ground")
-    verb.set_defaults(run=lambda options: shown(smoke.run(check.smoke_ground(options.ground, options.nodes))))
+    verb = verbs.add_parser("smoke", help="the SMP smoke test on one target")
+    verb.set_defaults(run=lambda options: shown(smoke.run(check.smoke_target(options.target, options.nodes))))
     verb.add_argument("--nodes", type=int, default=1, help="NUMA nodes: with several, the test of those")
-    verb.add_argument("ground")
-    verb = verbs.add_parser("inspect", help="heap profile, tracepoints, scavenger and fences on a stock ground")
-    verb.set_defaults(run=lambda options: shown(inspection.run(check.smoke_ground(options.ground))))
-    verb.add_argument("ground")
-    verb = verbs.add_parser("torture", help="one situation that a test cannot wait for, on a stock ground")
-    verb.set_defaults(run=lambda options: shown(torture.run(options.name, options.ground)))
+    verb.add_argument("target")
+    verb = verbs.add_parser("inspect", help="heap profile, tracepoints, scavenger and fences on a stock target")
+    verb.set_defaults(run=lambda options: shown(inspection.run(check.smoke_target(options.target))))
+    verb.add_argument("target")
+    verb = verbs.add_parser("torture", help="one situation that a test cannot wait for, on a stock target")
+    verb.set_defaults(run=lambda options: shown(torture.run(options.name, options.target)))
     verb.add_argument("name", help=", ".join(torture.TORTURES))
-    verb.add_argument("ground")
+    verb.add_argument("target")
     verb = verbs.add_parser("style", help="checkpatch, kernel-doc, sparse")
     verb.set_defaults(run=lambda options: style.run())
     verb = verbs.add_parser("htmldocs", help="the documentation as a site in build/html")
     verb.set_defaults(run=lambda options: htmldocs.run())
     verb = add_bench(verbs, "bench", "the comparison with SLUB, in guests",
-                     lambda options: bench.run(options.ground or list(bench.PLAN), options.workload, options.size))
-    verb.add_argument("--ground", action="append", help=", ".join(bench.PLAN))
+                     lambda options: bench.run(options.target or list(bench.PLAN), options.workload, options.size))
+    verb.add_argument("--target", action="append", help=", ".join(bench.PLAN))
     add_bench(verbs, "bench-here", "the comparison with SLUB, on this machine",
               lambda options: bench.run_here(options.workload, options.size))
     verb = verbs.add_parser("soak", help="an hour of churn: does anything get slower or larger?")
-    verb.set_defaults(run=lambda options: bench.soak(options.ground, options.seconds))
-    verb.add_argument("--ground", default="uml", help="uml, stock-6.1, stock-newest")
+    verb.set_defaults(run=lambda options: bench.soak(options.target, options.seconds))
+    verb.add_argument("--target", default="uml", help="uml, stock-6.1, stock-newest")
     verb.add_argument("--seconds", type=int, default=3600)
     verb = verbs.add_parser("drop-cache", help="remove the cache")
     verb.set_defaults(run=drop_cache)

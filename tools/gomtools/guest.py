@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Running one guest from power-on to power-off, and judging how it went.
 
-A ground (targets.py) supplies the command line of the machine.  The guest has two serial
+A target (targets.py) supplies the command line of the machine.  The guest has two serial
 lines: the kernel log comes out of one and goes to a file in build/log/, the script's
 output out of the other, with the script's exit status as its last line.  The run fails
 when the script does, when the kernel log holds a complaint (complaints.py), when the
@@ -128,28 +128,28 @@ def lost_an_instruction(log):
     return "Oops: int3" in log and "Run /init as init process" not in log
 
 
-def run(ground, script, modules=(), timeout=120, append="", log_path=None, on_line=None):
-    """Boot `ground` with `modules` in /modules, run `script` there, return the Result."""
+def run(target, script, modules=(), timeout=120, append="", log_path=None, on_line=None):
+    """Boot `target` with `modules` in /modules, run `script` there, return the Result."""
     for _ in range(BOOTS):
-        result = boot_once(ground, script, modules, timeout, append, log_path, on_line)
+        result = boot_once(target, script, modules, timeout, append, log_path, on_line)
         if not lost_an_instruction(result.log):
             break
         note("the emulator lost an instruction that the kernel had patched while it booted; booting again")
     return result
 
 
-def boot_once(ground, script, modules, timeout, append, log_path, on_line):
+def boot_once(target, script, modules, timeout, append, log_path, on_line):
     log_path = Path(log_path)
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    assert ground.kernel.image.exists()
-    step(f"booting {ground.describe()}")
+    assert target.kernel.image.exists()
+    step(f"booting {target.describe()}")
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gomalloc-") as scratch:
         initrd = Path(scratch) / "initrd"
         initrd.write_bytes(initramfs.build(script, modules))
-        host = Host(f"{scratch}/monitor") if getattr(ground, "monitor", False) else None
+        host = Host(f"{scratch}/monitor") if getattr(target, "monitor", False) else None
         channel = Channel(host.asked if host else on_line)
-        command = ground.command(initrd, channel.writer, scratch, append)
+        command = target.command(initrd, channel.writer, scratch, append)
         with open(log_path, "wb") as log:
             machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                        pass_fds=[channel.writer], start_new_session=True)

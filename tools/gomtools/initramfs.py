@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's root file system: a cpio archive (format "newc") that the kernel unpacks
-into memory.  The same on every ground: busybox, /init, /verdict.sh, the script and the modules.
+into memory.  The same on every target: busybox, /init, /verdict.sh, the script and the modules.
 """
 
 import shutil

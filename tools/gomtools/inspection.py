@@ -39,10 +39,10 @@ def compare(text):
     return f"profile: google-pprof and gomprof agree on {mine / 2**20:.1f} MiB, and on who asked for them"
 
 
-def run(ground, source=checkout.ROOT):
-    built, _ = modules.build(ground.modules, source)
-    result = guest.run(ground, SCRIPT.read_text(), built.values(), TIMEOUT,
-                       log_path=checkout.LOGS / f"inspect-{ground.name}.log")
+def run(target, source=checkout.ROOT):
+    built, _ = modules.build(target.modules, source)
+    result = guest.run(target, SCRIPT.read_text(), built.values(), TIMEOUT,
+                       log_path=checkout.LOGS / f"inspect-{target.name}.log")
     found = PROFILE.search(result.output)
     text = PROFILE.sub("", result.output)
     failed = not result.passed
@@ -51,5 +51,5 @@ def run(ground, source=checkout.ROOT):
     except Failure as failure:
         failed = True
         text += f"{failure}\n"
-    return Outcome(f"inspection on {ground.describe()}", passed=int(not failed), failed=int(failed),
+    return Outcome(f"inspection on {target.describe()}", passed=int(not failed), failed=int(failed),
                    text=result.verdict() or text, seconds=result.seconds)

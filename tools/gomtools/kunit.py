@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The KUnit suites on one ground, read by the kernel's own kunit.py parser."""
+"""The KUnit suites on one target, read by the kernel's own kunit.py parser."""
 
 import re
 import subprocess
@@ -82,16 +82,16 @@ def count(outcome, log, filtered=False):
         outcome.text += "no test passed\n"
 
 
-def run(ground, filter_glob="", source=checkout.ROOT):
-    """Run the suites (those that match `filter_glob`) on a ground; return the Outcome."""
-    built, warned = modules.build(ground.modules, source)
+def run(target, filter_glob="", source=checkout.ROOT):
+    """Run the suites (those that match `filter_glob`) on a target; return the Outcome."""
+    built, warned = modules.build(target.modules, source)
     if "gomalloc_kunit.ko" not in built:
-        raise Failure(f"No gomalloc_kunit.ko was built for {ground.name}: its kernel has no KUnit "
-                      "(the UML grounds have it), or kunit/ is empty.")
+        raise Failure(f"No gomalloc_kunit.ko was built for {target.name}: its kernel has no KUnit "
+                      "(the UML targets have it), or kunit/ is empty.")
     script = f"FILTER='{filter_glob or ALL}'\n" + SCRIPT.read_text()
-    result = guest.run(ground, script, built.values(), TIMEOUT.get(ground.name, DEFAULT_TIMEOUT),
-                       APPEND.get(ground.name, ""), checkout.LOGS / f"kunit-{ground.name}.log")
-    outcome = Outcome(f"KUnit on {ground.describe()}", seconds=result.seconds)
+    result = guest.run(target, script, built.values(), TIMEOUT.get(target.name, DEFAULT_TIMEOUT),
+                       APPEND.get(target.name, ""), checkout.LOGS / f"kunit-{target.name}.log")
+    outcome = Outcome(f"KUnit on {target.describe()}", seconds=result.seconds)
     count(outcome, result.log, bool(filter_glob))
     if not result.passed:
         outcome.failed += 1

@@ -37,7 +37,7 @@ def failed_tests(text):
                 yield f"{name} (gomalloc with {mode})"
 
 
-def run(ground_name, times, busy, filter_glob=""):
+def run(target_name, times, busy, filter_glob=""):
     if times < 1:
         raise Failure(f"The suites can be run once or more often, not {times} times.")
     passed = failed = 0
@@ -45,7 +45,7 @@ def run(ground_name, times, busy, filter_glob=""):
     with busy_cpus(busy):
         for number in range(1, times + 1):
             step(f"run {number} of {times}")
-            outcome = kunit.run(targets.find(ground_name), filter_glob)
+            outcome = kunit.run(targets.find(target_name), filter_glob)
             passed += outcome.passed
             failed += outcome.failed
             names = list(failed_tests(outcome.text))

@@ -8,7 +8,7 @@ object file needs and another one defines.  A declaration by hand does not get r
 import re
 import subprocess
 
-# From the ground up.  debug/ looks at everything, and nothing but module.c uses it.
+# From the bottom up.  debug/ looks at everything, and nothing but module.c uses it.
 LAYERS = ["base", "heap", "central", "special", "percpu", "api"]
 DEBUG = "debug"
 EVERYTHING = "module"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Building the modules for a ground or against a header set.
+"""Building the modules for a target or against a header set.
 
 Each target has its own copy of the sources in build/mod/TARGET/, so that kernels do not
 share object files.  Only files that changed are copied: a second build takes seconds.
@@ -19,24 +19,24 @@ HARMLESS = re.compile(r"the compiler differs from the one used|pahole version di
                       r"Symbol info of vmlinux is missing|Skipping BTF generation")
 
 
-class UmlTarget:
-    """Modules for a UML ground: built natively, against the kernel's build directory."""
+class UmlToolchain:
+    """Modules for a UML target: built natively, against the kernel's build directory."""
 
-    def __init__(self, ground):
-        self.name = ground.name
-        self.kernel = ground.kernel
+    def __init__(self, target):
+        self.name = target.name
+        self.kernel = target.kernel
         self.version = self.kernel.version
 
     def make(self, directory, *arguments):
         return ["make", "-C", str(self.kernel.path), "ARCH=um", f"M={directory}", *arguments]
 
 
-def target(name):
-    """What modules for the ground or header set `name` are built with."""
+def toolchain_of(name):
+    """What modules for the target or header set `name` are built with."""
     if name in headers.SETS:
         return headers.find(name)
-    ground = targets.find(name)
-    return UmlTarget(ground) if ground.modules == name else target(ground.modules)
+    target = targets.find(name)
+    return UmlToolchain(target) if target.modules == name else toolchain_of(target.modules)
 
 
 def is_source(file):
@@ -74,14 +74,14 @@ def build_log(name, source, arguments, variant=""):
     """Build for `name` and return (the directory, what make printed)."""
     if not (source / "Kbuild").exists():
         raise Failure(f"There is nothing to build: {source / 'Kbuild'} does not exist.")
-    chosen = target(name)
+    toolchain = toolchain_of(name)
     directory = checkout.BUILD / "mod" / (name + variant)
     directory.mkdir(parents=True, exist_ok=True)
     with cache.locked(f"mod{directory}"):
         copy(source, directory)
         log = checkout.LOGS / f"build-{name}{variant}.log"
-        step(f"building the modules for {name}{variant}: Linux {chosen.version}")
-        process.run(chosen.make(directory, "W=1", "BENCH=1", f"-j{os.cpu_count()}", *arguments, "modules"), log,
+        step(f"building the modules for {name}{variant}: Linux {toolchain.version}")
+        process.run(toolchain.make(directory, "W=1", "BENCH=1", f"-j{os.cpu_count()}", *arguments, "modules"), log,
                     f"Building the modules for {name}")
         return directory, log.read_text(errors="replace")
 

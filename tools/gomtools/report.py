@@ -70,10 +70,10 @@ def belongs(row, workloads):
     return any(name == wanted or wanted.endswith("-") and name.startswith(wanted) for wanted in workloads)
 
 
-def points(ground, workloads, column):
+def points(target, workloads, column):
     """One curve as sorted (x, y); memory is told per byte asked for."""
     found = {}
-    for row in ground["rows"]:
+    for row in target["rows"]:
         x, y = abscissa(row) if belongs(row, workloads) else None, row.get(column)
         if x and y:
             found[x] = y / x if column.startswith("held") else y
@@ -167,34 +167,34 @@ def bars_of_json(lines, unit):
                    "plot $d using 2:xtic(1) lc rgb '#1f77b4' title 'parse', '' using 3 lc rgb '#9bc4e2' title 'free'\n")
 
 
-def figures(ground):
-    """All plots that the ground has rows for."""
+def figures(target):
+    """All plots that the target has rows for."""
     if not shutil.which("gnuplot"):
         return "<p>gnuplot is not installed, so there are no plots: run tools/setup.sh and make bench again.</p>"
     text = ""
     for title, along, workloads, wanted in PLOTS:
-        unit = "bytes" if workloads == ["held"] else ground["unit"]
-        curves = [(name, points(ground, workloads, column)) for name, column in wanted]
+        unit = "bytes" if workloads == ["held"] else target["unit"]
+        curves = [(name, points(target, workloads, column)) for name, column in wanted]
         curves = [(name, line) for name, line in curves if len(line) > 1]
         if curves:
             text += f"<figure><figcaption>{title}</figcaption>{curves_over(along, unit, curves)}</figure>\n"
-    for bytes_each in sorted({line[0] for line in ground["tables"].get("churn", [])[1:]}):
-        lines = [line for line in ground["tables"]["churn"] if line[0] in ("bytes", bytes_each)]
+    for bytes_each in sorted({line[0] for line in target["tables"].get("churn", [])[1:]}):
+        lines = [line for line in target["tables"]["churn"] if line[0] in ("bytes", bytes_each)]
         text += (f"<figure><figcaption>Memory held over memory live, sizes of {bytes_each} bytes, last round"
                  f"</figcaption>{bars_of_churn(lines)}</figure>\n")
-    if "soak" in ground["tables"]:
-        lines = ground["tables"]["soak"]
+    if "soak" in target["tables"]:
+        lines = target["tables"]["soak"]
         text += (f"<figure><figcaption>An operation after so many seconds of churn, median</figcaption>"
-                 f"{curves_of_table(lines, 'second', '{}_med', 'seconds', ground['unit'])}</figure>\n"
+                 f"{curves_of_table(lines, 'second', '{}_med', 'seconds', target['unit'])}</figure>\n"
                  f"<figure><figcaption>Memory held over memory live</figcaption>"
                  f"{curves_of_table(lines, 'second', '{}_held', 'seconds', 'held / live')}</figure>\n")
     for table, y, what in CPU_TABLES:
-        for pattern in sorted({line[0] for line in ground["tables"].get(table, [])[1:]}):
+        for pattern in sorted({line[0] for line in target["tables"].get(table, [])[1:]}):
             text += (f"<figure><figcaption>{what} for each call, {PATTERNS.get(pattern, pattern)}</figcaption>"
-                     f"{curves_over_cpus(ground['tables'][table], pattern, y, what.lower())}</figure>\n")
-    if "json" in ground["tables"]:
+                     f"{curves_over_cpus(target['tables'][table], pattern, y, what.lower())}</figure>\n")
+    if "json" in target["tables"]:
         text += (f"<figure><figcaption>JSON text into a tree and back, for each object</figcaption>"
-                 f"{bars_of_json(ground['tables']['json'], ground['unit'])}</figure>\n")
+                 f"{bars_of_json(target['tables']['json'], target['unit'])}</figure>\n")
     return text
 
 
@@ -219,10 +219,10 @@ def ratio(value):
     return "-" if value is None else f'<span class="{"slower" if value < 1 else "faster"}">{value:.2f}</span>'
 
 
-def rows(ground):
+def rows(target):
     lines = [["workload", "size", "SLUB", "gomalloc", "floor", "sbrk", "ratio", "SLUB, median",
               "gomalloc, median", "ratio", "held, SLUB", "held, gomalloc"]]
-    for r in ground["rows"]:
+    for r in target["rows"]:
         lines.append([cell(r["workload"]), cell(r["size"]), cell(r["slub"]), cell(r["gomalloc"]), cell(r["floor"]),
                       cell(r.get("sbrk")), ratio(r["ratio"]), cell(r["slub_median"]), cell(r["gomalloc_median"]),
                       ratio(r["ratio_median"]), cell(r["held_slub"]), cell(r["held_gomalloc"])])
@@ -237,15 +237,15 @@ def summary_cell(figures):
     return f"<b>{figures.median:.2f}</b><small>lowest {ratio(figures.lowest)}</small>{below}"
 
 
-def summary(grounds):
+def summary(targets):
     """Each target's ratios at a glance, a line each."""
     lines = []
-    for ground in grounds:
-        groups = benchsummary.of_target(ground)
+    for target in targets:
+        groups = benchsummary.of_target(target)
         if groups:
-            name = html.escape(ground["name"])
-            lines.append([f'<a href="#{name}">{name}</a><small>Linux {html.escape(ground["kernel"])}</small>'
-                          f'<small>{html.escape(ground["unit"])}</small>']
+            name = html.escape(target["name"])
+            lines.append([f'<a href="#{name}">{name}</a><small>Linux {html.escape(target["kernel"])}</small>'
+                          f'<small>{html.escape(target["unit"])}</small>']
                          + [summary_cell(groups.get(group)) for group in benchsummary.ORDER])
     if not lines:
         return ""
@@ -254,18 +254,18 @@ def summary(grounds):
             "dearer one.</p>\n" + table([["target", *benchsummary.ORDER], *lines], "summary")
             + "<p>" + "; ".join(f"<b>{group}</b>: {what[group]}" for group in benchsummary.ORDER) + ".</p>\n"
             + "".join(f'<p class="note"><b>{html.escape(names)}</b>: {html.escape(note)}</p>\n'
-                      for names, note in benchsummary.notes(grounds)))
+                      for names, note in benchsummary.notes(targets)))
 
 
-def section(ground):
+def section(target):
     tables = "".join(f"<h3>{html.escape(name)}</h3>" + table([[cell(c) for c in line] for line in lines])
-                     for name, lines in ground["tables"].items())
-    name = html.escape(ground["name"])
-    note = f'<p class="note">{html.escape(ground["note"])}</p>\n' if ground["note"] else ""
-    return (f"<h2 id=\"{name}\">{name}</h2>\n<p>Linux {html.escape(ground['kernel'])}, "
-            f"{html.escape(ground['machine'])}, {ground['cpus']} CPU(s); {ground['unit']} per operation, the minimum "
-            f"of the rounds.<br>Command line: <code>{html.escape(ground['cmdline'])}</code></p>\n"
-            + note + figures(ground) + tables + (rows(ground) if ground["rows"] else ""))
+                     for name, lines in target["tables"].items())
+    name = html.escape(target["name"])
+    note = f'<p class="note">{html.escape(target["note"])}</p>\n' if target["note"] else ""
+    return (f"<h2 id=\"{name}\">{name}</h2>\n<p>Linux {html.escape(target['kernel'])}, "
+            f"{html.escape(target['machine'])}, {target['cpus']} CPU(s); {target['unit']} per operation, the minimum "
+            f"of the rounds.<br>Command line: <code>{html.escape(target['cmdline'])}</code></p>\n"
+            + note + figures(target) + tables + (rows(target) if target["rows"] else ""))
 
 
 def processor():
@@ -274,9 +274,9 @@ def processor():
     return names[0] if names else platform.machine()
 
 
-def write(grounds, command, path):
+def write(targets, command, path):
     """Write the page to `path`; `command` is what repeats the run."""
-    body = summary(grounds) + "".join(section(ground) for ground in grounds)
+    body = summary(targets) + "".join(section(target) for target in targets)
     cache.write(path, f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>gomalloc against SLUB</title><style>{STYLE}</style></head><body>
 <h1>gomalloc against SLUB</h1>

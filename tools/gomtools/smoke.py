@@ -13,22 +13,22 @@ TIMEOUT = 180
 RATES = {"stock-rt": 4096}
 
 
-def title(ground):
-    if ground.nodes > 1:
-        return f"NUMA on {ground.describe()}"
-    rate = RATES.get(ground.name)
-    return f"smoke on {ground.describe()}" + f", memprofilerate={rate}" * bool(rate)
+def title(target):
+    if target.nodes > 1:
+        return f"NUMA on {target.describe()}"
+    rate = RATES.get(target.name)
+    return f"smoke on {target.describe()}" + f", memprofilerate={rate}" * bool(rate)
 
 
-def script(ground):
-    if ground.nodes > 1:
-        return f"NODES={ground.nodes}\n" + (checkout.GUEST_SCRIPTS / "numa.sh").read_text()
-    return f"RATE={RATES.get(ground.name, '')}\n" + (checkout.GUEST_SCRIPTS / "smoke.sh").read_text()
+def script(target):
+    if target.nodes > 1:
+        return f"NODES={target.nodes}\n" + (checkout.GUEST_SCRIPTS / "numa.sh").read_text()
+    return f"RATE={RATES.get(target.name, '')}\n" + (checkout.GUEST_SCRIPTS / "smoke.sh").read_text()
 
 
-def run(ground, source=checkout.ROOT):
-    built, _ = modules.build(ground.modules, source)
-    result = guest.run(ground, script(ground), built.values(), TIMEOUT,
-                       log_path=checkout.LOGS / f"smoke-{ground.name}-{ground.nodes}.log")
-    return Outcome(title(ground), passed=int(result.passed), failed=int(not result.passed),
+def run(target, source=checkout.ROOT):
+    built, _ = modules.build(target.modules, source)
+    result = guest.run(target, script(target), built.values(), TIMEOUT,
+                       log_path=checkout.LOGS / f"smoke-{target.name}-{target.nodes}.log")
+    return Outcome(title(target), passed=int(result.passed), failed=int(not result.passed),
                    text=result.verdict() or result.output, seconds=result.seconds)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernel's own checks of style, taken from the newest source tree: checkpatch.pl,
-sparse (over the build for the `uml` ground) and kernel-doc; and of our own, of headings in
+sparse (over the build for the `uml` target) and kernel-doc; and of our own, of headings in
 documents and of the layers of gomalloc/."""
 
 import re
@@ -11,7 +11,7 @@ import sys
 from . import checkout, headings, layers, modules, sources
 from .tally import failed, passed
 
-GROUND = "uml"
+TARGET = "uml"
 C_SOURCES = ["gomalloc/**/*.[ch]", "kunit/**/*.[ch]", "tools/bench/**/*.[ch]", "tools/torture/**/*.[ch]"]
 # An out-of-tree module has to ask which kernel it is built for; its compat.h alone does.
 IGNORED = "LINUX_VERSION_CODE,CONSTANT_COMPARISON"
@@ -52,7 +52,7 @@ def kernel_doc():
 def sparse():
     if not shutil.which("sparse"):
         return failed("sparse", "sparse is not installed: run tools/setup.sh.")
-    log = modules.analyse(GROUND)
+    log = modules.analyse(TARGET)
     ours = re.compile(r"(^|/)(gomalloc|kunit|bench|torture)/[\w./]+:\d+:\d+: (warning|error)")
     return verdict("sparse", "\n".join(line for line in log.splitlines() if ours.search(line)))
 
@@ -65,8 +65,8 @@ def documents():
 
 
 def layering():
-    modules.build(GROUND)
-    objects = checkout.BUILD / "mod" / GROUND / "gomalloc"
+    modules.build(TARGET)
+    objects = checkout.BUILD / "mod" / TARGET / "gomalloc"
     return verdict("layers of gomalloc/", "\n".join(layers.wrong(checkout.ROOT / "gomalloc", objects)))
 
 

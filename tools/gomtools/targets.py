@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The grounds: every kind of machine the module is tested and measured on.
+"""The targets: every kind of machine the module is tested and measured on.
 
-A ground knows its kernel and the command line that boots it; how a run is watched and
-judged is the same for all (guest.py).  GROUNDS is the list; `find` turns a name from the
-command line into a Ground.
+A target knows its kernel and the command line that boots it; how a run is watched and
+judged is the same for all (guest.py).  TARGETS is the list; `find` turns a name from the
+command line into a Target.
 """
 
 import functools
@@ -118,7 +118,7 @@ class Stock:
                 "-append", f"console=ttyS0 ignore_loglevel panic=-1 {append}"]
 
 
-GROUNDS = {
+TARGETS = {
     "uml": lambda: Uml("uml", sources.newest, UML_SMP, cpus=2),
     "uml-6.1": lambda: Uml("uml-6.1", lambda: sources.series("6.1"), UML_BASE),
     "uml-debug": lambda: Uml("uml-debug", sources.newest, UML_DEBUG, cpus=2, memory=512),
@@ -131,34 +131,34 @@ GROUNDS = {
 
 
 def find(name, cpus=None, memory=None, counted=False, nodes=None):
-    if name not in GROUNDS:
-        raise Failure(f"There is no ground '{name}'; the grounds are {', '.join(GROUNDS)}.")
-    ground = GROUNDS[name]()
-    if counted and not isinstance(ground, Stock):
-        raise Failure(f"{name} cannot be counted: only the stock grounds can.")
+    if name not in TARGETS:
+        raise Failure(f"There is no target '{name}'; the targets are {', '.join(TARGETS)}.")
+    target = TARGETS[name]()
+    if counted and not isinstance(target, Stock):
+        raise Failure(f"{name} cannot be counted: only the stock targets can.")
     if counted and cpus not in (None, 1):
-        raise Failure("A counted ground has one CPU.")
+        raise Failure("A counted target has one CPU.")
     if cpus is not None:
-        ground.cpus = check_cpus(ground, cpus)
+        target.cpus = check_cpus(target, cpus)
     if memory is not None:
-        ground.memory = memory
+        target.memory = memory
     if nodes is not None:
-        ground.nodes = check_nodes(ground, nodes)
+        target.nodes = check_nodes(target, nodes)
     if counted:
-        ground.counted = True
-    return ground
+        target.counted = True
+    return target
 
 
-def check_cpus(ground, cpus):
-    most = 8 if isinstance(ground, Stock) else 4 if "smp.config" in ground.fragments else 1
+def check_cpus(target, cpus):
+    most = 8 if isinstance(target, Stock) else 4 if "smp.config" in target.fragments else 1
     if not 1 <= cpus <= most:
-        raise Failure(f"{ground.name} runs on 1 to {most} CPUs, not {cpus}.")
+        raise Failure(f"{target.name} runs on 1 to {most} CPUs, not {cpus}.")
     return cpus
 
 
-def check_nodes(ground, nodes):
-    if not isinstance(ground, Stock):
-        raise Failure(f"{ground.name} has one node: only the stock grounds can have several.")
-    if nodes < 1 or ground.cpus % nodes or ground.memory % nodes:
-        raise Failure(f"{ground.cpus} CPUs and {ground.memory} MiB cannot be divided by {nodes} nodes.")
+def check_nodes(target, nodes):
+    if not isinstance(target, Stock):
+        raise Failure(f"{target.name} has one node: only the stock targets can have several.")
+    if nodes < 1 or target.cpus % nodes or target.memory % nodes:
+        raise Failure(f"{target.cpus} CPUs and {target.memory} MiB cannot be divided by {nodes} nodes.")
     return nodes

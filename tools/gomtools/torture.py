@@ -18,7 +18,7 @@ OLD_AND_NEW = ["stock-6.1", "stock-newest"]
 class Torture:
     """What one needs of its machine."""
 
-    grounds: list = field(default_factory=lambda: OLD_AND_NEW)
+    targets: list = field(default_factory=lambda: OLD_AND_NEW)
     cpus: int = 2
     memory: int = 512
     append: str = ""
@@ -28,7 +28,7 @@ class Torture:
 
 
 TORTURES = {
-    "profile": Torture(grounds=["stock-rt"], cpus=4, memory=1024),
+    "profile": Torture(targets=["stock-rt"], cpus=4, memory=1024),
     "unload": Torture(memory=384),
     "fragments": Torture(),
     "plug": Torture(slots=True),
@@ -41,36 +41,36 @@ TORTURES = {
     "isolated": Torture(grounds=[*OLD_AND_NEW, "stock-rt"], append="isolcpus=1 nohz_full=1"),
     # RCU's callbacks run on the CPU itself, by its tick.  On 6.1 they may be left to a thread
     # that never runs, and the kernel's own rcu_barrier() does not end.
-    "isolated-ticking": Torture(grounds=["stock-newest"], append="isolcpus=1", script="isolated"),
+    "isolated-ticking": Torture(targets=["stock-newest"], append="isolcpus=1", script="isolated"),
 }
 
 
-def machine(name, ground_name):
-    """The ground as the torture wants it."""
+def machine(name, target_name):
+    """The target as the torture wants it."""
     wanted = TORTURES[name]
     memory = sum(megabytes for megabytes, _ in wanted.numa) if wanted.numa else wanted.memory
-    ground = targets.find(ground_name, wanted.cpus, memory)
-    if not isinstance(ground, targets.Stock):
-        raise Failure(f"{ground_name} cannot be tortured: only the stock grounds can.")
-    ground.numa = wanted.numa
-    ground.slots = wanted.slots
-    ground.monitor = True
-    return ground
+    target = targets.find(target_name, wanted.cpus, memory)
+    if not isinstance(target, targets.Stock):
+        raise Failure(f"{target_name} cannot be tortured: only the stock targets can.")
+    target.numa = wanted.numa
+    target.slots = wanted.slots
+    target.monitor = True
+    return target
 
 
-def run(name, ground_name, source=checkout.ROOT):
+def run(name, target_name, source=checkout.ROOT):
     if name not in TORTURES:
         raise Failure(f"There is no torture '{name}'; there are {', '.join(TORTURES)}.")
-    ground = machine(name, ground_name)
-    built, _ = modules.build(ground.modules, source)
+    target = machine(name, target_name)
+    built, _ = modules.build(target.modules, source)
     script = (checkout.GUEST_SCRIPTS / f"torture-{TORTURES[name].script or name}.sh").read_text()
-    result = guest.run(ground, script, built.values(), TIMEOUT, TORTURES[name].append,
-                       checkout.LOGS / f"torture-{name}-{ground.name}.log")
-    return Outcome(f"torture {name} on {ground.describe()}", passed=int(result.passed),
+    result = guest.run(target, script, built.values(), TIMEOUT, TORTURES[name].append,
+                       checkout.LOGS / f"torture-{name}-{target.name}.log")
+    return Outcome(f"torture {name} on {target.describe()}", passed=int(result.passed),
                    failed=int(not result.passed), text=result.verdict() or result.output, seconds=result.seconds)
 
 
 def checks():
     for name, wanted in TORTURES.items():
-        for ground in wanted.grounds:
-            yield f"torture {name} on {ground}", lambda name=name, ground=ground: run(name, ground)
+        for target in wanted.targets:
+            yield f"torture {name} on {target}", lambda name=name, target=target: run(name, target)

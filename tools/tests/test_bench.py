@@ -91,15 +91,15 @@ class Here(unittest.TestCase):
                 return in_use if str(self) == "/sys/module/gomalloc" else True
 
         with mock.patch.multiple(bench, results_here=load, Path=Place, note=published.append,
-                                 publish=lambda grounds, _: published.append(grounds[0])), \
+                                 publish=lambda targets, _: published.append(targets[0])), \
              mock.patch.object(checkout, "ROOT", Place("/")):
             bench.run_here("held", "8")
         return loads, published
 
     def test_each_row_of_memory_has_a_load_of_its_own(self):
-        loads, (ground,) = self.run_here()
+        loads, (target,) = self.run_here()
         self.assertEqual(loads, [["workload=held", "size=8"], ["alone=1", "workload=held", "size=8"]])
-        self.assertEqual([row["workload"] for row in ground["rows"]], ["load1", "held", "load2", "held"])
+        self.assertEqual([row["workload"] for row in target["rows"]], ["load1", "held", "load2", "held"])
 
     def test_a_gomalloc_in_use_is_left_alone_and_that_is_said(self):
         said = self.run_here(in_use=True)[1][0]
@@ -145,12 +145,12 @@ class Courses(unittest.TestCase):
 
     def test_what_is_true_of_all_user_mode_linux_is_said_of_each(self):
         for name, course in bench.PLAN.items():
-            if course.ground.startswith("uml") and not course.only:
+            if course.target.startswith("uml") and not course.only:
                 self.assertIn("double-word compare-exchange", course.note, name)
 
     def test_the_plain_kernel_is_no_part_of_make_check(self):
         self.assertIn("uml-plain", bench.PLAN)
-        self.assertNotIn("uml-plain", check.KUNIT_GROUNDS + check.SMOKE_GROUNDS)
+        self.assertNotIn("uml-plain", check.KUNIT_TARGETS + check.SMOKE_TARGETS)
 
     def test_the_plain_kernel_differs_in_what_it_is_for(self):
         usual, plain = (set(kconfig.settings(fragments, (7, 3))) for fragments in (targets.UML_SMP, targets.UML_PLAIN))

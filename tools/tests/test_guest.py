@@ -73,17 +73,17 @@ class Names(unittest.TestCase):
         self.assertEqual(len(str(caught.exception).splitlines()), 1)
         return str(caught.exception)
 
-    def test_unknown_ground_names_the_known_ones(self):
+    def test_unknown_target_names_the_known_ones(self):
         self.assertIn("stock-newest", self.assert_one_sentence("windows"))
 
     def test_uml_cannot_be_counted(self):
         self.assert_one_sentence("uml", counted=True)
 
-    def test_cpus_that_a_ground_cannot_have(self):
+    def test_cpus_that_a_target_cannot_have(self):
         self.assert_one_sentence("uml-6.1", cpus=2)
         self.assert_one_sentence("stock-6.1", cpus=0)
 
-    def test_nodes_need_a_stock_ground_and_equal_parts(self):
+    def test_nodes_need_a_stock_target_and_equal_parts(self):
         self.assert_one_sentence("uml", nodes=2)
         self.assert_one_sentence("stock-6.1", cpus=4, nodes=3)
         self.assert_one_sentence("stock-6.1", cpus=4, nodes=0)

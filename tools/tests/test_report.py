@@ -14,39 +14,39 @@ def row(workload, size, slub, gomalloc, held=None):
             "ratio_median": None, "held_slub": held, "held_gomalloc": held}
 
 
-def ground(*rows, tables=None, note=""):
+def target(*rows, tables=None, note=""):
     return {"name": "uml", "note": note, "kernel": "7.3.4", "machine": "<here>", "cpus": 2, "unit": "cycles",
             "cmdline": "a=1 & b", "rows": list(rows), "tables": tables or {}}
 
 
 class Points(unittest.TestCase):
     def test_sizes_are_sorted_and_of_the_named_workloads(self):
-        some = ground(row("pair", 64, 20, 10), row("pair", 8, 18, 9), row("pair-const", 8, 1, 1), row("large", 99, 5, 4))
+        some = target(row("pair", 64, 20, 10), row("pair", 8, 18, 9), row("pair-const", 8, 1, 1), row("large", 99, 5, 4))
         self.assertEqual(report.points(some, ["pair", "large"], "gomalloc"), [(8, 9), (64, 10), (99, 4)])
 
     def test_bulk_is_over_the_number_in_its_name(self):
-        some = ground(row("cache-bulk-16", 64, 9, 3), row("cache-bulk-2", 64, 8, 4))
+        some = target(row("cache-bulk-16", 64, 9, 3), row("cache-bulk-2", 64, 8, 4))
         self.assertEqual(report.points(some, ["cache-bulk-"], "slub"), [(2, 8), (16, 9)])
 
     def test_memory_is_told_per_byte(self):
-        some = ground(row("held", 48, None, None, held=72.0))
+        some = target(row("held", 48, None, None, held=72.0))
         self.assertEqual(report.points(some, ["held"], "held_slub"), [(48, 1.5)])
 
 
 class Page(unittest.TestCase):
-    def page(self, *grounds):
+    def page(self, *targets):
         with tempfile.TemporaryDirectory() as place:
             path = Path(place) / "report.html"
-            report.write(grounds, "make bench SIZE=8", path)
+            report.write(targets, "make bench SIZE=8", path)
             return path.read_text()
 
     def test_what_is_slower_is_marked(self):
-        page = self.page(ground(row("pair", 8, 10, 20), row("pair", 16, 30, 10)))
+        page = self.page(target(row("pair", 8, 10, 20), row("pair", 16, 30, 10)))
         self.assertIn('<span class="slower">0.50</span>', page)
         self.assertIn('<span class="faster">3.00</span>', page)
 
     def test_the_summary_comes_first_with_what_is_below_1_marked(self):
-        page = self.page(ground(row("pair", 8, 30, 10), row("batch-fifo", 8, 10, 20), row("batch-fifo", 16, 60, 10),
+        page = self.page(target(row("pair", 8, 30, 10), row("batch-fifo", 8, 10, 20), row("batch-fifo", 16, 60, 10),
                                 row("batch-fifo", 64, 60, 10)))
         opening = page[:page.index('<h2 id="uml">')]
         self.assertIn("<b>3.00</b>", opening)
@@ -56,22 +56,22 @@ class Page(unittest.TestCase):
         self.assertLess(page.index("Summary"), page.index("<svg"))
 
     def test_what_a_reader_has_to_know_stands_in_the_summary_and_beside_the_rows(self):
-        page = self.page(ground(row("pair", 8, 2, 1), note="no <cmpxchg>"))
+        page = self.page(target(row("pair", 8, 2, 1), note="no <cmpxchg>"))
         summary, _, rest = page.partition('<h2 id="uml">')
         self.assertIn("no &lt;cmpxchg&gt;", summary)
         self.assertIn("no &lt;cmpxchg&gt;", rest)
 
     def test_where_nothing_is_compared_there_is_no_summary(self):
-        self.assertNotIn("Summary", self.page(ground(tables={"offtimes": [["where", "longest"], ["lock", "9"]]})))
+        self.assertNotIn("Summary", self.page(target(tables={"offtimes": [["where", "longest"], ["lock", "9"]]})))
 
     def test_text_from_outside_is_text(self):
-        page = self.page(ground(row("pair", 8, 2, 1)))
+        page = self.page(target(row("pair", 8, 2, 1)))
         self.assertIn("&lt;here&gt;", page)
         self.assertIn("a=1 &amp; b", page)
 
     def test_a_plot_that_can_be_drawn_is_drawn(self):
         lines = [["text", "allocator", "parse", "free"], ["a.json", "kmalloc", "3", "2"], ["a.json", "gomalloc", "2", "1"]]
-        page = self.page(ground(row("pair", 8, 2, 1), row("pair", 64, 3, 1), tables={"json": lines}))
+        page = self.page(target(row("pair", 8, 2, 1), row("pair", 64, 3, 1), tables={"json": lines}))
         self.assertEqual(page.count("<svg"), 2)
         self.assertNotIn("gnuplot failed", page)
 
@@ -82,7 +82,7 @@ class Page(unittest.TestCase):
                            ["60", "300.1", "100.1", "1.4", "1.3"], ["120", "301.1", "101.1", "1.4", "1.3"]],
                   "cpus-lines": [["pattern", "cpus", "allocator", "lines_moved"], ["pair", "1", "SLUB", "0.000"],
                                  ["pair", "1", "gomalloc", "0.000"], ["pair", "2", "SLUB", "0.1"]]}
-        page = self.page(ground(row("pair", 8, 2, 1), tables=tables))
+        page = self.page(target(row("pair", 8, 2, 1), tables=tables))
         self.assertEqual(page.count("<svg"), 5)
         self.assertNotIn("gnuplot failed", page)
 
@@ -90,7 +90,7 @@ class Page(unittest.TestCase):
         lines = [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk",
                   "slub_given_back", "gomalloc_given_back"],
                  ["1-256", "1", "1.2", "1.1", "9.1", "9.9", "9.0", "8.0"]]
-        page = self.page(ground(row("pair", 8, 2, 1), tables={"churn": lines}))
+        page = self.page(target(row("pair", 8, 2, 1), tables={"churn": lines}))
         self.assertIn("nine of ten freed", page)
         self.assertIn("given back", page)
         self.assertNotIn("gnuplot failed", page)
@@ -101,7 +101,7 @@ class Page(unittest.TestCase):
         self.assertIn("<th class=words>text</th><th>n</th>", text)
 
     def test_live_sets_are_over_powers_of_ten(self):
-        some = ground(*(row(f"live-{10 ** n}", None, 9, 3) for n in (2, 3, 4)))
+        some = target(*(row(f"live-{10 ** n}", None, 9, 3) for n in (2, 3, 4)))
         self.assertEqual(report.points(some, ["live-"], "slub"), [(100, 9), (1000, 9), (10000, 9)])
 
 
