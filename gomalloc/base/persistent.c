@@ -473,7 +473,7 @@ void gom_persistent_info(int cpu, struct gom_persistent_info *info)
 }
 GOM_EXPORT_FOR_TEST(gom_persistent_info);
 
-static void bump_check(const struct bump *b, int cpu, gom_wrong_fn wrong)
+static void bump_check(const struct bump *b, int cpu, gom_mismatch_fn report, void *ctx)
 {
 	u64 bytes = b->info.chunks * sizeof(struct chunk);
 	unsigned int i;
@@ -481,30 +481,31 @@ static void bump_check(const struct bump *b, int cpu, gom_wrong_fn wrong)
 	for (i = 0; i < MAX_SITES; i++)
 		bytes += b->site_counts[i].bytes;
 	if (b->info.used + b->info.wasted + (b->end - b->pos) != b->info.bytes)
-		wrong("chunks of cpu %d: %llu bytes, but %llu used, %llu wasted and %ld left",
-		      cpu, b->info.bytes, b->info.used, b->info.wasted, (long)(b->end - b->pos));
+		report(ctx, "chunks of cpu %d: %llu bytes, but %llu used, %llu wasted and %ld left",
+		       cpu, b->info.bytes, b->info.used, b->info.wasted, (long)(b->end - b->pos));
 	if (bytes != b->info.used)
-		wrong("chunks of cpu %d: %llu bytes used, %llu at call sites", cpu, b->info.used,
-		      bytes);
+		report(ctx, "chunks of cpu %d: %llu bytes used, %llu at call sites", cpu,
+		       b->info.used, bytes);
 }
 
 /*
- * The part of the consistency check for this file.  Calls @wrong for each
- * mismatch between chunks and counters.
+ * The part of the consistency check for this file.  Calls @report with
+ * @ctx for each mismatch between chunks and counters.
  */
-void gom_persistent_check(gom_wrong_fn wrong)
+void gom_persistent_check(gom_mismatch_fn report, void *ctx)
 {
 	const struct chunk *chunk;
 	u64 bytes = 0;
 	int cpu;
 
-	bump_check(&global_bump, -1, wrong);
+	bump_check(&global_bump, -1, report, ctx);
 	for_each_possible_cpu(cpu)
-		bump_check(&per_cpu(cpu_bump, cpu), cpu, wrong);
+		bump_check(&per_cpu(cpu_bump, cpu), cpu, report, ctx);
 	llist_for_each_entry(chunk, all_chunks.first, node)
 		bytes += chunk->bytes;
 	if (bytes != gom_persistent_bytes())
-		wrong("all chunks: %llu bytes, %llu accounted", bytes, gom_persistent_bytes());
+		report(ctx, "all chunks: %llu bytes, %llu accounted", bytes,
+		       gom_persistent_bytes());
 }
 
 /* Bytes taken from the page allocator, for chunks and direct blocks. */

@@ -66,10 +66,10 @@ void gom_persistent_read_stat(enum gom_stat stat, struct gom_call_site *sum);
 u64 gom_persistent_bytes(void);
 void gom_persistent_set_busy(bool busy);
 struct gom_persistent_info *gom_persistent_info_of(int cpu);
-/* Reports one mismatch, in words. */
-typedef void (*gom_wrong_fn)(const char *fmt, ...) __printf(1, 2);
+/* Takes one mismatch, in words. */
+typedef void (*gom_mismatch_fn)(void *ctx, const char *fmt, ...) __printf(2, 3);
 
-void gom_persistent_check(gom_wrong_fn wrong);
+void gom_persistent_check(gom_mismatch_fn report, void *ctx);
 void gom_persistent_info(int cpu, struct gom_persistent_info *info);
 void gom_persistent_free_all(void);
 

@@ -88,50 +88,75 @@ struct sums {
 	u64 cached;		/* in magazines, of caches and depots */
 };
 
-static DEFINE_MUTEX(check_lock);	/* one check at a time; protects what follows */
-static struct findings findings_pair[2];
-static struct findings *findings_now;
-static struct sums *sums;		/* by class */
-static unsigned int classes;
-static const void **cached;		/* all objects in magazines */
-static size_t nr_cached, max_cached;
-static unsigned long *held_pages, *idle_pages;	/* by node */
-static unsigned long *busy_pages;	/* of spans in flight, by node */
-static unsigned long seen_magazines[GOM_MAGAZINE_FREELISTS];
-static unsigned long nr_specials;	/* in all spans */
+/**
+ * struct check - one run of the consistency check
+ * @now: findings of the current look
+ * @before: findings of the look before it
+ * @classes: end of the class indices that are checked
+ * @sums: by class
+ * @cached: all objects in magazines, for the search for duplicates
+ * @nr_cached: number of them
+ * @max_cached: capacity of @cached
+ * @held_pages: by node, pages that the page map says are gomalloc's
+ * @idle_pages: by node, pages that the page map says are idle
+ * @busy_pages: by node, pages of spans in flight
+ * @seen_magazines: by magazine freelist, magazines found in caches and depots
+ * @nr_specials: specials of all spans
+ *
+ * The members from @classes on belong to one look.  findings_add() fills @now;
+ * check_repeat() swaps @now and @before.
+ */
+struct check {
+	struct findings *now;
+	struct findings *before;
+	unsigned int classes;
+	struct sums *sums;
+	const void **cached;
+	size_t nr_cached;
+	size_t max_cached;
+	unsigned long *held_pages;
+	unsigned long *idle_pages;
+	unsigned long *busy_pages;
+	unsigned long seen_magazines[GOM_MAGAZINE_FREELISTS];
+	unsigned long nr_specials;
+};
 
-/* Record an inconsistency.  Only while a check runs. */
-void gom_wrong(const char *fmt, ...)
+static DEFINE_MUTEX(check_lock);	/* one check at a time */
+
+/* Record an inconsistency of this look; @ctx is the struct check. */
+static __printf(2, 3) void findings_add(void *ctx, const char *fmt, ...)
 {
+	struct findings *now = ((struct check *)ctx)->now;
 	va_list args;
 
-	if (findings_now->nr == MAX_LINES)
+	if (now->nr == MAX_LINES)
 		return;
-	findings_now->seen[findings_now->nr] = 1;
+	now->seen[now->nr] = 1;
 	va_start(args, fmt);
-	vscnprintf(findings_now->line[findings_now->nr++], LINE, fmt, args);
+	vscnprintf(now->line[now->nr++], LINE, fmt, args);
 	va_end(args);
 }
 
 /* === Spans and the page map === */
 
-static void check_specials(const struct gom_span *s)
+static void specials_check(struct check *ck, const struct gom_span *s)
 {
 	const struct gom_special *sp, *next;
 
 	sp = rb_entry_safe(rb_first(&s->specials), struct gom_special, rb);
 	for (; sp; sp = next) {
-		nr_specials++;
+		ck->nr_specials++;
 		next = rb_entry_safe(rb_next(&sp->rb), struct gom_special, rb);
 		if (sp->offset >= (size_t)s->npages << PAGE_SHIFT)
-			gom_wrong("span %p: special at %u, beyond its end", s->base, sp->offset);
+			findings_add(ck, "span %p: special at %u, beyond its end", s->base,
+				     sp->offset);
 		else if (!gom_special_maybe(s->base + sp->offset))
-			gom_wrong("span %p: special at %u, which frees would not see", s->base,
-				  sp->offset);
+			findings_add(ck, "span %p: special at %u, which frees do not see", s->base,
+				     sp->offset);
 		if (next && (next->offset < sp->offset ||
 			     (next->offset == sp->offset && next->kind <= sp->kind)))
-			gom_wrong("span %p: specials at %u and %u are out of order", s->base,
-				  sp->offset, next->offset);
+			findings_add(ck, "span %p: specials at %u and %u are out of order", s->base,
+				     sp->offset, next->offset);
 	}
 }
 
@@ -139,7 +164,7 @@ static void check_specials(const struct gom_span *s)
  * The counters that frees test (gom_special_near) sum up to the number of
  * specials, plus one for the entry of NULL.
  */
-static void check_special_counters(void)
+static void special_counters_check(struct check *ck)
 {
 	unsigned long near = 0;
 	unsigned int i;
@@ -150,15 +175,16 @@ static void check_special_counters(void)
 	 * Not under PREEMPT_RT, where a task may be preempted while it adds a
 	 * special.  Not with efence=1, whose objects are not in the page map.
 	 */
-	if (near != nr_specials + 1 && !IS_ENABLED(CONFIG_PREEMPT_RT) && !gom_efence)
-		gom_wrong("%lu specials, %lu noted for those who free", nr_specials, near - 1);
+	if (near != ck->nr_specials + 1 && !IS_ENABLED(CONFIG_PREEMPT_RT) && !gom_efence)
+		findings_add(ck, "%lu specials, %lu in the counters that frees test",
+			     ck->nr_specials, near - 1);
 }
 
 /*
  * A free block has no starts and all live bits.  In a block that is in use and
  * closed, @live is a subset of @starts (tiny.h).
  */
-static void check_tiny(struct gom_span *s)
+static void tiny_span_check(struct check *ck, struct gom_span *s)
 {
 	struct gom_tiny_marks *marks = gom_tiny_marks(s);
 	unsigned int i;
@@ -167,15 +193,16 @@ static void check_tiny(struct gom_span *s)
 	for (i = 0; i < s->nelems; i++) {
 		live = (u32)atomic_read(&marks->live[i / 2]) >> i % 2 * GOM_TINY_BLOCK & 0xffff;
 		if (test_bit(i, s->free) && (marks->starts[i] || live != 0xffff))
-			gom_wrong("tiny block %p is free, its marks are %04x %04x",
-				  s->base + i * GOM_TINY_BLOCK, marks->starts[i], live);
+			findings_add(ck, "tiny block %p is free, but its marks are %04x %04x",
+				     s->base + i * GOM_TINY_BLOCK, marks->starts[i], live);
 		else if (!live || (!(live & BIT(GOM_TINY_BLOCK - 1)) && live & ~marks->starts[i]))
-			gom_wrong("tiny block %p: marks %04x %04x do not go together",
-				  s->base + i * GOM_TINY_BLOCK, marks->starts[i], live);
+			findings_add(ck,
+				     "tiny block %p: live marks %04x do not match starts %04x",
+				     s->base + i * GOM_TINY_BLOCK, live, marks->starts[i]);
 	}
 }
 
-static void check_small(struct gom_span *s)
+static void small_span_check(struct check *ck, struct gom_span *s)
 {
 	const struct gom_class *cl = gom_class(s->class);
 	unsigned int words = BITS_TO_LONGS(s->nelems);
@@ -183,67 +210,68 @@ static void check_small(struct gom_span *s)
 	unsigned int fit = ((size_t)s->npages << PAGE_SHIFT) / cl->size;
 
 	if (s->npages > cl->npages || s->nelems != fit)
-		gom_wrong("span %p of class %u has %u pages and %u objects", s->base, s->class,
-			  s->npages, s->nelems);
+		findings_add(ck, "span %p of class %u has %u pages and %u objects", s->base,
+			     s->class, s->npages, s->nelems);
 	if (s->nfree != weight)
-		gom_wrong("span %p of class %u: %u objects free, %u in its mask", s->base,
-			  s->class, s->nfree, weight);
+		findings_add(ck, "span %p of class %u: %u objects free, %u in its bitmap", s->base,
+			     s->class, s->nfree, weight);
 	if (bitmap_weight(s->free, words * BITS_PER_LONG) != weight)
-		gom_wrong("span %p of class %u: its mask has bits beyond object %u", s->base,
-			  s->class, s->nelems);
+		findings_add(ck, "span %p of class %u: its bitmap has bits beyond object %u",
+			     s->base, s->class, s->nelems);
 	if ((s->nfree == 0) != list_empty(&s->list))
-		gom_wrong("span %p of class %u: %u objects free, but it is %slisted", s->base,
-			  s->class, s->nfree, list_empty(&s->list) ? "not " : "");
-	sums[s->class].spans++;
-	sums[s->class].objects += s->nelems;
-	sums[s->class].free += weight;
+		findings_add(ck, "span %p of class %u: %u objects free, but it is %slisted",
+			     s->base, s->class, s->nfree, list_empty(&s->list) ? "not " : "");
+	ck->sums[s->class].spans++;
+	ck->sums[s->class].objects += s->nelems;
+	ck->sums[s->class].free += weight;
 	if (s->class == GOM_CLASS_TINY)
-		check_tiny(s);
+		tiny_span_check(ck, s);
 }
 
 /* The slot that the page-map entries of @s should have; 0 if @s is invalid. */
-static unsigned int span_slot_expected(const struct gom_span *s)
+static unsigned int span_slot_expected(const struct check *ck, const struct gom_span *s)
 {
 	if (s->state == GOM_SPAN_LARGE)
 		return GOM_SLOT_LARGE;
-	if (s->state != GOM_SPAN_SMALL || !s->class || s->class >= classes)
+	if (s->state != GOM_SPAN_SMALL || !s->class || s->class >= ck->classes)
 		return 0;
 	return gom_span_slot(s);
 }
 
 /* Check the span @s that begins at page @i of @r. */
-static void check_span(const struct gom_region *r, unsigned int i, struct gom_span *s)
+static void span_check(struct check *ck, const struct gom_region *r, unsigned int i,
+		       struct gom_span *s)
 {
 	const void *page = (void *)r->base + ((size_t)i << PAGE_SHIFT);
-	unsigned int slot = span_slot_expected(s), j;
+	unsigned int slot = span_slot_expected(ck, s), j;
 	u32 is, should;
 
 	if (s->state == GOM_SPAN_BUSY)	/* in flight */
 		return;
 	if (!slot) {
-		gom_wrong("span %p has state %u, class %u", page, s->state, s->class);
+		findings_add(ck, "span %p has state %u, class %u", page, s->state, s->class);
 		return;
 	}
 	if (s->base != page || s->nid != r->nid || !s->npages) {
-		gom_wrong("span %p: its record says %p, %u pages, node %d", page, s->base,
-			  s->npages, s->nid);
+		findings_add(ck, "span %p: its record says %p, %u pages, node %d", page, s->base,
+			     s->npages, s->nid);
 		return;
 	}
 	for (j = 0; j < s->npages; j++) {
 		is = gom_pagemap_entry(page + ((size_t)j << PAGE_SHIFT));
 		should = GOM_SLOT_OF(slot) | j << PAGE_SHIFT;
 		if (is != should) {
-			gom_wrong("page %p: its word is %x and should be %x",
-				  page + ((size_t)j << PAGE_SHIFT), is, should);
+			findings_add(ck, "page %p: its page-map word is %x, not %x",
+				     page + ((size_t)j << PAGE_SHIFT), is, should);
 			return;
 		}
 	}
-	check_specials(s);
+	specials_check(ck, s);
 	if (s->state == GOM_SPAN_SMALL)
-		check_small(s);
+		small_span_check(ck, s);
 }
 
-static void check_page(const struct gom_region *r, unsigned int i)
+static void page_check(struct check *ck, const struct gom_region *r, unsigned int i)
 {
 	const void *page = (void *)r->base + ((size_t)i << PAGE_SHIFT);
 	u32 entry = r->entry[i], off = gom_entry_offset(entry, page);
@@ -252,68 +280,71 @@ static void check_page(const struct gom_region *r, unsigned int i)
 
 	if (!slot) {
 		if (r->span[i] && r->span[i]->state != GOM_SPAN_BUSY)
-			gom_wrong("page %p is not ours, but has a record", page);
+			findings_add(ck, "page %p is not gomalloc's, but has a record", page);
 		return;
 	}
-	held_pages[r->nid]++;
+	ck->held_pages[r->nid]++;
 	s = r->span[i];
 	if (s && s->base == page && s->state == GOM_SPAN_BUSY)
-		busy_pages[r->nid] += s->npages;
+		ck->busy_pages[r->nid] += s->npages;
 	if (slot == GOM_SLOT_IDLE) {
-		idle_pages[r->nid]++;
+		ck->idle_pages[r->nid]++;
 		return;
 	}
 	s = gom_pagemap_span(page);
 	if (slot > GOM_SLOT_ASK || !s || (s->state != GOM_SPAN_IDLE &&
 					  off >= (size_t)s->npages << PAGE_SHIFT))
-		gom_wrong("page %p: its word is %x, and no span is there", page, entry);
+		findings_add(ck, "page %p: its page-map word is %x, but no span is there", page,
+			     entry);
 	else if (!off)
-		check_span(r, i, s);
+		span_check(ck, r, i, s);
 }
 
-static void check_pagemap(void)
+static void pagemap_check(struct check *ck)
 {
 	const struct gom_region *r;
 	unsigned int i;
 
-	nr_specials = 0;
 	for (r = gom_pagemap_regions(); r; r = r->next)
 		for (i = 0; i < GOM_REGION_PAGES; i++)
-			check_page(r, i);
-	check_special_counters();
+			page_check(ck, r, i);
+	special_counters_check(ck);
 }
 
 /* === Heaps === */
 
-static unsigned int check_run(const struct gom_mheap *h, const struct gom_span *r, unsigned int bin)
+static unsigned int run_check(struct check *ck, const struct gom_mheap *h, const struct gom_span *r,
+			      unsigned int bin)
 {
 	const struct gom_span *next = gom_pagemap_span_at(gom_span_end(r), h->nid);
 	unsigned int i;
 
 	if (r->state != GOM_SPAN_IDLE || !r->npages || gom_heap_bin(r->npages) != bin)
-		gom_wrong("free run %p: state %u, %u pages, in bin %u", r->base, r->state,
-			  r->npages, bin);
+		findings_add(ck, "free run %p: state %u, %u pages, in bin %u", r->base, r->state,
+			     r->npages, bin);
 	if (gom_pagemap_span_at(r->base, h->nid) != r ||
 	    gom_pagemap_span_at(gom_span_end(r) - PAGE_SIZE, h->nid) != r)
-		gom_wrong("free run %p of %u pages: the page map has another record", r->base,
-			  r->npages);
+		findings_add(ck, "free run %p of %u pages: the page map has another record",
+			     r->base, r->npages);
 	if (next && next->state == GOM_SPAN_IDLE)
-		gom_wrong("free runs %p and %p are neighbours, and not merged", r->base,
-			  next->base);
+		findings_add(ck, "free runs %p and %p are adjacent, but not merged", r->base,
+			     next->base);
 	for (i = 0; i < r->npages; i++)
 		if (gom_entry_slot(gom_pagemap_entry(r->base + ((size_t)i << PAGE_SHIFT))) !=
 		    GOM_SLOT_IDLE) {
-			gom_wrong("page %p is in a free run, its word is %x",
-				  r->base + ((size_t)i << PAGE_SHIFT),
-				  gom_pagemap_entry(r->base + ((size_t)i << PAGE_SHIFT)));
+			findings_add(ck, "page %p is in a free run, but its page-map word is %x",
+				     r->base + ((size_t)i << PAGE_SHIFT),
+				     gom_pagemap_entry(r->base + ((size_t)i << PAGE_SHIFT)));
 			break;
 		}
 	return r->npages;
 }
 
-static void check_heap(struct gom_mheap *h)
+static void heap_check(struct check *ck, struct gom_mheap *h)
 {
 	const unsigned long moving = atomic_long_read(&h->moving_pages);
+	const unsigned long held = ck->held_pages[h->nid], idle = ck->idle_pages[h->nid];
+	const unsigned long in_flight = ck->busy_pages[h->nid] + moving;
 	const struct gom_span *r;
 	unsigned long pages = 0;
 	unsigned int bin, runs;
@@ -323,66 +354,67 @@ static void check_heap(struct gom_mheap *h)
 	for (bin = 0; bin < GOM_HEAP_BINS; bin++) {
 		runs = 0;
 		if (hlist_empty(&h->bin[bin]) == test_bit(bin, h->nonempty))
-			gom_wrong("node %d: bin %u and the mask of bins differ", h->nid, bin);
+			findings_add(ck, "node %d: bin %u and the bitmap of bins differ", h->nid,
+				     bin);
 		hlist_for_each_entry(r, &h->bin[bin], run) {
-			pages += check_run(h, r, bin);
+			pages += run_check(ck, h, r, bin);
 			runs++;
 		}
 		if (runs != h->runs[bin])
-			gom_wrong("node %d: bin %u has %u runs, %u counted", h->nid, bin, runs,
-				  h->runs[bin]);
+			findings_add(ck, "node %d: bin %u has %u runs, %u counted", h->nid, bin,
+				     runs, h->runs[bin]);
 	}
 	/*
 	 * Pages in flight to or from an idle run may be marked idle in the page
 	 * map.
 	 */
-	if (pages != h->idle_pages || idle_pages[h->nid] < pages ||
-	    idle_pages[h->nid] > pages + busy_pages[h->nid] + moving)
-		gom_wrong("node %d: %lu pages in free runs, %lu counted, %lu in the page map, %lu in flight",
-			  h->nid, pages, h->idle_pages, idle_pages[h->nid],
-			  busy_pages[h->nid] + moving);
-	if (max(h->sys_pages, held_pages[h->nid]) - min(h->sys_pages, held_pages[h->nid]) > moving)
-		gom_wrong("node %d: %lu pages held, %lu in the page map", h->nid, h->sys_pages,
-			  held_pages[h->nid]);
+	if (pages != h->idle_pages || idle < pages || idle > pages + in_flight)
+		findings_add(ck, "node %d: %lu pages in free runs, %lu counted, %lu in the page map, %lu in flight",
+			     h->nid, pages, h->idle_pages, idle, in_flight);
+	if (max(h->sys_pages, held) - min(h->sys_pages, held) > moving)
+		findings_add(ck, "node %d: %lu pages held, %lu in the page map", h->nid,
+			     h->sys_pages, held);
 	spin_unlock(&h->lock);
 }
 
 /* === Magazines === */
 
-static void check_object(unsigned int class, const void *p, const char *where, int nr)
+static void cached_object_check(struct check *ck, unsigned int class, const void *p,
+				const char *where, int nr)
 {
 	u32 entry = gom_pagemap_entry(p), off = gom_entry_offset(entry, p);
 	struct gom_span *s = gom_pagemap_span(p);
 
-	sums[class].cached++;
-	if (nr_cached < max_cached)
-		cached[nr_cached++] = p;
+	ck->sums[class].cached++;
+	if (ck->nr_cached < ck->max_cached)
+		ck->cached[ck->nr_cached++] = p;
 	if (!s || s->state != GOM_SPAN_SMALL || s->class != class ||
 	    !gom_class_begins(gom_class(class), off))
-		gom_wrong("%s %d, class %u: %p, which is no object of it", where, nr, class, p);
+		findings_add(ck, "%s %d, class %u: %p is no object of this class", where, nr, class,
+			     p);
 	else if (test_bit(gom_class_index(gom_class(class), off), s->free))
-		gom_wrong("%s %d, class %u: object %p is free in its span, too", where, nr, class,
-			  p);
+		findings_add(ck, "%s %d, class %u: object %p is also free in its span", where, nr,
+			     class, p);
 }
 
-static void check_magazine(unsigned int class, const struct gom_magazine *mag, unsigned int nr,
-			   const char *where, int of)
+static void magazine_check(struct check *ck, unsigned int class, const struct gom_magazine *mag,
+			   unsigned int nr, const char *where, int of)
 {
 	unsigned int i;
 
 	if (!mag)
 		return;
-	seen_magazines[gom_magazine_freelist(class)]++;
+	ck->seen_magazines[gom_magazine_freelist(class)]++;
 	if (mag->bottom || mag->class != class || nr > gom_class(class)->mag_size) {
-		gom_wrong("%s %d, class %u: a magazine of class %u with %u objects", where, of,
-			  class, mag->class, nr);
+		findings_add(ck, "%s %d, class %u: a magazine of class %u with %u objects", where,
+			     of, class, mag->class, nr);
 		return;
 	}
 	for (i = 0; i < nr; i++)
-		check_object(class, mag->obj[i], where, of);
+		cached_object_check(ck, class, mag->obj[i], where, of);
 }
 
-static size_t check_cpu_class(const struct gom_mcache *c, unsigned int class)
+static size_t cpu_class_check(struct check *ck, const struct gom_mcache *c, unsigned int class)
 {
 	const struct gom_slot *s = gom_mcache_slot_of(c, class);
 	const struct gom_mcache_class *k = gom_mcache_class_of(c, class);
@@ -390,40 +422,41 @@ static size_t check_cpu_class(const struct gom_mcache *c, unsigned int class)
 
 	if (class < GOM_CLASS_TINY && (s->recip != gom_classes[class].recip ||
 				       s->limit != gom_classes[class].limit))
-		gom_wrong("cpu %d, class %u: its slot is not of this class", c->cpu, class);
+		findings_add(ck, "cpu %d, class %u: its slot is of another class", c->cpu, class);
 	if (k->spare && k->spare->nr > k->limit)
-		gom_wrong("cpu %d, class %u: a spare magazine of %u objects, the limit is %u",
-			  c->cpu, class, k->spare->nr, k->limit);
+		findings_add(ck,
+			     "cpu %d, class %u: a spare magazine of %u objects, the limit is %u",
+			     c->cpu, class, k->spare->nr, k->limit);
 	if (nr < 0 || s->top > s->end || (k->mag && s->end != &k->mag->bottom + k->limit))
-		gom_wrong("cpu %d, class %u: %ld objects loaded, the end is at %ld", c->cpu, class,
-			  nr, (long)(s->end - s->top) + nr);
+		findings_add(ck, "cpu %d, class %u: %ld objects loaded, the end is at %ld", c->cpu,
+			     class, nr, (long)(s->end - s->top) + nr);
 	else
-		check_magazine(class, k->mag, nr, "cpu", c->cpu);
-	check_magazine(class, k->spare, k->spare ? k->spare->nr : 0, "cpu", c->cpu);
+		magazine_check(ck, class, k->mag, nr, "cpu", c->cpu);
+	magazine_check(ck, class, k->spare, k->spare ? k->spare->nr : 0, "cpu", c->cpu);
 	if (s->left > k->armed)
-		gom_wrong("cpu %d, class %u: %lld of %lld objects left until a sample", c->cpu,
-			  class, s->left, k->armed);
+		findings_add(ck, "cpu %d, class %u: %lld of %lld objects left until a sample",
+			     c->cpu, class, s->left, k->armed);
 	return 2UL * k->limit * gom_class(class)->size;
 }
 
-static void check_cpu(int cpu)
+static void cpu_check(struct check *ck, int cpu)
 {
 	const struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	unsigned int class;
 	size_t bytes = 0;
 
 	if (c->mallocing & GOM_MALLOCING)
-		gom_wrong("cpu %d: somebody is inside", cpu);
-	for (class = 1; class < classes; class++)
-		bytes += check_cpu_class(c, class);
+		findings_add(ck, "cpu %d: mallocing is set", cpu);
+	for (class = 1; class < ck->classes; class++)
+		bytes += cpu_class_check(ck, c, class);
 	if (bytes != c->bytes || bytes > (size_t)gom_mcache_kb << 10)
-		gom_wrong("cpu %d: room for %zu bytes, %u counted, mcache_kb is %u", cpu, bytes,
-			  c->bytes, gom_mcache_kb);
+		findings_add(ck, "cpu %d: capacity for %zu bytes, %u counted, mcache_kb is %u", cpu,
+			     bytes, c->bytes, gom_mcache_kb);
 }
 
 /* === Mcentrals, and the sums over a class === */
 
-static void check_central(struct gom_mcentral *c, unsigned int class, int nid)
+static void central_check(struct check *ck, struct gom_mcentral *c, unsigned int class, int nid)
 {
 	const struct gom_magazine *mag;
 	const struct gom_span *s;
@@ -433,17 +466,18 @@ static void check_central(struct gom_mcentral *c, unsigned int class, int nid)
 		return;
 	list_for_each_entry(s, &c->spans, list) {
 		if (s->state != GOM_SPAN_SMALL || s->class != class || s->nid != nid)
-			gom_wrong("node %d, class %u: lists span %p of class %u, state %u", nid,
-				  class, s->base, s->class, s->state);
-		sums[class].listed += s->nfree;
+			findings_add(ck, "node %d, class %u: lists span %p of class %u, state %u",
+				     nid, class, s->base, s->class, s->state);
+		ck->sums[class].listed += s->nfree;
 	}
 	for (mag = c->full; mag && full <= c->max_full; mag = mag->next, full++)
-		check_magazine(class, mag, mag->nr, "depot of node", nid);
+		magazine_check(ck, class, mag, mag->nr, "depot of node", nid);
 	for (mag = c->empty; mag && empty <= c->max_full; mag = mag->next, empty++)
-		check_magazine(class, mag, mag->nr, "depot of node", nid);
+		magazine_check(ck, class, mag, mag->nr, "depot of node", nid);
 	if (full != c->nr_full || empty != c->nr_empty)
-		gom_wrong("node %d, class %u: %u full and %u empty magazines, %u and %u counted",
-			  nid, class, full, empty, c->nr_full, c->nr_empty);
+		findings_add(ck,
+			     "node %d, class %u: %u full and %u empty magazines, %u and %u counted",
+			     nid, class, full, empty, c->nr_full, c->nr_empty);
 	spin_unlock(&c->lock);
 }
 
@@ -451,22 +485,23 @@ static void check_central(struct gom_mcentral *c, unsigned int class, int nid)
  * Most objects of @class that may be in flight, in magazines of no cache or
  * depot.
  */
-static u64 class_in_flight(unsigned int class)
+static u64 class_objects_in_flight(struct check *ck, unsigned int class)
 {
 	unsigned int freelist = gom_magazine_freelist(class);
 	unsigned long inuse = gom_magazine_inuse(freelist);
 
-	if (inuse < seen_magazines[freelist])
-		gom_wrong("class %u: %lu magazines of its size in caches and depots, %lu given out",
-			  class, seen_magazines[freelist], inuse);
-	return (u64)(inuse - min(inuse, seen_magazines[freelist])) *
+	if (inuse < ck->seen_magazines[freelist])
+		findings_add(ck,
+			     "class %u: %lu magazines of its size in caches and depots, %lu in use",
+			     class, ck->seen_magazines[freelist], inuse);
+	return (u64)(inuse - min(inuse, ck->seen_magazines[freelist])) *
 	       (gom_class(class)->mag_size + 1);
 }
 
 /* Each object is free in its span, in a magazine, live, or in flight. */
-static void check_sums(unsigned int class)
+static void class_sums_check(struct check *ck, unsigned int class)
 {
-	const struct sums *sum = &sums[class];
+	const struct sums *sum = &ck->sums[class];
 	struct gom_mcache_stats stats;
 	struct gom_mcentral *c;
 	u64 live = 0, spans = 0, found_objects;
@@ -482,38 +517,40 @@ static void check_sums(unsigned int class)
 		spans += atomic_long_read(&c->nr_spans);
 	}
 	if (spans != sum->spans)
-		gom_wrong("class %u: %llu spans in the page map, %llu counted", class,
-			  sum->spans, spans);
+		findings_add(ck, "class %u: %llu spans in the page map, %llu counted", class,
+			     sum->spans, spans);
 	if (sum->free != sum->listed)
-		gom_wrong("class %u: %llu objects free in spans, %llu in those that are listed",
-			  class, sum->free, sum->listed);
+		findings_add(ck,
+			     "class %u: %llu objects free in spans, %llu in those that are listed",
+			     class, sum->free, sum->listed);
 	found_objects = sum->free + sum->cached + live;
-	if (found_objects > sum->objects || found_objects + class_in_flight(class) < sum->objects)
-		gom_wrong("class %u: %llu objects, %llu free in spans, %llu in magazines, %lld live",
-			  class, sum->objects, sum->free, sum->cached, live);
+	if (found_objects > sum->objects ||
+	    found_objects + class_objects_in_flight(ck, class) < sum->objects)
+		findings_add(ck,
+			     "class %u: %llu objects, %llu free in spans, %llu in magazines, %lld live",
+			     class, sum->objects, sum->free, sum->cached, live);
 }
 
 /* === The whole check === */
 
 /* One look; runs in stop_machine(). */
-
-static int check_stopped(void *unused)
+static int check_stopped(void *data)
 {
+	struct check *ck = data;
 	unsigned int class;
 	int i;
 
-	memset(seen_magazines, 0, sizeof(seen_magazines));
-	check_pagemap();
+	pagemap_check(ck);
 	for_each_gom_node(i)
-		check_heap(gom_mheaps[i]);
+		heap_check(ck, gom_mheaps[i]);
 	for_each_possible_cpu(i)
-		check_cpu(i);
-	for (class = 1; class < classes; class++)
+		cpu_check(ck, i);
+	for (class = 1; class < ck->classes; class++)
 		for_each_gom_node(i)
-			check_central(gom_mcentral_of(class, i), class, i);
-	for (class = 1; class < classes; class++)
-		check_sums(class);
-	gom_persistent_check(gom_wrong);
+			central_check(ck, gom_mcentral_of(class, i), class, i);
+	for (class = 1; class < ck->classes; class++)
+		class_sums_check(ck, class);
+	gom_persistent_check(findings_add, ck);
 	return 0;
 }
 
@@ -525,100 +562,119 @@ static int pointer_compare(const void *a, const void *b)
 }
 
 /* Report objects that are in two magazines, or in one twice. */
-static void check_duplicates(void)
+static void cached_check_duplicates(struct check *ck)
 {
 	size_t i;
 
-	sort(cached, nr_cached, sizeof(*cached), pointer_compare, NULL);
-	for (i = 1; i < nr_cached; i++)
-		if (cached[i] == cached[i - 1])
-			gom_wrong("object %p is in magazines twice", cached[i]);
+	sort(ck->cached, ck->nr_cached, sizeof(*ck->cached), pointer_compare, NULL);
+	for (i = 1; i < ck->nr_cached; i++)
+		if (ck->cached[i] == ck->cached[i - 1])
+			findings_add(ck, "object %p is in magazines twice", ck->cached[i]);
 }
 
 /*
- * Allocate buffers before the machine is stopped, with a margin: the number of
- * cached objects may still grow until then.
+ * Set up @ck for a look.  Buffers are allocated before the machine is stopped,
+ * with a margin: the number of cached objects may still grow until then.
  */
-static int buffers_alloc(void)
+static int check_look_begin(struct check *ck)
 {
 	struct gom_class_stats stats;
 	unsigned int class;
 
-	classes = gom_class_end();
-	max_cached = 4096;
-	for (class = 1; class < classes; class++) {
+	ck->now->nr = 0;
+	ck->nr_specials = 0;
+	ck->nr_cached = 0;
+	memset(ck->seen_magazines, 0, sizeof(ck->seen_magazines));
+	ck->classes = gom_class_end();
+	ck->max_cached = 4096;
+	for (class = 1; class < ck->classes; class++) {
 		gom_class_read(class, &stats);
-		max_cached += stats.cached + stats.depot;
+		ck->max_cached += stats.cached + stats.depot;
 	}
-	nr_cached = 0;
-	sums = kvcalloc(classes, sizeof(*sums), GFP_KERNEL);
-	cached = kvcalloc(max_cached, sizeof(*cached), GFP_KERNEL);
-	held_pages = kcalloc(nr_node_ids, sizeof(*held_pages), GFP_KERNEL);
-	idle_pages = kcalloc(nr_node_ids, sizeof(*idle_pages), GFP_KERNEL);
-	busy_pages = kcalloc(nr_node_ids, sizeof(*busy_pages), GFP_KERNEL);
-	return sums && cached && held_pages && idle_pages && busy_pages ? 0 : -ENOMEM;
+	ck->sums = kvcalloc(ck->classes, sizeof(*ck->sums), GFP_KERNEL);
+	ck->cached = kvcalloc(ck->max_cached, sizeof(*ck->cached), GFP_KERNEL);
+	ck->held_pages = kcalloc(nr_node_ids, sizeof(*ck->held_pages), GFP_KERNEL);
+	ck->idle_pages = kcalloc(nr_node_ids, sizeof(*ck->idle_pages), GFP_KERNEL);
+	ck->busy_pages = kcalloc(nr_node_ids, sizeof(*ck->busy_pages), GFP_KERNEL);
+	return ck->sums && ck->cached && ck->held_pages && ck->idle_pages && ck->busy_pages ?
+	       0 : -ENOMEM;
 }
 
-static void buffers_free(void)
+static void check_look_end(struct check *ck)
 {
-	kvfree(sums);
-	kvfree(cached);
-	kfree(held_pages);
-	kfree(idle_pages);
-	kfree(busy_pages);
+	kvfree(ck->sums);
+	kvfree(ck->cached);
+	kfree(ck->held_pages);
+	kfree(ck->idle_pages);
+	kfree(ck->busy_pages);
 }
 
-static int check_once(void)
+static int check_look(struct check *ck)
 {
-	int err = buffers_alloc();
+	int err = check_look_begin(ck);
 
-	findings_now->nr = 0;
 	if (!err) {
-		stop_machine(check_stopped, NULL, NULL);
-		check_duplicates();
+		stop_machine(check_stopped, ck, NULL);
+		cached_check_duplicates(ck);
 	}
-	buffers_free();
+	check_look_end(ck);
 	return err;
 }
 
 /*
- * Update @seen of the current findings from those of the look before; returns
- * the highest.
+ * Count for each finding of this look how many looks in a row found it; returns
+ * the highest count.
  */
-static unsigned int findings_count(const struct findings *before)
+static unsigned int findings_confirm(struct findings *now, const struct findings *before)
 {
 	unsigned int i, j, most = 0;
 
-	for (i = 0; i < findings_now->nr; i++) {
+	for (i = 0; i < now->nr; i++) {
 		for (j = 0; j < before->nr; j++)
-			if (!strcmp(findings_now->line[i], before->line[j])) {
-				findings_now->seen[i] = before->seen[j] + 1;
+			if (!strcmp(now->line[i], before->line[j])) {
+				now->seen[i] = before->seen[j] + 1;
 				break;
 			}
-		most = max_t(unsigned int, most, findings_now->seen[i]);
+		most = max_t(unsigned int, most, now->seen[i]);
 	}
 	return most;
 }
 
-/* Repeat the check until a look finds nothing, or a finding is confirmed. */
-static int check_repeat(void)
+/*
+ * Look until a look finds nothing, or a finding is confirmed.  The findings of
+ * the last look are in @now.
+ */
+static int check_repeat(struct check *ck)
 {
-	const struct findings *before;
 	unsigned int looks, most = 0;
 	int err;
 
-	findings_pair[1].nr = 0;
 	for (looks = 0; looks < MAX_LOOKS && most < CONFIRM_LOOKS; looks++) {
-		if (looks)
+		if (looks) {
+			swap(ck->now, ck->before);
 			msleep(PAUSE_MS);
-		findings_now = &findings_pair[looks % 2];
-		before = &findings_pair[(looks + 1) % 2];
-		err = check_once();
-		if (err || !findings_now->nr)
+		}
+		err = check_look(ck);
+		if (err || !ck->now->nr)
 			return err;
-		most = findings_count(before);
+		most = findings_confirm(ck->now, ck->before);
 	}
 	return 0;
+}
+
+/* Log the confirmed findings; returns their number. */
+static int findings_log(const struct findings *now)
+{
+	unsigned int i;
+	int confirmed = 0;
+
+	for (i = 0; i < now->nr; i++) {
+		if (now->seen[i] < CONFIRM_LOOKS)
+			continue;
+		pr_err("%s\n", now->line[i]);
+		confirmed++;
+	}
+	return confirmed;
 }
 
 /**
@@ -632,18 +688,16 @@ static int check_repeat(void)
  */
 int gom_check(void)
 {
-	unsigned int i, wrong = 0;
+	struct findings *pair = kvcalloc(2, sizeof(*pair), GFP_KERNEL);
+	struct check ck = { .now = pair, .before = pair + 1 };
 	int err;
 
+	if (!pair)
+		return -ENOMEM;
 	mutex_lock(&check_lock);
-	err = check_repeat();
-	for (i = 0; !err && i < findings_now->nr; i++) {
-		if (findings_now->seen[i] < CONFIRM_LOOKS)
-			continue;
-		pr_err("%s\n", findings_now->line[i]);
-		wrong++;
-	}
+	err = check_repeat(&ck) ?: findings_log(ck.now);
 	mutex_unlock(&check_lock);
-	return err ?: wrong;
+	kvfree(pair);
+	return err;
 }
 GOM_EXPORT_FOR_TEST(gom_check);

@@ -3,9 +3,6 @@
 #ifndef GOM_CHECK_H
 #define GOM_CHECK_H
 
-#include <linux/compiler_attributes.h>
-
 int gom_check(void);
-__printf(1, 2) void gom_wrong(const char *fmt, ...);
 
 #endif /* GOM_CHECK_H */

@@ -61,9 +61,9 @@ static void the_page_map(struct kunit *test)
 	void *page = s->base;
 	u32 *first = word_of(page), first_saved = *first;
 
-	EXPECT_NAMED(test, "its word is", *word ^= 2 * PAGE_SIZE, *word = saved);
-	EXPECT_NAMED(test, "its word is", *word = GOM_SLOT_OF(GOM_SLOT_IDLE), *word = saved);
-	EXPECT_NAMED(test, "is not ours, but has a record", *first = 0, *first = first_saved);
+	EXPECT_NAMED(test, "its page-map word is", *word ^= 2 * PAGE_SIZE, *word = saved);
+	EXPECT_NAMED(test, "its page-map word is", *word = GOM_SLOT_OF(GOM_SLOT_IDLE), *word = saved);
+	EXPECT_NAMED(test, "is not gomalloc's, but has a record", *first = 0, *first = first_saved);
 }
 
 static void spans_and_masks(struct kunit *test)
@@ -74,11 +74,11 @@ static void spans_and_masks(struct kunit *test)
 	struct gom_mcentral *c = gom_mcentral_of(class, s->nid);
 	void *base = s->base;
 
-	EXPECT_NAMED(test, "in its mask", s->nfree++, s->nfree--);
+	EXPECT_NAMED(test, "in its bitmap", s->nfree++, s->nfree--);
 	if (s->free[0])
-		EXPECT_NAMED(test, "in its mask", __clear_bit(bit, s->free), __set_bit(bit, s->free));
+		EXPECT_NAMED(test, "in its bitmap", __clear_bit(bit, s->free), __set_bit(bit, s->free));
 	KUNIT_ASSERT_NE(test, cl->nelems % BITS_PER_LONG, 0);
-	EXPECT_NAMED(test, "its mask has bits beyond", __set_bit(cl->nelems, s->free),
+	EXPECT_NAMED(test, "its bitmap has bits beyond", __set_bit(cl->nelems, s->free),
 		     __clear_bit(cl->nelems, s->free));
 	EXPECT_NAMED(test, "but it is not listed", list_del_init(&s->list),
 		     list_add(&s->list, &c->spans));
@@ -101,10 +101,10 @@ static void marks_of_tiny_blocks(struct kunit *test)
 	marks = gom_tiny_marks(s);
 	i = find_first_bit(s->free, GOM_TINY_SPAN_BLOCKS);
 	KUNIT_ASSERT_LT(test, i, (unsigned int)GOM_TINY_SPAN_BLOCKS);
-	EXPECT_NAMED(test, "is free, its marks are", marks->starts[i] = 4, marks->starts[i] = 0);
+	EXPECT_NAMED(test, "is free, but its marks are", marks->starts[i] = 4, marks->starts[i] = 0);
 	i = (p - s->base) / GOM_TINY_BLOCK;
 	gom_mcache_flush_all();		/* it is closed now, with one object */
-	EXPECT_NAMED(test, "do not go together", marks->starts[i] <<= 1, marks->starts[i] >>= 1);
+	EXPECT_NAMED(test, "do not match starts", marks->starts[i] <<= 1, marks->starts[i] >>= 1);
 	gom_free(p);
 }
 
@@ -134,12 +134,12 @@ static void what_a_cpu_has(struct kunit *test)
 	mag = loaded(test, &c);
 	saved = mag->obj[0];
 	EXPECT_NAMED(test, "is in magazines twice", mag->obj[0] = mag->obj[1], mag->obj[0] = saved);
-	EXPECT_NAMED(test, "which is no object of it", mag->obj[0] = saved + 8, mag->obj[0] = saved);
-	EXPECT_NAMED(test, "which is no object of it", mag->obj[0] = test, mag->obj[0] = saved);
+	EXPECT_NAMED(test, "is no object of this class", mag->obj[0] = saved + 8, mag->obj[0] = saved);
+	EXPECT_NAMED(test, "is no object of this class", mag->obj[0] = test, mag->obj[0] = saved);
 	EXPECT_NAMED(test, "a magazine of class", mag->class++, mag->class--);
-	EXPECT_NAMED(test, "room for", c->bytes += 8, c->bytes -= 8);
-	EXPECT_NAMED(test, "not of this class", c->slot[class].limit++, c->slot[class].limit--);
-	EXPECT_NAMED(test, "somebody is inside", c->mallocing |= GOM_MALLOCING,
+	EXPECT_NAMED(test, "capacity for", c->bytes += 8, c->bytes -= 8);
+	EXPECT_NAMED(test, "its slot is of another class", c->slot[class].limit++, c->slot[class].limit--);
+	EXPECT_NAMED(test, "mallocing is set", c->mallocing |= GOM_MALLOCING,
 		     c->mallocing &= ~GOM_MALLOCING);
 	migrate_enable();
 	for (i = 0; i < 4; i++)
@@ -331,7 +331,7 @@ static void heaps(struct kunit *test)
 	r = hlist_entry(h->bin[bin].first, struct gom_span, run);
 	EXPECT_NAMED(test, "pages in free runs", h->idle_pages++, h->idle_pages--);
 	EXPECT_NAMED(test, "pages held", h->sys_pages--, h->sys_pages++);
-	EXPECT_NAMED(test, "and the mask of bins differ", __clear_bit(bin, h->nonempty),
+	EXPECT_NAMED(test, "and the bitmap of bins differ", __clear_bit(bin, h->nonempty),
 		     __set_bit(bin, h->nonempty));
 	EXPECT_NAMED(test, "runs, ", h->runs[bin]++, h->runs[bin]--);
 	EXPECT_NAMED(test, "free run", r->npages--, r->npages++);
@@ -356,12 +356,12 @@ static void specials(struct kunit *test)
 	root = s->specials.rb_node;
 	sp = rb_entry(root, struct gom_special, rb);
 	offset = sp->offset;
-	EXPECT_NAMED(test, "which frees would not see", atomic_andnot(GOM_NEAR_FLAG, near),
+	EXPECT_NAMED(test, "which frees do not see", atomic_andnot(GOM_NEAR_FLAG, near),
 		     atomic_or(GOM_NEAR_FLAG, near));
-	EXPECT_NAMED(test, "noted for those who free", atomic_add(GOM_NEAR_ONE, near),
+	EXPECT_NAMED(test, "in the counters that frees test", atomic_add(GOM_NEAR_ONE, near),
 		     atomic_sub(GOM_NEAR_ONE, near));
 	EXPECT_NAMED(test, "beyond its end", sp->offset = 1 << 20, sp->offset = offset);
-	EXPECT_NAMED(test, "its word is", s->specials.rb_node = NULL,
+	EXPECT_NAMED(test, "its page-map word is", s->specials.rb_node = NULL,
 		     s->specials.rb_node = root);
 	KUNIT_EXPECT_EQ(test, gom_set_finalizer(objects[0], NULL, NULL), 0);
 }
