@@ -20,7 +20,7 @@ static const size_t sizes[] = { 1, 7, 8, 24, 100, 1000, 4088, 4096, 4104, 12345,
 /*
  * Can the byte at @p be reached?  If not the read faults, and is told so; but not under
  * UML, which takes each fault there for one that it can mend, and tries for ever.  It
- * is asked whether a page is mapped; workload "fence" of the benchmark module tries.
+ * is asked whether a page is mapped; workload "efence" of the benchmark module tries.
  */
 static bool reachable(void *p)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The contestants under one name each.
+ * The allocators that are compared, behind one interface.
  *
  * A workload writes its loop once, __always_inline, with the allocator as an
- * argument, and has BENCH_DEFINE_SHOTS() make one out-of-line copy of it per
- * allocator.  In each copy the allocator is a constant, the switches below are
- * gone, and what stands in the loop is the allocator's own call as its users
- * write it: inlined where its header inlines it, never through a pointer.
+ * argument.  BENCH_DEFINE_SAMPLE_FNS() makes one out-of-line copy of it for
+ * each allocator.  In a copy the allocator is a constant, so the switches below
+ * are optimised away and the loop contains the allocator's own call as its
+ * users write it: inlined where its header inlines it, never through a pointer.
  */
 #ifndef GOMALLOC_BENCH_ALLOCATORS_H
 #define GOMALLOC_BENCH_ALLOCATORS_H
@@ -34,12 +34,15 @@ static __always_inline void *bench_malloc(enum bench_allocator allocator,
 		p = bench_floor_pop(size, gfp);
 		break;
 	}
-	/* Nobody looks into the object: keep the compiler from concluding so. */
+	/*
+	 * The object is never used: the compiler must not drop the pair for
+	 * that.
+	 */
 	OPTIMIZER_HIDE_VAR(p);
 	return p;
 }
 
-/* SLUB has no such call, and the floor no sizes. */
+/* SLUB has no such call; the floor ignores sizes. */
 static __always_inline void *bench_malloc_noscan(enum bench_allocator allocator,
 						 size_t size, gfp_t gfp)
 {
@@ -67,7 +70,7 @@ static __always_inline void bench_free(enum bench_allocator allocator, const voi
 	}
 }
 
-/* SLUB has no sized free: its users call kfree() whether they know or not. */
+/* SLUB has no sized free: its users call kfree(). */
 static __always_inline void bench_free_sized(enum bench_allocator allocator,
 					     const void *p, size_t size)
 {
@@ -78,26 +81,27 @@ static __always_inline void bench_free_sized(enum bench_allocator allocator,
 }
 
 /*
- * BENCH_DEFINE_SHOTS(pair) makes pair_slub(), pair_gomalloc() and pair_floor()
- * out of pair_loop(allocator, shot), and the table of the three, pair_shots.
+ * BENCH_DEFINE_SAMPLE_FNS(pair) defines pair_slub(), pair_gomalloc() and
+ * pair_floor() from pair_loop(allocator, sample), and pair_sample_fns, a table
+ * of the three.
  */
-#define BENCH_DEFINE_SHOTS(name)					\
-static noinline int name##_slub(struct bench_shot *shot)		\
+#define BENCH_DEFINE_SAMPLE_FNS(name)					\
+static noinline int name##_slub(struct bench_sample *sample)		\
 {									\
-	return name##_loop(BENCH_SLUB, shot);				\
+	return name##_loop(BENCH_SLUB, sample);				\
 }									\
 									\
-static noinline int name##_gomalloc(struct bench_shot *shot)		\
+static noinline int name##_gomalloc(struct bench_sample *sample)		\
 {									\
-	return name##_loop(BENCH_GOMALLOC, shot);			\
+	return name##_loop(BENCH_GOMALLOC, sample);			\
 }									\
 									\
-static noinline int name##_floor(struct bench_shot *shot)		\
+static noinline int name##_floor(struct bench_sample *sample)		\
 {									\
-	return name##_loop(BENCH_FLOOR, shot);				\
+	return name##_loop(BENCH_FLOOR, sample);				\
 }									\
 									\
-static const bench_shot_fn name##_shots[BENCH_NR_ALLOCATORS] = {	\
+static const bench_sample_fn name##_sample_fns[BENCH_NR_ALLOCATORS] = {	\
 	[BENCH_SLUB] = name##_slub,					\
 	[BENCH_GOMALLOC] = name##_gomalloc,				\
 	[BENCH_FLOOR] = name##_floor,					\

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Batch: 10,000 objects allocated (fewer where memory or an emulator's patience
- * ends, which the log then tells), then freed in the order in which they came
- * (fifo), in reverse (lifo) or at random.  Allocating and freeing are timed
- * apart.  The live set is larger than any per-CPU cache, so that refills and
- * flushes are in the figures.
+ * Batch: allocate 10,000 objects, then free them in the order of allocation
+ * (fifo), in reverse (lifo) or at random.  Allocations and frees are timed
+ * separately.  The live set is larger than any per-CPU cache, so the results
+ * include refills and flushes.  With little memory, or under an emulator, there
+ * are fewer objects; the log says so.
  *
- * The array of pointers is put into the order of freeing between the two
- * timings: all orders are freed by the same loop.  As in pair.c, the objects
- * are not touched, on any side.
+ * The array of pointers is sorted into the order of the frees between the two
+ * timings, so all orders are freed by the same loop.  As in pair.c, the objects
+ * are never accessed.
  */
 #include <linux/prandom.h>
 
@@ -19,9 +19,9 @@
 #define BATCH_LIVE		10000
 
 /*
- * Where instructions are counted, clearing a page is some five hundred of them
- * with init_on_alloc, and 10,000 large objects would take minutes to emulate.
- * This many bytes are still far more than either allocator keeps at hand.
+ * Under an emulator 10,000 large objects would take minutes, most of it for
+ * init_on_alloc.  This many bytes are still far more than either allocator
+ * caches.
  */
 #define LIVE_BYTES_WHEN_COUNTED	SZ_8M
 
@@ -32,7 +32,7 @@ struct batch {
 	void **live;
 };
 
-static void shuffle(void **live, unsigned int nr)
+static void batch_shuffle(void **live, unsigned int nr)
 {
 	struct rnd_state rnd;
 	unsigned int i, other;
@@ -44,7 +44,7 @@ static void shuffle(void **live, unsigned int nr)
 	}
 }
 
-static void put_in_order(const struct batch *batch, unsigned int nr)
+static void batch_sort(const struct batch *batch, unsigned int nr)
 {
 	unsigned int i;
 
@@ -56,17 +56,17 @@ static void put_in_order(const struct batch *batch, unsigned int nr)
 			swap(batch->live[i], batch->live[nr - 1 - i]);
 		break;
 	case ORDER_RANDOM:
-		shuffle(batch->live, nr);
+		batch_shuffle(batch->live, nr);
 		break;
 	}
 }
 
-static __always_inline int batch_loop(enum bench_allocator allocator, struct bench_shot *shot)
+static __always_inline int batch_loop(enum bench_allocator allocator, struct bench_sample *sample)
 {
-	const struct batch *batch = shot->data;
-	const unsigned int nr = shot->ops;
+	const struct batch *batch = sample->data;
+	const unsigned int nr = sample->ops;
 	void **live = batch->live;
-	size_t size = shot->size;
+	size_t size = sample->size;
 	unsigned int i, got;
 	u64 start;
 
@@ -77,20 +77,20 @@ static __always_inline int batch_loop(enum bench_allocator allocator, struct ben
 		if (unlikely(!live[got]))
 			break;
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 
-	put_in_order(batch, got);
+	batch_sort(batch, got);
 
 	start = bench_cycles();
 	for (i = 0; i < got; i++)
 		bench_free(allocator, live[i]);
-	shot->cycles[1] = bench_cycles() - start;
+	sample->cycles[1] = bench_cycles() - start;
 	return got == nr ? 0 : -ENOMEM;
 }
 
-BENCH_DEFINE_SHOTS(batch);
+BENCH_DEFINE_SAMPLE_FNS(batch);
 
-static unsigned int live_here(unsigned int size)
+static unsigned int batch_live(unsigned int size)
 {
 	unsigned int nr = BATCH_LIVE;
 
@@ -102,23 +102,23 @@ static unsigned int live_here(unsigned int size)
 static int run_batch(const struct bench_workload *workload, unsigned int size)
 {
 	struct batch batch = { .order = workload->arg };
-	struct bench_contest contest = {
+	struct bench_comparison cmp = {
 		.name = workload->name,
 		.size = size,
-		.ops = live_here(size),
+		.ops = batch_live(size),
 		.split = true,
-		.shots = batch_shots,
+		.sample_fns = batch_sample_fns,
 		.data = &batch,
 	};
 	int err;
 
-	if (contest.ops < BATCH_LIVE)
+	if (cmp.ops < BATCH_LIVE)
 		pr_notice("%s %u: %u objects live, not %u\n",
-			  workload->name, size, contest.ops, BATCH_LIVE);
-	batch.live = bench_live_alloc(contest.ops);
+			  workload->name, size, cmp.ops, BATCH_LIVE);
+	batch.live = bench_live_alloc(cmp.ops);
 	if (!batch.live)
 		return -ENOMEM;
-	err = bench_contest_run(&contest);
+	err = bench_comparison_run(&cmp);
 	bench_live_free(batch.live);
 	return err;
 }

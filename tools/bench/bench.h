@@ -2,16 +2,16 @@
 /*
  * gomalloc_bench: what its files share.
  *
- * The path of a run:
+ * How a run proceeds:
  *
- *   main.c      walks the workloads that plan.c was asked for
- *   pair.c ...  one file per kind of workload; each brings its loops, one copy
- *               per allocator (allocators.h), and sets up a contest
- *   contest.c   the method: warm up, rounds with the order of the allocators
- *               alternating, minimum and median
- *   results.c   keeps the rows and shows them in debugfs
+ *   main.c        runs the workloads that plan.c selects
+ *   pair.c ...    one file for each kind of workload, with one copy of its loop
+ *                 for each allocator (allocators.h); it sets up a comparison
+ *   comparison.c  the method: warm up, rounds in which the allocators take
+ *                 turns, minimum and median
+ *   results.c     stores the rows and shows them in debugfs
  *
- * Costs and held bytes are kept in tenths: the kernel prints no floating point.
+ * Costs and held bytes are in tenths: the kernel prints no floating point.
  */
 #ifndef GOMALLOC_BENCH_H
 #define GOMALLOC_BENCH_H
@@ -22,7 +22,7 @@
 #include <linux/sizes.h>
 #include <linux/types.h>
 
-/* Here and not in each file; it works wherever it stands before its use. */
+/* For all files that include this header. */
 #undef pr_fmt
 #define pr_fmt(fmt)	"gomalloc_bench: " fmt
 
@@ -34,7 +34,7 @@ enum bench_allocator {
 	BENCH_NR_REAL = BENCH_FLOOR,	/* those that hold memory */
 };
 
-/* Requests above this are another subsystem's business (vmalloc, CMA). */
+/* Larger requests go to other subsystems (vmalloc, CMA). */
 #define BENCH_MAX_SIZE		SZ_1M
 
 /* === Plan: what the parameters ask for === */
@@ -42,15 +42,15 @@ enum bench_allocator {
 struct bench_workload {
 	const char *name;
 	const unsigned int *sizes;	/* default, ends with 0; NULL: no size */
-	unsigned int arg;		/* what distinguishes it from its siblings */
-	unsigned int min_cpus;		/* left out with fewer online */
+	unsigned int arg;		/* variant, for run() */
+	unsigned int min_cpus;		/* skipped with fewer online */
 	bool only_by_name;		/* not in the default set */
-	bool not_counted;		/* nor there when instructions are counted */
-	bool alone;			/* each row needs a load of gomalloc of its own */
+	bool not_counted;		/* nor in it when instructions are counted */
+	bool alone;			/* gomalloc is reloaded for each row */
 	int (*run)(const struct bench_workload *workload, unsigned int size);
 };
 
-/* Each ends with an entry without a name. */
+/* Each array ends with an entry without a name. */
 extern const struct bench_workload bench_pair_workloads[];
 extern const struct bench_workload bench_const_workloads[];
 extern const struct bench_workload bench_null_workloads[];
@@ -69,7 +69,8 @@ extern const struct bench_workload bench_noscan_workloads[];
 extern const struct bench_workload bench_json_workloads[];
 extern const struct bench_workload bench_persistent_workloads[];
 extern const struct bench_workload bench_numa_workloads[];
-extern const struct bench_workload bench_fence_workloads[];
+extern const struct bench_workload bench_efence_workloads[];
+extern const struct bench_workload bench_hold_workloads[];
 extern const struct bench_workload bench_offtimes_workloads[];
 extern const struct bench_workload bench_cpus_workloads[];
 extern const struct bench_workload bench_soak_workloads[];
@@ -82,7 +83,7 @@ struct bench_plan {
 	unsigned int seconds;		/* of smoke and soak */
 	unsigned int iters;		/* per timing; 0: choose */
 	bool rounds_given;
-	bool alone;			/* gomalloc was loaded for this row */
+	bool alone;			/* gomalloc was loaded for this row only */
 	unsigned int nr_sizes;		/* 0: each workload's own */
 	unsigned int sizes[BENCH_MAX_SIZES];
 };
@@ -93,45 +94,51 @@ int bench_plan_read(void);
 bool bench_plan_wants(const struct bench_workload *workload);
 const struct bench_workload *bench_plan_workload(unsigned int nr);
 
-/* === Contest: how a row comes to be === */
+/* === Comparison: how a row is measured === */
 
-/* One timing of one allocator. */
-struct bench_shot {
+/**
+ * struct bench_sample - one timing of one allocator
+ * @size: size of the objects
+ * @ops: number of operations to do
+ * @data: that of the comparison
+ * @cycles: result: total cost; or of allocations, and of frees
+ */
+struct bench_sample {
 	unsigned int size;
-	unsigned int ops;		/* how many operations to do */
-	void *data;			/* the contest's */
-	u64 cycles[2];			/* out: all, or allocating and freeing */
+	unsigned int ops;
+	void *data;
+	u64 cycles[2];
 };
 
-typedef int (*bench_shot_fn)(struct bench_shot *shot);
+typedef int (*bench_sample_fn)(struct bench_sample *sample);
 
-struct bench_contest {
+struct bench_comparison {
 	const char *name;
-	unsigned int size;		/* 0: not of one size */
-	unsigned int ops;		/* per timing: a whole live set; 0: choose */
-	unsigned int multiple;		/* chosen ops are a multiple of; 0: any */
-	bool split;			/* allocating and freeing told apart */
-	const char * const *part_names;	/* of a split one: "-alloc", "-free" if NULL */
-	const bench_shot_fn *shots;	/* [BENCH_NR_ALLOCATORS], NULL: absent */
+	unsigned int size;		/* 0: mixed sizes */
+	unsigned int ops;		/* per sample; 0: chosen by the warm-up */
+	unsigned int multiple;		/* chosen ops are a multiple of it; 0: any */
+	bool split;			/* rows for allocations and for frees */
+	const char * const *part_names;	/* of these; NULL: "-alloc", "-free" */
+	const bench_sample_fn *sample_fns;	/* by allocator; NULL: none */
 	void *data;
 };
 
-int bench_contest_run(const struct bench_contest *contest);
-void bench_sort(u32 *samples, unsigned int nr);
+int bench_comparison_run(const struct bench_comparison *cmp);
+void bench_sort(u32 *values, unsigned int nr);
 
 /* === Results === */
 
-#define BENCH_NONE	U32_MAX		/* does not apply */
+#define BENCH_NONE	U32_MAX		/* not measured */
 
-struct bench_figures {
+struct bench_result {
 	u32 min[BENCH_NR_ALLOCATORS];
 	u32 med[BENCH_NR_ALLOCATORS];
 	u32 held[BENCH_NR_REAL];
 };
 
-void bench_figures_init(struct bench_figures *figures);
+void bench_result_init(struct bench_result *result);
 int bench_results_add(const char *name, const char *part, unsigned int size,
-		      const struct bench_figures *figures);
+		      const struct bench_result *result);
 int bench_table_head(const char *table, const char *columns);
 __printf(2, 3)
 int bench_table_line(const char *table, const char *fmt, ...);
@@ -148,6 +155,6 @@ unsigned int bench_live_fit(unsigned int nr, unsigned int size);
 int bench_held_row(const char *name, void **live, unsigned int nr, unsigned int size,
 		   const u16 *sizes, bool noscan);
 long bench_free_pages(void);
-void bench_give_idle_memory_back(void);
+void bench_release_idle(void);
 
 #endif /* GOMALLOC_BENCH_H */

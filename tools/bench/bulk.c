@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bulk: n objects in one call, and freed in one call; figures are per object.
+ * Bulk: allocate N objects in one call and free them in one call; results are
+ * per object.  N is in the workload's name.
  *
- * SLUB's bulk interface belongs to named caches: it gets one of its own, of
- * the size in question.  n stands in the workload's name.
+ * SLUB's bulk interface needs a named cache, so it gets one of that size.
  */
 #include "allocators.h"
 #include "bench.h"
@@ -17,42 +17,42 @@ struct bulk {
 	void *objects[BULK_MAX];
 };
 
-static int bulk_slub(struct bench_shot *shot)
+static int bulk_slub(struct bench_sample *sample)
 {
-	struct bulk *bulk = shot->data;
+	struct bulk *bulk = sample->data;
 	unsigned int i;
 	u64 start;
 
 	start = bench_cycles();
-	for (i = shot->ops / bulk->nr; i; i--) {
+	for (i = sample->ops / bulk->nr; i; i--) {
 		if (!kmem_cache_alloc_bulk(bulk->cache, GFP_KERNEL, bulk->nr, bulk->objects))
 			return -ENOMEM;
 		kmem_cache_free_bulk(bulk->cache, bulk->nr, bulk->objects);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
-static int bulk_gomalloc(struct bench_shot *shot)
+static int bulk_gomalloc(struct bench_sample *sample)
 {
-	struct bulk *bulk = shot->data;
-	size_t size = shot->size;
+	struct bulk *bulk = sample->data;
+	size_t size = sample->size;
 	unsigned int i;
 	u64 start;
 
 	OPTIMIZER_HIDE_VAR(size);
 	start = bench_cycles();
-	for (i = shot->ops / bulk->nr; i; i--) {
+	for (i = sample->ops / bulk->nr; i; i--) {
 		if (!gom_malloc_bulk(size, GFP_KERNEL, bulk->nr, bulk->objects))
 			return -ENOMEM;
 		gom_free_bulk(bulk->nr, bulk->objects);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
-/* No floor: the least a bulk call can cost is a copy of n pointers. */
-static const bench_shot_fn bulk_shots[BENCH_NR_ALLOCATORS] = {
+/* No floor: the least that a bulk call can cost is a copy of N pointers. */
+static const bench_sample_fn bulk_sample_fns[BENCH_NR_ALLOCATORS] = {
 	[BENCH_SLUB] = bulk_slub,
 	[BENCH_GOMALLOC] = bulk_gomalloc,
 };
@@ -67,11 +67,11 @@ static int run_bulk(const struct bench_workload *workload, unsigned int size)
 	bulk->nr = workload->arg;
 	bulk->cache = kmem_cache_create("gomalloc_bench", size, 0, 0, NULL);
 	if (bulk->cache)
-		err = bench_contest_run(&(struct bench_contest) {
+		err = bench_comparison_run(&(struct bench_comparison) {
 			.name = workload->name,
 			.size = size,
 			.multiple = bulk->nr,
-			.shots = bulk_shots,
+			.sample_fns = bulk_sample_fns,
 			.data = bulk,
 		});
 	kmem_cache_destroy(bulk->cache);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches, against SLUB's: both sides have one of the same size and flags.
+ * Named caches of both allocators, of the same size and flags.
  *
- *   cache-pair      allocate one object and free it at once
- *   cache-ctor      the same with a constructor, which runs when memory is new only
- *   cache-batch     10,000 live (fewer where memory ends), freed in order
- *   cache-bulk-N    N in one call, and freed in one call; per object
- *   cache-prefill   set 32 aside, take them, free them, refill; per object
+ *   cache-pair      allocate an object and free it at once
+ *   cache-ctor      the same with a constructor, which runs for new memory only
+ *   cache-batch     10,000 live (fewer with little memory), freed in order
+ *   cache-bulk-N    allocate N in one call and free them in one; per object
+ *   cache-prefill   reserve 32, allocate and free them, refill; per object
  */
 #include "allocators.h"
 #include "bench.h"
@@ -55,128 +55,131 @@ static __always_inline void cache_free(enum bench_allocator allocator,
 		bench_floor_push(p);
 }
 
-static __always_inline int pair_loop(enum bench_allocator allocator, struct bench_shot *shot)
+static __always_inline int pair_loop(enum bench_allocator allocator, struct bench_sample *sample)
 {
-	struct pair_of_caches *c = shot->data;
+	struct pair_of_caches *c = sample->data;
 	unsigned int i;
 	u64 start;
 	void *p;
 
 	start = bench_cycles();
-	for (i = shot->ops; i; i--) {
-		p = cache_alloc(allocator, c, shot->size);
+	for (i = sample->ops; i; i--) {
+		p = cache_alloc(allocator, c, sample->size);
 		if (unlikely(!p))
 			return -ENOMEM;
 		cache_free(allocator, c, p);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
-BENCH_DEFINE_SHOTS(pair);
+BENCH_DEFINE_SAMPLE_FNS(pair);
 
-static __always_inline int batch_loop(enum bench_allocator allocator, struct bench_shot *shot)
+static __always_inline int batch_loop(enum bench_allocator allocator, struct bench_sample *sample)
 {
-	struct pair_of_caches *c = shot->data;
+	struct pair_of_caches *c = sample->data;
 	unsigned int i;
 	u64 start;
 
 	start = bench_cycles();
-	for (i = 0; i < shot->ops; i++) {
-		c->live[i] = cache_alloc(allocator, c, shot->size);
+	for (i = 0; i < sample->ops; i++) {
+		c->live[i] = cache_alloc(allocator, c, sample->size);
 		if (unlikely(!c->live[i]))
 			return -ENOMEM;
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	start = bench_cycles();
-	for (i = 0; i < shot->ops; i++)
+	for (i = 0; i < sample->ops; i++)
 		cache_free(allocator, c, c->live[i]);
-	shot->cycles[1] = bench_cycles() - start;
+	sample->cycles[1] = bench_cycles() - start;
 	return 0;
 }
 
-BENCH_DEFINE_SHOTS(batch);
+BENCH_DEFINE_SAMPLE_FNS(batch);
 
-static int bulk_slub(struct bench_shot *shot)
+static int bulk_slub(struct bench_sample *sample)
 {
-	struct pair_of_caches *c = shot->data;
+	struct pair_of_caches *c = sample->data;
 	u64 start = bench_cycles();
 	unsigned int i;
 
-	for (i = shot->ops / c->nr; i; i--) {
+	for (i = sample->ops / c->nr; i; i--) {
 		if (!kmem_cache_alloc_bulk(c->slub, GFP_KERNEL, c->nr, c->objects))
 			return -ENOMEM;
 		kmem_cache_free_bulk(c->slub, c->nr, c->objects);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
-static int bulk_gomalloc(struct bench_shot *shot)
+static int bulk_gomalloc(struct bench_sample *sample)
 {
-	struct pair_of_caches *c = shot->data;
+	struct pair_of_caches *c = sample->data;
 	u64 start = bench_cycles();
 	unsigned int i;
 
-	for (i = shot->ops / c->nr; i; i--) {
+	for (i = sample->ops / c->nr; i; i--) {
 		if (!gom_cache_alloc_bulk(c->gom, GFP_KERNEL, c->nr, c->objects))
 			return -ENOMEM;
 		gom_cache_free_bulk(c->gom, c->nr, c->objects);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
-static const bench_shot_fn bulk_shots[BENCH_NR_ALLOCATORS] = {
+static const bench_sample_fn bulk_sample_fns[BENCH_NR_ALLOCATORS] = {
 	[BENCH_SLUB] = bulk_slub,
 	[BENCH_GOMALLOC] = bulk_gomalloc,
 };
 
-/* SLUB's reserve is for the kernel itself: a module has its bulk call and an array. */
-static int prefill_slub(struct bench_shot *shot)
+/*
+ * SLUB does not export its prefilled sheaves: modules use bulk calls and an
+ * array.
+ */
+static int prefill_slub(struct bench_sample *sample)
 {
-	struct pair_of_caches *c = shot->data;
+	struct pair_of_caches *c = sample->data;
 	u64 start = bench_cycles();
 	unsigned int i, j;
 
-	for (i = shot->ops / PREFILL; i; i--) {
+	for (i = sample->ops / PREFILL; i; i--) {
 		if (!kmem_cache_alloc_bulk(c->slub, GFP_KERNEL, PREFILL, c->objects))
 			return -ENOMEM;
 		for (j = PREFILL; j--; )
 			kmem_cache_free(c->slub, c->objects[j]);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
-static int prefill_gomalloc(struct bench_shot *shot)
+static int prefill_gomalloc(struct bench_sample *sample)
 {
-	struct pair_of_caches *c = shot->data;
+	struct pair_of_caches *c = sample->data;
 	struct gom_prefill *pf = gom_cache_prefill(c->gom, GFP_KERNEL, PREFILL);
 	u64 start = bench_cycles();
 	unsigned int i, j;
 
-	for (i = pf ? shot->ops / PREFILL : 0; i; i--) {
+	for (i = pf ? sample->ops / PREFILL : 0; i; i--) {
 		for (j = PREFILL; j--; )
 			gom_cache_free(c->gom, gom_prefill_alloc(pf));
 		if (!gom_prefill_refill(pf, GFP_KERNEL))
 			break;
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	gom_prefill_return(pf);
 	return i || !pf ? -ENOMEM : 0;
 }
 
-static const bench_shot_fn prefill_shots[BENCH_NR_ALLOCATORS] = {
+static const bench_sample_fn prefill_sample_fns[BENCH_NR_ALLOCATORS] = {
 	[BENCH_SLUB] = prefill_slub,
 	[BENCH_GOMALLOC] = prefill_gomalloc,
 };
 
 /* === Running === */
 
-static int run(const struct bench_workload *workload, unsigned int size,
-	       const bench_shot_fn *shots, unsigned int ops, unsigned int multiple,
-	       void (*ctor)(void *))
+static int cache_run(const struct bench_workload *workload, unsigned int size,
+		     const bench_sample_fn *sample_fns, unsigned int ops, unsigned int multiple,
+		     void (*ctor)(void *))
 {
 	struct pair_of_caches *c = kzalloc(sizeof(*c), GFP_KERNEL);
 	int err = -ENOMEM;
@@ -188,13 +191,13 @@ static int run(const struct bench_workload *workload, unsigned int size,
 	c->gom = gom_cache_create("gomalloc_bench", size, 0, 0, ctor);
 	c->live = ops ? bench_live_alloc(ops) : NULL;
 	if (c->slub && c->gom && (c->live || !ops))
-		err = bench_contest_run(&(struct bench_contest) {
+		err = bench_comparison_run(&(struct bench_comparison) {
 			.name = workload->name,
 			.size = size,
 			.ops = ops,
 			.multiple = multiple,
-			.split = shots == batch_shots,
-			.shots = shots,
+			.split = sample_fns == batch_sample_fns,
+			.sample_fns = sample_fns,
 			.data = c,
 		});
 	bench_live_free(c->live);
@@ -206,22 +209,23 @@ static int run(const struct bench_workload *workload, unsigned int size,
 
 static int run_pair(const struct bench_workload *workload, unsigned int size)
 {
-	return run(workload, size, pair_shots, 0, 0, workload->arg ? construct : NULL);
+	return cache_run(workload, size, pair_sample_fns, 0, 0, workload->arg ? construct : NULL);
 }
 
 static int run_batch(const struct bench_workload *workload, unsigned int size)
 {
-	return run(workload, size, batch_shots, bench_live_fit(BATCH_LIVE, size), 0, NULL);
+	return cache_run(workload, size, batch_sample_fns, bench_live_fit(BATCH_LIVE, size), 0,
+			 NULL);
 }
 
 static int run_bulk(const struct bench_workload *workload, unsigned int size)
 {
-	return run(workload, size, bulk_shots, 0, workload->arg, NULL);
+	return cache_run(workload, size, bulk_sample_fns, 0, workload->arg, NULL);
 }
 
 static int run_prefill(const struct bench_workload *workload, unsigned int size)
 {
-	return run(workload, size, prefill_shots, 0, PREFILL, NULL);
+	return cache_run(workload, size, prefill_sample_fns, 0, PREFILL, NULL);
 }
 
 static const unsigned int pair_sizes[] = { 8, 64, 200, 256, 520, 1024, 0 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Churn: what fragmentation costs.  Ten times a live set grows to 256 MiB of objects
- * of mixed sizes, and nine of ten, drawn at random, are freed.  After each growth and
- * each shrinking, memory taken from the system over bytes asked for is noted, for both
- * allocators as in held.c; and once more when idle memory has been given back.
+ * Churn: the cost of fragmentation.
+ *
+ * In each of ten rounds a live set grows to 256 MiB of objects of mixed sizes,
+ * then nine of ten objects, chosen at random, are freed.  Memory held over
+ * bytes requested is measured, as in held.c, at the peak, after the frees, and
+ * once more after idle memory was released.
  */
 #include <linux/math64.h>
 #include <linux/prandom.h>
@@ -15,15 +17,15 @@
 #include "bench.h"
 
 #define PEAK_BYTES	SZ_256M
-#define STAYS		10U	/* one in so many */
+#define STAYS		10U	/* one object in so many */
 #define ROUNDS		10U
-#define MEMORY_SHARE	2	/* of what is free, at the peak */
+#define MEMORY_SHARE	2	/* the peak takes 1/MEMORY_SHARE of free memory */
 
-/* Held over live, in thousandths. */
-struct churn_figures {
+/* Memory held over memory live, in thousandths, by round. */
+struct churn_ratios {
 	u32 grown[ROUNDS];
 	u32 shrunk[ROUNDS];
-	u32 given_back[ROUNDS];
+	u32 released[ROUNDS];
 };
 
 struct churn {
@@ -32,11 +34,11 @@ struct churn {
 	u16 *sizes;
 	unsigned int nr, max;
 	u64 bytes;		/* live */
-	long before;		/* pages free when there was nothing */
+	long before;		/* free pages before the first object */
 	struct rnd_state rnd;
 };
 
-static int grow(struct churn *churn, unsigned int max_size)
+static int churn_grow(struct churn *churn, unsigned int max_size)
 {
 	u16 size;
 	void *p;
@@ -56,8 +58,8 @@ static int grow(struct churn *churn, unsigned int max_size)
 	return 0;
 }
 
-/* Down to @nr objects, any of those there are. */
-static void shrink(struct churn *churn, unsigned int nr)
+/* Free objects chosen at random until @nr are left. */
+static void churn_shrink(struct churn *churn, unsigned int nr)
 {
 	unsigned int other;
 
@@ -78,78 +80,78 @@ static u32 held_over_live(const struct churn *churn)
 	return div64_u64(held * 1000, churn->bytes);
 }
 
-static int play(struct churn *churn, unsigned int max_size, struct churn_figures *figures)
+static int churn_rounds(struct churn *churn, unsigned int max_size, struct churn_ratios *ratios)
 {
 	unsigned int round;
 	int err;
 
 	prandom_seed_state(&churn->rnd, 4);
-	bench_give_idle_memory_back();
+	bench_release_idle();
 	churn->before = bench_free_pages();
 	for (round = 0; round < ROUNDS; round++) {
-		err = grow(churn, max_size);
+		err = churn_grow(churn, max_size);
 		if (err)
 			return err;
-		figures->grown[round] = held_over_live(churn);
-		shrink(churn, churn->nr / STAYS);
-		figures->shrunk[round] = held_over_live(churn);
-		bench_give_idle_memory_back();
-		figures->given_back[round] = held_over_live(churn);
+		ratios->grown[round] = held_over_live(churn);
+		churn_shrink(churn, churn->nr / STAYS);
+		ratios->shrunk[round] = held_over_live(churn);
+		bench_release_idle();
+		ratios->released[round] = held_over_live(churn);
 	}
 	return 0;
 }
 
 #define RATIO_LEN	16
-#define FIGURES		6
+#define RATIOS		6
 
-static int add_line(unsigned int max_size, unsigned int round, const struct churn_figures *slub,
-		    const struct churn_figures *ours)
+static int add_line(unsigned int max_size, unsigned int round, const struct churn_ratios *slub,
+		    const struct churn_ratios *ours)
 {
-	const u32 figures[FIGURES] = {
+	const u32 ratios[RATIOS] = {
 		slub->grown[round], ours->grown[round], slub->shrunk[round],
-		ours->shrunk[round], slub->given_back[round], ours->given_back[round],
+		ours->shrunk[round], slub->released[round], ours->released[round],
 	};
-	char text[FIGURES * RATIO_LEN] = "";
+	char text[RATIOS * RATIO_LEN] = "";
 	unsigned int i;
 	size_t len = 0;
 
-	for (i = 0; i < FIGURES; i++)
-		len += scnprintf(text + len, sizeof(text) - len, " %u.%03u", figures[i] / 1000,
-				 figures[i] % 1000);
+	for (i = 0; i < RATIOS; i++)
+		len += scnprintf(text + len, sizeof(text) - len, " %u.%03u", ratios[i] / 1000,
+				 ratios[i] % 1000);
 	return bench_table_line("churn", "1-%u %u%s", max_size, round + 1, text);
 }
 
 static int run_sizes(struct churn *churn, unsigned int max_size)
 {
-	struct churn_figures figures[BENCH_NR_REAL] = {};
+	struct churn_ratios ratios[BENCH_NR_REAL] = {};
 	unsigned int round;
 	int err = 0;
 
 	for (churn->allocator = 0; churn->allocator < BENCH_NR_REAL && !err; churn->allocator++) {
-		err = play(churn, max_size, &figures[churn->allocator]);
-		shrink(churn, 0);
-		bench_give_idle_memory_back();
+		err = churn_rounds(churn, max_size, &ratios[churn->allocator]);
+		churn_shrink(churn, 0);
+		bench_release_idle();
 	}
 	for (round = 0; round < ROUNDS && !err; round++)
-		err = add_line(max_size, round, &figures[BENCH_SLUB], &figures[BENCH_GOMALLOC]);
+		err = add_line(max_size, round, &ratios[BENCH_SLUB], &ratios[BENCH_GOMALLOC]);
 	return err;
 }
 
-/* Sizes from 1 to @workload->arg, each equally likely. */
+/* Sizes are uniform from 1 to @workload->arg. */
 static int run_churn(const struct bench_workload *workload, unsigned int unused)
 {
 	struct churn churn = { .max = PEAK_BYTES / 64 };
 	int err = -ENOMEM;
 
 	if ((u64)bench_free_pages() * PAGE_SIZE / MEMORY_SHARE < PEAK_BYTES) {
-		pr_notice("%s: left out, needs %u MiB free\n", workload->name,
+		pr_notice("%s: skipped, needs %u MiB free\n", workload->name,
 			  MEMORY_SHARE * (PEAK_BYTES >> 20));
 		return 0;
 	}
 	churn.live = bench_live_alloc(churn.max);
 	churn.sizes = vmalloc(array_size(churn.max, sizeof(*churn.sizes)));
 	if (churn.live && churn.sizes) {
-		err = bench_table_head("churn", "bytes round slub_grown gomalloc_grown slub_shrunk gomalloc_shrunk slub_given_back gomalloc_given_back");
+		err = bench_table_head("churn", "bytes round slub_grown gomalloc_grown slub_shrunk gomalloc_shrunk slub_released gomalloc_released");
 		err = err ?: run_sizes(&churn, workload->arg);
 	}
 	vfree(churn.sizes);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What kind of clock this machine gives us, found out by asking it.
+ * Detects what the clock counts.
  *
- * An emulator that counts (qemu -icount shift=0) lets the time-stamp counter
- * tick once per instruction.  There a count is the same every time, so that
- * few repetitions say as much as many, and many would take minutes: contest.c
- * asks here which of the two it is dealing with.
+ * With qemu -icount shift=0 the time-stamp counter advances by one for each
+ * instruction.  A count is then the same each time, so few rounds are enough,
+ * and many would take minutes; comparison.c depends on that.
  */
 #include <asm/processor.h>
 #include <linux/irqflags.h>
@@ -41,7 +40,9 @@ static u64 cycles_of_two_runs(void)
 	return bench_cycles() - start;
 }
 
-/* No real processor spends exactly one cycle per nop, eight times in a row. */
+/*
+ * No real processor takes exactly one cycle for each nop, eight times in a row.
+ */
 static bool counts_instructions(void)
 {
 	unsigned long flags;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The clock every figure is read from.
+ * The clock of all measurements.
  *
- * On x86 that is the time-stamp counter, read directly: user-mode Linux on x86
- * can do so too, though its get_cycles() may not.  Elsewhere it is
- * get_cycles() where that counts, else the monotonic clock in nanoseconds.
+ * On x86 it is the time-stamp counter, read directly, also by user-mode Linux,
+ * whose get_cycles() may return 0.  Elsewhere it is get_cycles() if that
+ * advances, else the monotonic clock in nanoseconds.
  */
 #ifndef GOMALLOC_BENCH_CLOCK_H
 #define GOMALLOC_BENCH_CLOCK_H
@@ -23,8 +23,8 @@ extern bool bench_clock_counts_instructions;
 extern u64 bench_clock_per_ms;
 
 /*
- * Not serialising: what the processor overlaps at either end is some ten
- * cycles in a timing of many thousands.
+ * Not serialising: out-of-order execution shifts either end by some ten cycles,
+ * of many thousands.
  */
 static __always_inline u64 bench_cycles(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What differs between kernel versions; the code is written for the newest. */
+/* Differences between kernel versions; the code is written for the newest. */
 #ifndef GOMALLOC_BENCH_COMPAT_H
 #define GOMALLOC_BENCH_COMPAT_H
 
@@ -16,7 +16,10 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* Before, it complained of objects that wait for their grace period. */
-#define BENCH_CACHE_END_WAITS_FOR_RCU	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
+/*
+ * Before, kmem_cache_destroy() warned about objects that wait for a grace
+ * period.
+ */
+#define BENCH_CACHE_DESTROY_WAITS_FOR_RCU	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
 
 #endif /* GOMALLOC_BENCH_COMPAT_H */

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pairs whose size the compiler knows, as most callers in the kernel have it:
- * kmalloc() and gom_malloc() then find cache and class while compiling.  Since
- * that takes a loop of its own for every size, sizes are limited to the list
- * below.
+ * Pairs of a constant size, as most callers in the kernel have: kmalloc() and
+ * gom_malloc() then find the cache or class at compile time.  Each size needs a
+ * loop of its own, so sizes are limited to the list below.
  *
- *   pair-const  both sides freed without a size
- *   pair-sized  gomalloc freed with gom_free_sized(); SLUB, which has no such
+ *   pair-const  both allocators free without a size
+ *   pair-sized  gomalloc frees with gom_free_sized(); SLUB, which has no such
  *               call, with kfree()
  *
- * As in pair.c, the object is not touched, on any side.
+ * As in pair.c, the object is never accessed.
  */
 #include "allocators.h"
 #include "bench.h"
 #include "clock.h"
 #include "pair.h"
 
-static __always_inline int loop(enum bench_allocator allocator, struct bench_shot *shot,
+static __always_inline int const_loop(enum bench_allocator allocator, struct bench_sample *sample,
 				size_t size, bool sized)
 {
 	unsigned int i;
@@ -24,7 +23,7 @@ static __always_inline int loop(enum bench_allocator allocator, struct bench_sho
 	void *p;
 
 	start = bench_cycles();
-	for (i = shot->ops; i; i--) {
+	for (i = sample->ops; i; i--) {
 		p = bench_malloc(allocator, size, GFP_KERNEL);
 		if (unlikely(!p))
 			return -ENOMEM;
@@ -33,24 +32,24 @@ static __always_inline int loop(enum bench_allocator allocator, struct bench_sho
 		else
 			bench_free(allocator, p);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
 #define DEFINE_LOOPS(size)						\
 static __always_inline int const_##size##_loop(enum bench_allocator allocator, \
-					       struct bench_shot *shot)	\
+					       struct bench_sample *sample)	\
 {									\
-	return loop(allocator, shot, size, false);			\
+	return const_loop(allocator, sample, size, false);			\
 }									\
-BENCH_DEFINE_SHOTS(const_##size);					\
+BENCH_DEFINE_SAMPLE_FNS(const_##size);					\
 									\
 static __always_inline int sized_##size##_loop(enum bench_allocator allocator, \
-					       struct bench_shot *shot)	\
+					       struct bench_sample *sample)	\
 {									\
-	return loop(allocator, shot, size, true);			\
+	return const_loop(allocator, sample, size, true);			\
 }									\
-BENCH_DEFINE_SHOTS(sized_##size)
+BENCH_DEFINE_SAMPLE_FNS(sized_##size)
 
 DEFINE_LOOPS(8);
 DEFINE_LOOPS(16);
@@ -68,14 +67,15 @@ DEFINE_LOOPS(8192);
 DEFINE_LOOPS(16384);
 DEFINE_LOOPS(32768);
 
-#define LOOPS(bytes)	\
-	{ .size = (bytes), .plain = const_##bytes##_shots, .sized = sized_##bytes##_shots }
+#define LOOPS(bytes)							\
+	{ .size = (bytes), .plain = const_##bytes##_sample_fns,		\
+	  .sized = sized_##bytes##_sample_fns }
 
 /* Those of bench_pair_sizes. */
 static const struct {
 	unsigned int size;
-	const bench_shot_fn *plain;
-	const bench_shot_fn *sized;
+	const bench_sample_fn *plain;
+	const bench_sample_fn *sized;
 } loops[] = {
 	LOOPS(8),
 	LOOPS(16),
@@ -103,14 +103,14 @@ static int run_const(const struct bench_workload *workload, unsigned int size)
 	for (i = 0; i < ARRAY_SIZE(loops); i++) {
 		if (loops[i].size != size)
 			continue;
-		return bench_contest_run(&(struct bench_contest) {
+		return bench_comparison_run(&(struct bench_comparison) {
 			.name = workload->name,
 			.size = size,
-			.shots = workload->arg == FREE_SIZED ? loops[i].sized :
+			.sample_fns = workload->arg == FREE_SIZED ? loops[i].sized :
 							       loops[i].plain,
 		});
 	}
-	pr_notice("%s %u: left out, no loop was compiled for this size\n", workload->name, size);
+	pr_notice("%s %u: skipped, no loop was compiled for this size\n", workload->name, size);
 	return 0;
 }
 

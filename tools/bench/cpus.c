@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs: what 1, 2, 4 and 8 of them have to tell each other for an operation.
+ * CPUs: what an operation costs in communication between 1, 2, 4 and 8 CPUs.
  *
- *   cpus-locks	spin locks taken, and those of them that somebody else had, counted by
- *		probes on the kernel's functions for both
- *   cpus-lines	cache lines that moved from CPU to CPU, and locked instructions, counted
- *		by an emulator (lines.h) that runs its CPUs in turns, one operation each:
- *		as a reader's pause lets the next one run there, none is left behind
+ *   cpus-locks	spin locks taken, and spin locks waited for, counted by kprobes
+ *		on the kernel's functions for both
+ *   cpus-lines	cache lines moved between CPUs, and locked instructions, counted
+ *		by an emulator (lines.h).  It runs its CPUs in turns, one
+ *		operation each: cpu_relax() ends a turn there
  *
- * Three patterns: pairs; more objects than any cache holds, which come and go; and the
- * same where each CPU frees what its neighbour allocated.  All objects have 64 bytes and
- * are not touched.  Time says nothing where eight CPUs share two.
+ * Three patterns: pairs; a set larger than any cache, allocated and freed; and
+ * the same set freed by the next CPU.  All objects have 64 bytes and are never
+ * accessed.  Time is not measured: the eight CPUs share two.
  */
 #if defined(CONFIG_KPROBES) && defined(CONFIG_HOTPLUG_CPU)
 #include <linux/atomic.h>
@@ -26,29 +26,29 @@
 
 #include "allocators.h"
 #include "bench.h"
-#include "crew.h"
 #include "lines.h"
+#include "workers.h"
 
 #define OBJECT_BYTES	64U
-#define CRATE		1200U	/* more than the caches of either hold */
+#define SET_OBJECTS	1200U	/* more than the caches of either hold */
 #define CPUS_MAX	8U
 #define WARM_UPS	4U
-#define TURNS		4U	/* counted ones */
+#define TURNS		4U	/* that are counted */
 
 enum pattern { PATTERN_PAIR, PATTERN_BATCH, PATTERN_NEIGHBOUR, NR_PATTERNS };
 
 static const char * const pattern_names[NR_PATTERNS] = { "pair", "batch", "neighbour" };
 
-struct crate {
-	void *object[CRATE];
+struct set {
+	void *object[SET_OBJECTS];
 };
 
 struct cpus {
 	enum pattern pattern;
 	bool in_turns;
 	unsigned int nr;
-	atomic_t arrived;		/* at the barriers so far */
-	struct crate crate[CPUS_MAX];
+	atomic_t arrived;		/* arrivals at the barriers so far */
+	struct set set[CPUS_MAX];
 };
 
 /* === Counting locks === */
@@ -86,38 +86,38 @@ static struct kprobe probes[] = {
 	{ .symbol_name = "native_queued_spin_lock_slowpath", .pre_handler = lock_waited_for },
 };
 
-/* The CPUs that were online, without the one that cannot go; others come and go with them. */
+/* All CPUs that were online but the first. */
 static struct cpumask others;
 
 /*
- * Locks are taken all the time, and an emulator that runs its CPUs in parallel may miss
- * that one of them changes the code another runs: probes are placed and removed while
- * there is one CPU.
+ * Take the other CPUs offline, or online again.  Kprobes are registered and
+ * unregistered while one CPU is online: an emulator that runs its CPUs in
+ * parallel may miss that one changes code which another executes.
  */
-static int send_others(bool away)
+static int others_set_offline(bool offline)
 {
 	unsigned int cpu;
 	int err;
 
 	for_each_cpu(cpu, &others) {
-		err = away ? remove_cpu(cpu) : add_cpu(cpu);
-		if (err < 0) {		/* 1: it was there already */
+		err = offline ? remove_cpu(cpu) : add_cpu(cpu);
+		if (err < 0) {		/* 1: it was already */
 			pr_err("cpus-locks: CPU %u cannot be taken %s: %pe\n", cpu,
-			       away ? "offline" : "online", ERR_PTR(err));
+			       offline ? "offline" : "online", ERR_PTR(err));
 			return err;
 		}
 	}
 	return 0;
 }
 
-static int place_probes(void)
+static int probes_register(void)
 {
 	unsigned int i;
 	int err;
 
 	cpumask_copy(&others, cpu_online_mask);
 	cpumask_clear_cpu(cpumask_first(cpu_online_mask), &others);
-	err = send_others(true);
+	err = others_set_offline(true);
 	for (i = 0; i < ARRAY_SIZE(probes) && !err; i++) {
 		err = register_kprobe(&probes[i]);
 		if (err)
@@ -125,23 +125,23 @@ static int place_probes(void)
 			       ERR_PTR(err));
 	}
 	while (err && i)
-		unregister_kprobe(&probes[--i]);	/* fine for one that was not placed */
-	return send_others(false) ?: err;
+		unregister_kprobe(&probes[--i]);	/* does nothing if that one was not registered */
+	return others_set_offline(false) ?: err;
 }
 
-static void remove_probes(void)
+static void probes_unregister(void)
 {
 	unsigned int i;
 
-	send_others(true);
+	others_set_offline(true);
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		unregister_kprobe(&probes[i]);
-	send_others(false);
+	others_set_offline(false);
 }
 
 /* === What a CPU does === */
 
-static void wait_for_all(struct cpus *cpus)
+static void cpus_barrier(struct cpus *cpus)
 {
 	const int round = (atomic_inc_return(&cpus->arrived) - 1) / cpus->nr + 1;
 
@@ -166,7 +166,7 @@ static void end_counting(const struct cpus *cpus)
 {
 	if (cpus->in_turns) {
 		bench_mark(BENCH_MARK_STOP);
-		cpu_relax();	/* the next one's turn */
+		cpu_relax();	/* ends this CPU's turn */
 	} else {
 		raw_cpu_write(counted_task, NULL);
 	}
@@ -191,56 +191,56 @@ static __always_inline void free_one(enum bench_allocator allocator, const struc
 	end_counting(cpus);
 }
 
-static __always_inline int turn(enum bench_allocator allocator, struct cpus *cpus,
-				unsigned int rank, bool count)
+static __always_inline int cpus_turn(enum bench_allocator allocator, struct cpus *cpus,
+				     unsigned int rank, bool count)
 {
 	const bool pair = cpus->pattern == PATTERN_PAIR;
-	struct crate *crate = &cpus->crate[rank];
+	struct set *set = &cpus->set[rank];
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < CRATE; i++) {
-		crate->object[i] = alloc_one(allocator, cpus, count);
-		if (!crate->object[i])
+	for (i = 0; i < SET_OBJECTS; i++) {
+		set->object[i] = alloc_one(allocator, cpus, count);
+		if (!set->object[i])
 			err = -ENOMEM;
 		if (pair)
-			free_one(allocator, cpus, crate->object[i], count);
+			free_one(allocator, cpus, set->object[i], count);
 	}
-	wait_for_all(cpus);
+	cpus_barrier(cpus);
 	if (cpus->pattern == PATTERN_NEIGHBOUR)
-		crate = &cpus->crate[(rank + 1) % cpus->nr];
-	for (i = 0; i < CRATE && !pair; i++)
-		free_one(allocator, cpus, crate->object[i], count);
-	wait_for_all(cpus);
+		set = &cpus->set[(rank + 1) % cpus->nr];
+	for (i = 0; i < SET_OBJECTS && !pair; i++)
+		free_one(allocator, cpus, set->object[i], count);
+	cpus_barrier(cpus);
 	return err;
 }
 
-static __always_inline int work(enum bench_allocator allocator, struct cpus *cpus,
-				unsigned int rank)
+static __always_inline int cpus_work(enum bench_allocator allocator, struct cpus *cpus,
+				     unsigned int rank)
 {
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < WARM_UPS + TURNS && !err; i++)
-		err = turn(allocator, cpus, rank, i >= WARM_UPS);
+		err = cpus_turn(allocator, cpus, rank, i >= WARM_UPS);
 	return err;
 }
 
-static int work_slub(struct bench_crew *crew, unsigned int rank)
+static int work_slub(struct bench_workers *workers, unsigned int rank)
 {
-	return work(BENCH_SLUB, crew->data, rank);
+	return cpus_work(BENCH_SLUB, workers->data, rank);
 }
 
-static int work_gomalloc(struct bench_crew *crew, unsigned int rank)
+static int work_gomalloc(struct bench_workers *workers, unsigned int rank)
 {
-	return work(BENCH_GOMALLOC, crew->data, rank);
+	return cpus_work(BENCH_GOMALLOC, workers->data, rank);
 }
 
 /* === A line of the table === */
 
-static int add_line(const char *table, const struct cpus *cpus, bool slub)
+static int cpus_add_line(const char *table, const struct cpus *cpus, bool slub)
 {
-	const unsigned int calls = 2 * CRATE * TURNS * cpus->nr;
+	const unsigned int calls = 2 * SET_OBJECTS * TURNS * cpus->nr;
 	u64 per_call[2];
 
 	if (cpus->in_turns) {
@@ -256,23 +256,23 @@ static int add_line(const char *table, const struct cpus *cpus, bool slub)
 				(u32)per_call[1] / 10000, (u32)per_call[1] % 10000);
 }
 
-static int run_line(const char *table, struct cpus *cpus, bool slub)
+static int cpus_run_line(const char *table, struct cpus *cpus, bool slub)
 {
 	int err;
 
 	atomic_set(&cpus->arrived, 0);
-	err = bench_crew_run(cpus->nr, slub ? work_slub : work_gomalloc, cpus);
-	return err ?: add_line(table, cpus, slub);
+	err = bench_workers_run(cpus->nr, slub ? work_slub : work_gomalloc, cpus);
+	return err ?: cpus_add_line(table, cpus, slub);
 }
 
-static int run_lines(const char *table, struct cpus *cpus)
+static int cpus_run_lines(const char *table, struct cpus *cpus)
 {
 	int err = 0;
 
 	for (cpus->pattern = 0; cpus->pattern < NR_PATTERNS; cpus->pattern++) {
 		for (cpus->nr = 1; cpus->nr <= min(num_online_cpus(), CPUS_MAX); cpus->nr *= 2) {
-			err = err ?: run_line(table, cpus, true);
-			err = err ?: run_line(table, cpus, false);
+			err = err ?: cpus_run_line(table, cpus, true);
+			err = err ?: cpus_run_line(table, cpus, false);
 		}
 	}
 	return err;
@@ -287,15 +287,15 @@ static int run_cpus(const struct bench_workload *workload, unsigned int unused)
 		return -ENOMEM;
 	cpus->in_turns = workload->arg;
 	if (cpus->in_turns) {
-		bench_mark(BENCH_MARK_LINE);	/* from here on, whatever was before */
+		bench_mark(BENCH_MARK_LINE);	/* reset the counts */
 		err = bench_table_head(workload->name, "pattern cpus allocator calls");
-		err = err ?: run_lines(workload->name, cpus);
+		err = err ?: cpus_run_lines(workload->name, cpus);
 	} else {
 		err = bench_table_head(workload->name, "pattern cpus allocator locks waited");
-		err = err ?: place_probes();
+		err = err ?: probes_register();
 		if (!err) {
-			err = run_lines(workload->name, cpus);
-			remove_probes();
+			err = cpus_run_lines(workload->name, cpus);
+			probes_unregister();
 		}
 	}
 	kvfree(cpus);

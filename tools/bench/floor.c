@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The floor: the least that two calls of a per-CPU allocator can cost.
+ * The floor: the least that the two calls of a per-CPU allocator can cost.
  *
- * One pops a pointer from an array of this CPU, one pushes it back, with
- * preemption off and nothing else: no size, no class, no check for empty or
- * full, no statistics.  The array is taken round, so that any number may be
- * popped in a row; what comes out is never touched, and stands for nothing.
+ * One pops a pointer from an array of this CPU, the other pushes one, with
+ * preemption disabled.  There are no sizes, no checks for empty or full and no
+ * statistics.  The array is a ring, so any number may be popped in a row.  The
+ * pointers are never used.
  *
- * Both functions live apart from their callers so that each operation is a
- * real call with the arguments of a real allocator, as kmalloc() and kfree()
- * are.
+ * The functions are in a file of their own so that each operation is a real
+ * call with the arguments of kmalloc() and kfree().
  */
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
@@ -17,7 +16,7 @@
 
 #include "floor.h"
 
-#define FLOOR_SLOTS	64	/* a power of two; static per-CPU data is scarce */
+#define FLOOR_SLOTS	64	/* a power of two; small, as static per-CPU data is scarce */
 
 struct floor_stack {
 	unsigned int top;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The floor: see floor.c. */
+/* The least that an allocator can cost: see floor.c. */
 #ifndef GOMALLOC_BENCH_FLOOR_H
 #define GOMALLOC_BENCH_FLOOR_H
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Held: how many bytes of memory stand behind each live object.
+ * Held: bytes of memory that an allocator holds for each live object.
  *
- * Both allocators are measured the same way, from outside: pages free in the
- * whole system before the live set and at its peak.  Free means in the buddy
- * allocator or in a per-CPU page list in front of it; both are read exactly,
- * so that the only noise is what other tasks allocate meanwhile.
+ * Both allocators are measured from outside, by the free pages of the whole
+ * system before the live set is allocated and at its peak.  Free pages are
+ * those in the buddy allocator and in its per-CPU lists; both are read exactly,
+ * so the only noise is what other tasks allocate meanwhile.
  *
- * Before each measurement both allocators give back all that lies idle in them.
- * What remains, the free objects in slabs that the kernel uses, is filled by
- * the live set without being seen here.  gomalloc's metadata never shrinks: an
- * earlier row's would be there for the next.  So gomalloc is loaded anew for each
- * row (.alone), and all its metadata is in it but what loading itself takes.
+ * Before each measurement both allocators release their idle memory.  The live
+ * set also fills free objects in slabs that the kernel uses; these are not
+ * counted.  gomalloc's metadata never shrinks, so the next row would find what
+ * an earlier one needed.  Therefore gomalloc is reloaded for each row (.alone),
+ * whose result includes all metadata but that of loading itself.
  */
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -25,13 +25,13 @@
 #include "allocators.h"
 #include "bench.h"
 
-/* A heap grows by a megabyte, which must not show. */
+/* Large enough that a heap growing by a megabyte does not matter. */
 #define HELD_LIVE_BYTES		SZ_64M
 
-/* How much of free memory a live set may take. */
+/* A live set takes at most one part in so many of free memory. */
 #define MEMORY_SHARE		4
 
-static long free_in_zone(struct zone *zone)
+static long zone_free_pages(struct zone *zone)
 {
 	long pages = zone_page_state_snapshot(zone, NR_FREE_PAGES);
 	int cpu;
@@ -41,7 +41,7 @@ static long free_in_zone(struct zone *zone)
 	return pages;
 }
 
-/* Pages that are in the buddy allocator or in front of it. */
+/* Pages in the buddy allocator and in its per-CPU lists. */
 long bench_free_pages(void)
 {
 	long pages = 0;
@@ -52,18 +52,18 @@ long bench_free_pages(void)
 			struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
 			if (populated_zone(zone))
-				pages += free_in_zone(zone);
+				pages += zone_free_pages(zone);
 		}
 	}
 	return pages;
 }
 
 /*
- * The one place where idle memory goes back.  Without it the empty slabs and
- * the sheaves of SLUB, and the idle heap of gomalloc, would be filled first,
- * and an object seem to take less than its own size.
+ * Make both allocators release idle memory.  Else the live set would first fill
+ * SLUB's empty slabs and sheaves and gomalloc's idle heap, and objects would
+ * seem to take less than their size.
  */
-void bench_give_idle_memory_back(void)
+void bench_release_idle(void)
 {
 	int type, i;
 
@@ -77,9 +77,9 @@ void bench_give_idle_memory_back(void)
 }
 
 /**
- * bench_live_fit - how many objects a live set can have on this machine
- * @nr: wanted
- * @size: of each
+ * bench_live_fit - number of objects that a live set can have on this machine
+ * @nr: wanted number
+ * @size: size of each
  *
  * Return: @nr, or fewer.
  */
@@ -90,7 +90,7 @@ unsigned int bench_live_fit(unsigned int nr, unsigned int size)
 	return clamp_t(u64, div_u64(bytes, size + sizeof(void *)), 1, nr);
 }
 
-/* From vmalloc, beside both allocators, and complete before anything is read. */
+/* From vmalloc, which neither allocator serves; its pages are all present. */
 void **bench_live_alloc(unsigned int nr)
 {
 	return vzalloc(array_size(nr, sizeof(void *)));
@@ -101,9 +101,9 @@ void bench_live_free(void **live)
 	vfree(live);
 }
 
-static __always_inline unsigned int fill_loop(enum bench_allocator allocator, void **live,
-					      unsigned int nr, unsigned int size,
-					      const u16 *sizes, bool noscan)
+static __always_inline unsigned int live_fill_loop(enum bench_allocator allocator, void **live,
+						   unsigned int nr, unsigned int size,
+						   const u16 *sizes, bool noscan)
 {
 	unsigned int i;
 	size_t bytes;
@@ -119,15 +119,15 @@ static __always_inline unsigned int fill_loop(enum bench_allocator allocator, vo
 	return nr;
 }
 
-static unsigned int fill(enum bench_allocator allocator, void **live, unsigned int nr,
-			 unsigned int size, const u16 *sizes, bool noscan)
+static unsigned int live_fill(enum bench_allocator allocator, void **live, unsigned int nr,
+			      unsigned int size, const u16 *sizes, bool noscan)
 {
 	if (allocator == BENCH_SLUB)
-		return fill_loop(BENCH_SLUB, live, nr, size, sizes, false);
-	return fill_loop(BENCH_GOMALLOC, live, nr, size, sizes, noscan);
+		return live_fill_loop(BENCH_SLUB, live, nr, size, sizes, false);
+	return live_fill_loop(BENCH_GOMALLOC, live, nr, size, sizes, noscan);
 }
 
-static void drain(enum bench_allocator allocator, void **live, unsigned int nr)
+static void live_drain(enum bench_allocator allocator, void **live, unsigned int nr)
 {
 	unsigned int i;
 
@@ -140,19 +140,22 @@ static void drain(enum bench_allocator allocator, void **live, unsigned int nr)
 	}
 }
 
-/* Tenths of bytes of system memory per object; arguments as bench_held_row(). */
-static int measure(enum bench_allocator allocator, void **live, unsigned int nr,
-		   unsigned int size, const u16 *sizes, bool noscan, u32 *tenths)
+/*
+ * Memory held for each object, in tenths of bytes; arguments as
+ * bench_held_row().
+ */
+static int held_measure(enum bench_allocator allocator, void **live, unsigned int nr,
+			unsigned int size, const u16 *sizes, bool noscan, u32 *tenths)
 {
 	unsigned int got;
 	long before, taken;
 
-	bench_give_idle_memory_back();
+	bench_release_idle();
 	before = bench_free_pages();
-	got = fill(allocator, live, nr, size, sizes, noscan);
+	got = live_fill(allocator, live, nr, size, sizes, noscan);
 	taken = max(before - bench_free_pages(), 0L);
-	drain(allocator, live, got);
-	bench_give_idle_memory_back();
+	live_drain(allocator, live, got);
+	bench_release_idle();
 	if (got < nr)
 		return signal_pending(current) ? -EINTR : -ENOMEM;
 	*tenths = div_u64((u64)taken * PAGE_SIZE * 10 + nr / 2, nr);
@@ -160,30 +163,30 @@ static int measure(enum bench_allocator allocator, void **live, unsigned int nr,
 }
 
 /**
- * bench_held_row - a row of memory held per live object
- * @name: of the workload
+ * bench_held_row - measure a row of memory held for each live object
+ * @name: name of the workload
  * @live: space for @nr pointers
- * @nr: objects
- * @size: of each, if @sizes is NULL
- * @sizes: of each, or NULL
- * @noscan: gomalloc's objects will hold no pointers
+ * @nr: number of objects
+ * @size: size of all objects, if @sizes is NULL
+ * @sizes: size of each object, or NULL
+ * @noscan: allocate gomalloc's objects with gom_malloc_noscan()
  *
  * Return: 0, -ENOMEM, or -EINTR.
  */
 int bench_held_row(const char *name, void **live, unsigned int nr, unsigned int size,
 		   const u16 *sizes, bool noscan)
 {
-	struct bench_figures figures;
+	struct bench_result result;
 	int allocator, err;
 
-	bench_figures_init(&figures);
+	bench_result_init(&result);
 	for (allocator = 0; allocator < BENCH_NR_REAL; allocator++) {
-		err = measure(allocator, live, nr, size, sizes, noscan,
-			      &figures.held[allocator]);
+		err = held_measure(allocator, live, nr, size, sizes, noscan,
+			      &result.held[allocator]);
 		if (err)
 			return err;
 	}
-	return bench_results_add(name, "", size, &figures);
+	return bench_results_add(name, "", size, &result);
 }
 
 static int run_held(const struct bench_workload *workload, unsigned int size)
@@ -199,7 +202,10 @@ static int run_held(const struct bench_workload *workload, unsigned int size)
 	return err;
 }
 
-/* Sizes up to @workload->arg, each equally likely: from 1, or above 4096 from that. */
+/*
+ * Sizes are uniform up to @workload->arg, from 1, or from 4096 if that is
+ * larger.
+ */
 static int run_held_mixed(const struct bench_workload *workload, unsigned int unused)
 {
 	const unsigned int max_size = workload->arg, min_size = max_size > SZ_4K ? SZ_4K : 1;
@@ -227,7 +233,7 @@ static const unsigned int held_sizes[] = {
 	16384, 32768, 40000, 65536, 0
 };
 
-/* Millions of objects: too long for an emulator, where they'd show the same. */
+/* Millions of objects: an emulator would take too long for the same result. */
 const struct bench_workload bench_held_workloads[] = {
 	{ .name = "held", .sizes = held_sizes, .not_counted = true, .alone = true,
 	  .run = run_held },

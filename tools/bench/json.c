@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * JSON: real text, tokenised into a tree and freed, which is what the tiny
- * allocator was made for (Go's 2014 change was measured on it).
+ * JSON: real text is parsed into a tree, which is freed.  Go's tiny allocator
+ * was made for this load, and its 2014 change measured with it.
  *
- * Nodes are ordinary objects; the text of each key and value is a no-scan one
- * with a zero byte at its end.  Three contestants: kmalloc(), gomalloc with every
- * text allocated like a node, gomalloc as it is meant to be used.  The text comes
- * from files that the parameter json names; without it the workload is left out.
+ * Nodes are ordinary objects.  The text of each key and value is a no-scan
+ * object with a terminating zero byte.  Three ways to allocate are compared:
+ * kmalloc(); gomalloc with texts allocated like nodes; gomalloc with no-scan
+ * texts.  The text comes from files that the parameter json names; without it
+ * the workload is skipped.
  *
- * What a tree holds is measured from a load of gomalloc of its own for each file
- * and contestant, as in held.c: the results list those.
+ * For the memory that a tree holds, gomalloc is reloaded for each file and way,
+ * as in held.c; the results list these loads.
  *
- * The parser is as small as it can be and checks just enough not to run astray:
- * what is measured is the allocator, and the loop is the same for all three.
+ * The parser is minimal, and the same for all three ways: it validates just
+ * enough to stay inside the text.
  */
 #include <linux/ctype.h>
 #include <linux/err.h>
@@ -39,15 +40,15 @@ static const char * const way_names[NR_WAYS] = { "kmalloc", "gomalloc-apart", "g
 
 static char *json_way = "";
 module_param(json_way, charp, 0444);
-MODULE_PARM_DESC(json_way, "with alone=1, whose memory is measured: kmalloc, gomalloc-apart or gomalloc");
+MODULE_PARM_DESC(json_way, "with alone=1, the allocator whose memory is measured: kmalloc, gomalloc-apart or gomalloc");
 
 /**
  * struct node - a value of the document
- * @next: the value after it in its array or object
- * @child: its first element, if it is an array or object
- * @parent: the array or object it is in
- * @key: its name there, if that is an object
- * @text: what it is, if it is a string, a number or a word
+ * @next: the next value of its array or object
+ * @child: first element, of an array or object
+ * @parent: the array or object that contains it
+ * @key: its name, in an object
+ * @text: its text, of a string, number or word
  */
 struct node {
 	struct node *next;
@@ -57,26 +58,26 @@ struct node {
 	char *text;
 };
 
-/* What came of one document. */
+/* One parsed document. */
 struct document {
 	struct node *root;
 	unsigned long nodes;
 	unsigned long texts;
-	unsigned long blocks;	/* texts that begin a tiny block */
-	unsigned long combined;	/* texts that are in one */
+	unsigned long blocks;	/* tiny blocks that these texts began */
+	unsigned long combined;	/* texts in tiny blocks */
 };
 
-static __always_inline void *take(enum way way, size_t size)
+static __always_inline void *node_alloc(enum way way, size_t size)
 {
 	return way == WAY_SLUB ? kmalloc(size, GFP_KERNEL) : gom_malloc(size, GFP_KERNEL);
 }
 
-static __always_inline void *take_text(enum way way, size_t size)
+static __always_inline void *text_alloc(enum way way, size_t size)
 {
-	return way == WAY_NOSCAN ? gom_malloc_noscan(size, GFP_KERNEL) : take(way, size);
+	return way == WAY_NOSCAN ? gom_malloc_noscan(size, GFP_KERNEL) : node_alloc(way, size);
 }
 
-static __always_inline void give(enum way way, const void *p)
+static __always_inline void way_free(enum way way, const void *p)
 {
 	if (way == WAY_SLUB)
 		kfree(p);
@@ -87,7 +88,7 @@ static __always_inline void give(enum way way, const void *p)
 static __always_inline char *copy_text(enum way way, struct document *doc,
 				       const char *from, size_t len)
 {
-	char *text = take_text(way, len + 1);
+	char *text = text_alloc(way, len + 1);
 
 	if (!text)
 		return NULL;
@@ -101,7 +102,10 @@ static __always_inline char *copy_text(enum way way, struct document *doc,
 	return text;
 }
 
-/* The end of the string that begins after the quote at @s; NULL if there is none. */
+/*
+ * The end of the string that begins after the quote at @s; NULL if there is
+ * none.
+ */
 static const char *end_of_string(const char *s, const char *end)
 {
 	for (; s < end && *s != '"'; s++)
@@ -118,11 +122,11 @@ static const char *end_of_word(const char *s, const char *end)
 }
 
 /**
- * struct parser - where in the text and in the tree it is
- * @doc: what comes of it
- * @open: the array or object that is being filled
- * @tail: where the next value in it is linked
- * @key: the name of the next value
+ * struct parser - state of the parser
+ * @doc: the document
+ * @open: the innermost array or object that is not complete
+ * @tail: where its next value is linked
+ * @key: name of the next value
  */
 struct parser {
 	struct document *doc;
@@ -133,7 +137,7 @@ struct parser {
 
 static __always_inline struct node *add_node(enum way way, struct parser *in)
 {
-	struct node *node = take(way, sizeof(*node));
+	struct node *node = node_alloc(way, sizeof(*node));
 
 	if (!node)
 		return NULL;
@@ -155,7 +159,7 @@ static __always_inline int add_value(enum way way, struct parser *in, const char
 	return node->text ? 0 : -ENOMEM;
 }
 
-/* A string: a name if a colon follows, else a value.  Returns where to go on. */
+/* A string is a name if a colon follows, else a value.  Returns its end. */
 static __always_inline const char *parse_string(enum way way, struct parser *in,
 						const char *s, const char *end)
 {
@@ -235,14 +239,14 @@ static __always_inline int parse(enum way way, struct document *doc, const char 
 			break;
 	}
 	if (in.key) {
-		give(way, in.key);
+		way_free(way, in.key);
 		return IS_ERR(s) ? PTR_ERR(s) : -EINVAL;
 	}
 	return IS_ERR(s) ? PTR_ERR(s) : in.open ? -EINVAL : 0;
 }
 
 /* Depth first, without recursion. */
-static __always_inline void drop(enum way way, struct node *node)
+static __always_inline void tree_free(enum way way, struct node *node)
 {
 	struct node *next;
 
@@ -255,10 +259,10 @@ static __always_inline void drop(enum way way, struct node *node)
 		}
 		next = node->next ?: node->parent;
 		if (node->key)
-			give(way, node->key);
+			way_free(way, node->key);
 		if (node->text)
-			give(way, node->text);
-		give(way, node);
+			way_free(way, node->text);
+		way_free(way, node);
 		node = next;
 	}
 }
@@ -269,9 +273,9 @@ static noinline int parse_##name(struct document *doc, const char *s, size_t len
 	return parse(way, doc, s, len);						\
 }										\
 										\
-static noinline void drop_##name(struct node *root)				\
+static noinline void tree_free_##name(struct node *root)				\
 {										\
-	drop(way, root);							\
+	tree_free(way, root);							\
 }
 
 DEFINE_WAY(slub, WAY_SLUB)
@@ -280,31 +284,32 @@ DEFINE_WAY(noscan, WAY_NOSCAN)
 
 static const struct {
 	int (*parse)(struct document *doc, const char *s, size_t len);
-	void (*drop)(struct node *root);
+	void (*free)(struct node *root);
 } ways[NR_WAYS] = {
-	[WAY_SLUB] = { parse_slub, drop_slub },
-	[WAY_PLAIN] = { parse_plain, drop_plain },
-	[WAY_NOSCAN] = { parse_noscan, drop_noscan },
+	[WAY_SLUB] = { parse_slub, tree_free_slub },
+	[WAY_PLAIN] = { parse_plain, tree_free_plain },
+	[WAY_NOSCAN] = { parse_noscan, tree_free_noscan },
 };
 
 /* === Measuring === */
 
 #define MAX_ROUNDS	9
 
-struct figures {
+struct json_result {
 	u64 parse[MAX_ROUNDS];
-	u64 drop[MAX_ROUNDS];
+	u64 free[MAX_ROUNDS];
 	struct document doc;
 };
 
-static int compare_u64(const void *a, const void *b)
+static int u64_compare(const void *a, const void *b)
 {
 	const u64 x = *(const u64 *)a, y = *(const u64 *)b;
 
 	return x < y ? -1 : x > y;
 }
 
-static int run_once(enum way way, struct figures *f, unsigned int round, const char *s, size_t len)
+static int run_once(enum way way, struct json_result *f, unsigned int round, const char *s,
+		    size_t len)
 {
 	u64 start = bench_cycles();
 	int err;
@@ -312,13 +317,13 @@ static int run_once(enum way way, struct figures *f, unsigned int round, const c
 	err = ways[way].parse(&f->doc, s, len);
 	f->parse[round] = bench_cycles() - start;
 	start = bench_cycles();
-	ways[way].drop(f->doc.root);
-	f->drop[round] = bench_cycles() - start;
+	ways[way].free(f->doc.root);
+	f->free[round] = bench_cycles() - start;
 	cond_resched();
 	return err;
 }
 
-/* What one tree holds, with nobody's memory idle before. */
+/* Memory held by one tree. */
 static int measure_held(const char *name, const char *s, size_t len)
 {
 	int err, way = match_string(way_names, NR_WAYS, json_way);
@@ -329,38 +334,39 @@ static int measure_held(const char *name, const char *s, size_t len)
 		pr_err("json_way=%s: must be kmalloc, gomalloc-apart or gomalloc\n", json_way);
 		return way;
 	}
-	bench_give_idle_memory_back();
+	bench_release_idle();
 	before = bench_free_pages();
 	err = ways[way].parse(&doc, s, len);
 	pages = before - bench_free_pages();
-	ways[way].drop(doc.root);
+	ways[way].free(doc.root);
 	return err ?: bench_table_line("json-held", "%s %s %lu %lu", name, way_names[way],
 				       doc.nodes + doc.texts, pages * (PAGE_SIZE / 1024));
 }
 
-static int add_line(const char *name, enum way way, struct figures *f, unsigned int rounds)
+static int add_line(const char *name, enum way way, struct json_result *f, unsigned int rounds)
 {
 	const struct document *doc = &f->doc;
 	unsigned long objects = doc->nodes + doc->texts;
 
-	sort(f->parse, rounds, sizeof(u64), compare_u64, NULL);
-	sort(f->drop, rounds, sizeof(u64), compare_u64, NULL);
+	sort(f->parse, rounds, sizeof(u64), u64_compare, NULL);
+	sort(f->free, rounds, sizeof(u64), u64_compare, NULL);
 	return bench_table_line("json", "%s %s %lu %lu %llu %llu %llu %llu", name, way_names[way],
 				objects, objects - doc->combined + doc->blocks,
-				div_u64(f->parse[0], objects), div_u64(f->drop[0], objects),
+				div_u64(f->parse[0], objects), div_u64(f->free[0], objects),
 				div_u64(f->parse[rounds / 2], objects),
-				div_u64(f->drop[rounds / 2], objects));
+				div_u64(f->free[rounds / 2], objects));
 }
 
 static int measure(const char *name, const char *s, size_t len)
 {
 	unsigned int rounds = bench_clock_counts_instructions ? 2 : MAX_ROUNDS, round, way;
-	struct figures *f = kcalloc(NR_WAYS, sizeof(*f), GFP_KERNEL);
+	struct json_result *f = kcalloc(NR_WAYS, sizeof(*f), GFP_KERNEL);
 	int err = f ? 0 : -ENOMEM;
 
 	for (round = 0; !err && round < rounds; round++)
 		for (way = 0; !err && way < NR_WAYS; way++)
-			err = run_once((round + way) % NR_WAYS, &f[(round + way) % NR_WAYS], round, s, len);
+			err = run_once((round + way) % NR_WAYS, &f[(round + way) % NR_WAYS], round,
+				       s, len);
 	for (way = 0; !err && way < NR_WAYS; way++)
 		err = add_line(name, way, &f[way], rounds);
 	kfree(f);
@@ -369,7 +375,7 @@ static int measure(const char *name, const char *s, size_t len)
 
 #define MAX_FILE	(64U << 20)
 
-/* The whole file in memory; an error if it cannot be read. */
+/* Read the whole file into memory; returns an error pointer if that fails. */
 static char *read_file(const char *path, size_t *len)
 {
 	struct file *file = filp_open(path, O_RDONLY, 0);
@@ -378,7 +384,7 @@ static char *read_file(const char *path, size_t *len)
 	char *text;
 
 	if (IS_ERR(file)) {
-		pr_err("json=%s: cannot be opened: error %ld\n", path, PTR_ERR(file));
+		pr_err("json=%s cannot be opened: error %ld\n", path, PTR_ERR(file));
 		return ERR_CAST(file);
 	}
 	size = i_size_read(file_inode(file));
@@ -390,7 +396,7 @@ static char *read_file(const char *path, size_t *len)
 		return text;
 	}
 	vfree(text);
-	pr_err("json=%s: cannot be read: error %zd\n", path, n);
+	pr_err("json=%s cannot be read: error %zd\n", path, n);
 	return ERR_PTR(n < 0 ? n : -EIO);
 }
 
@@ -405,13 +411,13 @@ static int run_file(char *path)
 	err = bench_plan.alone ? measure_held(kbasename(path), text, len) :
 				 measure(kbasename(path), text, len);
 	if (err == -EINVAL)
-		pr_err("json=%s: cannot be measured; is it JSON text?\n", path);
+		pr_err("json=%s cannot be measured: is it JSON text?\n", path);
 	vfree(text);
 	return err;
 }
 
-/* What is held is another load's business. */
-static int list_held(const char *path)
+/* List the loads that measure the memory held for @path. */
+static int held_list(const char *path)
 {
 	int way, err = 0;
 
@@ -427,7 +433,7 @@ static int run_json(const struct bench_workload *workload, unsigned int unused)
 	int err = 0;
 
 	if (!*json) {
-		pr_notice("json: left out, no file was named with json=\n");
+		pr_notice("json: skipped, the parameter json names no file\n");
 		return 0;
 	}
 	copy = kstrdup(json, GFP_KERNEL);
@@ -440,7 +446,7 @@ static int run_json(const struct bench_workload *workload, unsigned int unused)
 	while (!err && (path = strsep(&rest, ","))) {
 		err = run_file(path);
 		if (!err && !bench_plan.alone)
-			err = list_held(path);
+			err = held_list(path);
 	}
 	kfree(copy);
 	return err;

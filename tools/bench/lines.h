@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Marks for tools/plugin/cachelines.c: between COUNT and STOP the accesses of this CPU
- * to memory are counted, if it is an emulated one with that plugin.  Elsewhere they are
- * no-ops.  A compiler does not emit these displacements.
+ * Marks for tools/plugin/cachelines.c: an emulator with this plugin counts the
+ * memory accesses of a CPU between COUNT and STOP.  Elsewhere the marks are
+ * no-ops.  Compilers do not emit a nop with these displacements.
  */
 #ifndef GOMALLOC_BENCH_LINES_H
 #define GOMALLOC_BENCH_LINES_H
@@ -12,7 +12,7 @@
 enum bench_mark {
 	BENCH_MARK_STOP,
 	BENCH_MARK_COUNT,
-	BENCH_MARK_LINE,	/* and stop, and begin at zero */
+	BENCH_MARK_LINE,	/* print the counts, reset them, and stop */
 };
 
 static __always_inline void bench_mark(const enum bench_mark mark)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gomalloc_bench: the same loops over SLUB, over gomalloc and over a floor.
+ * gomalloc_bench: the same loops with SLUB, with gomalloc and with a floor.
  *
  *   insmod gomalloc_bench.ko [workload=pair,batch] [size=64,128] [rounds=15]
  *                            [iters=N] [seconds=5] [alone=1]
  *   cat /sys/kernel/debug/gomalloc_bench/results
  *
- * Everything runs while the module is loaded: insmod comes back when the
- * results are there, and fails when something could not be run.  This file
- * walks the workloads; bench.h tells what stands where.
+ * Everything runs in insmod, which returns when the results are complete, and
+ * fails if a workload failed.  This file runs the workloads; bench.h describes
+ * the other files.
  */
 #include <linux/cpumask.h>
 #include <linux/module.h>
@@ -33,7 +33,7 @@ static int run_workload(const struct bench_workload *workload)
 	int err = 0;
 
 	if (num_online_cpus() < workload->min_cpus) {
-		pr_notice("%s: left out, needs %u CPUs online\n",
+		pr_notice("%s: skipped, needs %u CPUs online\n",
 			  workload->name, workload->min_cpus);
 		return 0;
 	}
@@ -75,7 +75,7 @@ static int __init gomalloc_bench_init(void)
 		return err;
 	bench_clock_init();
 	bench_floor_init();
-	pr_info("figures are %s per operation (SLUB, gomalloc, floor), least of %u rounds\n",
+	pr_info("results are %s per operation (SLUB, gomalloc, floor), minimum of %u rounds\n",
 		bench_clock_unit(), bench_plan.rounds);
 	err = run_plan();
 	if (err) {

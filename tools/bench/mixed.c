@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mixed: sizes from 8 to 4096 bytes, all equally likely, into a live set of
- * 2,000 in which each new object takes the place of a random old one.  An
- * operation is one free and one allocation.
+ * Mixed: a live set of 2,000 objects of uniform sizes from 8 to 4096 bytes.  An
+ * operation frees an object chosen at random and allocates one in its place.
  *
- * Sizes and places are drawn beforehand, so that the loop reads two small
+ * Sizes and places are chosen beforehand, so the loop only reads two small
  * tables and calls the allocator.
  */
 #include <linux/prandom.h>
@@ -48,16 +47,16 @@ static __always_inline int mixed_fill(enum bench_allocator allocator, struct mix
 	return 0;
 }
 
-static __always_inline int mixed_loop(enum bench_allocator allocator, struct bench_shot *shot)
+static __always_inline int mixed_loop(enum bench_allocator allocator, struct bench_sample *sample)
 {
-	struct mixed *mixed = shot->data;
+	struct mixed *mixed = sample->data;
 	unsigned int i;
 	u64 start;
 	int err;
 
 	err = mixed_fill(allocator, mixed);
 	start = bench_cycles();
-	for (i = 0; i < shot->ops && !err; i++) {
+	for (i = 0; i < sample->ops && !err; i++) {
 		void **place = &mixed->live[mixed->place[i % MIXED_STEPS]];
 
 		bench_free(allocator, *place);
@@ -65,12 +64,12 @@ static __always_inline int mixed_loop(enum bench_allocator allocator, struct ben
 		if (unlikely(!*place))
 			err = -ENOMEM;
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	mixed_drain(allocator, mixed);
 	return err;
 }
 
-BENCH_DEFINE_SHOTS(mixed);
+BENCH_DEFINE_SAMPLE_FNS(mixed);
 
 static int run_mixed(const struct bench_workload *workload, unsigned int unused)
 {
@@ -87,9 +86,9 @@ static int run_mixed(const struct bench_workload *workload, unsigned int unused)
 				 (MIXED_MAX_SIZE - MIXED_MIN_SIZE + 1);
 		mixed->place[i] = prandom_u32_state(&rnd) % MIXED_LIVE;
 	}
-	err = bench_contest_run(&(struct bench_contest) {
+	err = bench_comparison_run(&(struct bench_comparison) {
 		.name = workload->name,
-		.shots = mixed_shots,
+		.sample_fns = mixed_sample_fns,
 		.data = mixed,
 	});
 	vfree(mixed);

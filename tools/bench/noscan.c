@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No-scan: objects of up to 15 bytes, as short strings and numbers are, which
+ * No-scan: objects of up to 15 bytes, such as short strings and numbers, which
  * gomalloc may combine.  SLUB has no such call; its users call kmalloc().
  *
  *   noscan       pair, each size from 1 to 15
- *   held-noscan  bytes of memory held per live object: each size alone, then
- *                sizes drawn evenly from 1 to 8 and from 1 to 15, and lengths as
- *                short strings have them, exponential of mean 5 and at most 15
+ *   held-noscan  bytes of memory held for each live object: each size alone;
+ *                uniform sizes from 1 to 8 and from 1 to 15; lengths of short
+ *                strings, exponential with mean 5, at most 15
  */
 #include <linux/prandom.h>
 #include <linux/vmalloc.h>
@@ -15,37 +15,37 @@
 #include "bench.h"
 #include "clock.h"
 
-static __always_inline int noscan_loop(enum bench_allocator allocator, struct bench_shot *shot)
+static __always_inline int noscan_loop(enum bench_allocator allocator, struct bench_sample *sample)
 {
-	size_t size = shot->size;
+	size_t size = sample->size;
 	unsigned int i;
 	u64 start;
 	void *p;
 
 	OPTIMIZER_HIDE_VAR(size);
 	start = bench_cycles();
-	for (i = shot->ops; i; i--) {
+	for (i = sample->ops; i; i--) {
 		p = bench_malloc_noscan(allocator, size, GFP_KERNEL);
 		if (unlikely(!p))
 			return -ENOMEM;
 		bench_free(allocator, p);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
-BENCH_DEFINE_SHOTS(noscan);
+BENCH_DEFINE_SAMPLE_FNS(noscan);
 
 static int run_noscan(const struct bench_workload *workload, unsigned int size)
 {
-	return bench_contest_run(&(struct bench_contest) {
+	return bench_comparison_run(&(struct bench_comparison) {
 		.name = workload->name,
 		.size = size,
-		.shots = noscan_shots,
+		.sample_fns = noscan_sample_fns,
 	});
 }
 
-/* Enough of the smallest that a heap's step of growth does not show. */
+/* So many that a heap growing by a megabyte does not matter. */
 #define LIVE_OBJECTS	SZ_4M
 
 static int run_held(const struct bench_workload *workload, unsigned int size)
@@ -62,8 +62,8 @@ static int run_held(const struct bench_workload *workload, unsigned int size)
 }
 
 /*
- * How many of 2^32 are of length i + 1 or less, for an exponential distribution of
- * mean 5 cut at 15: (1 - exp(-(i + 1) / 5)) / (1 - exp(-3)).
+ * Of 2^32 lengths, how many are i + 1 or less, for an exponential distribution
+ * with mean 5, cut at 15: (1 - exp(-(i + 1) / 5)) / (1 - exp(-3)).
  */
 static const u32 lengths_up_to[] = {
 	819337920, 1490155073, 2039373705, 2489035890, 2857188149, 3158605725, 3405385564,
@@ -71,7 +71,7 @@ static const u32 lengths_up_to[] = {
 	U32_MAX,
 };
 
-static u16 draw(struct rnd_state *rnd, unsigned int max)
+static u16 size_draw(struct rnd_state *rnd, unsigned int max)
 {
 	u32 random = prandom_u32_state(rnd);
 	u16 i = 0;
@@ -83,7 +83,7 @@ static u16 draw(struct rnd_state *rnd, unsigned int max)
 	return i + 1;
 }
 
-/* Sizes from 1 to @workload->arg, each equally likely; 0: short strings. */
+/* Sizes are uniform from 1 to @workload->arg; 0: lengths of short strings. */
 static int run_mixed(const struct bench_workload *workload, unsigned int unused)
 {
 	unsigned int nr = bench_live_fit(LIVE_OBJECTS, 16), i;
@@ -95,7 +95,7 @@ static int run_mixed(const struct bench_workload *workload, unsigned int unused)
 	if (live && sizes) {
 		prandom_seed_state(&rnd, 3);
 		for (i = 0; i < nr; i++)
-			sizes[i] = draw(&rnd, workload->arg);
+			sizes[i] = size_draw(&rnd, workload->arg);
 		err = bench_held_row(workload->name, live, nr, 0, sizes, true);
 	}
 	vfree(sizes);

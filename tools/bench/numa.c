@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nodes: does memory come from the node that was asked for, and go home to it?
+ * Nodes: does memory come from the requested node, and does it return there?
  *
- * No measurements but checks, for a machine of several nodes; a failed one ends the
- * insmod with -EIO.  tools/guest/numa.sh runs them and looks at debugfs afterwards.
+ * Checks, not measurements, for a machine with several nodes.  If one fails,
+ * insmod fails with -EIO.  tools/guest/numa.sh runs them and reads debugfs
+ * afterwards.
  *
- *   numa-place   what is asked of a node is on it, and what is not, on the CPU's own
- *   numa-strict  __GFP_THISNODE fails when the node has no more; others are served
- *   numa-home    allocated on one node, freed on another, again and again
+ *   numa-place   memory is on the requested node; without one, on the CPU's
+ *   numa-strict  __GFP_THISNODE fails on a full node; other requests succeed
+ *   numa-home    objects are repeatedly allocated on one node, freed on another
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -41,23 +42,23 @@ static int needs_nodes(void)
 {
 	if (num_online_nodes() > 1)
 		return 0;
-	pr_err("numa: this machine has one node\n");
+	pr_err("numa: this machine has only one node\n");
 	return -ENODEV;
 }
 
 /* === numa-place === */
 
-static int check_place(const void *p, int nid, const char *what, unsigned int size)
+static int place_check(const void *p, int nid, const char *what, unsigned int size)
 {
 	if (p && node_of(p) == nid)
 		return 0;
 	pr_err("numa: %u bytes, %s node %d: %s", size, what, nid,
-	       p ? "are somewhere else\n" : "were not to be had\n");
+	       p ? "they are on another node\n" : "there was no memory\n");
 	return -EIO;
 }
 
-/* @nr objects at a time, so that more than one span is needed. */
-static int place(unsigned int size, gfp_t gfp, int nid, struct gom_cache *cache)
+/* So many objects that more than one span is needed. */
+static int place_objects(unsigned int size, gfp_t gfp, int nid, struct gom_cache *cache)
 {
 	void *live[40];
 	unsigned int i;
@@ -66,29 +67,29 @@ static int place(unsigned int size, gfp_t gfp, int nid, struct gom_cache *cache)
 	for (i = 0; i < ARRAY_SIZE(live); i++) {
 		live[i] = cache ? gom_cache_alloc_node(cache, gfp, nid) :
 				  gom_malloc_node(size, gfp, nid);
-		err = err ?: check_place(live[i], nid, cache ? "cache, of" : "of", size);
+		err = err ?: place_check(live[i], nid, cache ? "cache, of" : "of", size);
 	}
 	for (i = 0; i < ARRAY_SIZE(live); i++)
 		gom_free(live[i]);
 	return err;
 }
 
-static int place_on(int nid, struct gom_cache *cache)
+static int place_on_node(int nid, struct gom_cache *cache)
 {
 	static const unsigned int sizes[] = { 8, 96, 1000, 4096, 32768, 40000, 500000 };
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++) {
-		err = place(sizes[i], GFP_KERNEL | __GFP_THISNODE, nid, NULL);
-		err = err ?: place(sizes[i], GFP_KERNEL, nid, NULL);
+		err = place_objects(sizes[i], GFP_KERNEL | __GFP_THISNODE, nid, NULL);
+		err = err ?: place_objects(sizes[i], GFP_KERNEL, nid, NULL);
 	}
-	err = err ?: place(CACHE_SIZE, GFP_KERNEL | __GFP_THISNODE, nid, cache);
-	return err ?: place(CACHE_SIZE, GFP_KERNEL, nid, cache);
+	err = err ?: place_objects(CACHE_SIZE, GFP_KERNEL | __GFP_THISNODE, nid, cache);
+	return err ?: place_objects(CACHE_SIZE, GFP_KERNEL, nid, cache);
 }
 
-/* On a CPU of the node: nothing is asked for, so it is the CPU's own. */
-static int place_here(void *unused)
+/* On a CPU of the node; no node is requested. */
+static int place_on_cpu(void *unused)
 {
 	static const unsigned int sizes[] = { 24, 2000, 60000 };
 	unsigned int i;
@@ -97,7 +98,7 @@ static int place_here(void *unused)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		p = gom_malloc(sizes[i], GFP_KERNEL);
-		err = err ?: check_place(p, numa_mem_id(), "of the CPU's", sizes[i]);
+		err = err ?: place_check(p, numa_mem_id(), "of the CPU's", sizes[i]);
 		gom_free(p);
 	}
 	return err;
@@ -110,23 +111,25 @@ static int run_place(const struct bench_workload *workload, unsigned int unused)
 
 	if (err)
 		return err;
-	/* First, while no cache has another node's objects, freed there. */
+	/*
+	 * First, while no CPU caches objects that were freed on another node.
+	 */
 	for_each_online_node(nid) {
 		if (cpu_of(nid) >= 0)
-			err = err ?: smp_call_on_cpu(cpu_of(nid), place_here, NULL, false);
+			err = err ?: smp_call_on_cpu(cpu_of(nid), place_on_cpu, NULL, false);
 	}
 	cache = gom_cache_create("numa", CACHE_SIZE, 0, 0, NULL);
 	if (!cache)
 		return -ENOMEM;
 	for_each_online_node(nid)
-		err = err ?: place_on(nid, cache);
+		err = err ?: place_on_node(nid, cache);
 	gom_cache_destroy(cache);
 	return err;
 }
 
 /* === numa-strict === */
 
-/* Objects of one size, each with the next one's address. */
+/* Objects of one size; each contains the address of the next. */
 struct chain {
 	void *first;
 	unsigned long nr;
@@ -143,7 +146,7 @@ static void chain_free(struct chain *chain)
 	}
 }
 
-/* All that node @nid has, in objects of @size bytes. */
+/* Allocate all memory of node @nid in objects of @size bytes. */
 static int chain_fill(struct chain *chain, unsigned int size, int nid)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_THISNODE | __GFP_NORETRY | __GFP_NOWARN;
@@ -154,13 +157,13 @@ static int chain_fill(struct chain *chain, unsigned int size, int nid)
 		chain->first = p;
 		chain->nr++;
 		if (node_of(p) != nid)
-			return check_place(p, nid, "strictly of", size);
+			return place_check(p, nid, "strictly of", size);
 		cond_resched();
 	}
 	return 0;
 }
 
-static int exhaust(int nid)
+static int node_exhaust(int nid)
 {
 	struct chain large = {}, small = {};
 	void *p;
@@ -170,34 +173,37 @@ static int exhaust(int nid)
 	err = err ?: chain_fill(&small, SZ_4K, nid);
 	pr_info("numa: node %d had %lu objects of 1 MiB and %lu of 4 KiB\n", nid, large.nr,
 		small.nr);
-	/* After the large ones the node may be at its watermark, and have nothing for small ones. */
+	/*
+	 * The large objects may leave no page above the watermark for small
+	 * ones.
+	 */
 	if (!err && !large.nr)
 		err = -EIO;
 	p = gom_malloc_node(SZ_4K, GFP_KERNEL, nid);
 	if (!err && !p) {
-		pr_err("numa: node %d is full, and nothing came from the others\n", nid);
+		pr_err("numa: node %d is full, but no memory came from other nodes\n", nid);
 		err = -EIO;
 	}
 	gom_free(p);
 	chain_free(&small);
 	chain_free(&large);
 	gom_release_memory();
-	return err ?: place(SZ_4K, GFP_KERNEL | __GFP_THISNODE, nid, NULL);
+	return err ?: place_objects(SZ_4K, GFP_KERNEL | __GFP_THISNODE, nid, NULL);
 }
 
-/* The last node: the first has what the kernel itself needs at every turn. */
+/* Use the last node: the kernel itself needs memory of the first. */
 static int run_strict(const struct bench_workload *workload, unsigned int unused)
 {
 	int nid, last = 0, err = needs_nodes();
 
 	for_each_online_node(nid)
 		last = nid;
-	return err ?: exhaust(last);
+	return err ?: node_exhaust(last);
 }
 
 /* === numa-home === */
 
-static int fill_live(void *data)
+static int home_fill(void *data)
 {
 	void **live = data;
 	unsigned int i;
@@ -210,7 +216,7 @@ static int fill_live(void *data)
 	return 0;
 }
 
-static int free_live(void *data)
+static int home_free(void *data)
 {
 	void **live = data;
 	unsigned int i;
@@ -222,14 +228,14 @@ static int free_live(void *data)
 	return 0;
 }
 
-static int there_and_back(void **live, int from, int to)
+static int home_rounds(void **live, int from, int to)
 {
 	unsigned int round;
 	int err = 0;
 
 	for (round = 0; round < HOME_ROUNDS && !err; round++) {
-		err = smp_call_on_cpu(cpu_of(from), fill_live, live, false);
-		err = smp_call_on_cpu(cpu_of(to), free_live, live, false) ?: err;
+		err = smp_call_on_cpu(cpu_of(from), home_fill, live, false);
+		err = smp_call_on_cpu(cpu_of(to), home_free, live, false) ?: err;
 	}
 	return err;
 }
@@ -245,7 +251,7 @@ static int run_home(const struct bench_workload *workload, unsigned int unused)
 		for_each_online_node(to) {
 			if (err || from == to || cpu_of(from) < 0 || cpu_of(to) < 0)
 				continue;
-			err = there_and_back(live, from, to);
+			err = home_rounds(live, from, to);
 			pr_info("numa: %u times %u objects of %u bytes from node %d freed on node %d\n",
 				HOME_ROUNDS, HOME_OBJECTS, HOME_SIZE, from, to);
 		}

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The watch behind offprobe.h, part of gomalloc.ko in a build with GOM_OFFTIMES=1.
+ * Time measurement for offprobe.h, part of gomalloc.ko in a build with
+ * GOM_OFFTIMES=1.
  *
- * What one CPU keeps is used with preemption or interrupts off.  An interrupt in a
- * section of the first kind begins and ends its own inside it.
+ * A CPU's state is used with preemption or interrupts disabled.  An interrupt
+ * during a section without preemption has sections of its own.
  */
 #define GOM_OFF_PROBE_ITSELF
 #include <linux/atomic.h>
@@ -13,31 +14,31 @@
 #include "clock.h"
 #include "offprobe.h"
 
-struct watch {
+struct off_state {
 	unsigned int depth[GOM_OFF_KINDS];
 	u64 start[GOM_OFF_KINDS];
 };
 
-static DEFINE_PER_CPU(struct watch, watches);
+static DEFINE_PER_CPU(struct off_state, off_states);
 
 struct gom_off_place *gom_off_places;
 EXPORT_SYMBOL_GPL(gom_off_places);
 
-/* For the allocator, and for who wants to see what a section of no length takes. */
+/* Exported for offtimes.c, which measures an empty section. */
 void gom_off_begin(enum gom_off_kind kind)
 {
-	struct watch *w = this_cpu_ptr(&watches);
+	struct off_state *st = this_cpu_ptr(&off_states);
 
-	if (!w->depth[kind]++)
-		w->start[kind] = bench_cycles();
+	if (!st->depth[kind]++)
+		st->start[kind] = bench_cycles();
 }
 EXPORT_SYMBOL_GPL(gom_off_begin);
 
-static void make_known(struct gom_off_place *place)
+static void place_register(struct gom_off_place *place)
 {
 	struct gom_off_place *first;
 
-	if (xchg(&place->known, 1))
+	if (xchg(&place->registered, 1))
 		return;
 	do {
 		first = READ_ONCE(gom_off_places);
@@ -47,13 +48,13 @@ static void make_known(struct gom_off_place *place)
 
 void gom_off_end(struct gom_off_place *place)
 {
-	struct watch *w = this_cpu_ptr(&watches);
-	u64 took = bench_cycles() - w->start[place->kind];
+	struct off_state *st = this_cpu_ptr(&off_states);
+	u64 took = bench_cycles() - st->start[place->kind];
 
-	if (--w->depth[place->kind])
+	if (--st->depth[place->kind])
 		return;
-	if (!place->known)
-		make_known(place);
+	if (!place->registered)
+		place_register(place);
 	place->count++;
 	place->by_time[gom_off_step(took)]++;
 	if (took > place->longest)
@@ -61,7 +62,7 @@ void gom_off_end(struct gom_off_place *place)
 }
 EXPORT_SYMBOL_GPL(gom_off_end);
 
-/* Begin a round.  Nobody is in a section, but for who will be counted twice. */
+/* Begin a round.  A section that is in progress is counted in both rounds. */
 void gom_off_reset(void)
 {
 	struct gom_off_place *place;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How long gomalloc keeps preemption or interrupts off: a build with GOM_OFFTIMES=1
- * includes this file before anything else in each of the allocator's, so that the
- * calls below, as they are written there, take the time as well.  The sources do not
- * know of it.  What the kernel's own functions do with preemption off is theirs.
+ * Measures how long gomalloc keeps preemption or interrupts disabled.
  *
- * A section begins where the first of nested ones does, and is known by where the
- * last ends.  Interrupts that arrive with preemption off are in its time.
+ * A build with GOM_OFFTIMES=1 includes this file first in each of gomalloc's
+ * files, whose sources are not changed.  The calls redefined below then measure
+ * the time.  The kernel's own functions are not measured.
+ *
+ * Nested sections are one: it begins with the outermost, and is named after the
+ * place where it ends.  Its time includes interrupts.
  */
 #ifndef GOMALLOC_BENCH_OFFPROBE_H
 #define GOMALLOC_BENCH_OFFPROBE_H
 
-/* All that uses the calls below in functions of its own comes before they change. */
+/* Headers whose inline functions use these calls, before they are redefined. */
 #include <linux/debugfs.h>
 #include <linux/irqflags.h>
 #include <linux/local_lock.h>
@@ -36,22 +37,22 @@ enum gom_off_kind { GOM_OFF_IRQS, GOM_OFF_PREEMPTION, GOM_OFF_KINDS };
 #define GOM_OFF_STEPS	256
 
 /**
- * struct gom_off_place - where sections end
- * @function: in which
- * @line: of which file
- * @kind: what was off
- * @known: it is in the list of all
- * @next: in the list
- * @longest: since the last reset
- * @count: of sections since then
- * @best: for who looks at them: the least of the longest of several rounds
- * @by_time: sections since load, by what they took (gom_off_step())
+ * struct gom_off_place - a place where sections end
+ * @function: its function
+ * @line: its line
+ * @kind: what was disabled
+ * @registered: it is in the list gom_off_places
+ * @next: next in the list
+ * @longest: longest section since the last reset
+ * @count: number of sections since the last reset
+ * @best: minimum of @longest over the rounds; for offtimes.c
+ * @by_time: number of sections since load, by gom_off_step()
  */
 struct gom_off_place {
 	const char *function;
 	unsigned int line;
 	enum gom_off_kind kind;
-	int known;
+	int registered;
 	struct gom_off_place *next;
 	u64 longest;
 	u64 count;
@@ -59,7 +60,7 @@ struct gom_off_place {
 	u32 by_time[GOM_OFF_STEPS];
 };
 
-/* Four steps to each power of two. */
+/* Logarithmic scale: four steps for each power of two. */
 static inline unsigned int gom_off_step(u64 took)
 {
 	unsigned int log = took < 4 ? 2 : ilog2(took);
@@ -67,7 +68,7 @@ static inline unsigned int gom_off_step(u64 took)
 	return log * 4 + (took >> (log - 2)) % 4;
 }
 
-/* The longest that a section of a step can have taken. */
+/* Upper bound of a step. */
 static inline u64 gom_off_step_end(unsigned int step)
 {
 	return (4ULL + step % 4 + 1) << (step / 4 - 2);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Offtimes: the longest that gomalloc kept interrupts or preemption off, in a build of
- * both modules with GOM_OFFTIMES=1 (offprobe.h).
+ * Offtimes: how long gomalloc keeps interrupts or preemption disabled, in a
+ * build of both modules with GOM_OFFTIMES=1 (offprobe.h).
  *
- * A round goes to every slow path there is with sets that no cache of the processor
- * holds, in random order.  Rounds are alike.  What a machine does to its guests is not
- * ours: beside the longest time, the least of those of all rounds, stands what all but
- * one section in a thousand took at most; and the first line is of a section that does
- * nothing but count to a thousand, as often as the most frequent others.
+ * Each round takes every slow path with live sets larger than the processor's
+ * caches, in random order.  All rounds do the same.
+ *
+ * The host of a virtual machine adds time of its own.  So the longest time is
+ * the minimum over the rounds of each round's longest, and there is the time
+ * that all but one section in a thousand stay below.  The first line is a
+ * control: a section that only counts to a thousand, as often as the most
+ * frequent others.
  */
 #ifdef GOM_OFFTIMES
 #define GOM_OFF_PROBE_ITSELF
@@ -22,10 +25,10 @@
 #include "gomalloc.h"
 #include "offprobe.h"
 
-#define BYTES		SZ_32M	/* of each size, or */
-#define MOST		50000U	/* so many objects */
-#define WHEN_COUNTED	16U	/* or that part of both */
-#define RUNS		2000U	/* idle runs in the heap while the rest goes on */
+#define BYTES		SZ_32M	/* allocated of each size, but */
+#define MOST		50000U	/* at most so many objects */
+#define WHEN_COUNTED	16U	/* divides both when instructions are counted */
+#define RUNS		2000U	/* idle runs in the heap during a round */
 #define FINALIZERS	4000U
 #define MANY		200U
 #define CONTROLS	100000U
@@ -42,7 +45,7 @@ struct rcu_object {
 	char space[40];
 };
 
-static void free_at_random(struct round *r, unsigned int nr)
+static void round_free(struct round *r, unsigned int nr)
 {
 	unsigned int other;
 
@@ -54,7 +57,7 @@ static void free_at_random(struct round *r, unsigned int nr)
 	}
 }
 
-static int fill_and_free(struct round *r, unsigned int size, bool noscan)
+static int round_fill(struct round *r, unsigned int size, bool noscan)
 {
 	unsigned int most = min(MOST, BYTES / size) / r->part, nr;
 
@@ -65,30 +68,30 @@ static int fill_and_free(struct round *r, unsigned int size, bool noscan)
 			break;
 		cond_resched();
 	}
-	free_at_random(r, nr);
+	round_free(r, nr);
 	return nr == most ? 0 : -ENOMEM;
 }
 
-static void nothing(void *p, void *arg)
+static void no_finalizer(void *p, void *arg)
 {
 }
 
-/* Many objects with a finalizer in few spans. */
-static int finalize(struct round *r)
+/* Many objects with finalizers in few spans. */
+static int round_finalize(struct round *r)
 {
 	unsigned int nr;
 	int err = 0;
 
 	for (nr = 0; nr < FINALIZERS / r->part && !err; nr++) {
 		r->live[nr] = gom_malloc(8, GFP_KERNEL);
-		err = r->live[nr] ? gom_set_finalizer(r->live[nr], nothing, NULL) : -ENOMEM;
+		err = r->live[nr] ? gom_set_finalizer(r->live[nr], no_finalizer, NULL) : -ENOMEM;
 	}
-	free_at_random(r, nr);
+	round_free(r, nr);
 	gom_finalizer_barrier();
 	return err;
 }
 
-static int resize(struct round *r)
+static int round_resize(struct round *r)
 {
 	unsigned int i;
 	void *p, *q;
@@ -103,7 +106,7 @@ static int resize(struct round *r)
 	return 0;
 }
 
-static int grace(struct round *r)
+static int round_rcu(struct round *r)
 {
 	struct rcu_object *o;
 	unsigned int i;
@@ -118,7 +121,7 @@ static int grace(struct round *r)
 	return 0;
 }
 
-static int named_cache(struct round *r)
+static int round_cache(struct round *r)
 {
 	struct gom_cache *cache = gom_cache_create("offtimes", 200, 0, 0, NULL);
 	unsigned int i;
@@ -136,8 +139,8 @@ static int named_cache(struct round *r)
 	return err;
 }
 
-/* Idle runs of all lengths, with live ones between them. */
-static int scatter(struct round *r)
+/* Idle runs of all lengths, between live ones. */
+static int round_scatter(struct round *r)
 {
 	unsigned int i, nr = 2 * RUNS / r->part;
 
@@ -154,7 +157,7 @@ static int scatter(struct round *r)
 	return 0;
 }
 
-static int play(struct round *r)
+static int round_run(struct round *r)
 {
 	static const unsigned int sizes[] = {
 		8, 16, 64, 192, 256, 1024, 4096, 9000, 20000, 40000, 130000, 500000
@@ -162,15 +165,15 @@ static int play(struct round *r)
 	unsigned int i;
 	int err;
 
-	err = scatter(r);
+	err = round_scatter(r);
 	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++)
-		err = fill_and_free(r, sizes[i], false);
+		err = round_fill(r, sizes[i], false);
 	for (i = 1; i < 16 && !err; i += 2)
-		err = fill_and_free(r, i, true);
-	err = err ?: finalize(r);
-	err = err ?: resize(r);
-	err = err ?: grace(r);
-	err = err ?: named_cache(r);
+		err = round_fill(r, i, true);
+	err = err ?: round_finalize(r);
+	err = err ?: round_resize(r);
+	err = err ?: round_rcu(r);
+	err = err ?: round_cache(r);
 	for (i = 0; i < 2 * RUNS / r->part; i++)
 		gom_free(r->runs[i]);
 	memset(r->runs, 0, sizeof(r->runs));
@@ -178,8 +181,11 @@ static int play(struct round *r)
 	return err;
 }
 
-/* What interrupts and others take from a section that is as long each time. */
-static void control(struct round *r)
+/*
+ * The control: a section of constant length, which only interrupts and the host
+ * prolong.
+ */
+static void round_control(struct round *r)
 {
 	static struct gom_off_place place = {
 		.function = "nothing", .kind = GOM_OFF_PREEMPTION,
@@ -197,36 +203,38 @@ static void control(struct round *r)
 	}
 }
 
-/* === Figures === */
+/* === Statistics === */
 
-/* Instructions as they are, and cycles as nanoseconds. */
-static u64 in_unit(u64 cycles)
+/* Cycles in nanoseconds; instructions unchanged. */
+static u64 place_time(u64 cycles)
 {
 	return bench_clock_counts_instructions ? cycles :
 		div64_u64(cycles * NSEC_PER_MSEC, bench_clock_per_ms);
 }
 
-static bool same(const struct gom_off_place *a, const struct gom_off_place *b)
+static bool place_same(const struct gom_off_place *a, const struct gom_off_place *b)
 {
 	return a->line == b->line && a->kind == b->kind && !strcmp(a->function, b->function);
 }
 
-/* A function of a header has a place in each file that uses it: the longest is its. */
-static void merge(const struct gom_off_place *from, struct gom_off_place *into)
+/*
+ * An inline function has a place in each file that uses it: they count as one.
+ */
+static void place_merge(const struct gom_off_place *from, struct gom_off_place *into)
 {
 	into->longest = max(into->longest, from->longest);
 	into->count += from->count;
 }
 
-/* What all sections but one in @part took at most. */
-static u64 all_but(const struct gom_off_place *place, unsigned int part)
+/* The time that all sections but one in @part stay below. */
+static u64 place_all_but(const struct gom_off_place *place, unsigned int part)
 {
 	const struct gom_off_place *p;
 	u64 sum[GOM_OFF_STEPS] = {}, all = 0, above = 0;
 	int step;
 
 	for (p = gom_off_places; p; p = p->next) {
-		if (!same(p, place))
+		if (!place_same(p, place))
 			continue;
 		for (step = 0; step < GOM_OFF_STEPS; step++) {
 			sum[step] += p->by_time[step];
@@ -241,15 +249,15 @@ static u64 all_but(const struct gom_off_place *place, unsigned int part)
 	return gom_off_step_end(step);
 }
 
-static void end_round(unsigned int round, u64 *longest)
+static void round_end(unsigned int round, u64 *longest)
 {
 	struct gom_off_place *p, *q;
 
 	for (p = gom_off_places; p; p = p->next) {
-		for (q = gom_off_places; q != p && !same(q, p); q = q->next)
+		for (q = gom_off_places; q != p && !place_same(q, p); q = q->next)
 			;
 		if (q != p)
-			merge(p, q);
+			place_merge(p, q);
 	}
 	for (p = gom_off_places; p; p = p->next) {
 		if (p->count)
@@ -258,27 +266,27 @@ static void end_round(unsigned int round, u64 *longest)
 	}
 }
 
-static int show_place(const struct gom_off_place *p)
+static int place_show(const struct gom_off_place *p)
 {
 	return bench_table_line("offtimes", "%s:%u %s %llu %llu %llu %llu", p->function, p->line,
 				p->kind == GOM_OFF_IRQS ? "interrupts" : "preemption", p->count,
-				in_unit(all_but(p, 2)), in_unit(all_but(p, 1000)),
-				in_unit(p->best));
+				place_time(place_all_but(p, 2)), place_time(place_all_but(p, 1000)),
+				place_time(p->best));
 }
 
-static int show(u64 longest)
+static int places_show(u64 longest)
 {
 	const struct gom_off_place *p, *q;
 	int err;
 
 	err = bench_table_head("offtimes", "place off times usual all_but_1/1000 longest");
 	for (p = gom_off_places; p && !err; p = p->next) {
-		for (q = gom_off_places; q != p && !same(q, p); q = q->next)
+		for (q = gom_off_places; q != p && !place_same(q, p); q = q->next)
 			;
 		if (q == p && p->count)
-			err = show_place(p);
+			err = place_show(p);
 	}
-	pr_info("offtimes: the longest of all rounds took %llu\n", in_unit(longest));
+	pr_info("offtimes: the longest of all rounds took %llu\n", place_time(longest));
 	return err;
 }
 
@@ -295,13 +303,13 @@ static int run_offtimes(const struct bench_workload *workload, unsigned int unus
 	for (round = 0; round < rounds && !err; round++) {
 		prandom_seed_state(&r->rnd, 7);
 		gom_off_reset();
-		control(r);
-		err = play(r);
-		if (round)	/* the first makes what stays */
-			end_round(round, &longest);
+		round_control(r);
+		err = round_run(r);
+		if (round)	/* the first allocates metadata that stays */
+			round_end(round, &longest);
 	}
 	kvfree(r);
-	return err ?: show(longest);
+	return err ?: places_show(longest);
 }
 
 const struct bench_workload bench_offtimes_workloads[] = {

@@ -1,72 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pair: allocate one object and free it at once, the size not a constant.
+ * Pair: allocate an object and free it at once; the size is not a constant.
  *
- * The fast path of either allocator and nothing else: one object goes round.
- * Its memory is not touched, on any side, so that a figure is the allocator's
- * own cost; with zeroing (the zeroed workload) the allocator touches it.
+ * This measures the fast paths only: it is always the same object.  Its memory
+ * is never accessed, so the result is the allocator's own cost.  In the zeroed
+ * workload the allocator clears it.
  */
 #include "allocators.h"
 #include "bench.h"
 #include "clock.h"
 #include "pair.h"
 
-static __always_inline int loop(enum bench_allocator allocator, struct bench_shot *shot,
-				gfp_t gfp)
+static __always_inline int pair_gfp_loop(enum bench_allocator allocator,
+					 struct bench_sample *sample, gfp_t gfp)
 {
-	size_t size = shot->size;
+	size_t size = sample->size;
 	unsigned int i;
 	u64 start;
 	void *p;
 
 	OPTIMIZER_HIDE_VAR(size);
 	start = bench_cycles();
-	for (i = shot->ops; i; i--) {
+	for (i = sample->ops; i; i--) {
 		p = bench_malloc(allocator, size, gfp);
 		if (unlikely(!p))
 			return -ENOMEM;
 		bench_free(allocator, p);
 	}
-	shot->cycles[0] = bench_cycles() - start;
+	sample->cycles[0] = bench_cycles() - start;
 	return 0;
 }
 
-static __always_inline int pair_loop(enum bench_allocator allocator, struct bench_shot *shot)
+static __always_inline int pair_loop(enum bench_allocator allocator, struct bench_sample *sample)
 {
-	return loop(allocator, shot, GFP_KERNEL);
+	return pair_gfp_loop(allocator, sample, GFP_KERNEL);
 }
 
-BENCH_DEFINE_SHOTS(pair);
+BENCH_DEFINE_SAMPLE_FNS(pair);
 
-static __always_inline int zeroed_loop(enum bench_allocator allocator, struct bench_shot *shot)
+static __always_inline int zeroed_loop(enum bench_allocator allocator, struct bench_sample *sample)
 {
-	return loop(allocator, shot, GFP_KERNEL | __GFP_ZERO);
+	return pair_gfp_loop(allocator, sample, GFP_KERNEL | __GFP_ZERO);
 }
 
-BENCH_DEFINE_SHOTS(zeroed);
+BENCH_DEFINE_SAMPLE_FNS(zeroed);
 
 /* For parallel.c, which runs the same loops on all CPUs at once. */
-bench_shot_fn bench_pair_shot(enum bench_allocator allocator)
+bench_sample_fn bench_pair_sample_fn(enum bench_allocator allocator)
 {
-	return pair_shots[allocator];
+	return pair_sample_fns[allocator];
 }
 
 static int run_pair(const struct bench_workload *workload, unsigned int size)
 {
-	return bench_contest_run(&(struct bench_contest) {
+	return bench_comparison_run(&(struct bench_comparison) {
 		.name = workload->name,
 		.size = size,
-		.shots = pair_shots,
+		.sample_fns = pair_sample_fns,
 	});
 }
 
-/* The floor does not know how to zero: it stays the cost of the two calls. */
+/* The floor does not zero: it is still the cost of the two calls. */
 static int run_zeroed(const struct bench_workload *workload, unsigned int size)
 {
-	return bench_contest_run(&(struct bench_contest) {
+	return bench_comparison_run(&(struct bench_comparison) {
 		.name = workload->name,
 		.size = size,
-		.shots = zeroed_shots,
+		.sample_fns = zeroed_sample_fns,
 	});
 }
 
@@ -74,7 +74,10 @@ const unsigned int bench_pair_sizes[] = {
 	8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 0
 };
 
-/* Above SLUB's caches; page runs, and in the end large objects, to gomalloc. */
+/*
+ * Above SLUB's caches.  For gomalloc page runs, and above 128 KiB large
+ * objects.
+ */
 static const unsigned int large_sizes[] = { 9216, 40000, 65536, 98304, 131072, 262144, 0 };
 
 static const unsigned int zeroed_sizes[] = { 64, 256, 1024, 4096, 8192, 0 };

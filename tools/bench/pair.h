@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The loops and sizes of pair.c, for those who run them under other conditions. */
+/* The loops and sizes of pair.c, for const.c and parallel.c. */
 #ifndef GOMALLOC_BENCH_PAIR_H
 #define GOMALLOC_BENCH_PAIR_H
 
@@ -7,6 +7,6 @@
 
 extern const unsigned int bench_pair_sizes[];
 
-bench_shot_fn bench_pair_shot(enum bench_allocator allocator);
+bench_sample_fn bench_pair_sample_fn(enum bench_allocator allocator);
 
 #endif /* GOMALLOC_BENCH_PAIR_H */

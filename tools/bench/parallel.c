@@ -1,62 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parallel: the pairs of pair.c on every CPU at once.  A figure is the mean
- * over the CPUs of what one pair cost there; beside the pair workload's it
- * tells whether CPUs get into each other's way.
+ * Parallel: the pairs of pair.c on all CPUs at once.  A result is the mean cost
+ * of a pair over the CPUs.  Compared with the pair workload, it shows whether
+ * CPUs slow each other down.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/math64.h>
 
 #include "bench.h"
-#include "crew.h"
 #include "pair.h"
+#include "workers.h"
 
 struct parallel {
-	bench_shot_fn fn;
-	const struct bench_shot *shot;
+	bench_sample_fn fn;
+	const struct bench_sample *sample;
 	atomic64_t cycles;		/* of all CPUs together */
 };
 
-static int work(struct bench_crew *crew, unsigned int rank)
+static int parallel_work(struct bench_workers *workers, unsigned int rank)
 {
-	struct parallel *parallel = crew->data;
-	struct bench_shot shot = *parallel->shot;
-	int err = parallel->fn(&shot);
+	struct parallel *parallel = workers->data;
+	struct bench_sample sample = *parallel->sample;
+	int err = parallel->fn(&sample);
 
-	atomic64_add(shot.cycles[0], &parallel->cycles);
+	atomic64_add(sample.cycles[0], &parallel->cycles);
 	return err;
 }
 
-static int everywhere(struct bench_shot *shot, enum bench_allocator allocator)
+static int parallel_sample(struct bench_sample *sample, enum bench_allocator allocator)
 {
 	struct parallel parallel = {
-		.fn = bench_pair_shot(allocator),
-		.shot = shot,
+		.fn = bench_pair_sample_fn(allocator),
+		.sample = sample,
 		.cycles = ATOMIC64_INIT(0),
 	};
-	int err = bench_crew_run(UINT_MAX, work, &parallel);
+	int err = bench_workers_run(UINT_MAX, parallel_work, &parallel);
 
-	shot->cycles[0] = div_u64(atomic64_read(&parallel.cycles), num_online_cpus());
+	sample->cycles[0] = div_u64(atomic64_read(&parallel.cycles), num_online_cpus());
 	return err;
 }
 
-static int parallel_slub(struct bench_shot *shot)
+static int parallel_slub(struct bench_sample *sample)
 {
-	return everywhere(shot, BENCH_SLUB);
+	return parallel_sample(sample, BENCH_SLUB);
 }
 
-static int parallel_gomalloc(struct bench_shot *shot)
+static int parallel_gomalloc(struct bench_sample *sample)
 {
-	return everywhere(shot, BENCH_GOMALLOC);
+	return parallel_sample(sample, BENCH_GOMALLOC);
 }
 
-static int parallel_floor(struct bench_shot *shot)
+static int parallel_floor(struct bench_sample *sample)
 {
-	return everywhere(shot, BENCH_FLOOR);
+	return parallel_sample(sample, BENCH_FLOOR);
 }
 
-static const bench_shot_fn parallel_shots[BENCH_NR_ALLOCATORS] = {
+static const bench_sample_fn parallel_sample_fns[BENCH_NR_ALLOCATORS] = {
 	[BENCH_SLUB] = parallel_slub,
 	[BENCH_GOMALLOC] = parallel_gomalloc,
 	[BENCH_FLOOR] = parallel_floor,
@@ -64,10 +64,10 @@ static const bench_shot_fn parallel_shots[BENCH_NR_ALLOCATORS] = {
 
 static int run_parallel(const struct bench_workload *workload, unsigned int size)
 {
-	return bench_contest_run(&(struct bench_contest) {
+	return bench_comparison_run(&(struct bench_comparison) {
 		.name = workload->name,
 		.size = size,
-		.shots = parallel_shots,
+		.sample_fns = parallel_sample_fns,
 	});
 }
 

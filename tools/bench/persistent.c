@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Persistent: one chunk under a lock, as Go had it in 2013, against a chunk for
- * each CPU, as since 2015 "to reduce lock contention": 1, 2, 4, ... CPUs at once
- * cut blocks of 64 bytes.
+ * Persistent: one chunk under a lock, as in Go of 2013, compared with one chunk
+ * for each CPU, as in Go since 2015 "to reduce lock contention".  1, 2, 4, ...
+ * CPUs at once allocate blocks of 64 bytes.
  *
- * The locked side is written here, as the module has no such thing any more; it
- * does what the other does under its lock: round up, compare, count, move on.
- * How often somebody had to wait for it is counted, as time alone says little
- * where virtual CPUs share real ones.
+ * gomalloc has no locked chunk, so it is implemented here, with the same steps
+ * under its lock: round up, compare, count, advance.  Waits for the lock are
+ * counted as well, since time says little where virtual CPUs share real ones.
  *
- * What is cut stays taken until the modules go: the figures are of one pass over
- * memory that is new, for both sides, and there are few blocks.
+ * Blocks cannot be freed, so there are few of them: both sides are measured in
+ * one pass over new memory.
  */
 #include <linux/atomic.h>
 #include <linux/math64.h>
@@ -20,15 +19,15 @@
 
 #include "bench.h"
 #include "clock.h"
-#include "crew.h"
 #include "gomalloc.h"
+#include "workers.h"
 
 #define BLOCK_BYTES	64U
 #define BLOCKS		4000U		/* per CPU and round */
 #define ROUNDS		5U
 #define CHUNK_BYTES	(256U << 10)
 
-static DEFINE_SPINLOCK(lock);		/* protects the chunk and its figures */
+static DEFINE_SPINLOCK(lock);		/* protects the chunk and its counters */
 static struct {
 	char *pos;
 	char *end;
@@ -36,10 +35,10 @@ static struct {
 	u64 waits;
 } chunk;
 
-/* Chunks of the locked side, to be given back; linked through their first word. */
+/* Chunks of the locked side, to be freed; linked through their first word. */
 static void *chunks;
 
-static void *cut(size_t size)
+static void *chunk_alloc(size_t size)
 {
 	char *p = PTR_ALIGN(chunk.pos, 8);
 
@@ -50,7 +49,7 @@ static void *cut(size_t size)
 	return p;
 }
 
-static void add_chunk(void **new)
+static void chunk_add(void **new)
 {
 	new[0] = chunks;
 	chunks = new;
@@ -68,8 +67,8 @@ static void *locked_alloc(size_t size)
 			chunk.waits++;
 		}
 		if (new)
-			add_chunk(new);
-		p = cut(size);
+			chunk_add(new);
+		p = chunk_alloc(size);
 		spin_unlock(&lock);
 		if (p)
 			return p;
@@ -79,7 +78,7 @@ static void *locked_alloc(size_t size)
 	}
 }
 
-static void free_chunks(void)
+static void chunks_free(void)
 {
 	void *next;
 
@@ -95,9 +94,9 @@ struct side {
 	u64 *cycles;		/* by rank */
 };
 
-static int cut_many(struct bench_crew *crew, unsigned int rank)
+static int persistent_work(struct bench_workers *workers, unsigned int rank)
 {
-	struct side *side = crew->data;
+	struct side *side = workers->data;
 	u64 start = bench_cycles();
 	unsigned int i;
 	void *p;
@@ -112,8 +111,8 @@ static int cut_many(struct bench_crew *crew, unsigned int rank)
 	return 0;
 }
 
-/* Cycles per block, of the best of some rounds, in tenths. */
-static int measure(bool locked, unsigned int cpus, u64 *cycles, u64 *best)
+/* Cycles for each block, in tenths: the minimum of some rounds. */
+static int persistent_measure(bool locked, unsigned int cpus, u64 *cycles, u64 *best)
 {
 	struct side side = { .locked = locked, .cycles = cycles };
 	unsigned int round, i;
@@ -122,7 +121,7 @@ static int measure(bool locked, unsigned int cpus, u64 *cycles, u64 *best)
 
 	*best = U64_MAX;
 	for (round = 0; round < ROUNDS; round++) {
-		err = bench_crew_run(cpus, cut_many, &side);
+		err = bench_workers_run(cpus, persistent_work, &side);
 		if (err)
 			return err;
 		for (sum = 0, i = 0; i < cpus; i++)
@@ -137,11 +136,11 @@ static int run_cpus(unsigned int cpus, u64 *cycles)
 	u64 locked, per_cpu, waits;
 	int err;
 
-	err = measure(true, cpus, cycles, &locked);
+	err = persistent_measure(true, cpus, cycles, &locked);
 	waits = chunk.waits * 1000;
-	free_chunks();
+	chunks_free();
 	if (!err)
-		err = measure(false, cpus, cycles, &per_cpu);
+		err = persistent_measure(false, cpus, cycles, &per_cpu);
 	if (err)
 		return err;
 	return bench_table_line("persistent", "%u %llu.%llu %llu %llu.%llu", cpus,

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What to run: the module's parameters, read once at load and checked before
- * anything is measured.
+ * What to run: the module's parameters, read and validated at load.
  *
- * All of them are strings here, not numbers, so that a bad value is refused by
- * one line that names the good ones; the kernel's own parser would only say
- * "invalid".
+ * All of them are strings, so that an invalid value gives one line that names
+ * the valid ones; the kernel's own parser would only say "invalid".
  */
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
@@ -19,7 +17,7 @@
 
 static char *workload = "";
 module_param(workload, charp, 0444);
-MODULE_PARM_DESC(workload, "comma-separated workloads, or beginnings of their names; empty: all but smoke and numa");
+MODULE_PARM_DESC(workload, "comma-separated workloads, or prefixes of their names; empty: all but smoke and numa");
 
 static char *size = "";
 module_param(size, charp, 0444);
@@ -27,7 +25,7 @@ MODULE_PARM_DESC(size, "comma-separated sizes in bytes, 1 to 1048576; empty: eac
 
 static char *rounds = "";
 module_param(rounds, charp, 0444);
-MODULE_PARM_DESC(rounds, "timings per figure, 1 to 1000 (default 15)");
+MODULE_PARM_DESC(rounds, "samples per result, 1 to 1000 (default 15)");
 
 static char *seconds = "";
 module_param(seconds, charp, 0444);
@@ -35,15 +33,18 @@ MODULE_PARM_DESC(seconds, "how long smoke and soak run, 1 to 86400 (default 5)")
 
 static char *iters = "";
 module_param(iters, charp, 0444);
-MODULE_PARM_DESC(iters, "operations per timing where the workload leaves it open, 1 to 10000000 (default: about a millisecond's worth)");
+MODULE_PARM_DESC(iters, "operations per sample where the workload does not fix them, 1 to 10000000 (default: those of about a millisecond)");
 
 static bool alone;
 module_param(alone, bool, 0444);
-MODULE_PARM_DESC(alone, "gomalloc was loaded for this row of memory alone; without it such rows are only listed");
+MODULE_PARM_DESC(alone, "measure rows that need gomalloc freshly loaded; without it they are only listed");
 
 struct bench_plan bench_plan = { .rounds = 15, .seconds = 5 };
 
-/* Names asked for; an exact name does not stand for the longer ones. */
+/*
+ * Requested names.  A complete name selects one workload, a prefix all that
+ * have it.
+ */
 static struct {
 	char text[32];
 	bool exact;
@@ -70,7 +71,8 @@ static const struct bench_workload * const tables[] = {
 	bench_json_workloads,
 	bench_persistent_workloads,
 	bench_numa_workloads,
-	bench_fence_workloads,
+	bench_efence_workloads,
+	bench_hold_workloads,
 	bench_offtimes_workloads,
 	bench_cpus_workloads,
 	bench_soak_workloads,
@@ -78,8 +80,8 @@ static const struct bench_workload * const tables[] = {
 };
 
 /**
- * bench_plan_workload - the workloads in the order in which they run
- * @nr: which, from 0
+ * bench_plan_workload - the workloads, in the order in which they run
+ * @nr: index, from 0
  *
  * Return: the workload, or NULL after the last.
  */
@@ -102,7 +104,7 @@ static bool begins_with(const char *whole, const char *part)
 	return !strncmp(whole, part, strlen(part));
 }
 
-static void complain_about_workload(const char *name)
+static void workload_report_unknown(const char *name)
 {
 	const struct bench_workload *w;
 	char *list = kzalloc(SZ_1K, GFP_KERNEL);
@@ -113,7 +115,7 @@ static void complain_about_workload(const char *name)
 		return;
 	for (i = 0; (w = bench_plan_workload(i)); i++)
 		len += scnprintf(list + len, SZ_1K - len, " %s", w->name);
-	pr_err("workload=%s: unknown; known are, whole or by their beginning:%s\n", name, list);
+	pr_err("workload=%s: unknown; the workloads, which a prefix selects as well, are:%s\n", name, list);
 	kfree(list);
 }
 
@@ -132,7 +134,7 @@ static int read_workload(const char *name)
 		exact |= !strcmp(w->name, name);
 	}
 	if (!*name || !found) {
-		complain_about_workload(name);
+		workload_report_unknown(name);
 		return -EINVAL;
 	}
 	strscpy(names[nr_names].text, name, sizeof(names[nr_names].text));
@@ -140,7 +142,7 @@ static int read_workload(const char *name)
 	return 0;
 }
 
-/* Decimal only: 010 would be read as 8 otherwise. */
+/* Decimal only: else 010 would be 8. */
 static int read_number(const char *param, const char *text, unsigned int max,
 		       unsigned int *value)
 {
@@ -181,7 +183,7 @@ static int read_list(const char *list, int (*read_one)(const char *token))
 	return err;
 }
 
-/* An empty value is as good as none, which helps scripts. */
+/* An empty value is the default, for scripts. */
 static int read_optional(const char *param, const char *text, unsigned int max,
 			 unsigned int *value)
 {
@@ -189,10 +191,10 @@ static int read_optional(const char *param, const char *text, unsigned int max,
 }
 
 /**
- * bench_plan_read - read and check the parameters
+ * bench_plan_read - read and validate the parameters
  *
- * Return: 0 with bench_plan filled in, or -EINVAL after one line that says
- * which parameter is wrong and what it may be.
+ * Return: 0 with bench_plan filled in, or -EINVAL after one line that names the
+ * parameter and its valid values.
  */
 int bench_plan_read(void)
 {
@@ -213,7 +215,7 @@ int bench_plan_read(void)
 }
 
 /**
- * bench_plan_wants - shall this workload run?
+ * bench_plan_wants - whether a workload is selected
  * @workload: the workload
  */
 bool bench_plan_wants(const struct bench_workload *workload)

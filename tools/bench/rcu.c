@@ -3,17 +3,16 @@
  * RCU: objects of a named cache freed after a grace period, 20,000 at a time.
  *
  *   rcu-call	the calls of kfree_rcu() or gom_free_rcu()
- *   rcu-free	what all CPUs did besides until the last object was free: the
+ *   rcu-free	all other work of the CPUs until the last object was freed: the
  *		frees themselves, in softirqs, threads and workers, and the
  *		grace periods
- *   rcu	both: nothing is left over for the other one's turn
+ *   rcu	both; nothing is deferred beyond the sample
  *
- * Waiting is not work: how often a barrier waits for a grace period says nothing
- * of the cost of a free.  So a thread of the lowest priority runs on each CPU
- * meanwhile and takes what time is left; a step of its loop that takes long was
- * interrupted.  All time but its own is somebody's work.  Not on UML, whose host
- * takes time that cannot be told from work; where instructions are counted it is
- * exact.
+ * Time spent waiting for grace periods must not count.  So a thread of the
+ * lowest priority runs on each CPU and measures the idle time: an iteration of
+ * its loop that takes long was interrupted.  All other time is work.  This is
+ * exact where instructions are counted.  It does not work on UML, whose host
+ * takes time that looks like work.
  */
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -22,29 +21,29 @@
 #include "bench.h"
 #include "clock.h"
 #include "compat.h"
-#include "crew.h"
+#include "workers.h"
 
 #define RCU_OBJECTS	20000U
-#define SHORT_STEP	500U	/* cycles or instructions; the loop takes a tenth */
+#define SHORT_STEP	500U	/* cycles or instructions; an iteration takes a tenth of it */
 
 struct headed {
 	struct rcu_head rcu;
 };
 
 struct rcu_bench {
-	struct bench_crew idlers;
-	bool stop;			/* for them */
-	u64 *idle;			/* cycles, by rank */
+	struct bench_workers idlers;
+	bool stop;			/* tells the idlers to end */
+	u64 *idle;			/* idle cycles, by rank */
 	struct kmem_cache *slub;
 	struct gom_cache *gom;
 	void **live;
 };
 
-/* === What is left of the CPUs' time === */
+/* === Idle time === */
 
-static int idle_away(struct bench_crew *crew, unsigned int rank)
+static int idler_work(struct bench_workers *workers, unsigned int rank)
 {
-	struct rcu_bench *bench = crew->data;
+	struct rcu_bench *bench = workers->data;
 	u64 now, last = bench_cycles();
 
 	set_user_nice(current, MAX_NICE);
@@ -68,9 +67,9 @@ static u64 idle_cycles(const struct rcu_bench *bench)
 	return sum;
 }
 
-/* === A timing === */
+/* === A sample === */
 
-static __always_inline void free_later(enum bench_allocator allocator, struct headed *p)
+static __always_inline void object_free_rcu(enum bench_allocator allocator, struct headed *p)
 {
 	if (allocator == BENCH_SLUB)
 		kfree_rcu(p, rcu);
@@ -78,111 +77,112 @@ static __always_inline void free_later(enum bench_allocator allocator, struct he
 		gom_free_rcu(p, rcu);
 }
 
-/* @cache: SLUB's, for this timing. */
-static __always_inline void free_all(enum bench_allocator allocator, struct bench_shot *shot,
+/* @cache: cache of this sample, for SLUB. */
+static __always_inline void free_all(enum bench_allocator allocator, struct bench_sample *sample,
 				     struct kmem_cache *cache, unsigned int nr)
 {
-	struct rcu_bench *bench = shot->data;
+	struct rcu_bench *bench = sample->data;
 	const u64 idle = idle_cycles(bench), start = bench_cycles();
 	unsigned int i;
 	u64 all;
 
 	for (i = 0; i < nr; i++)
-		free_later(allocator, bench->live[i]);
-	shot->cycles[0] = bench_cycles() - start;
+		object_free_rcu(allocator, bench->live[i]);
+	sample->cycles[0] = bench_cycles() - start;
 	if (allocator == BENCH_SLUB)
 		kmem_cache_destroy(cache);
 	else
 		gom_free_rcu_barrier();
 	all = (bench_cycles() - start) * bench->idlers.size - (idle_cycles(bench) - idle);
-	shot->cycles[1] = max(all, shot->cycles[0]) - shot->cycles[0];
+	sample->cycles[1] = max(all, sample->cycles[0]) - sample->cycles[0];
 }
 
 /*
- * kvfree_rcu_barrier() is not for modules, but the end of a cache waits for all
- * frees of its objects.  This one is merged with bench->slub: its end does
- * nothing else.  Where caches are not merged, it gives its memory back as well.
+ * kvfree_rcu_barrier() is not exported, but kmem_cache_destroy() waits for all
+ * deferred frees of the cache.  This cache is merged with bench->slub, so
+ * destroying it does little else.  If caches are not merged, it also frees the
+ * slabs.
  */
-static int rcu_slub(struct bench_shot *shot)
+static int rcu_slub(struct bench_sample *sample)
 {
-	struct kmem_cache *cache = kmem_cache_create("gomalloc_bench_rcu", shot->size, 0, 0, NULL);
-	struct rcu_bench *bench = shot->data;
+	struct kmem_cache *cache = kmem_cache_create("gomalloc_bench_rcu", sample->size, 0, 0, NULL);
+	struct rcu_bench *bench = sample->data;
 	unsigned int got;
 
 	if (!cache)
 		return -ENOMEM;
-	for (got = 0; got < shot->ops; got++) {
+	for (got = 0; got < sample->ops; got++) {
 		bench->live[got] = kmem_cache_alloc(cache, GFP_KERNEL);
 		if (!bench->live[got])
 			break;
 	}
-	free_all(BENCH_SLUB, shot, cache, got);
-	return got == shot->ops ? 0 : -ENOMEM;
+	free_all(BENCH_SLUB, sample, cache, got);
+	return got == sample->ops ? 0 : -ENOMEM;
 }
 
-static int rcu_gomalloc(struct bench_shot *shot)
+static int rcu_gomalloc(struct bench_sample *sample)
 {
-	struct rcu_bench *bench = shot->data;
+	struct rcu_bench *bench = sample->data;
 	unsigned int got;
 
-	for (got = 0; got < shot->ops; got++) {
+	for (got = 0; got < sample->ops; got++) {
 		bench->live[got] = gom_cache_alloc(bench->gom, GFP_KERNEL);
 		if (!bench->live[got])
 			break;
 	}
-	free_all(BENCH_GOMALLOC, shot, NULL, got);
-	return got == shot->ops ? 0 : -ENOMEM;
+	free_all(BENCH_GOMALLOC, sample, NULL, got);
+	return got == sample->ops ? 0 : -ENOMEM;
 }
 
-static const bench_shot_fn rcu_shots[BENCH_NR_ALLOCATORS] = {
+static const bench_sample_fn rcu_sample_fns[BENCH_NR_ALLOCATORS] = {
 	[BENCH_SLUB] = rcu_slub,
 	[BENCH_GOMALLOC] = rcu_gomalloc,
 };
 
 /* === Running === */
 
-static int contend(const struct bench_workload *workload, unsigned int size,
-		   struct rcu_bench *bench)
+static int rcu_compare(const struct bench_workload *workload, unsigned int size,
+		       struct rcu_bench *bench)
 {
 	static const char * const parts[] = { "-call", "-free" };
 	int err, idlers_err;
 
-	err = bench_crew_start(&bench->idlers, UINT_MAX, idle_away, bench);
+	err = bench_workers_start(&bench->idlers, UINT_MAX, idler_work, bench);
 	if (err)
 		return err;
-	err = bench_contest_run(&(struct bench_contest) {
+	err = bench_comparison_run(&(struct bench_comparison) {
 		.name = workload->name,
 		.size = size,
 		.ops = bench_live_fit(RCU_OBJECTS, size),
 		.split = true,
 		.part_names = parts,
-		.shots = rcu_shots,
+		.sample_fns = rcu_sample_fns,
 		.data = bench,
 	});
 	WRITE_ONCE(bench->stop, true);
-	idlers_err = bench_crew_finish(&bench->idlers);
+	idlers_err = bench_workers_finish(&bench->idlers);
 	return err ?: idlers_err;
 }
 
-static const char *why_not(unsigned int size)
+static const char *skip_reason(unsigned int size)
 {
 	if (IS_ENABLED(CONFIG_UML))
-		return "UML's host takes time from it";
-	if (!BENCH_CACHE_END_WAITS_FOR_RCU)
-		return "nothing waits for kfree_rcu() on this kernel";
+		return "UML's host takes time that looks like work";
+	if (!BENCH_CACHE_DESTROY_WAITS_FOR_RCU)
+		return "this kernel has no way to wait for kfree_rcu()";
 	if (size < sizeof(struct headed))
-		return "an rcu_head is larger";
+		return "the size is below that of an rcu_head";
 	return NULL;
 }
 
 static int run_rcu(const struct bench_workload *workload, unsigned int size)
 {
 	struct rcu_bench bench = {};
-	const char *why = why_not(size);
+	const char *why = skip_reason(size);
 	int err = -ENOMEM;
 
 	if (why) {
-		pr_notice("%s %u: left out, %s\n", workload->name, size, why);
+		pr_notice("%s %u: skipped, %s\n", workload->name, size, why);
 		return 0;
 	}
 	bench.idle = kcalloc(nr_cpu_ids, sizeof(*bench.idle), GFP_KERNEL);
@@ -190,7 +190,7 @@ static int run_rcu(const struct bench_workload *workload, unsigned int size)
 	bench.gom = gom_cache_create("gomalloc_bench", size, 0, 0, NULL);
 	bench.live = bench_live_alloc(RCU_OBJECTS);
 	if (bench.idle && bench.slub && bench.gom && bench.live)
-		err = contend(workload, size, &bench);
+		err = rcu_compare(workload, size, &bench);
 	bench_live_free(bench.live);
 	gom_cache_destroy(bench.gom);
 	kmem_cache_destroy(bench.slub);

@@ -2,11 +2,11 @@
 /*
  * Remote: objects allocated on one CPU and freed on another.
  *
- * Two threads, each bound to a CPU.  One fills crates of objects, the other
- * empties them; full crates pass through a small ring without a lock.  Both
- * run at the same time, so that what the allocators' CPUs have to tell each
- * other is in the figures, but only the calls are timed, never the waiting for
- * a crate.  As in pair.c, the objects are not touched, on any side.
+ * Two threads are bound to a CPU each.  The producer allocates batches of
+ * objects and passes them through a lockless ring to the consumer, which frees
+ * them.  Both run at the same time, so the results include the traffic between
+ * the CPUs.  Only the calls are timed, never the waiting for a batch.  As in
+ * pair.c, the objects are never accessed.
  *
  * There is no floor: its array belongs to one CPU.
  */
@@ -17,88 +17,91 @@
 #include "allocators.h"
 #include "bench.h"
 #include "clock.h"
-#include "crew.h"
+#include "workers.h"
 
-#define CRATE_OBJECTS	128
-#define RING_CRATES	8	/* a power of two */
+#define BATCH_OBJECTS	128
+#define RING_BATCHES	8	/* a power of two */
 
 enum rank { RANK_PRODUCER, RANK_CONSUMER, NR_RANKS };
 
-struct crate {
+struct batch {
 	unsigned int nr;
-	void *objects[CRATE_OBJECTS];
+	void *objects[BATCH_OBJECTS];
 };
 
 struct remote {
-	struct bench_shot *shot;
-	unsigned int crates;	/* to go from end to end */
+	struct bench_sample *sample;
+	unsigned int batches;	/* number of batches of the sample */
 	unsigned int filled ____cacheline_aligned_in_smp;	/* producer writes */
 	unsigned int emptied ____cacheline_aligned_in_smp;	/* consumer writes */
-	struct crate ring[RING_CRATES];
+	struct batch ring[RING_BATCHES];
 };
 
-static struct crate *crate_at(struct remote *remote, unsigned int position)
+static struct batch *batch_at(struct remote *remote, unsigned int position)
 {
-	return &remote->ring[position % RING_CRATES];
+	return &remote->ring[position % RING_BATCHES];
 }
 
-static void wait_for_empty_crate(const struct remote *remote)
+static void batch_wait_empty(const struct remote *remote)
 {
-	/* Pairs with crate_emptied(): the consumer has read all of it. */
-	while (remote->filled - smp_load_acquire(&remote->emptied) == RING_CRATES) {
+	/* Pairs with batch_emptied(): the consumer has read all of it. */
+	while (remote->filled - smp_load_acquire(&remote->emptied) == RING_BATCHES) {
 		cpu_relax();
 		cond_resched();
 	}
 }
 
-static void wait_for_full_crate(const struct remote *remote)
+static void batch_wait_full(const struct remote *remote)
 {
-	/* Pairs with crate_filled(): the producer has written all of it. */
+	/* Pairs with batch_filled(): the producer has written all of it. */
 	while (smp_load_acquire(&remote->filled) == remote->emptied) {
 		cpu_relax();
 		cond_resched();
 	}
 }
 
-static void crate_filled(struct remote *remote)
+static void batch_filled(struct remote *remote)
 {
-	/* Pairs with wait_for_full_crate(). */
+	/* Pairs with batch_wait_full(). */
 	smp_store_release(&remote->filled, remote->filled + 1);
 }
 
-static void crate_emptied(struct remote *remote)
+static void batch_emptied(struct remote *remote)
 {
-	/* Pairs with wait_for_empty_crate(). */
+	/* Pairs with batch_wait_empty(). */
 	smp_store_release(&remote->emptied, remote->emptied + 1);
 }
 
-/* On failure an incomplete crate goes on, so that the consumer ends as well. */
+/*
+ * After a failure the batches are incomplete, so that the consumer ends as
+ * well.
+ */
 static __always_inline int produce(enum bench_allocator allocator, struct remote *remote)
 {
-	size_t size = remote->shot->size;
+	size_t size = remote->sample->size;
 	u64 start, cycles = 0;
 	int err = 0;
 
 	OPTIMIZER_HIDE_VAR(size);
-	while (remote->filled != remote->crates) {
-		struct crate *crate = crate_at(remote, remote->filled);
+	while (remote->filled != remote->batches) {
+		struct batch *batch = batch_at(remote, remote->filled);
 		unsigned int nr;
 
-		wait_for_empty_crate(remote);
+		batch_wait_empty(remote);
 		start = bench_cycles();
-		for (nr = 0; nr < CRATE_OBJECTS; nr++) {
-			crate->objects[nr] = bench_malloc(allocator, size, GFP_KERNEL);
-			if (unlikely(!crate->objects[nr]))
+		for (nr = 0; nr < BATCH_OBJECTS; nr++) {
+			batch->objects[nr] = bench_malloc(allocator, size, GFP_KERNEL);
+			if (unlikely(!batch->objects[nr]))
 				break;
 		}
 		cycles += bench_cycles() - start;
-		if (nr < CRATE_OBJECTS)
+		if (nr < BATCH_OBJECTS)
 			err = -ENOMEM;
-		crate->nr = nr;
-		crate_filled(remote);
+		batch->nr = nr;
+		batch_filled(remote);
 		cond_resched();
 	}
-	remote->shot->cycles[0] = cycles;
+	remote->sample->cycles[0] = cycles;
 	return err;
 }
 
@@ -106,78 +109,78 @@ static __always_inline int consume(enum bench_allocator allocator, struct remote
 {
 	u64 start, cycles = 0;
 
-	while (remote->emptied != remote->crates) {
-		struct crate *crate = crate_at(remote, remote->emptied);
+	while (remote->emptied != remote->batches) {
+		struct batch *batch = batch_at(remote, remote->emptied);
 		unsigned int i;
 
-		wait_for_full_crate(remote);
+		batch_wait_full(remote);
 		start = bench_cycles();
-		for (i = 0; i < crate->nr; i++)
-			bench_free(allocator, crate->objects[i]);
+		for (i = 0; i < batch->nr; i++)
+			bench_free(allocator, batch->objects[i]);
 		cycles += bench_cycles() - start;
-		crate_emptied(remote);
+		batch_emptied(remote);
 		cond_resched();
 	}
-	remote->shot->cycles[1] = cycles;
+	remote->sample->cycles[1] = cycles;
 	return 0;
 }
 
-/* One CPU may have gone since main.c looked. */
-static bool crew_complete(const struct bench_crew *crew)
+/* A CPU may have gone offline since main.c checked min_cpus. */
+static bool workers_complete(const struct bench_workers *workers)
 {
-	return crew->size == NR_RANKS;
+	return workers->size == NR_RANKS;
 }
 
-static int work_slub(struct bench_crew *crew, unsigned int rank)
+static int work_slub(struct bench_workers *workers, unsigned int rank)
 {
-	if (!crew_complete(crew))
+	if (!workers_complete(workers))
 		return -ENODEV;
-	return rank == RANK_PRODUCER ? produce(BENCH_SLUB, crew->data) :
-				       consume(BENCH_SLUB, crew->data);
+	return rank == RANK_PRODUCER ? produce(BENCH_SLUB, workers->data) :
+				       consume(BENCH_SLUB, workers->data);
 }
 
-static int work_gomalloc(struct bench_crew *crew, unsigned int rank)
+static int work_gomalloc(struct bench_workers *workers, unsigned int rank)
 {
-	if (!crew_complete(crew))
+	if (!workers_complete(workers))
 		return -ENODEV;
-	return rank == RANK_PRODUCER ? produce(BENCH_GOMALLOC, crew->data) :
-				       consume(BENCH_GOMALLOC, crew->data);
+	return rank == RANK_PRODUCER ? produce(BENCH_GOMALLOC, workers->data) :
+				       consume(BENCH_GOMALLOC, workers->data);
 }
 
-static int hand_over(struct bench_shot *shot, bench_crew_work work)
+static int remote_sample(struct bench_sample *sample, bench_work_fn work)
 {
-	struct remote *remote = shot->data;
+	struct remote *remote = sample->data;
 
-	remote->shot = shot;
-	remote->crates = shot->ops / CRATE_OBJECTS;
+	remote->sample = sample;
+	remote->batches = sample->ops / BATCH_OBJECTS;
 	remote->filled = 0;
 	remote->emptied = 0;
-	return bench_crew_run(NR_RANKS, work, remote);
+	return bench_workers_run(NR_RANKS, work, remote);
 }
 
-static int remote_slub(struct bench_shot *shot)
+static int remote_slub(struct bench_sample *sample)
 {
-	return hand_over(shot, work_slub);
+	return remote_sample(sample, work_slub);
 }
 
-static int remote_gomalloc(struct bench_shot *shot)
+static int remote_gomalloc(struct bench_sample *sample)
 {
-	return hand_over(shot, work_gomalloc);
+	return remote_sample(sample, work_gomalloc);
 }
 
-static const bench_shot_fn remote_shots[BENCH_NR_ALLOCATORS] = {
+static const bench_sample_fn remote_sample_fns[BENCH_NR_ALLOCATORS] = {
 	[BENCH_SLUB] = remote_slub,
 	[BENCH_GOMALLOC] = remote_gomalloc,
 };
 
 static int run_remote(const struct bench_workload *workload, unsigned int size)
 {
-	struct bench_contest contest = {
+	struct bench_comparison cmp = {
 		.name = workload->name,
 		.size = size,
-		.multiple = CRATE_OBJECTS,
+		.multiple = BATCH_OBJECTS,
 		.split = true,
-		.shots = remote_shots,
+		.sample_fns = remote_sample_fns,
 	};
 	struct remote *remote;
 	int err;
@@ -185,8 +188,8 @@ static int run_remote(const struct bench_workload *workload, unsigned int size)
 	remote = vzalloc(sizeof(*remote));
 	if (!remote)
 		return -ENOMEM;
-	contest.data = remote;
-	err = bench_contest_run(&contest);
+	cmp.data = remote;
+	err = bench_comparison_run(&cmp);
 	vfree(remote);
 	return err;
 }

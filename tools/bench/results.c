@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rows of results, and the window on them:
- * /sys/kernel/debug/gomalloc_bench/results, one row per line, for programs.
- * Each row goes to the kernel log as well when it is measured, for people.
+ * The rows of results and their interface for programs,
+ * /sys/kernel/debug/gomalloc_bench/results, one line for each row.  Each row is
+ * also logged when it is measured.
  */
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
@@ -18,11 +18,11 @@
 struct bench_row {
 	struct list_head list;
 	unsigned int size;
-	struct bench_figures figures;
+	struct bench_result result;
 	char name[32];
 };
 
-/* A line of a table with columns of its own; its head is one, too. */
+/* A line of a table with columns of its own, or its head. */
 struct bench_line {
 	struct list_head list;
 	char text[];
@@ -32,7 +32,7 @@ static LIST_HEAD(rows);
 static LIST_HEAD(lines);
 static struct dentry *results_dir;
 
-/* Long enough for a u32, the point of tenths and an end. */
+/* A u32 in decimal, a point and the terminating zero. */
 #define NUMBER_LEN	16
 
 static const char *tenths(char text[NUMBER_LEN], u32 value)
@@ -53,12 +53,12 @@ static const char *size_text(char text[NUMBER_LEN], unsigned int size)
 	return text;
 }
 
-void bench_figures_init(struct bench_figures *figures)
+void bench_result_init(struct bench_result *result)
 {
-	memset(figures, 0xff, sizeof(*figures));	/* BENCH_NONE throughout */
+	memset(result, 0xff, sizeof(*result));	/* all BENCH_NONE */
 }
 
-static void log_row(const struct bench_row *row)
+static void row_log(const struct bench_row *row)
 {
 	char cost[BENCH_NR_ALLOCATORS][NUMBER_LEN];
 	char held[BENCH_NR_REAL][NUMBER_LEN];
@@ -66,25 +66,25 @@ static void log_row(const struct bench_row *row)
 	int i;
 
 	for (i = 0; i < BENCH_NR_ALLOCATORS; i++)
-		tenths(cost[i], row->figures.min[i]);
+		tenths(cost[i], row->result.min[i]);
 	for (i = 0; i < BENCH_NR_REAL; i++)
-		tenths(held[i], row->figures.held[i]);
+		tenths(held[i], row->result.held[i]);
 	pr_info("%-18s %6s: %s %s %s; bytes held %s %s\n", row->name, size_text(size, row->size),
 		cost[BENCH_SLUB], cost[BENCH_GOMALLOC], cost[BENCH_FLOOR],
 		held[BENCH_SLUB], held[BENCH_GOMALLOC]);
 }
 
 /**
- * bench_results_add - keep a row
- * @name: of the workload
- * @part: of the workload, "" for the whole
- * @size: of the objects, 0 if not of one size
- * @figures: BENCH_NONE where one does not apply
+ * bench_results_add - add a row
+ * @name: name of the workload
+ * @part: suffix for a part of the workload, "" for the whole
+ * @size: size of the objects, 0 for mixed sizes
+ * @result: what was measured; BENCH_NONE for what was not
  *
  * Return: 0, or -ENOMEM.
  */
 int bench_results_add(const char *name, const char *part, unsigned int size,
-		      const struct bench_figures *figures)
+		      const struct bench_result *result)
 {
 	struct bench_row *row = kmalloc(sizeof(*row), GFP_KERNEL);
 
@@ -92,24 +92,24 @@ int bench_results_add(const char *name, const char *part, unsigned int size,
 		return -ENOMEM;
 	snprintf(row->name, sizeof(row->name), "%s%s", name, part);
 	row->size = size;
-	row->figures = *figures;
+	row->result = *result;
 	list_add_tail(&row->list, &rows);
-	log_row(row);
+	row_log(row);
 	return 0;
 }
 
-static void show_row(struct seq_file *m, const struct bench_row *row)
+static void row_show(struct seq_file *m, const struct bench_row *row)
 {
 	char text[NUMBER_LEN];
 	int i;
 
 	seq_printf(m, "%s %s", row->name, size_text(text, row->size));
 	for (i = 0; i < BENCH_NR_ALLOCATORS; i++) {
-		seq_printf(m, " %s", tenths(text, row->figures.min[i]));
-		seq_printf(m, " %s", tenths(text, row->figures.med[i]));
+		seq_printf(m, " %s", tenths(text, row->result.min[i]));
+		seq_printf(m, " %s", tenths(text, row->result.med[i]));
 	}
 	for (i = 0; i < BENCH_NR_REAL; i++)
-		seq_printf(m, " %s", tenths(text, row->figures.held[i]));
+		seq_printf(m, " %s", tenths(text, row->result.held[i]));
 	seq_putc(m, '\n');
 }
 
@@ -122,14 +122,14 @@ static int results_show(struct seq_file *m, void *unused)
 		   num_online_cpus(), init_utsname()->release);
 	seq_puts(m, "# workload size slub_min slub_med gomalloc_min gomalloc_med floor_min floor_med held_slub held_gomalloc\n");
 	list_for_each_entry(row, &rows, list)
-		show_row(m, row);
+		row_show(m, row);
 	list_for_each_entry(line, &lines, list)
 		seq_printf(m, "%s\n", line->text);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(results);
 
-static int add_line(char *text)
+static int line_add(char *text)
 {
 	struct bench_line *line;
 
@@ -144,21 +144,21 @@ static int add_line(char *text)
 }
 
 /**
- * bench_table_head - begin a table whose columns are not those of the rows
- * @table: its name
- * @columns: theirs, with a space between each two
+ * bench_table_head - begin a table with columns of its own
+ * @table: name of the table
+ * @columns: names of the columns, separated by spaces
  *
  * Return: 0, or -ENOMEM.
  */
 int bench_table_head(const char *table, const char *columns)
 {
-	return add_line(kasprintf(GFP_KERNEL, "# table %s %s", table, columns));
+	return line_add(kasprintf(GFP_KERNEL, "# table %s %s", table, columns));
 }
 
 /**
- * bench_table_line - keep a line of such a table
- * @table: its name
- * @fmt: a word for each column
+ * bench_table_line - add a line to a table
+ * @table: name of the table
+ * @fmt: format of the line: a word for each column
  *
  * Return: 0, or -ENOMEM.
  */
@@ -173,16 +173,16 @@ int bench_table_line(const char *table, const char *fmt, ...)
 	va_end(args);
 	if (!cells)
 		return -ENOMEM;
-	err = add_line(kasprintf(GFP_KERNEL, "= %s %s", table, cells));
+	err = line_add(kasprintf(GFP_KERNEL, "= %s %s", table, cells));
 	kfree(cells);
 	return err;
 }
 
 /**
- * bench_results_alone - a row needs a load of gomalloc of its own
- * @fmt: the parameters that measure it, with alone=1
+ * bench_results_alone - list a row that needs gomalloc freshly loaded
+ * @fmt: format of the parameters that measure it, together with alone=1
  *
- * Who loads this module sees it in the results and loads both for it.
+ * The user of this module finds it in the results and reloads both modules.
  *
  * Return: 0, or -ENOMEM.
  */
@@ -197,12 +197,12 @@ int bench_results_alone(const char *fmt, ...)
 	va_end(args);
 	if (!parameters)
 		return -ENOMEM;
-	err = add_line(kasprintf(GFP_KERNEL, "# alone %s", parameters));
+	err = line_add(kasprintf(GFP_KERNEL, "# alone %s", parameters));
 	kfree(parameters);
 	return err;
 }
 
-/* Only once all is measured: from then on the rows do not change. */
+/* Called when everything is measured: the rows do not change any more. */
 void bench_results_show(void)
 {
 	results_dir = debugfs_create_dir("gomalloc_bench", NULL);

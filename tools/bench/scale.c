@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Scale: does an operation cost more when there is more of everything?
+ * Scale: does an operation cost more when there are more objects, spans or
+ * runs?
  *
- *   live-N	N objects of 16 bytes live; some, drawn at random, are freed, and as
- *		many allocated in their place
- *   spans-N	N times eight objects of 1 KiB were allocated and seven of eight freed,
- *		drawn at random, so that about N spans (slabs) are in use in part;
- *		then more objects come and go than any cache holds
- *   runs-N	the same with page runs of 33 to 64 KiB, every other of 2 N freed: N idle
- *		runs lie between live ones (SLUB's users have the page allocator then)
+ *   live-N	N objects of 16 bytes are live; some, chosen at random, are
+ *		freed and as many allocated in their place
+ *   spans-N	8 N objects of 1 KiB were allocated and seven of eight, chosen
+ *		at random, freed, so that about N spans (slabs) are partial;
+ *		then more objects are allocated and freed than any cache holds
+ *   runs-N	the same with page runs of 33 to 64 KiB, of which every second
+ *		of 2 N was freed: N idle runs lie between live ones (SLUB passes
+ *		these requests to the page allocator)
  *
- * The sets of both allocators are there at the same time, as they take turns.  Which
- * objects go is drawn before the time is taken.  There is no floor: a call has no set.
- * More objects are in more cache lines, which is in the figures of both.
+ * The live sets of both allocators exist at the same time, as they take turns.
+ * Objects are chosen before the time is measured.  There is no floor.  More
+ * objects occupy more cache lines, which the costs of both include.
  */
 #include <linux/prandom.h>
 #include <linux/sched.h>
@@ -22,29 +24,31 @@
 #include "bench.h"
 #include "clock.h"
 
-#define GROUP	1000U	/* objects freed and allocated in a timing */
+#define GROUP	1000U	/* objects freed and allocated in a sample */
 #define GROUP_OF_RUNS	50U
 
-/* Where instructions are counted, larger sets take minutes and say the same. */
+/*
+ * When instructions are counted, larger sets take minutes for the same result.
+ */
 #define MOST_WHEN_COUNTED	1000000U
 
 #define LIVE_SIZE	16U
 #define SPAN_SIZE	1024U
-#define SPAN_SHARE	8U	/* of so many objects one stays */
+#define SPAN_SHARE	8U	/* one object in so many stays */
 #define RUN_MIN		(33U << 10)
 #define RUN_MAX		(64U << 10)
 
-/* The set of one allocator. */
+/* The live set of one allocator. */
 struct scale_set {
 	void **live;
 	unsigned int nr;
 };
 
 struct scale {
-	struct scale_set set[BENCH_NR_ALLOCATORS];	/* the floor's stays empty */
-	unsigned int group;	/* replaced, or coming and going, in a timing */
-	u32 size[GROUP];	/* of those that come and go */
-	void *came[GROUP];
+	struct scale_set set[BENCH_NR_ALLOCATORS];	/* none for the floor */
+	unsigned int group;	/* operations in a sample */
+	u32 size[GROUP];	/* of the objects that are allocated and freed */
+	void *object[GROUP];
 	struct rnd_state rnd;
 };
 
@@ -53,8 +57,8 @@ static u32 draw(struct scale *scale, u32 end)
 	return prandom_u32_state(&scale->rnd) % end;
 }
 
-/* The same sizes in each timing of both: seeded there. */
-static void draw_sizes(struct scale *scale, unsigned int min, unsigned int max)
+/* The same sizes for each allocator, as the seed is the same. */
+static void sizes_draw(struct scale *scale, unsigned int min, unsigned int max)
 {
 	unsigned int i;
 
@@ -63,8 +67,8 @@ static void draw_sizes(struct scale *scale, unsigned int min, unsigned int max)
 		scale->size[i] = min + draw(scale, max - min + 1);
 }
 
-/* The first @nr of the set become any of it. */
-static void draw_objects(struct scale *scale, struct scale_set *set, unsigned int nr)
+/* Move @nr objects chosen at random to the front of the set. */
+static void set_draw(struct scale *scale, struct scale_set *set, unsigned int nr)
 {
 	unsigned int i, other;
 
@@ -74,9 +78,9 @@ static void draw_objects(struct scale *scale, struct scale_set *set, unsigned in
 	}
 }
 
-/* === Sets === */
+/* === Live sets === */
 
-static void thin(enum bench_allocator allocator, struct scale_set *set, unsigned int nr)
+static void set_shrink(enum bench_allocator allocator, struct scale_set *set, unsigned int nr)
 {
 	while (set->nr > nr) {
 		bench_free(allocator, set->live[--set->nr]);
@@ -84,8 +88,8 @@ static void thin(enum bench_allocator allocator, struct scale_set *set, unsigned
 	}
 }
 
-static int fill(struct scale *scale, enum bench_allocator allocator, unsigned int nr,
-		unsigned int min, unsigned int max)
+static int set_fill(struct scale *scale, enum bench_allocator allocator, unsigned int nr,
+		    unsigned int min, unsigned int max)
 {
 	struct scale_set *set = &scale->set[allocator];
 
@@ -104,109 +108,109 @@ static int fill(struct scale *scale, enum bench_allocator allocator, unsigned in
 	return 0;
 }
 
-static void empty(struct scale *scale)
+static void sets_free(struct scale *scale)
 {
 	int allocator;
 
 	for (allocator = 0; allocator < BENCH_NR_REAL; allocator++) {
-		thin(allocator, &scale->set[allocator], 0);
+		set_shrink(allocator, &scale->set[allocator], 0);
 		bench_live_free(scale->set[allocator].live);
 	}
 }
 
-static int fill_live(struct scale *scale, enum bench_allocator allocator, unsigned int nr)
+static int set_fill_live(struct scale *scale, enum bench_allocator allocator, unsigned int nr)
 {
-	return fill(scale, allocator, nr, LIVE_SIZE, LIVE_SIZE);
+	return set_fill(scale, allocator, nr, LIVE_SIZE, LIVE_SIZE);
 }
 
-static int fill_spans(struct scale *scale, enum bench_allocator allocator, unsigned int nr)
+static int set_fill_spans(struct scale *scale, enum bench_allocator allocator, unsigned int nr)
 {
 	struct scale_set *set = &scale->set[allocator];
-	int err = fill(scale, allocator, nr * SPAN_SHARE, SPAN_SIZE, SPAN_SIZE);
+	int err = set_fill(scale, allocator, nr * SPAN_SHARE, SPAN_SIZE, SPAN_SIZE);
 
 	if (err)
 		return err;
-	draw_objects(scale, set, set->nr);
-	thin(allocator, set, nr);
+	set_draw(scale, set, set->nr);
+	set_shrink(allocator, set, nr);
 	return 0;
 }
 
-static int fill_runs(struct scale *scale, enum bench_allocator allocator, unsigned int nr)
+static int set_fill_runs(struct scale *scale, enum bench_allocator allocator, unsigned int nr)
 {
 	struct scale_set *set = &scale->set[allocator];
-	int err = fill(scale, allocator, 2 * nr, RUN_MIN, RUN_MAX);
+	int err = set_fill(scale, allocator, 2 * nr, RUN_MIN, RUN_MAX);
 	unsigned int i;
 
 	if (err)
 		return err;
 	for (i = 0; i < nr; i++)
 		swap(set->live[i], set->live[2 * i]);
-	thin(allocator, set, nr);
+	set_shrink(allocator, set, nr);
 	return 0;
 }
 
-/* === Timings === */
+/* === Samples === */
 
-static __always_inline int replace_loop(enum bench_allocator allocator, struct bench_shot *shot)
+static __always_inline int replace_loop(enum bench_allocator allocator, struct bench_sample *sample)
 {
-	struct scale *scale = shot->data;
+	struct scale *scale = sample->data;
 	void **live = scale->set[allocator].live;
 	size_t size = LIVE_SIZE;
 	unsigned int i;
 	u64 start;
 
 	OPTIMIZER_HIDE_VAR(size);
-	draw_objects(scale, &scale->set[allocator], shot->ops);
+	set_draw(scale, &scale->set[allocator], sample->ops);
 	start = bench_cycles();
-	for (i = 0; i < shot->ops; i++)
+	for (i = 0; i < sample->ops; i++)
 		bench_free(allocator, live[i]);
-	for (i = 0; i < shot->ops; i++)
+	for (i = 0; i < sample->ops; i++)
 		live[i] = bench_malloc(allocator, size, GFP_KERNEL);
-	shot->cycles[0] = bench_cycles() - start;
-	for (i = 0; i < shot->ops; i++)
+	sample->cycles[0] = bench_cycles() - start;
+	for (i = 0; i < sample->ops; i++)
 		if (!live[i])
-			return -ENOMEM;	/* what is left can be freed as it is */
+			return -ENOMEM;	/* the set can be freed with NULL in it */
 	return 0;
 }
 
-BENCH_DEFINE_SHOTS(replace);
+BENCH_DEFINE_SAMPLE_FNS(replace);
 
-static __always_inline int come_and_go_loop(enum bench_allocator allocator,
-					    struct bench_shot *shot)
+static __always_inline int alloc_free_loop(enum bench_allocator allocator,
+					   struct bench_sample *sample)
 {
-	struct scale *scale = shot->data;
-	void **came = scale->came;
+	struct scale *scale = sample->data;
+	void **object = scale->object;
 	unsigned int i, got;
 	u64 start;
 
 	start = bench_cycles();
-	for (got = 0; got < shot->ops; got++) {
-		came[got] = bench_malloc(allocator, scale->size[got], GFP_KERNEL);
-		if (unlikely(!came[got]))
+	for (got = 0; got < sample->ops; got++) {
+		object[got] = bench_malloc(allocator, scale->size[got], GFP_KERNEL);
+		if (unlikely(!object[got]))
 			break;
 	}
 	for (i = 0; i < got; i++)
-		bench_free(allocator, came[i]);
-	shot->cycles[0] = bench_cycles() - start;
-	return got == shot->ops ? 0 : -ENOMEM;
+		bench_free(allocator, object[i]);
+	sample->cycles[0] = bench_cycles() - start;
+	return got == sample->ops ? 0 : -ENOMEM;
 }
 
-BENCH_DEFINE_SHOTS(come_and_go);
+BENCH_DEFINE_SAMPLE_FNS(alloc_free);
 
 enum kind { KIND_LIVE, KIND_SPANS, KIND_RUNS };
 
 static const struct {
 	int (*fill)(struct scale *scale, enum bench_allocator allocator, unsigned int nr);
-	const bench_shot_fn *shots;
+	const bench_sample_fn *sample_fns;
 	unsigned int group;
-	unsigned int min, max;		/* sizes of what comes and goes */
-	unsigned int bytes;		/* taken at the peak for each of N */
+	unsigned int min, max;		/* sizes of the objects of a sample */
+	unsigned int bytes;		/* taken at the peak, for each of N */
 } kinds[] = {
-	[KIND_LIVE] = { fill_live, replace_shots, GROUP, LIVE_SIZE, LIVE_SIZE,
+	[KIND_LIVE] = { set_fill_live, replace_sample_fns, GROUP, LIVE_SIZE, LIVE_SIZE,
 			LIVE_SIZE + sizeof(void *) },
-	[KIND_SPANS] = { fill_spans, come_and_go_shots, GROUP, SPAN_SIZE, SPAN_SIZE,
+	[KIND_SPANS] = { set_fill_spans, alloc_free_sample_fns, GROUP, SPAN_SIZE, SPAN_SIZE,
 			 SPAN_SHARE * SPAN_SIZE },
-	[KIND_RUNS] = { fill_runs, come_and_go_shots, GROUP_OF_RUNS, RUN_MIN, RUN_MAX,
+	[KIND_RUNS] = { set_fill_runs, alloc_free_sample_fns, GROUP_OF_RUNS, RUN_MIN, RUN_MAX,
 			2 * RUN_MAX },
 };
 
@@ -215,12 +219,12 @@ static bool enough_memory(u64 bytes)
 	return bytes / PAGE_SIZE < (u64)bench_free_pages() / 8 * 7;
 }
 
-static int contend(const struct bench_workload *workload, struct scale *scale, unsigned int nr,
-		   enum kind kind)
+static int scale_compare(const struct bench_workload *workload, struct scale *scale,
+			 unsigned int nr, enum kind kind)
 {
-	const bench_shot_fn shots[BENCH_NR_ALLOCATORS] = {
-		[BENCH_SLUB] = kinds[kind].shots[BENCH_SLUB],
-		[BENCH_GOMALLOC] = kinds[kind].shots[BENCH_GOMALLOC],
+	const bench_sample_fn sample_fns[BENCH_NR_ALLOCATORS] = {
+		[BENCH_SLUB] = kinds[kind].sample_fns[BENCH_SLUB],
+		[BENCH_GOMALLOC] = kinds[kind].sample_fns[BENCH_GOMALLOC],
 	};
 	int allocator, err = 0;
 
@@ -229,16 +233,16 @@ static int contend(const struct bench_workload *workload, struct scale *scale, u
 		err = kinds[kind].fill(scale, allocator, nr);
 	}
 	scale->group = kind == KIND_LIVE ? min(nr, GROUP) : kinds[kind].group;
-	draw_sizes(scale, kinds[kind].min, kinds[kind].max);
-	return err ?: bench_contest_run(&(struct bench_contest) {
+	sizes_draw(scale, kinds[kind].min, kinds[kind].max);
+	return err ?: bench_comparison_run(&(struct bench_comparison) {
 		.name = workload->name,
 		.ops = scale->group,
-		.shots = shots,
+		.sample_fns = sample_fns,
 		.data = scale,
 	});
 }
 
-/* What is asked for is in the name: live-1000. */
+/* The number is in the name: live-1000. */
 static int run_scale(const struct bench_workload *workload, unsigned int unused)
 {
 	const enum kind kind = workload->arg;
@@ -253,17 +257,17 @@ static int run_scale(const struct bench_workload *workload, unsigned int unused)
 	if (bench_clock_counts_instructions && nr > MOST_WHEN_COUNTED)
 		return 0;
 	if (!enough_memory((u64)nr * kinds[kind].bytes * BENCH_NR_REAL)) {
-		pr_notice("%s: left out, needs %llu MiB\n", workload->name,
+		pr_notice("%s: skipped, needs %llu MiB\n", workload->name,
 			  (u64)nr * kinds[kind].bytes * BENCH_NR_REAL >> 20);
 		return 0;
 	}
 	scale = kzalloc(sizeof(*scale), GFP_KERNEL);
 	if (!scale)
 		return -ENOMEM;
-	err = contend(workload, scale, nr, kind);
-	empty(scale);
+	err = scale_compare(workload, scale, nr, kind);
+	sets_free(scale);
 	kfree(scale);
-	bench_give_idle_memory_back();
+	bench_release_idle();
 	return err;
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocation from inside the allocator: kprobes on functions of gomalloc's that run
- * with a lock of its held, or while a CPU's cache is taken apart, allocate and free
- * without waiting (gom_malloc_nolock()).  Whoever waited there would wait for himself.
+ * Allocates from inside the allocator.  Kprobes on functions of gomalloc that
+ * run with one of its locks held, or while a CPU's cache is changed, call
+ * gom_malloc_nolock() and gom_free_nolock().  Waiting there would be a
+ * deadlock.
  *
- * Handlers run on all CPUs at once: what they share are atomic counters.  The probes
- * are placed before the load begins and removed when it is over, as the allocator is
- * under test and not the patching of code that runs.
+ * Handlers run on all CPUs and share atomic counters only.  Probes are
+ * registered before the workers start and unregistered after they have ended:
+ * the allocator is tested, not the patching of running code.
  */
 #ifdef CONFIG_KPROBES
 #include <linux/atomic.h>
@@ -20,10 +21,10 @@
 
 #define PROBE_MAX_SIZE	512U
 
-static atomic_long_t hits, served, wrong;
+static atomic_long_t hits, allocated, errors;
 
-/* Filled, looked at, freed; the allocator cannot have given it to anybody else. */
-static int allocate(struct kprobe *probe, struct pt_regs *regs)
+/* Allocate, fill, check and free an object. */
+static int probe_allocate(struct kprobe *probe, struct pt_regs *regs)
 {
 	const unsigned long hit = atomic_long_inc_return(&hits);
 	const unsigned int size = 1 + hit * 37 % PROBE_MAX_SIZE;
@@ -31,36 +32,39 @@ static int allocate(struct kprobe *probe, struct pt_regs *regs)
 
 	if (!p)
 		return 0;
-	atomic_long_inc(&served);
+	atomic_long_inc(&allocated);
 	if (memchr_inv(p, 0, size))
-		atomic_long_inc(&wrong);
+		atomic_long_inc(&errors);
 	memset(p, hit, size);
 	if (memchr_inv(p, hit, size))
-		atomic_long_inc(&wrong);
+		atomic_long_inc(&errors);
 	gom_free_nolock(p);
 	return 0;
 }
-NOKPROBE_SYMBOL(allocate);
+NOKPROBE_SYMBOL(probe_allocate);
 
-/* Under mcentral's lock, under the heap's, and where magazines change hands. */
+/*
+ * Under mcentral's lock, under the heap's lock, and where magazines are
+ * exchanged.
+ */
 static struct kprobe probes[] = {
-	{ .symbol_name = "gomalloc:gom_span_take", .pre_handler = allocate },
-	{ .symbol_name = "gomalloc:gom_span_take_record", .pre_handler = allocate },
-	{ .symbol_name = "gomalloc:gom_span_give_record", .pre_handler = allocate },
-	{ .symbol_name = "gomalloc:gom_mcentral_refill", .pre_handler = allocate },
-	{ .symbol_name = "gomalloc:gom_mcentral_exchange", .pre_handler = allocate },
+	{ .symbol_name = "gomalloc:gom_span_take", .pre_handler = probe_allocate },
+	{ .symbol_name = "gomalloc:gom_span_take_record", .pre_handler = probe_allocate },
+	{ .symbol_name = "gomalloc:gom_span_give_record", .pre_handler = probe_allocate },
+	{ .symbol_name = "gomalloc:gom_mcentral_refill", .pre_handler = probe_allocate },
+	{ .symbol_name = "gomalloc:gom_mcentral_exchange", .pre_handler = probe_allocate },
 };
 
-static unsigned int placed;
+static unsigned int registered;
 
 int smoke_probes_begin(void)
 {
 	int err;
 
-	for (placed = 0; placed < ARRAY_SIZE(probes); placed++) {
-		err = register_kprobe(&probes[placed]);
+	for (registered = 0; registered < ARRAY_SIZE(probes); registered++) {
+		err = register_kprobe(&probes[registered]);
 		if (err) {
-			pr_err("smoke: no kprobe on %s: %pe\n", probes[placed].symbol_name,
+			pr_err("smoke: no kprobe on %s: %pe\n", probes[registered].symbol_name,
 			       ERR_PTR(err));
 			return err;
 		}
@@ -70,10 +74,10 @@ int smoke_probes_begin(void)
 
 void smoke_probes_end(void)
 {
-	while (placed)
-		unregister_kprobe(&probes[--placed]);
-	pr_info("smoke: %ld times in kprobes inside the allocator, %ld got memory, %ld errors\n",
-		atomic_long_read(&hits), atomic_long_read(&served), atomic_long_read(&wrong));
-	atomic_add(atomic_long_read(&wrong), &smoke_errors);
+	while (registered)
+		unregister_kprobe(&probes[--registered]);
+	pr_info("smoke: %ld calls in kprobes inside the allocator, %ld got memory, %ld errors\n",
+		atomic_long_read(&hits), atomic_long_read(&allocated), atomic_long_read(&errors));
+	atomic_add(atomic_long_read(&errors), &smoke_errors);
 }
 #endif /* CONFIG_KPROBES */

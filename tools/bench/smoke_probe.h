@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Kprobes inside the allocator that allocate: a part of the smoke workload. */
+/* Kprobes inside the allocator that allocate, for the smoke workload. */
 #ifndef GOMALLOC_BENCH_SMOKE_PROBE_H
 #define GOMALLOC_BENCH_SMOKE_PROBE_H
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Soak: does an operation cost more, or memory get lost, the longer it goes on?
+ * Soak: do operations get slower, or is memory lost, over time?
  *
- * On each CPU a thread replaces objects at random in a live set of its own, in turn one
- * of SLUB's and one of gomalloc's, with sizes from 8 bytes to 8 KiB, each power of two
- * as likely as the next; one in 64 goes to a shelf that all CPUs share, and is freed by
- * who takes it from there.  A sixtieth of the time makes a line of the table: what one
- * operation, a free and an allocation, cost in the last timings, and memory held over
- * memory live.  SLUB's is what the kernel counts as slabs; ours is what else is gone.
+ * A thread on each CPU replaces objects, chosen at random, in a live set of its
+ * own, alternately with SLUB and with gomalloc.  Sizes are from 8 bytes to 8
+ * KiB, with equal probability for each power of two.  One object in 64 goes to
+ * an array that all CPUs share, and is freed by the CPU that takes it from
+ * there.
+ *
+ * The table has a line for each sixtieth of the time: the cost of a free and an
+ * allocation in the last samples, and memory held over memory live.  SLUB's
+ * memory is what the kernel counts as slabs; gomalloc's is the rest of what was
+ * taken.
  */
 #include <linux/delay.h>
 #include <linux/math64.h>
@@ -21,109 +25,109 @@
 #include "allocators.h"
 #include "bench.h"
 #include "clock.h"
-#include "crew.h"
+#include "workers.h"
 
 #define LIVE		20000U	/* objects of each allocator on each CPU */
 #define STEPS		512U	/* operations in a timing */
-#define SHELF		64U
-#define TO_SHELF	64U	/* one object in so many goes there */
-#define TIMINGS		512U	/* kept of each CPU, the last ones */
+#define SHARED		64U	/* objects in the shared array */
+#define TO_SHARED	64U	/* one object in so many goes there */
+#define SAMPLES		512U	/* the last ones of each CPU */
 #define LINES		60U
 #define MIN_SHIFT	3U
 #define MAX_SHIFT	13U
 
-struct soak_post {
+struct soak_cpu {
 	struct rnd_state rnd;
 	void *live[BENCH_NR_REAL][LIVE];
 	u16 size[BENCH_NR_REAL][LIVE];
 	u64 bytes[BENCH_NR_REAL];
-	u32 timing[BENCH_NR_REAL][TIMINGS];	/* tenths of cycles for an operation */
-	u64 timings;
+	u32 sample[BENCH_NR_REAL][SAMPLES];	/* cycles for each operation, in tenths */
+	u64 nr_samples;
 	u16 step_size[STEPS];
 	u16 step_place[STEPS];
 };
 
 struct soak {
 	bool stop;
-	unsigned int nr_posts;
-	void *shelf[BENCH_NR_REAL][SHELF];
-	struct soak_post **posts;
+	unsigned int nr_cpus;
+	void *shared[BENCH_NR_REAL][SHARED];
+	struct soak_cpu **cpus;
 	u32 *sorted;
 	long free_before, slab_before;
 };
 
-static u32 draw(struct soak_post *post, u32 end)
+static u32 cpu_draw(struct soak_cpu *cpu, u32 end)
 {
-	return prandom_u32_state(&post->rnd) % end;
+	return prandom_u32_state(&cpu->rnd) % end;
 }
 
-static unsigned int draw_size(struct soak_post *post)
+static unsigned int cpu_draw_size(struct soak_cpu *cpu)
 {
-	unsigned int base = 1U << (MIN_SHIFT + draw(post, MAX_SHIFT - MIN_SHIFT));
+	unsigned int base = 1U << (MIN_SHIFT + cpu_draw(cpu, MAX_SHIFT - MIN_SHIFT));
 
-	return base + draw(post, base);
+	return base + cpu_draw(cpu, base);
 }
 
-static void draw_steps(struct soak_post *post, enum bench_allocator allocator)
+static void cpu_draw_steps(struct soak_cpu *cpu, enum bench_allocator allocator)
 {
 	unsigned int i, place;
 
 	for (i = 0; i < STEPS; i++) {
-		place = draw(post, LIVE);
-		post->step_place[i] = place;
-		post->step_size[i] = draw_size(post);
-		post->bytes[allocator] += post->step_size[i] - post->size[allocator][place];
-		post->size[allocator][place] = post->step_size[i];
+		place = cpu_draw(cpu, LIVE);
+		cpu->step_place[i] = place;
+		cpu->step_size[i] = cpu_draw_size(cpu);
+		cpu->bytes[allocator] += cpu->step_size[i] - cpu->size[allocator][place];
+		cpu->size[allocator][place] = cpu->step_size[i];
 	}
 }
 
-static __always_inline int replace(enum bench_allocator allocator, struct soak *soak,
-				   struct soak_post *post)
+static __always_inline int cpu_replace(enum bench_allocator allocator, struct soak *soak,
+				       struct soak_cpu *cpu)
 {
 	unsigned int i;
 	void **place;
 	u64 start;
 
-	draw_steps(post, allocator);
+	cpu_draw_steps(cpu, allocator);
 	start = bench_cycles();
 	for (i = 0; i < STEPS; i++) {
-		place = &post->live[allocator][post->step_place[i]];
-		if (i % TO_SHELF == 0)
-			*place = xchg(&soak->shelf[allocator][post->step_place[i] % SHELF],
+		place = &cpu->live[allocator][cpu->step_place[i]];
+		if (i % TO_SHARED == 0)
+			*place = xchg(&soak->shared[allocator][cpu->step_place[i] % SHARED],
 				      *place);
 		bench_free(allocator, *place);
-		*place = bench_malloc(allocator, post->step_size[i], GFP_KERNEL);
+		*place = bench_malloc(allocator, cpu->step_size[i], GFP_KERNEL);
 		if (unlikely(!*place))
 			return -ENOMEM;
 	}
-	post->timing[allocator][post->timings % TIMINGS] =
+	cpu->sample[allocator][cpu->nr_samples % SAMPLES] =
 		div_u64((bench_cycles() - start) * 10, STEPS);
 	return 0;
 }
 
-static noinline int replace_slub(struct soak *soak, struct soak_post *post)
+static noinline int replace_slub(struct soak *soak, struct soak_cpu *cpu)
 {
-	return replace(BENCH_SLUB, soak, post);
+	return cpu_replace(BENCH_SLUB, soak, cpu);
 }
 
-static noinline int replace_gomalloc(struct soak *soak, struct soak_post *post)
+static noinline int replace_gomalloc(struct soak *soak, struct soak_cpu *cpu)
 {
-	return replace(BENCH_GOMALLOC, soak, post);
+	return cpu_replace(BENCH_GOMALLOC, soak, cpu);
 }
 
-static int work(struct bench_crew *crew, unsigned int rank)
+static int soak_work(struct bench_workers *workers, unsigned int rank)
 {
-	struct soak *soak = crew->data;
-	struct soak_post *post;
+	struct soak *soak = workers->data;
+	struct soak_cpu *cpu;
 	int err = 0;
 
-	if (rank >= soak->nr_posts)
-		return 0;	/* a CPU that came up since we counted */
-	post = soak->posts[rank];
+	if (rank >= soak->nr_cpus)
+		return 0;	/* a CPU that came online after soak_init() */
+	cpu = soak->cpus[rank];
 	while (!READ_ONCE(soak->stop) && !err) {
-		err = replace_slub(soak, post);
-		err = err ?: replace_gomalloc(soak, post);
-		WRITE_ONCE(post->timings, post->timings + 1);
+		err = replace_slub(soak, cpu);
+		err = err ?: replace_gomalloc(soak, cpu);
+		WRITE_ONCE(cpu->nr_samples, cpu->nr_samples + 1);
 		cond_resched();
 	}
 	return err;
@@ -131,14 +135,14 @@ static int work(struct bench_crew *crew, unsigned int rank)
 
 /* === A line of the table === */
 
-/* The last timings of all CPUs, sorted; returns how many. */
-static unsigned int sort_timings(struct soak *soak, enum bench_allocator allocator)
+/* Sort the last samples of all CPUs; returns their number. */
+static unsigned int samples_sort(struct soak *soak, enum bench_allocator allocator)
 {
 	unsigned int i, n = 0, nr;
 
-	for (i = 0; i < soak->nr_posts; i++) {
-		nr = min_t(u64, READ_ONCE(soak->posts[i]->timings), TIMINGS);
-		memcpy(soak->sorted + n, soak->posts[i]->timing[allocator],
+	for (i = 0; i < soak->nr_cpus; i++) {
+		nr = min_t(u64, READ_ONCE(soak->cpus[i]->nr_samples), SAMPLES);
+		memcpy(soak->sorted + n, soak->cpus[i]->sample[allocator],
 		       nr * sizeof(*soak->sorted));
 		n += nr;
 	}
@@ -157,78 +161,78 @@ static u32 held_over_live(long pages, u64 bytes)
 	return bytes ? div64_u64((u64)max(pages, 0L) * PAGE_SIZE * 1000, bytes) : 0;
 }
 
-static int add_line(struct soak *soak, unsigned int second)
+static int soak_add_line(struct soak *soak, unsigned int second)
 {
 	long slab = slab_pages() - soak->slab_before;
 	long ours = soak->free_before - bench_free_pages() - slab;
 	u32 least[BENCH_NR_REAL], med[BENCH_NR_REAL], held[BENCH_NR_REAL];
-	u64 bytes[BENCH_NR_REAL] = {}, timings = 0;
+	u64 bytes[BENCH_NR_REAL] = {}, nr_samples = 0;
 	unsigned int i, n;
 	int a;
 
-	for (i = 0; i < soak->nr_posts; i++) {
-		timings += READ_ONCE(soak->posts[i]->timings);
+	for (i = 0; i < soak->nr_cpus; i++) {
+		nr_samples += READ_ONCE(soak->cpus[i]->nr_samples);
 		for (a = 0; a < BENCH_NR_REAL; a++)
-			bytes[a] += READ_ONCE(soak->posts[i]->bytes[a]);
+			bytes[a] += READ_ONCE(soak->cpus[i]->bytes[a]);
 	}
 	for (a = 0; a < BENCH_NR_REAL; a++) {
-		n = sort_timings(soak, a);
+		n = samples_sort(soak, a);
 		least[a] = n ? soak->sorted[0] : 0;
 		med[a] = n ? soak->sorted[n / 2] : 0;
 	}
 	held[BENCH_SLUB] = held_over_live(slab, bytes[BENCH_SLUB]);
 	held[BENCH_GOMALLOC] = held_over_live(ours, bytes[BENCH_GOMALLOC]);
 	return bench_table_line("soak", "%u %llu %u.%u %u.%u %u.%u %u.%u %u.%03u %u.%03u",
-				second, div_u64(timings * STEPS, 1000),
+				second, div_u64(nr_samples * STEPS, 1000),
 				least[0] / 10, least[0] % 10, least[1] / 10, least[1] % 10,
 				med[0] / 10, med[0] % 10, med[1] / 10, med[1] % 10,
 				held[0] / 1000, held[0] % 1000, held[1] / 1000, held[1] % 1000);
 }
 
-/* === Beginning and end === */
+/* === Set-up and end === */
 
-static void give_up(struct soak *soak)
+static void soak_free(struct soak *soak)
 {
 	unsigned int i, place;
 
-	for (i = 0; i < soak->nr_posts && soak->posts && soak->posts[i]; i++) {
+	for (i = 0; i < soak->nr_cpus && soak->cpus && soak->cpus[i]; i++) {
 		for (place = 0; place < LIVE; place++) {
-			kfree(soak->posts[i]->live[BENCH_SLUB][place]);
-			gom_free(soak->posts[i]->live[BENCH_GOMALLOC][place]);
+			kfree(soak->cpus[i]->live[BENCH_SLUB][place]);
+			gom_free(soak->cpus[i]->live[BENCH_GOMALLOC][place]);
 			cond_resched();
 		}
-		vfree(soak->posts[i]);
+		vfree(soak->cpus[i]);
 	}
-	for (place = 0; place < SHELF; place++) {
-		kfree(soak->shelf[BENCH_SLUB][place]);
-		gom_free(soak->shelf[BENCH_GOMALLOC][place]);
+	for (place = 0; place < SHARED; place++) {
+		kfree(soak->shared[BENCH_SLUB][place]);
+		gom_free(soak->shared[BENCH_GOMALLOC][place]);
 	}
-	kvfree(soak->posts);
+	kvfree(soak->cpus);
 	kvfree(soak->sorted);
 }
 
-static int set_up(struct soak *soak)
+static int soak_init(struct soak *soak)
 {
 	unsigned int i;
 
-	soak->nr_posts = num_online_cpus();
-	soak->posts = kvcalloc(soak->nr_posts, sizeof(*soak->posts), GFP_KERNEL);
-	soak->sorted = kvcalloc(soak->nr_posts * TIMINGS, sizeof(*soak->sorted), GFP_KERNEL);
-	if (!soak->posts || !soak->sorted)
+	soak->nr_cpus = num_online_cpus();
+	soak->cpus = kvcalloc(soak->nr_cpus, sizeof(*soak->cpus), GFP_KERNEL);
+	soak->sorted = kvcalloc(soak->nr_cpus * SAMPLES, sizeof(*soak->sorted), GFP_KERNEL);
+	if (!soak->cpus || !soak->sorted)
 		return -ENOMEM;
-	for (i = 0; i < soak->nr_posts; i++) {
-		soak->posts[i] = vzalloc(sizeof(**soak->posts));
-		if (!soak->posts[i])
+	for (i = 0; i < soak->nr_cpus; i++) {
+		soak->cpus[i] = vzalloc(sizeof(**soak->cpus));
+		if (!soak->cpus[i])
 			return -ENOMEM;
-		prandom_seed_state(&soak->posts[i]->rnd, i + 1);
+		prandom_seed_state(&soak->cpus[i]->rnd, i + 1);
 	}
-	bench_give_idle_memory_back();
+	bench_release_idle();
 	soak->slab_before = slab_pages();
 	soak->free_before = bench_free_pages();
 	return 0;
 }
 
-static int watch(struct soak *soak)
+static int soak_wait(struct soak *soak)
 {
 	unsigned int line, ms = max(bench_plan.seconds * MSEC_PER_SEC / LINES, 100L);
 	int err = 0;
@@ -236,24 +240,24 @@ static int watch(struct soak *soak)
 	for (line = 1; line <= LINES && !err; line++) {
 		if (msleep_interruptible(ms))
 			return -EINTR;
-		err = add_line(soak, line * ms / MSEC_PER_SEC);
+		err = soak_add_line(soak, line * ms / MSEC_PER_SEC);
 	}
 	return err;
 }
 
-static int run_crew(struct soak *soak)
+static int run_workers(struct soak *soak)
 {
-	struct bench_crew crew;
-	int err, crew_err;
+	struct bench_workers workers;
+	int err, workers_err;
 
 	err = bench_table_head("soak", "second thousand_operations slub_min gomalloc_min slub_med gomalloc_med slub_held gomalloc_held");
-	err = err ?: bench_crew_start(&crew, UINT_MAX, work, soak);
+	err = err ?: bench_workers_start(&workers, UINT_MAX, soak_work, soak);
 	if (err)
 		return err;
-	err = watch(soak);
+	err = soak_wait(soak);
 	WRITE_ONCE(soak->stop, true);
-	crew_err = bench_crew_finish(&crew);
-	return err ?: crew_err;
+	workers_err = bench_workers_finish(&workers);
+	return err ?: workers_err;
 }
 
 static int run_soak(const struct bench_workload *workload, unsigned int unused)
@@ -263,8 +267,8 @@ static int run_soak(const struct bench_workload *workload, unsigned int unused)
 
 	if (!soak)
 		return -ENOMEM;
-	err = set_up(soak) ?: run_crew(soak);
-	give_up(soak);
+	err = soak_init(soak) ?: run_workers(soak);
+	soak_free(soak);
 	kfree(soak);
 	return err;
 }

@@ -63,7 +63,7 @@ def cells(lines):
 
 
 def of_churn(lines):
-    """The last round of each range of sizes: held when grown, shrunk, and idle memory given back."""
+    """The last round of each range of sizes: held at the peak, after the frees, and after idle memory was released."""
     last = {line["bytes"]: line for line in cells(lines)}
     for line in last.values():
         for column in line:

@@ -38,7 +38,7 @@ def line(row):
 
 TITLES = {"json": "json: text tokenised into a tree and freed; {unit} per object",
           "json-held": "json-held: KiB held by such a tree",
-          "churn": "churn: memory held over memory live, grown to 256 MiB, shrunk to a tenth, idle memory given back",
+          "churn": "churn: memory held over memory live, grown to 256 MiB, shrunk to a tenth, idle memory released",
           "offtimes": "offtimes: nanoseconds (or instructions, where they are counted) with interrupts or preemption off:\n"
                       "what half of the sections, all but one in a thousand, and the longest took",
           "soak": "soak: {unit} for a free and an allocation as time goes on; memory held over memory live",

@@ -141,7 +141,7 @@ def curves_over_cpus(lines, pattern, y, unit):
         for name, _ in curves) + "\n")
 
 
-CHURN = [("grown", "grown to 256 MiB"), ("shrunk", "nine of ten freed"), ("given_back", "idle memory given back")]
+CHURN = [("grown", "grown to 256 MiB"), ("shrunk", "nine of ten freed"), ("released", "idle memory released")]
 
 
 def bars_of_churn(lines):

@@ -97,7 +97,7 @@ done
 unload
 
 insmod gomalloc.ko efence=1 || exit
-insmod gomalloc_bench.ko workload=fence || exit
-dmesg | grep "gomalloc_bench: fence:"
+insmod gomalloc_bench.ko workload=efence || exit
+dmesg | grep "gomalloc_bench: efence:"
 rmmod gomalloc_bench || exit
 unload

@@ -48,7 +48,7 @@ class Arithmetic(unittest.TestCase):
         figures = benchsummary.of_target(target(row("held", None, 8, (8.0, 10.0)), row("held", None, 48, (64.0, 48.0))))
         self.assertEqual(figures, {"memory": benchsummary.Figures(0.8, 1.065, 1, 2)})
 
-    def test_of_churn_the_last_round_counts_shrunk_as_well_as_given_back(self):
+    def test_of_churn_the_last_round_counts_shrunk_as_well_as_released(self):
         lines = [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk"],
                  ["1-256", "1", "1.0", "9.0", "1.0", "9.0"], ["1-256", "2", "1.2", "1.0", "9.0", "10.0"],
                  ["1-4096", "1", "1.5", "1.0", "8.0", "4.0"]]

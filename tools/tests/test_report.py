@@ -86,13 +86,13 @@ class Page(unittest.TestCase):
         self.assertEqual(page.count("<svg"), 5)
         self.assertNotIn("gnuplot failed", page)
 
-    def test_churn_shows_what_is_held_right_after_the_frees_and_when_idle_memory_was_given_back(self):
+    def test_churn_shows_what_is_held_right_after_the_frees_and_when_idle_memory_was_released(self):
         lines = [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk",
-                  "slub_given_back", "gomalloc_given_back"],
+                  "slub_released", "gomalloc_released"],
                  ["1-256", "1", "1.2", "1.1", "9.1", "9.9", "9.0", "8.0"]]
         page = self.page(target(row("pair", 8, 2, 1), tables={"churn": lines}))
         self.assertIn("nine of ten freed", page)
-        self.assertIn("given back", page)
+        self.assertIn("released", page)
         self.assertNotIn("gnuplot failed", page)
 
     def test_words_stand_to_the_left_and_numbers_to_the_right(self):
