@@ -38,7 +38,7 @@ TORTURES = {
     "oom": Torture(memory=384),
     "irq-stacks": Torture(),
     "nmi": Torture(append="apic_extnmi=all", memory=1024),
-    "isolated": Torture(grounds=[*OLD_AND_NEW, "stock-rt"], append="isolcpus=1 nohz_full=1"),
+    "isolated": Torture(targets=[*OLD_AND_NEW, "stock-rt"], append="isolcpus=1 nohz_full=1"),
     # RCU's callbacks run on the CPU itself, by its tick.  On 6.1 they may be left to a thread
     # that never runs, and the kernel's own rcu_barrier() does not end.
     "isolated-ticking": Torture(targets=["stock-newest"], append="isolcpus=1", script="isolated"),
