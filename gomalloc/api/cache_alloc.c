@@ -12,9 +12,7 @@
 #include <linux/topology.h>
 
 #include "api/cache.h"
-#include "api/efence.h"
 #include "api/internal.h"
-#include "api/sbrk.h"
 #include "base/compat.h"
 #include "base/report.h"
 #include "percpu/mcache.h"
@@ -74,35 +72,21 @@ static noinline void *cache_prepare_fast(struct gom_cache *cache, void *p, gfp_t
 	return cache_prepare(cache, p, gfp);
 }
 
-static void *cache_alloc_sbrk(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
-{
-	const struct gom_cache_class *cc = gom_cache_class(cache->class);
-	void *p = gom_sbrk_alloc(cache->size, cache->align, gfp & GOM_PAGE_GFP, caller);
-
-	if (p && cc->ctor)
-		cc->ctor(p);
-	return p;
-}
-
 /*
- * Allocate with a guard page; NULL if not possible.  Never for type-safe
- * objects: their memory must stay mapped for readers.
+ * Allocate from the backend; NULL if it cannot.  Type-safe objects must stay
+ * mapped for readers, so they are ordinary ones if there are any.
  */
-static void *cache_alloc_efence(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+static void *cache_alloc_backend(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	const struct gom_cache_class *cc = gom_cache_class(cache->class);
 	void *p;
 
-	if (cc->rcu)
+	if (cc->rcu && !gom_backend->only)
 		return NULL;
-	p = gom_efence_alloc(cache->size, cache->align, gfp & (GOM_PAGE_GFP | __GFP_ZERO));
-	if (!p)
-		return NULL;
-	if (cc->ctor)
+	p = gom_backend_alloc(cache->size, cache->align, cache->class, gfp & ~GOM_ZONE_GFP,
+			      caller);
+	if (p && cc->ctor)
 		cc->ctor(p);
-	/* It is zeroed already, and only as long as was asked for, not as its class is. */
-	kmemleak_alloc(p, cache->size, 1, gfp);
-	gom_note_malloc(caller, p, cache->size, cache->class, cache->size, gfp);
 	return p;
 }
 
@@ -113,11 +97,9 @@ static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsig
 
 	might_alloc(gfp);
 	cache_check_gfp(cache, gfp, caller);
-	if (unlikely(gom_sbrk))
-		return cache_alloc_sbrk(cache, gfp, caller);
-	if (unlikely(gom_efence)) {
-		p = cache_alloc_efence(cache, gfp, caller);
-		if (p)
+	if (unlikely(gom_backend)) {
+		p = cache_alloc_backend(cache, gfp, caller);
+		if (p || gom_backend->only)
 			return p;
 	}
 	p = gom_mcache_alloc_slow(cache->class, gfp & GOM_PAGE_GFP, &sample);
@@ -179,7 +161,7 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 	bool sample;
 	void *p;
 
-	if (node == NUMA_NO_NODE || nr_node_ids == 1 || gom_sbrk || gom_efence)
+	if (node == NUMA_NO_NODE || nr_node_ids == 1 || gom_backend)
 		return cache_alloc(cache, gfp);
 	might_alloc(gfp);
 	cache_check_gfp(cache, gfp, _RET_IP_);
@@ -194,13 +176,13 @@ EXPORT_SYMBOL_GPL(gom_cache_alloc_node);
  */
 static noinline void cache_free_check(struct gom_cache *cache, const void *p, unsigned long caller)
 {
-	if (gom_sbrk)
+	struct gom_place at;
+
+	if (unlikely(gom_backend) && gom_backend->free(p, caller))
 		return;
-	if (unlikely(gom_efence) && gom_efence_free(p, caller))
-		return;
-	if (gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_ASK &&
-	    gom_class_at(p, GOM_SLOT_ASK) == cache->class)
-		gom_free_slow(p, caller);
+	gom_pagemap_place(p, &at);
+	if (at.class == cache->class)
+		gom_free_place(&at, caller);
 	else
 		gom_report(GOM_BAD_CACHE, caller, "free of %p, which is not of cache %s", p,
 			   cache->name);

@@ -23,8 +23,7 @@
  * Locks: records are found by page number in an xarray, whose lock is taken
  * with interrupts off.  ready_lock, a raw lock, serializes taking prepared
  * objects.  A record contains a span, for the specials of its object.  The mode
- * is entered as sbrk mode is (sbrk.c): every call takes the slow path, which
- * tests gom_efence.
+ * is entered as a backend (backend.h).
  *
  * Objects have no linear mapping: they cannot be used for DMA or
  * virt_to_page().
@@ -46,7 +45,9 @@
 #include <linux/vmalloc.h>
 #include <linux/xarray.h>
 
+#include "api/backend.h"
 #include "api/efence.h"
+#include "api/internal.h"
 #include "base/accounting.h"
 #include "base/compat.h"
 #include "base/pages.h"
@@ -55,6 +56,7 @@
 #include "base/work.h"
 #include "heap/large.h"
 #include "heap/span.h"
+#include "special/profile.h"
 #include "special/special.h"
 
 #define VMAP_RAM_PAGES	31	/* most pages for vm_map_ram(); vmap() above that */
@@ -273,22 +275,41 @@ static struct guarded *guarded_get(size_t size, gfp_t gfp)
 	return f;
 }
 
-/**
- * gom_efence_alloc - allocate an object with a guard page
- * @size: bytes requested, not 0
- * @align: alignment in bytes, a power of two up to a page; 0 for that of
- *	gom_malloc()
- * @gfp: flags for the page allocator, and __GFP_ZERO
- *
- * Context: any but NMI; may sleep if @gfp allows it.
- * Return: the object; NULL if the caller must allocate an ordinary one.
+/* The place of byte @p of @f; it is not in the page map. */
+static struct gom_place guarded_place(struct guarded *f, const void *p)
+{
+	return (struct gom_place) { .p = p, .span = &f->span, .offset = p - f->span.base };
+}
+
+/* Register a new object with all who want to know of it. */
+static void *guarded_announce(struct guarded *f, gfp_t gfp, unsigned long caller)
+{
+	struct gom_place at = guarded_place(f, f->p);
+
+	atomic64_inc(&mallocs);
+	atomic64_add((size_t)f->span.npages << PAGE_SHIFT, &bytes);
+	gom_stat_add(GOM_EFENCE_SYS, (size_t)f->span.npages << PAGE_SHIFT);
+	kmemleak_alloc(f->p, f->size, 1, gfp);
+	if (gom_profile_draw(f->size))
+		gom_profile_malloc_at(&at, f->size, gfp, caller);
+	return f->p;
+}
+
+/*
+ * Allocate an object with a guard page; NULL if the caller must allocate an
+ * ordinary one.  Context: any but NMI; may sleep if @gfp allows it.
  */
-void *gom_efence_alloc(size_t size, size_t align, gfp_t gfp)
+static void *efence_alloc(size_t size, size_t align, gfp_t gfp, unsigned long caller)
 {
 	struct guarded *f;
 
-	if (size > GOM_MAX_SIZE)	/* reported by the ordinary allocation that follows */
+	/*
+	 * Memory of a zone is needed for DMA.  A size that is too large is
+	 * reported by the ordinary allocation that follows.
+	 */
+	if (size > GOM_MAX_SIZE || (gfp & GOM_ZONE_GFP))
 		return NULL;
+	gfp &= GOM_PAGE_GFP | __GFP_ZERO;
 	if (!align)
 		align = is_power_of_2(size) && size <= PAGE_SIZE ? max_t(size_t, size, 8) : 8;
 	f = guarded_get(size, gfp);
@@ -305,10 +326,7 @@ void *gom_efence_alloc(size_t size, size_t align, gfp_t gfp)
 out:
 	if (want_init_on_alloc(gfp))
 		memset(f->p, 0, size);
-	atomic64_inc(&mallocs);
-	atomic64_add((size_t)f->span.npages << PAGE_SHIFT, &bytes);
-	gom_stat_add(GOM_EFENCE_SYS, (size_t)f->span.npages << PAGE_SHIFT);
-	return f->p;
+	return guarded_announce(f, gfp, caller);
 }
 
 /*
@@ -337,27 +355,24 @@ static void guarded_end(struct guarded *f)
 		gom_work_queue(&efence_work);
 }
 
-/**
- * gom_efence_free - free an object if it has a guard page
- * @p: any pointer
- * @caller: call site of the free, for a report
- *
- * Context: any but NMI.
- * Return: true if @p was freed or reported; false if it may be an ordinary
- * object.
+/*
+ * Free an object if it has a guard page: true if @p was freed or reported, false
+ * if it may be an ordinary object.  Context: any but NMI.
  */
-bool gom_efence_free(const void *p, unsigned long caller)
+static bool efence_free(const void *p, unsigned long caller)
 {
 	struct guarded *f = guarded_find(p);
+	struct gom_place at;
 
 	if (!f && is_vmalloc_addr(p))
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "free of %p, where no object is, any more", p);
 	if (!f)
 		return is_vmalloc_addr(p);
+	at = guarded_place(f, p);
 	trace_gom_free(caller, p, 0);
 	if (f->p != p)
 		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", p);
-	else if (gom_special_maybe(p) && gom_special_end(p, caller))
+	else if (gom_special_maybe(p) && gom_special_end(&at, caller))
 		return true;
 	else if (atomic_xchg(&f->freed, 1))
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
@@ -367,7 +382,7 @@ bool gom_efence_free(const void *p, unsigned long caller)
 }
 
 /* The object that @p points into, its size in *@size; NULL if none. */
-void *gom_efence_object(const void *p, size_t *size)
+static void *efence_object(const void *p, size_t *size)
 {
 	struct guarded *f = guarded_find(p);
 
@@ -377,13 +392,20 @@ void *gom_efence_object(const void *p, size_t *size)
 	return f->p;
 }
 
-/* The span for specials of the object at @p; NULL if it has no guard page. */
-struct gom_span *gom_efence_span(const void *p)
+static void efence_place(struct gom_place *at)
 {
-	struct guarded *f = guarded_find(p);
+	struct guarded *f = guarded_find(at->p);
 
-	return f ? &f->span : NULL;
+	if (f)
+		*at = guarded_place(f, at->p);
 }
+
+static const struct gom_backend efence_backend = {
+	.alloc = efence_alloc,
+	.free = efence_free,
+	.object = efence_object,
+	.place = efence_place,
+};
 
 void gom_efence_read(struct gom_efence_stats *stats)
 {
@@ -408,7 +430,6 @@ int gom_efence_init(void)
 {
 	if (!gom_efence)
 		return 0;
-	gom_special_elsewhere = gom_efence_span;
 	filler = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!filler)
 		return -ENOMEM;
@@ -417,6 +438,7 @@ int gom_efence_init(void)
 		return -ENOMEM;
 	}
 	efence_work_fn(NULL);
+	gom_backend = &efence_backend;
 	return 0;
 }
 

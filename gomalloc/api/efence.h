@@ -12,8 +12,6 @@
 
 #include "base/mode.h"
 
-struct gom_span;
-
 /**
  * struct gom_efence_stats - statistics of the mode
  * @mallocs: objects allocated with a guard page
@@ -28,10 +26,6 @@ struct gom_efence_stats {
 	u64 missed;
 };
 
-void *gom_efence_alloc(size_t size, size_t align, gfp_t gfp);
-bool gom_efence_free(const void *p, unsigned long caller);
-void *gom_efence_object(const void *p, size_t *size);
-struct gom_span *gom_efence_span(const void *p);
 void gom_efence_read(struct gom_efence_stats *stats);
 void gom_efence_sync(void);
 int gom_efence_init(void);

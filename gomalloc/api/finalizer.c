@@ -23,7 +23,6 @@
 #include "api/finalizer.h"
 #include "api/internal.h"
 #include "api/nolock.h"
-#include "api/sbrk.h"
 #include "base/compat.h"
 #include "base/report.h"
 #include "base/work.h"
@@ -38,11 +37,13 @@ static atomic_long_t nr_set, nr_queued, nr_run;
 static void finalizer_run(struct gom_special *sp)
 {
 	void *p = sp->p;
+	struct gom_place at;
 
 	sp->fn(p, sp->arg);
 	atomic_long_inc(&nr_run);
 	atomic_long_dec(&nr_queued);
-	gom_special_delete(gom_special_remove(p, GOM_SPECIAL_QUEUED));
+	gom_resolve(p, &at);
+	gom_special_delete(gom_special_remove(&at, GOM_SPECIAL_QUEUED));
 	gom_free_slow(p, _RET_IP_);
 	cond_resched();
 }
@@ -73,9 +74,9 @@ static void finalizer_queue(struct gom_special *sp)
 		gom_work_queue(&finalizer_work);
 }
 
-static int finalizer_clear(void *p)
+static int finalizer_clear(const struct gom_place *at)
 {
-	struct gom_special *sp = gom_special_remove(p, GOM_SPECIAL_FINALIZER);
+	struct gom_special *sp = gom_special_remove(at, GOM_SPECIAL_FINALIZER);
 
 	if (sp) {
 		atomic_long_dec(&nr_set);
@@ -84,7 +85,7 @@ static int finalizer_clear(void *p)
 	return 0;
 }
 
-static int finalizer_set(void *p, void (*fn)(void *p, void *arg), void *arg)
+static int finalizer_set(const struct gom_place *at, void (*fn)(void *p, void *arg), void *arg)
 {
 	struct gom_special *sp = gom_special_new(GFP_ATOMIC | __GFP_NOWARN);
 
@@ -93,8 +94,8 @@ static int finalizer_set(void *p, void (*fn)(void *p, void *arg), void *arg)
 	sp->kind = GOM_SPECIAL_FINALIZER;
 	sp->fn = fn;
 	sp->arg = arg;
-	sp->p = p;
-	if (!gom_special_add(p, sp)) {
+	sp->p = (void *)at->p;
+	if (!gom_special_add(at, sp)) {
 		gom_special_delete(sp);
 		return -EEXIST;
 	}
@@ -123,16 +124,18 @@ static int finalizer_set(void *p, void (*fn)(void *p, void *arg), void *arg)
  */
 int gom_set_finalizer(void *p, void (*fn)(void *p, void *arg), void *arg)
 {
+	struct gom_place at;
 	size_t size;
 
-	if (ZERO_OR_NULL_PTR(p) || gom_object_at(p, &size) != p) {
+	gom_resolve(p, &at);
+	if (ZERO_OR_NULL_PTR(p) || gom_object_of(&at, &size) != p) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_,
 			   "finalizer for %p, where no object begins", p);
 		return -EINVAL;
 	}
-	if (gom_sbrk)
+	if (gom_backend_only())
 		return 0;
-	return fn ? finalizer_set(p, fn, arg) : finalizer_clear(p);
+	return fn ? finalizer_set(&at, fn, arg) : finalizer_clear(&at);
 }
 EXPORT_SYMBOL_GPL(gom_set_finalizer);
 

@@ -60,10 +60,8 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
-#include "api/efence.h"
 #include "api/free_rcu.h"
 #include "api/internal.h"
-#include "api/sbrk.h"
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/fixalloc.h"
@@ -401,12 +399,12 @@ static __always_inline bool free_rcu_may_own(const void *at)
 
 	if (likely(slot))
 		return slot != GOM_SLOT_IDLE;
-	return gom_efence && gom_object_at(at, &size);
+	return gom_backend && gom_object_at(at, &size);
 }
 
 static noinline void free_rcu_report_foreign(const void *at, unsigned long caller)
 {
-	if (!gom_sbrk)
+	if (!gom_backend_only())
 		gom_report(GOM_BAD_FREE_FOREIGN, caller,
 			   "free after a grace period of %p, which is not gomalloc's", at);
 }

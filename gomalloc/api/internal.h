@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
+#include "api/backend.h"
 #include "base/class.h"
 #include "base/compat.h"
 #include "base/trace.h"
@@ -38,40 +39,6 @@ static __always_inline void gom_check_context(gfp_t gfp)
 		might_alloc(gfp);
 }
 
-/*
- * The class of the objects in the page of @p, or 0; @slot is the page's.  The
- * result may be stale if no object of the span is live.
- */
-static inline unsigned int gom_class_at(const void *p, unsigned int slot)
-{
-	struct gom_span *s;
-
-	if (slot != GOM_SLOT_ASK)
-		return slot < GOM_NR_SPAN_CLASSES ? slot : 0;
-	s = gom_pagemap_span(p);
-	return s && s->class < gom_class_end() ? s->class : 0;
-}
-
-/*
- * Number of objects in the span of @p, which has class @cl; @slot is the
- * page's.
- */
-static inline unsigned int gom_nelems_at(const void *p, unsigned int slot,
-					 const struct gom_class *cl)
-{
-	const struct gom_span *s = slot == GOM_SLOT_ASK ? gom_pagemap_span(p) : NULL;
-
-	return s ? s->nelems : cl->nelems;
-}
-
-/* Does an object of @class begin at byte @off of the span of @p? */
-static inline bool gom_object_begins(const void *p, unsigned int slot, unsigned int class, u32 off)
-{
-	const struct gom_class *cl = gom_class(class);
-
-	return gom_class_begins(cl, off) && gom_class_index(cl, off) < gom_nelems_at(p, slot, cl);
-}
-
 /* Trace the allocation of @p: @size bytes requested, @space bytes allocated. */
 static __always_inline void gom_note_malloc(unsigned long caller, const void *p, size_t size,
 					    unsigned int class, size_t space, gfp_t gfp)
@@ -80,9 +47,15 @@ static __always_inline void gom_note_malloc(unsigned long caller, const void *p,
 		trace_gom_malloc(caller, p, size, class, space, gfp, gom_pagemap_nid(p));
 }
 
+void *gom_backend_alloc(size_t size, size_t align, unsigned int class, gfp_t gfp,
+			unsigned long caller);
+gfp_t gom_check_zone(gfp_t gfp, unsigned long caller);
 void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller);
 void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample);
 void gom_free_slow(const void *p, unsigned long caller);
+void gom_free_place(const struct gom_place *at, unsigned long caller);
+void gom_resolve(const void *p, struct gom_place *at);
+void *gom_object_of(const struct gom_place *at, size_t *size);
 void *gom_object_at(const void *p, size_t *size);
 
 #endif /* GOM_MALLOC_H */

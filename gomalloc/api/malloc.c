@@ -38,9 +38,7 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "api/efence.h"
 #include "api/internal.h"
-#include "api/sbrk.h"
 #include "base/compat.h"
 #include "base/report.h"
 #include "base/trace.h"
@@ -49,6 +47,7 @@
 #include "heap/large.h"
 #include "heap/mheap.h"
 #include "percpu/mcache.h"
+#include "percpu/tiny.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -89,7 +88,7 @@ static void *large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 }
 
 /* Report zones that gomalloc has no memory of, and clear them from @gfp. */
-static gfp_t gfp_check_zone(gfp_t gfp, unsigned long caller)
+gfp_t gom_check_zone(gfp_t gfp, unsigned long caller)
 {
 	if (!(gfp & GOM_ZONE_GFP & ~__GFP_DMA))
 		return gfp;
@@ -97,30 +96,22 @@ static gfp_t gfp_check_zone(gfp_t gfp, unsigned long caller)
 	return gfp & (~GOM_ZONE_GFP | __GFP_DMA);
 }
 
-static void *sbrk_alloc(size_t size, gfp_t gfp, unsigned long caller)
-{
-	void *p;
-
-	gfp = gfp_check_zone(gfp, caller) & (GOM_PAGE_GFP | __GFP_DMA);
-	p = gom_sbrk_alloc(size, 0, gfp, caller);
-	if (p)
-		gom_note_malloc(caller, p, size, 0, size, gfp);
-	return p;
-}
+const struct gom_backend *gom_backend __read_mostly;
 
 /*
- * Allocate with a guard page behind the object; NULL if that is not possible.
+ * Allocate an object of @size bytes from the backend, which is not NULL.
+ * @align: alignment in bytes, a power of two up to a page; 0 for that of
+ * gom_malloc().  @class: class of a named cache for the trace, or 0.  Returns
+ * NULL if the backend cannot: then the object is an ordinary one, unless the
+ * backend is all there is.
  */
-static void *efence_alloc(size_t size, gfp_t gfp, unsigned long caller)
+void *gom_backend_alloc(size_t size, size_t align, unsigned int class, gfp_t gfp,
+			unsigned long caller)
 {
-	void *p = gom_efence_alloc(size, 0, gfp & (GOM_PAGE_GFP | __GFP_ZERO));
+	void *p = gom_backend->alloc(size, align, gfp, caller);
 
-	if (!p)
-		return NULL;
-	kmemleak_alloc(p, size, 1, gfp);
-	gom_note_malloc(caller, p, size, 0, size, gfp);
-	if (gom_profile_draw(size))
-		gom_profile_malloc(p, size, gfp, caller);
+	if (p)
+		gom_note_malloc(caller, p, size, class, size, gfp);
 	return p;
 }
 
@@ -131,7 +122,7 @@ static noinline void *tiny_alloc_slow(size_t size, gfp_t gfp, unsigned long call
 	void *p;
 
 	might_alloc(gfp);
-	if (unlikely(gom_sbrk || gom_efence))
+	if (unlikely(gom_backend))
 		return __gom_malloc(size, gfp | __GFP_ZERO);
 	p = gom_tiny_alloc_slow(size, gfp & GOM_PAGE_GFP, &sample);
 	if (p == ERR_PTR(-EBUSY))	/* tiny objects are zeroed, so zero this one too */
@@ -148,7 +139,7 @@ static noinline void *tiny_alloc_slow(size_t size, gfp_t gfp, unsigned long call
 /* Allocate with a zone in @gfp: from the DMA zone, in whole pages. */
 static void *zone_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 {
-	gfp = gfp_check_zone(gfp, caller);
+	gfp = gom_check_zone(gfp, caller);
 	if (gfp & __GFP_DMA)
 		return large_alloc(size, gfp, nid, caller);
 	return gom_malloc_node(size, gfp, nid);
@@ -181,9 +172,11 @@ static void *object_prepare_slow(void *p, size_t size, unsigned int class, gfp_t
 static void *object_prepare_gfp(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	struct gom_place at;
 
 	if (unlikely(gfp & GOM_ZONE_GFP)) {
-		gom_mcache_free_slow(class, p, caller);
+		gom_pagemap_place(p, &at);
+		gom_mcache_free_slow(&at, caller);
 		return zone_alloc(gom_classes[class].size, gfp, NUMA_NO_NODE, caller);
 	}
 	return object_prepare(p, class, gfp);
@@ -198,11 +191,9 @@ void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long ca
 	if (!size)
 		return ZERO_SIZE_PTR;
 	might_alloc(gfp);
-	if (unlikely(gom_sbrk))
-		return sbrk_alloc(size, gfp, caller);
-	if (unlikely(gom_efence) && !(gfp & GOM_ZONE_GFP)) {
-		p = efence_alloc(size, gfp, caller);
-		if (p)
+	if (unlikely(gom_backend)) {
+		p = gom_backend_alloc(size, 0, 0, gfp, caller);
+		if (p || gom_backend->only)
 			return p;
 	}
 	if (gfp & GOM_ZONE_GFP)
@@ -325,14 +316,18 @@ EXPORT_SYMBOL_GPL(__gom_malloc_noscan);
  */
 void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 {
+	struct gom_place at;
 	void *p;
 
 	*sample = gom_profile_draw(gom_class(class)->size);
 	if (node == numa_mem_id()) {
 		p = gom_mcache_alloc_slow(class, gfp, sample);
-		if (!p || gom_pagemap_nid(p) == node)
+		if (!p)
+			return NULL;
+		gom_pagemap_place(p, &at);
+		if (at.span->nid == node)
 			return p;
-		gom_mcentral_free(class, p, _RET_IP_);
+		gom_mcentral_free(&at, _RET_IP_);
 	}
 	return gom_mcentral_alloc(class, node, gfp);
 }
@@ -353,7 +348,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 	bool sample;
 	void *p;
 
-	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_sbrk || gom_efence)
+	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_backend)
 		return malloc_for(size, gfp, _RET_IP_);
 	might_alloc(gfp);
 	if (gfp & GOM_ZONE_GFP)
@@ -400,38 +395,70 @@ static bool class_may_wipe(unsigned int class)
 	       !(gom_cache_class(class)->ctor || gom_cache_class(class)->rcu);
 }
 
+/* Bytes of the object that begins at @at, of class @at->class or large. */
+static size_t object_bytes(const struct gom_place *at)
+{
+	return at->class ? gom_class(at->class)->size : (size_t)at->span->npages << PAGE_SHIFT;
+}
+
+/* Free the object at @at, which begins there and is not tiny. */
+static void object_free(const struct gom_place *at, unsigned long caller)
+{
+	kmemleak_free(at->p);
+	if (want_init_on_free() && class_may_wipe(at->class))
+		memset((void *)at->p, 0, object_bytes(at));
+	if (at->class)
+		gom_mcache_free_slow(at, caller);
+	else
+		gom_large_free(at, caller);
+}
+
+/* Is @at the beginning of an object, going by the page map?  Reports if not. */
+static bool place_check_free(const struct gom_place *at, unsigned long caller)
+{
+	if (!at->slot)
+		gom_report(GOM_BAD_FREE_FOREIGN, caller, "free of %p, which is not gomalloc's",
+			   at->p);
+	else if (!at->span)
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "free of %p, in pages that are free already",
+			   at->p);
+	else if (at->class == GOM_CLASS_TINY)
+		return true;		/* gom_tiny_free() looks */
+	else if (at->slot == GOM_SLOT_LARGE ? at->offset : !gom_place_is_object(at))
+		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", at->p);
+	else
+		return true;
+	return false;
+}
+
+/* Free what is at @at, which the page map has looked up. */
+void gom_free_place(const struct gom_place *at, unsigned long caller)
+{
+	trace_gom_free(caller, at->p, at->class);
+	if (!place_check_free(at, caller))
+		return;
+	if (gom_special_maybe(at->p) && gom_special_end(at, caller))
+		return;
+	if (at->class == GOM_CLASS_TINY)
+		gom_tiny_free(at, caller);
+	else
+		object_free(at, caller);
+}
+
+/* As gom_free_slow(); @entry is that of @p in the page map. */
+static noinline void free_slow_entry(const void *p, u32 entry, unsigned long caller)
+{
+	struct gom_place at;
+
+	if (ZERO_OR_NULL_PTR(p) || (unlikely(gom_backend) && gom_backend->free(p, caller)))
+		return;
+	gom_pagemap_place_entry(p, entry, &at);
+	gom_free_place(&at, caller);
+}
+
 void gom_free_slow(const void *p, unsigned long caller)
 {
-	u32 entry = gom_pagemap_entry(p);
-	unsigned int slot = gom_entry_slot(entry);
-	u32 off = gom_entry_offset(entry, p);
-	unsigned int class = gom_class_at(p, slot);
-	bool special = gom_special_maybe(p);
-
-	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
-		return;
-	if (unlikely(gom_efence) && gom_efence_free(p, caller))
-		return;
-	trace_gom_free(caller, p, class);
-	if (!slot) {
-		gom_report(GOM_BAD_FREE_FOREIGN, caller, "free of %p, which is not gomalloc's", p);
-	} else if (slot == GOM_SLOT_IDLE) {
-		gom_report(GOM_BAD_DOUBLE_FREE, caller, "free of %p, in pages that are free already",
-			   p);
-	} else if (class == GOM_CLASS_TINY) {
-		if (!special || !gom_special_end(p, caller))
-			gom_tiny_free(p, caller);
-	} else if (slot == GOM_SLOT_LARGE ? off : !gom_object_begins(p, slot, class, off)) {
-		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", p);
-	} else if (!special || !gom_special_end(p, caller)) {
-		kmemleak_free(p);
-		if (want_init_on_free() && class_may_wipe(class))
-			memset((void *)p, 0, gom_size(p));
-		if (slot == GOM_SLOT_LARGE)
-			gom_large_free(p, caller);
-		else
-			gom_mcache_free_slow(class, p, caller);
-	}
+	free_slow_entry(p, gom_pagemap_entry(p), caller);
 }
 
 /* As free_leave(), if a tiny object cannot be taken back.  Leaves the cache. */
@@ -445,9 +472,9 @@ static noinline void free_leave_slow(const void *p, u32 entry, struct gom_mcache
 		tiny = gom_tiny_put(c, p, entry, &block);
 	gom_mcache_leave(c);
 	if (!tiny)
-		gom_free_slow(p, caller);
-	else if (block)
-		gom_mcache_free_slow(GOM_CLASS_TINY, block, caller);
+		free_slow_entry(p, entry, caller);
+	else
+		gom_tiny_free_block(block, caller);
 }
 
 /*
@@ -487,7 +514,7 @@ void gom_free(const void *p)
 		return;
 	}
 	if (unlikely(!gom_mcache_enter(&c)))
-		return gom_free_slow(p, _RET_IP_);
+		return free_slow_entry(p, entry, _RET_IP_);
 	/*
 	 * Pages of others, and of large and tiny objects, have a slot with
 	 * limit 0.
@@ -505,19 +532,19 @@ EXPORT_SYMBOL_GPL(gom_free);
  */
 static noinline void sized_free_check(const void *p, unsigned int slot, unsigned long caller)
 {
-	unsigned int slot_is = gom_entry_slot(gom_pagemap_entry(p));
-	unsigned int is = gom_class_at(p, slot_is);
 	unsigned int said = slot ? slot >> GOM_SLOT_SHIFT : GOM_SLOT_LARGE;
+	struct gom_place at;
 
-	if (gom_sbrk)
+	if (unlikely(gom_backend) && gom_backend->free(p, caller))
 		return;
+	gom_pagemap_place(p, &at);
 	/*
 	 * An object that gom_realloc() shrank in place keeps its former class.
 	 */
-	if (is && is != said && !gom_special_resized(p))
+	if (at.class && at.class != said && !gom_special_resized(&at))
 		gom_report(GOM_BAD_FREE_SIZE, caller,
-			   "sized free of %p as class %u, which is of class %u", p, said, is);
-	gom_free_slow(p, caller);
+			   "sized free of %p as class %u, which is of class %u", p, said, at.class);
+	gom_free_place(&at, caller);
 }
 
 static noinline void sized_free_slow(const void *p, unsigned int slot, unsigned long caller)

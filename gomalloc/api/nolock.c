@@ -40,7 +40,6 @@
 
 #include "api/internal.h"
 #include "api/nolock.h"
-#include "api/sbrk.h"
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/report.h"
@@ -227,7 +226,7 @@ void *gom_malloc_nolock(size_t size, gfp_t gfp)
 	unsigned int slot = gom_size_to_slot(size), class = slot >> GOM_SLOT_SHIFT;
 	void *p;
 
-	if (!slot || gom_sbrk)
+	if (!slot)
 		return NULL;
 	p = cache_pop(slot);
 	if (!p && trylock_allowed())
@@ -238,9 +237,11 @@ void *gom_malloc_nolock(size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(gom_malloc_nolock);
 
-static bool cache_push(unsigned int slot, const void *p, unsigned long caller)
+static bool cache_push(const struct gom_place *at, unsigned long caller)
 {
 	struct gom_mcache *c = gom_mcache_tryenter_slow();
+	const unsigned int slot = GOM_SLOT_OF(at->class);
+	const void *p = at->p;
 	bool done, double_free;
 
 	if (!c)
@@ -254,20 +255,20 @@ static bool cache_push(unsigned int slot, const void *p, unsigned long caller)
 }
 
 /*
- * Which specials has @p?  Only the owner of an object adds specials to it, so
+ * Which specials has @at?  Only the owner of an object adds specials to it, so
  * "none" can be seen without the lock.  GOM_SLOT_ASK has other reasons too
  * (short spans).
  */
-static enum gom_special_look specials_try_look(const void *p, unsigned int slot)
+static enum gom_special_look specials_try_look(const struct gom_place *at)
 {
-	if (slot != GOM_SLOT_ASK || !gom_special_maybe(p) ||
-	    !gom_span_has_specials(gom_pagemap_span(p)))
+	if (at->slot != GOM_SLOT_ASK || !gom_special_maybe(at->p) ||
+	    !gom_span_has_specials(at->span))
 		return GOM_SPECIAL_NONE;
-	return gom_special_try_look(p);
+	return gom_special_try_look(at);
 }
 
-/* Free @p now; false if that is not possible in this context. */
-static bool object_try_free(unsigned int class, const void *p, unsigned long caller)
+/* Free @at now; false if that is not possible in this context. */
+static bool object_try_free(const struct gom_place *at, unsigned long caller)
 {
 	/*
 	 * If kmemleak knows the object, it must be told; that is not possible
@@ -276,9 +277,9 @@ static bool object_try_free(unsigned int class, const void *p, unsigned long cal
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		return false;
 	if (want_init_on_free())
-		memset((void *)p, 0, gom_classes[class].size);
-	return cache_push(GOM_SLOT_OF(class), p, caller) ||
-	       (trylock_allowed() && gom_mcentral_try_free(class, p, caller));
+		memset((void *)at->p, 0, gom_classes[at->class].size);
+	return cache_push(at, caller) ||
+	       (trylock_allowed() && gom_mcentral_try_free(at, caller));
 }
 
 /**
@@ -295,20 +296,19 @@ static bool object_try_free(unsigned int class, const void *p, unsigned long cal
  */
 void gom_free_nolock(const void *p)
 {
-	u32 entry = gom_pagemap_entry(p);
-	unsigned int slot = gom_entry_slot(entry), class = gom_class_at(p, slot);
 	enum gom_special_look look;
+	struct gom_place at;
 
-	if (ZERO_OR_NULL_PTR(p) || gom_sbrk)
+	if (ZERO_OR_NULL_PTR(p) || gom_backend_only())
 		return;
-	if (!slot || class >= GOM_CLASS_TINY ||
-	    !gom_object_begins(p, slot, class, gom_entry_offset(entry, p))) {
+	gom_pagemap_place(p, &at);
+	if (!at.class || at.class >= GOM_CLASS_TINY || !gom_place_is_object(&at)) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "free without waiting of %p, not of that kind",
 			   p);
 		return;
 	}
-	look = specials_try_look(p, slot);
-	if (look == GOM_SPECIAL_NONE && object_try_free(class, p, _RET_IP_))
+	look = specials_try_look(&at);
+	if (look == GOM_SPECIAL_NONE && object_try_free(&at, _RET_IP_))
 		return;
 	if (look == GOM_SPECIAL_NONE || look == GOM_SPECIAL_NO_FINALIZER)
 		object_defer(p);

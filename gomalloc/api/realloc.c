@@ -10,9 +10,7 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
-#include "api/efence.h"
 #include "api/internal.h"
-#include "api/sbrk.h"
 #include "base/compat.h"
 #include "base/report.h"
 #include "heap/large.h"
@@ -21,39 +19,61 @@
 
 /* === Lookup === */
 
-/* The object that @p points into, its usable size in *@size; NULL if none. */
-void *gom_object_at(const void *p, size_t *size)
+/*
+ * The place of an object at @p, for its specials: the backend's objects have
+ * some, too.
+ */
+void gom_resolve(const void *p, struct gom_place *at)
 {
-	u32 entry = gom_pagemap_entry(p);
-	unsigned int slot = gom_entry_slot(entry), class;
-	u32 off = gom_entry_offset(entry, p), i;
-	const struct gom_class *cl;
-	struct gom_span *s;
+	gom_pagemap_place(p, at);
+	if (unlikely(gom_backend) && !at->slot && gom_backend->place)
+		gom_backend->place(at);
+}
 
-	if (unlikely(gom_sbrk)) {
-		*size = gom_sbrk_size(p);
-		return *size ? (void *)p : NULL;
-	}
-	if (unlikely(gom_efence) && !slot)
-		return gom_efence_object(p, size);
-	if (!slot || slot == GOM_SLOT_IDLE)
+/* The object that @at points into, its usable size in *@size; NULL if none. */
+void *gom_object_of(const struct gom_place *at, size_t *size)
+{
+	const struct gom_class *cl = gom_class(at->class);
+	u32 i;
+
+	if (unlikely(gom_backend) && !at->slot)
+		return gom_backend->object(at->p, size);
+	if (!at->span)
 		return NULL;
-	if (slot == GOM_SLOT_LARGE) {
-		s = gom_pagemap_span(p);
-		*size = (size_t)s->npages << PAGE_SHIFT;
-		return (void *)p - off;
+	if (at->slot == GOM_SLOT_LARGE) {
+		*size = (size_t)at->span->npages << PAGE_SHIFT;
+		return (void *)at->p - at->offset;
 	}
-	class = gom_class_at(p, slot);
-	if (class == GOM_CLASS_TINY) {
-		*size = gom_tiny_size(p);
-		return *size ? (void *)p : NULL;
+	if (at->class == GOM_CLASS_TINY) {
+		*size = gom_tiny_size(at);
+		return *size ? (void *)at->p : NULL;
 	}
-	cl = gom_class(class);
-	i = gom_class_index(cl, off);
-	if (i >= gom_nelems_at(p, slot, cl))
+	i = gom_class_index(cl, at->offset);
+	if (i >= at->span->nelems)
 		return NULL;
 	*size = cl->size;
-	return (void *)p - off + i * cl->size;
+	return (void *)at->p - at->offset + i * cl->size;
+}
+
+void *gom_object_at(const void *p, size_t *size)
+{
+	struct gom_place at;
+
+	gom_pagemap_place(p, &at);
+	return gom_object_of(&at, size);
+}
+
+/* Usable bytes of the object that begins at @at; if none does, reports and returns 0. */
+static size_t place_size(const struct gom_place *at, unsigned long caller)
+{
+	size_t size;
+
+	if (ZERO_OR_NULL_PTR(at->p))
+		return 0;
+	if (gom_object_of(at, &size) == at->p)
+		return size;
+	gom_report(GOM_BAD_POINTER, caller, "size of %p, where no object begins", at->p);
+	return 0;
 }
 
 /**
@@ -66,76 +86,60 @@ void *gom_object_at(const void *p, size_t *size)
  */
 size_t gom_size(const void *p)
 {
-	size_t size;
+	struct gom_place at;
 
-	if (ZERO_OR_NULL_PTR(p))
-		return 0;
-	if (gom_object_at(p, &size) == p)
-		return size;
-	gom_report(GOM_BAD_POINTER, _RET_IP_, "size of %p, where no object begins", p);
-	return 0;
+	gom_pagemap_place(p, &at);
+	return place_size(&at, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_size);
 
 /* === Changing the size === */
 
-static bool object_is_large(const void *p)
-{
-	return gom_entry_slot(gom_pagemap_entry(p)) == GOM_SLOT_LARGE;
-}
-
-static bool object_is_tiny(const void *p)
-{
-	unsigned int slot = gom_entry_slot(gom_pagemap_entry(p));
-
-	return gom_class_at(p, slot) == GOM_CLASS_TINY;
-}
-
 /*
- * May the object at @p stay in place with @new_size bytes, which fit?  Only if
+ * May the object at @at stay in place with @new_size bytes, which fit?  Only if
  * gom_malloc(@new_size) could have returned it, because a sized free relies on
  * the size alone.  Two kinds of object always may, because each free of them
- * looks them up: those of the sbrk and efence modes, and memory of the DMA
- * zone, which must not move to another zone.
+ * looks them up: those of a backend, and memory of the DMA zone, which must not
+ * move to another zone.
  */
-static bool object_may_stay(const void *p, size_t new_size)
+static bool object_may_stay(const struct gom_place *at, size_t new_size)
 {
-	unsigned int slot = gom_entry_slot(gom_pagemap_entry(p)), class;
-
-	if (unlikely(gom_sbrk || (gom_efence && !slot)))
+	if (unlikely(!at->slot))
 		return true;
-	if (slot == GOM_SLOT_LARGE)
-		return gom_pagemap_span(p)->direct ||
-		       (!gom_size_to_slot(new_size) && gom_large_aligned(p, new_size));
-	class = gom_class_at(p, slot);
-	if (class == GOM_CLASS_TINY)
+	if (at->slot == GOM_SLOT_LARGE)
+		return at->span->direct ||
+		       (!gom_size_to_slot(new_size) && gom_large_aligned(at->p, new_size));
+	if (at->class == GOM_CLASS_TINY)
 		return new_size <= GOM_TINY_MAX &&
-		       IS_ALIGNED((unsigned long)p, new_size & -new_size);
-	return class < GOM_NR_SPAN_CLASSES && GOM_SLOT_OF(class) == gom_size_to_slot(new_size);
+		       IS_ALIGNED((unsigned long)at->p, new_size & -new_size);
+	return at->class < GOM_NR_SPAN_CLASSES &&
+	       GOM_SLOT_OF(at->class) == gom_size_to_slot(new_size);
 }
 
-static void *object_resize_in_place(const void *p, size_t new_size, gfp_t gfp)
+static void *object_resize_in_place(const struct gom_place *at, size_t size, size_t new_size,
+				    gfp_t gfp)
 {
-	size_t size;
+	void *p = (void *)at->p;
 
-	if (object_is_large(p))
-		gom_large_shrink(p, new_size, gfp & GOM_PAGE_GFP);
-	size = gom_size(p);
+	if (at->slot == GOM_SLOT_LARGE) {
+		gom_large_shrink(at->span, new_size, gfp & GOM_PAGE_GFP);
+		size = (size_t)at->span->npages << PAGE_SHIFT;
+	}
 	/* A later gom_realloc() with __GFP_ZERO may grow into these bytes. */
 	if (want_init_on_alloc(gfp))
-		memset((void *)p + new_size, 0, size - new_size);
-	return (void *)p;
+		memset(p + new_size, 0, size - new_size);
+	return p;
 }
 
 /* Copy to a new object and free the old one.  A tiny object stays no-scan. */
-static void *object_move(const void *p, size_t old, size_t new_size, gfp_t gfp)
+static void *object_move(const struct gom_place *at, size_t old, size_t new_size, gfp_t gfp)
 {
-	void *q = object_is_tiny(p) ? gom_malloc_noscan(new_size, gfp) :
-				      __gom_malloc(new_size, gfp);
+	void *q = at->class == GOM_CLASS_TINY ? gom_malloc_noscan(new_size, gfp) :
+						__gom_malloc(new_size, gfp);
 
 	if (q) {
-		memcpy(q, p, min(old, new_size));
-		gom_free(p);
+		memcpy(q, at->p, min(old, new_size));
+		gom_free(at->p);
 	}
 	return q;
 }
@@ -145,15 +149,15 @@ static void *object_move(const void *p, size_t old, size_t new_size, gfp_t gfp)
  * effort.  If not, the object stays in place and is marked as resized, so that
  * sized frees of it look it up (special.h).
  */
-static void *object_shrink(const void *p, size_t old, size_t new_size, gfp_t gfp)
+static void *object_shrink(const struct gom_place *at, size_t old, size_t new_size, gfp_t gfp)
 {
-	void *q = object_move(p, old, new_size,
+	void *q = object_move(at, old, new_size,
 			      (gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN);
 
 	if (q)
 		return q;
-	gom_special_note_resized(p);
-	return object_resize_in_place(p, new_size, gfp);
+	gom_special_note_resized(at);
+	return object_resize_in_place(at, old, new_size, gfp);
 }
 
 /**
@@ -178,11 +182,13 @@ static void *object_shrink(const void *p, size_t old, size_t new_size, gfp_t gfp
  */
 void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 {
+	struct gom_place at;
 	size_t old;
 
 	if (ZERO_OR_NULL_PTR(p))
 		return __gom_malloc(new_size, gfp);
-	old = gom_size(p);
+	gom_pagemap_place(p, &at);
+	old = place_size(&at, _RET_IP_);
 	if (!old)
 		return NULL;
 	if (!new_size) {
@@ -190,9 +196,9 @@ void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 		return ZERO_SIZE_PTR;
 	}
 	if (new_size > old)
-		return object_move(p, old, new_size, gfp);
-	if (object_may_stay(p, new_size))
-		return object_resize_in_place(p, new_size, gfp);
-	return object_shrink(p, old, new_size, gfp);
+		return object_move(&at, old, new_size, gfp);
+	if (object_may_stay(&at, new_size))
+		return object_resize_in_place(&at, old, new_size, gfp);
+	return object_shrink(&at, old, new_size, gfp);
 }
 EXPORT_SYMBOL_GPL(gom_realloc);

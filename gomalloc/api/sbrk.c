@@ -8,8 +8,7 @@
  * that is no object is read without a fault, and its code matches in one of
  * 2^32 cases.
  *
- * How the mode is entered: gom_mcache_init() sets GOM_MALLOCING_BYPASS on every
- * CPU, so every call takes the slow path, which tests gom_sbrk first.
+ * How the mode is entered: as a backend (backend.h), which is all there is.
  *
  * Context and locks: those of the persistent allocator (persistent.c), which
  * also accounts the memory.
@@ -22,6 +21,8 @@
 #include <linux/random.h>
 #include <linux/uaccess.h>
 
+#include "api/backend.h"
+#include "api/internal.h"
 #include "api/sbrk.h"
 #include "base/compat.h"
 #include "base/fault.h"
@@ -38,31 +39,21 @@ static u64 secret;
 
 static_assert(GOM_SBRK_ALIGN >= sizeof(struct header));
 
-void gom_sbrk_init(void)
-{
-	secret = get_random_u64();
-}
-
 static u32 header_code(const void *p, u32 size)
 {
 	return hash_64(((u64)(unsigned long)p << 16) ^ size ^ secret, 32);
 }
 
-/**
- * gom_sbrk_alloc - allocate by moving a pointer
- * @size: bytes requested, not 0
- * @align: alignment of the object in bytes, a power of two up to a page
- * @gfp: flags for the page allocator
- * @caller: call site, for the report if @size is too large
- *
+/*
+ * Allocate @size bytes, zeroed, by moving a pointer; NULL if there is no memory.
  * Context: any but NMI; may sleep if @gfp allows it.
- * Return: zeroed memory, or NULL.
  */
-void *gom_sbrk_alloc(size_t size, size_t align, gfp_t gfp, unsigned long caller)
+static void *sbrk_alloc(size_t size, size_t align, gfp_t gfp, unsigned long caller)
 {
 	struct header *h;
 	void *p;
 
+	gfp = gom_check_zone(gfp, caller) & (GOM_PAGE_GFP | __GFP_DMA);
 	align = max_t(size_t, align, GOM_SBRK_ALIGN);
 	if (!gom_size_possible(size + align, gfp, caller) || gom_should_fail(size, gfp))
 		return NULL;
@@ -92,14 +83,21 @@ static bool header_read(const void *p, struct header *h)
 	return !err;
 }
 
-/* Requested bytes of the object at @p; 0 if no object begins there. */
-size_t gom_sbrk_size(const void *p)
+static bool sbrk_free(const void *p, unsigned long caller)
+{
+	return true;
+}
+
+/* The object that begins at @p, the bytes requested in *@size; or NULL. */
+static void *sbrk_object(const void *p, size_t *size)
 {
 	struct header h;
 
-	if (!IS_ALIGNED((unsigned long)p, GOM_SBRK_ALIGN) || !header_read(p, &h))
-		return 0;
-	return h.size && h.code == header_code(p, h.size) ? h.size : 0;
+	if (!IS_ALIGNED((unsigned long)p, GOM_SBRK_ALIGN) || !header_read(p, &h) || !h.size ||
+	    h.code != header_code(p, h.size))
+		return NULL;
+	*size = h.size;
+	return (void *)p;
 }
 
 void gom_sbrk_read(struct gom_sbrk_stats *stats)
@@ -111,3 +109,19 @@ void gom_sbrk_read(struct gom_sbrk_stats *stats)
 	stats->bytes = sum.bytes;
 }
 GOM_EXPORT_FOR_TEST(gom_sbrk_read);
+
+static const struct gom_backend sbrk_backend = {
+	.only = true,
+	.alloc = sbrk_alloc,
+	.free = sbrk_free,
+	.object = sbrk_object,
+};
+
+/* Before the first allocation. */
+void gom_sbrk_init(void)
+{
+	if (!gom_sbrk)
+		return;
+	secret = get_random_u64();
+	gom_backend = &sbrk_backend;
+}

@@ -25,8 +25,6 @@ struct gom_sbrk_stats {
 };
 
 void gom_sbrk_init(void);
-void *gom_sbrk_alloc(size_t size, size_t align, gfp_t gfp, unsigned long caller);
-size_t gom_sbrk_size(const void *p);
 void gom_sbrk_read(struct gom_sbrk_stats *stats);
 
 #endif /* GOM_SBRK_H */

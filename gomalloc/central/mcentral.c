@@ -707,32 +707,49 @@ void *gom_mcentral_try_alloc(unsigned int class, int nid)
 	return p;
 }
 
+/*
+ * Put the object at @at into its span.  Another context may have freed it since
+ * it was looked up, and the span too, so its record is looked at again here.
+ */
+static void mcentral_put_object_locked(struct gom_mcentral *c, int nid, const struct gom_place *at,
+				       struct span_put_ctx *ctx)
+{
+	void *p = (void *)at->p;
+	struct gom_span *s = at->span;
+
+	lockdep_assert_held(&c->lock);
+	if (likely(s->state == GOM_SPAN_SMALL && s->class == at->class && s->nid == nid)) {
+		span_put_objects_locked(c, gom_class(at->class), s, &p, 1, ctx);
+	} else {
+		c->double_frees++;
+		ctx->double_free = p;
+	}
+	c->frees++;
+}
+
 /**
  * gom_mcentral_free - free one object without a cache
- * @class: class of the object
- * @p: beginning of an object of @class
+ * @at: place of the object, which begins there
  * @caller: call site, for the report of a double free
  *
  * Context: any but NMI, no lock held.
  */
-void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
+void gom_mcentral_free(const struct gom_place *at, unsigned long caller)
 {
 	struct span_put_ctx ctx = SPAN_PUT_CTX_INIT(ctx);
-	int nid = gom_pagemap_nid(p);
-	struct gom_mcentral *c = gom_mcentral_of(class, nid);
+	int nid = at->span->nid;
+	struct gom_mcentral *c = gom_mcentral_of(at->class, nid);
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
-	mcentral_put_objects_locked(c, nid, class, (void **)&p, 1, &ctx);
-	c->frees++;
+	mcentral_put_object_locked(c, nid, at, &ctx);
 	spin_unlock_irqrestore(&c->lock, flags);
 	span_put_finish(&ctx, caller);
 }
 
 /**
  * gom_mcentral_try_free - free one object without waiting for the lock
- * @class: class of the object
- * @p: beginning of an object of @class
+ * @at: place of the object, which begins there
  * @caller: call site, for the report of a double free
  *
  * If that was the last object of its span in use, the span is freed with the
@@ -741,20 +758,19 @@ void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller)
  * Context: any, NMI included; under PREEMPT_RT not in an interrupt.
  * Return: false if the lock is taken.
  */
-bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long caller)
+bool gom_mcentral_try_free(const struct gom_place *at, unsigned long caller)
 {
 	struct span_put_ctx ctx = {
 		.empty_spans = LIST_HEAD_INIT(ctx.empty_spans),
 		.keep_spans = true,
 	};
-	int nid = gom_pagemap_nid(p);
-	struct gom_mcentral *c = gom_mcentral_of(class, nid);
+	int nid = at->span->nid;
+	struct gom_mcentral *c = gom_mcentral_of(at->class, nid);
 	unsigned long flags;
 
 	if (!spin_trylock_irqsave(&c->lock, flags))
 		return false;
-	mcentral_put_objects_locked(c, nid, class, (void **)&p, 1, &ctx);
-	c->frees++;
+	mcentral_put_object_locked(c, nid, at, &ctx);
 	spin_unlock_irqrestore(&c->lock, flags);
 	span_put_finish(&ctx, caller);
 	return true;

@@ -12,6 +12,7 @@
 #include <linux/spinlock.h>
 
 #include "central/magazine.h"
+#include "heap/pagemap.h"
 #include "heap/span.h"
 
 /**
@@ -67,10 +68,10 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *empty, unsigned in
 					 int nid, gfp_t gfp);
 struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *full);
 void gom_mcentral_return(struct gom_magazine *mag);
-bool gom_mcentral_try_free(unsigned int class, const void *p, unsigned long caller);
+bool gom_mcentral_try_free(const struct gom_place *at, unsigned long caller);
 void *gom_mcentral_try_alloc(unsigned int class, int nid);
 void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp);
-void gom_mcentral_free(unsigned int class, const void *p, unsigned long caller);
+void gom_mcentral_free(const struct gom_place *at, unsigned long caller);
 unsigned long gom_mcentral_depot_bytes(int nid);
 void gom_mcentral_drain_node(int nid);
 void gom_mcentral_drain(void);

@@ -90,30 +90,29 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	return s->base;
 }
 
-/* Free the large object that begins at @p.  Any context but NMI. */
-void gom_large_free(const void *p, unsigned long caller)
+/* Free the large object that begins at @at.  Any context but NMI. */
+void gom_large_free(const struct gom_place *at, unsigned long caller)
 {
-	if (!gom_mheap_free_large(p))
-		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of large object %p", p);
+	if (!gom_mheap_free_large(at))
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of large object %p", at->p);
 }
 
 /*
- * Free the pages of the large object at @p beyond @new_size bytes.  The caller
+ * Free the pages of the large object in @s beyond @new_size bytes.  The caller
  * owns the object.  Returns false, with nothing done, if there is no page to
  * free or no memory for a record.
  */
-bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp)
+bool gom_large_shrink(struct gom_span *s, size_t new_size, gfp_t gfp)
 {
 	unsigned int keep = PAGE_ALIGN(new_size) >> PAGE_SHIFT;
-	struct gom_span *s = gom_pagemap_span(p);
 	bool done;
 
 	if (keep >= s->npages)
 		return false;
 	/* kmemleak_free_part() cannot be called in an interrupt. */
-	kmemleak_free(p);
+	kmemleak_free(s->base);
 	done = gom_mheap_trim(s, keep, gfp);
-	kmemleak_alloc(p, (size_t)s->npages << PAGE_SHIFT, 1, gfp);
+	kmemleak_alloc(s->base, (size_t)s->npages << PAGE_SHIFT, 1, gfp);
 	return done;
 }
 

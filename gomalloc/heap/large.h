@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 #include "base/compat.h"
+#include "heap/pagemap.h"
 #include "heap/span.h"
 
 #define GOM_MAX_SIZE	((size_t)PAGE_SIZE << MAX_PAGE_ORDER)	/* as kmalloc() */
@@ -25,9 +26,9 @@ struct gom_large_stats {
 
 bool gom_size_possible(size_t size, gfp_t gfp, unsigned long caller);
 void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller);
-void gom_large_free(const void *p, unsigned long caller);
+void gom_large_free(const struct gom_place *at, unsigned long caller);
 bool gom_large_aligned(const void *p, size_t size);
-bool gom_large_shrink(const void *p, size_t new_size, gfp_t gfp);
+bool gom_large_shrink(struct gom_span *s, size_t new_size, gfp_t gfp);
 void gom_large_read(struct gom_large_stats *stats);
 
 #endif /* GOM_LARGE_H */

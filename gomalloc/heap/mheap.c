@@ -739,33 +739,33 @@ static bool large_span_free_locked(struct gom_mheap *h, struct gom_span *s)
 }
 
 /**
- * gom_mheap_free_large - free the large object that begins at @p
- * @p: an address in a page whose slot in the page map is GOM_SLOT_LARGE
+ * gom_mheap_free_large - free the large object that begins at an address
+ * @at: place of the address, in a page whose slot is GOM_SLOT_LARGE
  *
  * Detects a double free: the span's state changes under the lock, so the second
  * of two calls fails.
  *
  * Context: any but NMI, no lock held.  Needs no memory.
- * Return: false if no large object begins at @p.
+ * Return: false if no large object begins there.
  */
-bool gom_mheap_free_large(const void *p)
+bool gom_mheap_free_large(const struct gom_place *at)
 {
-	struct gom_mheap *h = gom_mheaps[gom_known_node(gom_pagemap_nid(p))];
+	struct gom_span *s = at->span;
+	struct gom_mheap *h = gom_mheaps[s->nid];
 	bool found, kept = false;
 	unsigned int npages = 0;
-	struct gom_span *s;
 	unsigned long flags;
 
 	spin_lock_irqsave(&h->lock, flags);
-	s = gom_pagemap_span(p);
-	found = s && s->state == GOM_SPAN_LARGE && s->base == p;
+	/* Freed since it was looked up, the record may be another span's. */
+	found = s->state == GOM_SPAN_LARGE && s->base == at->p && s->nid == h->nid;
 	if (found) {
 		npages = s->npages;
 		kept = large_span_free_locked(h, s);
 	}
 	spin_unlock_irqrestore(&h->lock, flags);
 	if (found)
-		trace_gom_span_free(0, p, npages, h->nid);
+		trace_gom_span_free(0, at->p, npages, h->nid);
 	if (kept)
 		gom_scavenger_wake();
 	if (!found || kept)

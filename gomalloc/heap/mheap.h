@@ -146,7 +146,7 @@ int gom_mheap_init(void);
 struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gfp_t gfp);
 struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp);
 void gom_mheap_free(struct gom_span *s);
-bool gom_mheap_free_large(const void *p);
+bool gom_mheap_free_large(const struct gom_place *at);
 bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp);
 unsigned long gom_mheap_record_bytes(void);
 unsigned long gom_mheap_idle_low(int nid);

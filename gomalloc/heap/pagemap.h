@@ -24,6 +24,7 @@
 
 #include <linux/mm.h>
 
+#include "base/class.h"
 #include "heap/span.h"
 
 #define GOM_REGION_SHIFT	20
@@ -151,6 +152,38 @@ static __always_inline struct gom_span *gom_pagemap_lookup(const void *p)
 	return gom_pagemap_span_of(p, gom_entry_offset(entry, p));
 }
 
+/**
+ * struct gom_place - an address, and what the page map says about it
+ * @p: the address
+ * @span: record of the span that it lies in; NULL if it is in no page of
+ *	gomalloc's or in a free run
+ * @offset: its offset in the span, in bytes
+ * @slot: slot of its page; 0 if that is not gomalloc's
+ * @class: class of the objects of the span; 0 if it has none
+ *
+ * The slow paths look an address up once, where it enters, and hand this down.
+ * If the caller does not own an object at @p, @span and @class may be stale:
+ * who changes a span looks at its record again under the lock of its owner.
+ */
+struct gom_place {
+	const void *p;
+	struct gom_span *span;
+	u32 offset;
+	u16 slot;
+	u16 class;
+};
+
+/* Does an object of the class begin at @at, in a span cut into objects? */
+static inline bool gom_place_is_object(const struct gom_place *at)
+{
+	const struct gom_class *cl = gom_class(at->class);
+
+	return at->span && gom_class_begins(cl, at->offset) &&
+	       gom_class_index(cl, at->offset) < at->span->nelems;
+}
+
+void gom_pagemap_place(const void *p, struct gom_place *at);
+void gom_pagemap_place_entry(const void *p, u32 entry, struct gom_place *at);
 int gom_pagemap_init(void);
 int gom_pagemap_extend(unsigned long end);
 void gom_pagemap_exit(void);

@@ -429,10 +429,11 @@ static bool object_push(struct gom_mcache *c, unsigned int class, const void *p,
 }
 
 /*
- * Push @p after loading @empty in place of the full magazine that was stashed.
+ * Push the object at @at after loading @empty in place of the full magazine that was stashed.
  * If another context has loaded one meanwhile, @empty goes back to the depot.
  */
-static void object_push_into(struct gom_magazine *empty, const void *p, unsigned long caller)
+static void object_push_into(struct gom_magazine *empty, const struct gom_place *at,
+			     unsigned long caller)
 {
 	struct gom_magazine *flushed = NULL;
 	unsigned int class = empty->class;
@@ -444,14 +445,14 @@ static void object_push_into(struct gom_magazine *empty, const void *p, unsigned
 			magazine_load(c, class, empty);
 			empty = NULL;
 		}
-		done = object_push(c, class, p, &flushed);
+		done = object_push(c, class, at->p, &flushed);
 		gom_mcache_leave_slow(c);
 	}
 	magazines_return(flushed);
 	if (empty)
 		gom_mcentral_return(empty);
 	if (!done)
-		gom_mcentral_free(class, p, caller);
+		gom_mcentral_free(at, caller);
 }
 
 /* Stash the loaded magazine as the spare; returns the old spare, or NULL. */
@@ -468,28 +469,28 @@ static struct gom_magazine *magazine_stash(struct gom_mcache *c, unsigned int cl
 
 /**
  * gom_mcache_free_slow - free an object that the fast path could not
- * @class: class of the object
- * @p: address of an object of that class
+ * @at: place of the object, which has a class
  * @caller: call site of the free, for the report of a double free
  *
  * Context: any but NMI.  May allocate a magazine; does not fail without one.
  */
-void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller)
+void gom_mcache_free_slow(const struct gom_place *at, unsigned long caller)
 {
 	struct gom_magazine *mag, *flushed = NULL;
 	struct gom_mcache *c = gom_mcache_enter_slow();
+	const unsigned int class = at->class;
 	unsigned int limit;
 
 	if (!c) {
-		gom_mcentral_free(class, p, caller);
+		gom_mcentral_free(at, caller);
 		return;
 	}
-	if (*gom_mcache_slot_of(c, class)->top == p) {
+	if (*gom_mcache_slot_of(c, class)->top == at->p) {
 		gom_mcache_leave_slow(c);
-		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
+		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", at->p);
 		return;
 	}
-	if (object_push(c, class, p, &flushed)) {
+	if (object_push(c, class, at->p, &flushed)) {
 		gom_mcache_leave_slow(c);
 		magazines_return(flushed);
 		return;
@@ -504,9 +505,9 @@ void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long calle
 	else if (limit)
 		mag = gom_magazine_new(class, GOM_FREE_GFP);
 	if (mag)
-		object_push_into(mag, p, caller);
+		object_push_into(mag, at, caller);
 	else
-		gom_mcentral_free(class, p, caller);
+		gom_mcentral_free(at, caller);
 }
 
 /* === Calls on every CPU, each into its own cache === */
@@ -613,11 +614,14 @@ static void cpu_call_all(struct cpu_call *call)
 static void flush_finish(struct cpu_call *call)
 {
 	struct llist_node *node, *next;
+	struct gom_place at;
 
 	llist_for_each_safe(node, next, llist_del_all(&call->mags))
 		gom_mcentral_return(llist_entry(node, struct gom_magazine, node));
-	llist_for_each_safe(node, next, llist_del_all(&call->blocks))
-		gom_mcentral_free(GOM_CLASS_TINY, node, _RET_IP_);
+	llist_for_each_safe(node, next, llist_del_all(&call->blocks)) {
+		gom_pagemap_place(node, &at);
+		gom_mcentral_free(&at, _RET_IP_);
+	}
 }
 
 static bool class_holds_any(const struct gom_mcache *c, unsigned int class)

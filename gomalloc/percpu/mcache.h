@@ -342,7 +342,7 @@ void gom_mcache_arm_class(unsigned int class);
 int gom_mcache_set_profile_rate(unsigned int rate);
 void gom_mcache_force_slow(int by);
 void gom_mcache_reset(void);
-void gom_mcache_free_slow(unsigned int class, const void *p, unsigned long caller);
+void gom_mcache_free_slow(const struct gom_place *at, unsigned long caller);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class(unsigned int class);
 void gom_mcache_reclaim(int nid);

@@ -29,23 +29,24 @@ static_assert(GOM_TINY_BLOCK == 16);
 static_assert(GOM_TINY_SPAN_BLOCKS % 2 == 0);
 
 /**
- * struct place - where the bitmaps of an address are
+ * struct bitmaps - where the bitmaps of an address are
  * @live: the word that holds the live bitmap of the block
  * @starts: the starts bitmap of the block
  * @shift: first bit of the live bitmap in *@live: 0 or 16
  * @at: offset of the address in its block, in bytes
  */
-struct place {
+struct bitmaps {
 	atomic_t *live;
 	u16 *starts;
 	u32 shift;
 	u32 at;
 };
 
-static __always_inline void place_find(const void *p, u32 entry, struct place *w)
+/* The bitmaps of byte @off of the span @s. */
+static __always_inline void bitmaps_of(struct gom_span *s, u32 off, struct bitmaps *w)
 {
-	u32 off = gom_entry_offset(entry, p), block = off / GOM_TINY_BLOCK;
-	struct gom_tiny_marks *marks = gom_tiny_marks(gom_pagemap_span_of(p, off));
+	struct gom_tiny_marks *marks = gom_tiny_marks(s);
+	u32 block = off / GOM_TINY_BLOCK;
 
 	w->live = &marks->live[block / 2];
 	w->starts = &marks->starts[block];
@@ -54,7 +55,7 @@ static __always_inline void place_find(const void *p, u32 entry, struct place *w
 }
 
 /* The half of the word that is the live bitmap of the block. */
-static const u16 *live_half(const struct place *w)
+static const u16 *live_half(const struct bitmaps *w)
 {
 	bool upper = w->shift;
 
@@ -168,9 +169,10 @@ static void *block_close(struct gom_tiny_open *t)
  */
 static void block_open(struct gom_tiny_open *t, void *block, size_t size)
 {
-	struct place w;
+	u32 off = gom_entry_offset(gom_pagemap_entry(block), block);
+	struct bitmaps w;
 
-	place_find(block, gom_pagemap_entry(block), &w);
+	bitmaps_of(gom_pagemap_span_of(block, off), off, &w);
 	memset(block, 0, GOM_TINY_BLOCK);
 	WRITE_ONCE(*w.starts, 1);
 	t->live = live_half(&w);
@@ -259,10 +261,15 @@ unsigned int gom_tiny_close_all(struct gom_mcache *c, void **blocks)
 
 /* === Allocating === */
 
-static void block_free(void *block, unsigned long caller)
+/* Free a block, on the slow path; @block may be NULL.  Not inside the cache. */
+void gom_tiny_free_block(const void *block, unsigned long caller)
 {
-	if (block)
-		gom_mcache_free_slow(GOM_CLASS_TINY, block, caller);
+	struct gom_place at;
+
+	if (!block)
+		return;
+	gom_pagemap_place(block, &at);
+	gom_mcache_free_slow(&at, caller);
 }
 
 /* Count an allocation; true if it is to be sampled.  Inside the cache. */
@@ -288,13 +295,13 @@ void *gom_tiny_alloc_new(size_t size, gfp_t gfp, bool *sample)
 		return NULL;
 	c = gom_mcache_enter_slow();
 	if (WARN_ON_ONCE(!c)) {		/* cannot fail: magazine_install() in mcache.c */
-		block_free(block, _RET_IP_);
+		gom_tiny_free_block(block, _RET_IP_);
 		return NULL;
 	}
 	freed = block_add(&c->tiny, block, size);
 	*sample = object_count(&c->tiny, size);
 	gom_mcache_leave_slow(c);
-	block_free(freed, _RET_IP_);
+	gom_tiny_free_block(freed, _RET_IP_);
 	return block;
 }
 GOM_EXPORT_FOR_TEST(gom_tiny_alloc_new);
@@ -325,7 +332,7 @@ void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample)
 	if (p)
 		*sample = object_count(&c->tiny, size);
 	gom_mcache_leave_slow(c);
-	block_free(freed, _RET_IP_);
+	gom_tiny_free_block(freed, _RET_IP_);
 	return p ?: gom_tiny_alloc_new(size, gfp, sample);
 }
 
@@ -338,7 +345,7 @@ enum { FREED, FREED_LAST, NOT_LIVE };
  * cleared first: a stray free never finds a start in a free block.  The cmpxchg
  * pairs with those in block_close() and of other frees.
  */
-static __always_inline int live_bit_clear(const struct place *w)
+static __always_inline int live_bit_clear(const struct bitmaps *w)
 {
 	const u32 bit = 1U << w->at;
 	int old, new, result;
@@ -362,6 +369,24 @@ static __always_inline int live_bit_clear(const struct place *w)
 	return result;
 }
 
+/*
+ * Free the object of @p, whose bitmaps are @w.  If its block became free and the
+ * magazine is full, the block is returned in *@block.  Inside the cache.  False,
+ * with nothing done, if no live object begins at @p.
+ */
+static __always_inline bool block_object_free(struct gom_mcache *c, const struct bitmaps *w,
+					      const void *p, void **block)
+{
+	int result = live_bit_clear(w);
+
+	if (unlikely(result == NOT_LIVE))
+		return false;
+	c->tiny.frees++;
+	if (result == FREED_LAST && !gom_slot_push(&c->slot[GOM_CLASS_TINY], block_of(p)))
+		*block = block_of(p);
+	return true;
+}
+
 /**
  * gom_tiny_put - free a tiny object that gom_tiny_undo() could not take back
  * @c: the cache
@@ -375,20 +400,14 @@ static __always_inline int live_bit_clear(const struct place *w)
  */
 bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block)
 {
-	struct place w;
-	int result;
+	u32 off = gom_entry_offset(entry, p);
+	struct bitmaps w;
 
-	place_find(p, entry, &w);
-	result = live_bit_clear(&w);
-	if (unlikely(result == NOT_LIVE))
-		return false;
-	c->tiny.frees++;
-	if (result == FREED_LAST && !gom_slot_push(&c->slot[GOM_CLASS_TINY], block_of(p)))
-		*block = block_of(p);
-	return true;
+	bitmaps_of(gom_pagemap_span_of(p, off), off, &w);
+	return block_object_free(c, &w, p, block);
 }
 
-static void bad_free_report(const struct place *w, const void *p, unsigned long caller)
+static void bad_free_report(const struct bitmaps *w, const void *p, unsigned long caller)
 {
 	u32 starts = READ_ONCE(*w->starts);
 
@@ -401,21 +420,21 @@ static void bad_free_report(const struct place *w, const void *p, unsigned long 
 
 /**
  * gom_tiny_free - free a tiny object on the slow path
- * @p: an address in a page of tiny blocks
+ * @at: place of the address, in a page of tiny blocks
  * @caller: call site of the free, for the report if the object is not live
  *
  * Context: any but NMI.  Needs no memory.
  */
-void gom_tiny_free(const void *p, unsigned long caller)
+void gom_tiny_free(const struct gom_place *at, unsigned long caller)
 {
-	u32 entry = gom_pagemap_entry(p);
-	size_t size = gom_tiny_size(p);
+	size_t size = gom_tiny_size(at);
+	const void *p = at->p;
 	struct gom_mcache *c;
 	void *block = NULL;
-	struct place w;
+	struct bitmaps w;
 	bool done;
 
-	place_find(p, entry, &w);
+	bitmaps_of(at->span, at->offset, &w);
 	if (!size) {
 		bad_free_report(&w, p, caller);
 		return;
@@ -425,7 +444,7 @@ void gom_tiny_free(const void *p, unsigned long caller)
 		memset((void *)p, 0, size);
 	c = gom_mcache_enter_slow();
 	if (c) {
-		done = gom_tiny_undo(&c->tiny, p) || gom_tiny_put(c, p, entry, &block);
+		done = gom_tiny_undo(&c->tiny, p) || block_object_free(c, &w, p, &block);
 		gom_mcache_leave_slow(c);
 	} else {
 		int result = live_bit_clear(&w);
@@ -438,7 +457,7 @@ void gom_tiny_free(const void *p, unsigned long caller)
 	}
 	if (!done)
 		bad_free_report(&w, p, caller);
-	block_free(block, caller);
+	gom_tiny_free_block(block, caller);
 }
 
 /* === Size and statistics === */
@@ -486,20 +505,20 @@ static u32 block_state_find(const void *block)
 
 /**
  * gom_tiny_size - usable bytes of a tiny object
- * @p: an address in a page of tiny blocks
+ * @at: place of the address, in a page of tiny blocks
  *
  * The usable bytes end where the next object of the block begins, live or not.
  * Padding before that object is included; it is zero.
  *
  * Context: any; takes no lock.
- * Return: the bytes; 0 if no live object begins at @p.
+ * Return: the bytes; 0 if no live object begins there.
  */
-size_t gom_tiny_size(const void *p)
+size_t gom_tiny_size(const struct gom_place *at)
 {
 	u32 live, starts, state, next;
-	struct place w;
+	struct bitmaps w;
 
-	place_find(p, gom_pagemap_entry(p), &w);
+	bitmaps_of(at->span, at->offset, &w);
 	for (;;) {
 		live = (u32)atomic_read(w.live) >> w.shift & BLOCK_BITS;
 		/*
@@ -514,12 +533,12 @@ size_t gom_tiny_size(const void *p)
 		if (next)
 			return 1 + __ffs(next);
 		/*
-		 * @p is the last object: it reaches to the end, if the block is
+		 * This is the last object: it reaches to the end, if the block is
 		 * closed.
 		 */
 		if (w.at == GOM_TINY_BLOCK - 1 || !(live & BIT(GOM_TINY_BLOCK - 1)))
 			return GOM_TINY_BLOCK - w.at;
-		state = block_state_find(block_of(p));
+		state = block_state_find(block_of(at->p));
 		next = (u16)state >> w.at >> 1;
 		if (state)
 			return next ? 1 + __ffs(next) : (state >> 16) - w.at;

@@ -64,6 +64,7 @@
 #include "base/compat.h"
 #include "gomalloc.h"
 #include "heap/marks.h"
+#include "heap/pagemap.h"
 #include "heap/span.h"
 
 struct gom_mcache;
@@ -210,8 +211,9 @@ static inline bool gom_tiny_is_open(const struct gom_tiny *t)
 bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block);
 void *gom_tiny_alloc_new(size_t size, gfp_t gfp, bool *sample);
 void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample);
-void gom_tiny_free(const void *p, unsigned long caller);
-size_t gom_tiny_size(const void *p);
+void gom_tiny_free(const struct gom_place *at, unsigned long caller);
+void gom_tiny_free_block(const void *block, unsigned long caller);
+size_t gom_tiny_size(const struct gom_place *at);
 unsigned int gom_tiny_close_all(struct gom_mcache *c, void **blocks);
 void gom_tiny_read(int cpu, struct gom_tiny_stats *stats);
 void gom_tiny_init(struct gom_tiny *t);

@@ -64,6 +64,7 @@
 #include "base/fixalloc.h"
 #include "base/persistent.h"
 #include "base/random.h"
+#include "heap/pagemap.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -471,7 +472,7 @@ static void sample_count_missed(bool full)
 		this_cpu_inc(missed_samples.lost);
 }
 
-static noinline void sample_add(const void *p, size_t size, gfp_t gfp, unsigned long caller)
+static noinline void sample_add(const struct gom_place *at, size_t size, gfp_t gfp, unsigned long caller)
 {
 	const void *frame = __builtin_frame_address(0);
 	struct gom_special *sp;
@@ -489,7 +490,7 @@ static noinline void sample_add(const void *p, size_t size, gfp_t gfp, unsigned 
 	}
 	sp->kind = GOM_SPECIAL_SAMPLE;
 	sp->bucket = b;
-	if (!gom_special_add(p, sp)) {
+	if (!gom_special_add(at, sp)) {
 		gom_special_delete(sp);
 		sample_count_missed(false);
 		return;
@@ -509,7 +510,18 @@ static noinline void sample_add(const void *p, size_t size, gfp_t gfp, unsigned 
  */
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller)
 {
-	sample_add(p, size, (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_NOWARN | __GFP_NOMEMALLOC, caller);
+	struct gom_place at;
+
+	gom_pagemap_place(p, &at);
+	gom_profile_malloc_at(&at, size, gfp, caller);
+}
+
+/* The same for an object at @at, which need not be in the page map. */
+void gom_profile_malloc_at(const struct gom_place *at, size_t size, gfp_t gfp,
+			   unsigned long caller)
+{
+	sample_add(at, size, (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_NOWARN | __GFP_NOMEMALLOC,
+		   caller);
 }
 
 /* gom_special_freed[GOM_SPECIAL_SAMPLE]: a sampled object was freed. */

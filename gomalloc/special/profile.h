@@ -37,6 +37,10 @@ struct gom_profile_stats {
 
 s64 gom_profile_step(size_t size);
 bool gom_profile_draw(size_t size);
+struct gom_place;
+
+void gom_profile_malloc_at(const struct gom_place *at, size_t size, gfp_t gfp,
+			   unsigned long caller);
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller);
 void gom_profile_read(struct gom_profile_stats *stats);
 int gom_profile_show(struct seq_file *m);

@@ -32,7 +32,6 @@
 #define SAMPLE_SHARE	64U
 
 void (*gom_special_freed[GOM_SPECIAL_KINDS])(struct gom_special *sp) __read_mostly;
-struct gom_span *(*gom_special_elsewhere)(const void *p) __read_mostly;
 
 atomic_t gom_special_near[GOM_SPECIAL_NEAR];
 GOM_EXPORT_FOR_TEST(gom_special_near);
@@ -237,21 +236,6 @@ static struct tree_lock *span_tree_trylock(const struct gom_span *s, unsigned lo
 	return tree;
 }
 
-/* The span of the object at @p, and in *@off its offset there. */
-static struct gom_span *object_span_lookup(const void *p, u32 *off)
-{
-	u32 entry = gom_pagemap_entry(p);
-	struct gom_span *s;
-
-	if (unlikely(!entry)) {
-		s = gom_special_elsewhere ? gom_special_elsewhere(p) : NULL;
-		*off = s ? p - s->base : 0;
-		return s;
-	}
-	*off = gom_entry_offset(entry, p);
-	return gom_pagemap_span_of(p, *off);
-}
-
 /*
  * The first special of @s was added (@ask), or the last one removed: change the
  * slot of its pages in the page map.
@@ -336,21 +320,21 @@ static struct gom_special *special_detach_locked(struct gom_span *s, u32 offset,
 
 /**
  * gom_special_add - add a special to an object
- * @p: the object, owned by the caller
+ * @at: place of the object, owned by the caller
  * @sp: the special, its kind and the members of that kind filled in
  *
  * Context: any but NMI, no lock held.
  * Return: false if the object has a special of that kind already.
  */
-bool gom_special_add(const void *p, struct gom_special *sp)
+bool gom_special_add(const struct gom_place *at, struct gom_special *sp)
 {
-	struct gom_span *s = object_span_lookup(p, &sp->offset);
 	struct tree_lock *tree;
 	unsigned long flags;
 	bool added;
 
-	tree = span_tree_lock(s, &flags);
-	added = special_link_locked(s, sp);
+	sp->offset = at->offset;
+	tree = span_tree_lock(at->span, &flags);
+	added = special_link_locked(at->span, sp);
 	span_tree_unlock(tree, flags);
 	return added;
 }
@@ -358,23 +342,20 @@ GOM_EXPORT_FOR_TEST(gom_special_add);
 
 /**
  * gom_special_remove - remove a special from an object
- * @p: the object, owned by the caller
+ * @at: place of the object, owned by the caller
  * @kind: kind of the special
  *
  * Context: any but NMI, no lock held.
  * Return: the special, owned by the caller; NULL if there is none.
  */
-struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind)
+struct gom_special *gom_special_remove(const struct gom_place *at, enum gom_special_kind kind)
 {
 	struct gom_special *sp;
 	struct tree_lock *tree;
 	unsigned long flags;
-	struct gom_span *s;
-	u32 off;
 
-	s = object_span_lookup(p, &off);
-	tree = span_tree_lock(s, &flags);
-	sp = special_detach_locked(s, off, kind);
+	tree = span_tree_lock(at->span, &flags);
+	sp = special_detach_locked(at->span, at->offset, kind);
 	span_tree_unlock(tree, flags);
 	return sp;
 }
@@ -382,62 +363,58 @@ GOM_EXPORT_FOR_TEST(gom_special_remove);
 
 /**
  * gom_special_note_resized - note that an object's size is not one of its class
- * @p: the object, owned by the caller
+ * @at: place of the object, owned by the caller
  *
  * A sized free would take the object for one of another class (api/realloc.c).
  * After this, sized frees of it look up its class.  If there is no memory for a
- * record, frees of all objects in the pages that share the counter of @p do so,
+ * record, frees of all objects in the pages that share its counter do so,
  * until the module is unloaded.
  *
  * Context: any but NMI, no lock held.  Needs no memory.
  */
-void gom_special_note_resized(const void *p)
+void gom_special_note_resized(const struct gom_place *at)
 {
 	struct gom_special *sp = gom_special_new(__GFP_NOWARN | __GFP_NOMEMALLOC);
 
 	if (!sp) {
-		atomic_or(GOM_NEAR_PINNED, near_entry(p));
+		atomic_or(GOM_NEAR_PINNED, near_entry(at->p));
 		return;
 	}
 	sp->kind = GOM_SPECIAL_RESIZED;
-	if (!gom_special_add(p, sp))
+	if (!gom_special_add(at, sp))
 		gom_special_delete(sp);		/* it has one already */
 }
 GOM_EXPORT_FOR_TEST(gom_special_note_resized);
 
-/* Has the object at @p been noted as resized?  May return true for others. */
-bool gom_special_resized(const void *p)
+/* Has the object at @at been noted as resized?  May return true for others. */
+bool gom_special_resized(const struct gom_place *at)
 {
 	struct tree_lock *tree;
 	unsigned long flags;
-	struct gom_span *s;
 	bool resized;
-	u32 off;
 
-	if (atomic_read(near_entry(p)) & GOM_NEAR_PINNED)
+	if (atomic_read(near_entry(at->p)) & GOM_NEAR_PINNED)
 		return true;
-	s = object_span_lookup(p, &off);
-	if (!s || !gom_span_has_specials(s))
+	if (!at->span || !gom_span_has_specials(at->span))
 		return false;
-	tree = span_tree_lock(s, &flags);
-	resized = special_find_locked(s, off, GOM_SPECIAL_RESIZED);
+	tree = span_tree_lock(at->span, &flags);
+	resized = special_find_locked(at->span, at->offset, GOM_SPECIAL_RESIZED);
 	span_tree_unlock(tree, flags);
 	return resized;
 }
 
 /*
- * Look up which specials the object at @p has.  The caller knows that its span
+ * Look up which specials the object at @at has.  The caller knows that its span
  * has some.  Any context in which a spinlock may be tried, NMI included.
  */
-enum gom_special_look gom_special_try_look(const void *p)
+enum gom_special_look gom_special_try_look(const struct gom_place *at)
 {
 	enum gom_special_look found = GOM_SPECIAL_NONE;
+	struct gom_span *s = at->span;
+	const u32 off = at->offset;
 	struct tree_lock *tree;
 	unsigned long flags;
-	struct gom_span *s;
-	u32 off;
 
-	s = object_span_lookup(p, &off);
 	tree = span_tree_trylock(s, &flags);
 	if (!tree)
 		return GOM_SPECIAL_UNKNOWN;
@@ -453,7 +430,7 @@ enum gom_special_look gom_special_try_look(const void *p)
 
 /**
  * gom_special_end - handle the specials of an object that is being freed
- * @p: the object
+ * @at: place of the object
  * @caller: call site
  *
  * An object with a finalizer is not freed now: the finalizer is queued.
@@ -464,16 +441,15 @@ enum gom_special_look gom_special_try_look(const void *p)
  * Return: true if the object must not be freed: its finalizer is queued, now or
  * by an earlier free, which is reported as a double free.
  */
-bool gom_special_end(const void *p, unsigned long caller)
+bool gom_special_end(const struct gom_place *at, unsigned long caller)
 {
 	struct gom_special *fin, *sample = NULL, *resized = NULL;
+	struct gom_span *s = at->span;
+	const u32 off = at->offset;
 	struct tree_lock *tree;
 	unsigned long flags;
-	struct gom_span *s;
 	bool double_free;
-	u32 off;
 
-	s = object_span_lookup(p, &off);
 	if (!gom_span_has_specials(s))
 		return false;
 	tree = span_tree_lock(s, &flags);
@@ -491,7 +467,7 @@ bool gom_special_end(const void *p, unsigned long caller)
 	span_tree_unlock(tree, flags);
 	if (double_free)
 		gom_report(GOM_BAD_DOUBLE_FREE, caller,
-			   "double free of object %p, whose finalizer is queued", p);
+			   "double free of object %p, whose finalizer is queued", at->p);
 	if (fin)
 		gom_special_freed[GOM_SPECIAL_FINALIZER](fin);
 	if (sample)

@@ -41,6 +41,7 @@
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
+struct gom_place;
 struct gom_span;
 
 #define GOM_SPECIAL_NEAR	16384U		/* entries; 64 MiB of pages share none */
@@ -147,23 +148,21 @@ static __always_inline bool gom_special_maybe(const void *p)
 /*
  * Callbacks of the layers above, set before the first allocation.
  * gom_special_freed[kind] gets a special whose object was freed: unlinked, but
- * for a finalizer, which stays linked as QUEUED.  gom_special_elsewhere() finds
- * the span of an object that is not in the page map.
+ * for a finalizer, which stays linked as QUEUED.
  */
 extern void (*gom_special_freed[GOM_SPECIAL_KINDS])(struct gom_special *sp);
-extern struct gom_span *(*gom_special_elsewhere)(const void *p);
 
 int gom_special_init(void);
-void gom_special_note_resized(const void *p);
-bool gom_special_resized(const void *p);
-enum gom_special_look gom_special_try_look(const void *p);
+void gom_special_note_resized(const struct gom_place *at);
+bool gom_special_resized(const struct gom_place *at);
+enum gom_special_look gom_special_try_look(const struct gom_place *at);
 struct gom_special *gom_special_new(gfp_t gfp);
 struct gom_special *gom_special_new_sample(gfp_t gfp);
 bool gom_special_full(void);
 void gom_special_delete(struct gom_special *sp);
-bool gom_special_add(const void *p, struct gom_special *sp);
-struct gom_special *gom_special_remove(const void *p, enum gom_special_kind kind);
-bool gom_special_end(const void *p, unsigned long caller);
+bool gom_special_add(const struct gom_place *at, struct gom_special *sp);
+struct gom_special *gom_special_remove(const struct gom_place *at, enum gom_special_kind kind);
+bool gom_special_end(const struct gom_place *at, unsigned long caller);
 void gom_special_visit(const struct gom_span *s,
 		       void (*visit)(const struct gom_special *sp, void *arg), void *arg);
 

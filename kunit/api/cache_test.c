@@ -605,6 +605,7 @@ static void a_class_with_many_empty_spans_is_used_again(struct kunit *test)
 	void **p = kunit_kcalloc(test, OBJECTS, sizeof(*p), GFP_KERNEL);
 	struct gom_class_stats stats;
 	struct gom_cache *c;
+	struct gom_place at;
 	unsigned int i;
 
 	needs_heap(test);
@@ -618,7 +619,8 @@ static void a_class_with_many_empty_spans_is_used_again(struct kunit *test)
 	/* Past the caches, like what comes in an NMI; frees and allocations alike. */
 	for (i = 0; i < OBJECTS; i++) {
 		kmemleak_free(p[i]);
-		KUNIT_EXPECT_TRUE(test, gom_mcentral_try_free(c->class, p[i], _THIS_IP_));
+		gom_pagemap_place(p[i], &at);
+		KUNIT_EXPECT_TRUE(test, gom_mcentral_try_free(&at, _THIS_IP_));
 	}
 	gom_class_read(c->class, &stats);
 	KUNIT_EXPECT_EQ(test, stats.spans, (unsigned long)OBJECTS);

@@ -225,12 +225,15 @@ static void a_double_free_meanwhile_is_seen(struct kunit *test)
 /* As gom_free(), whose task is preempted before it calls the worker. */
 static bool free_half(void *p)
 {
-	struct gom_special *sp = gom_special_remove(p, GOM_SPECIAL_FINALIZER);
+	struct gom_special *sp;
+	struct gom_place at;
 
+	gom_pagemap_place(p, &at);
+	sp = gom_special_remove(&at, GOM_SPECIAL_FINALIZER);
 	if (!sp)
 		return false;
 	sp->kind = GOM_SPECIAL_QUEUED;
-	return gom_special_add(p, sp) && gom_finalizer_add(sp);
+	return gom_special_add(&at, sp) && gom_finalizer_add(sp);
 }
 
 /* A free that is done is waited for, though one before it that is not is to call the worker. */
@@ -469,16 +472,21 @@ static void neighbours_are_freed_without_waiting(struct kunit *test)
 	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER), flags;
 	u64 before = live_objects();
 	unsigned int i, marked = 0;
+	struct gom_place at;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	for (i = 0; i < NEIGHBOURS; i++) {
 		p[i] = gom_malloc(16, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
 	}
-	for (i = 0; i < NEIGHBOURS; i += 2)	/* more than may be set aside untouched */
-		gom_special_note_resized(p[i]);
-	for (i = 0; i < NEIGHBOURS; i++)
-		marked += gom_entry_slot(gom_pagemap_entry(p[i])) == GOM_SLOT_ASK;
+	for (i = 0; i < NEIGHBOURS; i += 2) {	/* more than may be set aside untouched */
+		gom_pagemap_place(p[i], &at);
+		gom_special_note_resized(&at);
+	}
+	for (i = 0; i < NEIGHBOURS; i++) {
+		gom_pagemap_place(p[i], &at);
+		marked += at.slot == GOM_SLOT_ASK;
+	}
 	KUNIT_EXPECT_GT(test, marked, 64U);
 	local_irq_save(flags);
 	for (i = 0; i < NEIGHBOURS; i++)
