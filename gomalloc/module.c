@@ -21,6 +21,7 @@
 #include "api/nolock.h"
 #include "api/sbrk.h"
 #include "base/compat.h"
+#include "base/node.h"
 #include "base/persistent.h"
 #include "base/random.h"
 #include "central/magazine.h"
@@ -127,6 +128,9 @@ static int __init gom_init(void)
 		return -EOPNOTSUPP;
 	}
 	gom_random_init();
+	err = gom_node_init();
+	if (err)
+		goto no_node;
 	err = gom_pagemap_init();
 	if (err)
 		goto no_pagemap;
@@ -188,6 +192,8 @@ no_nolock:
 no_mheap:
 	gom_pagemap_exit();
 no_pagemap:
+	gom_node_exit();
+no_node:
 	gom_persistent_free_all();
 	pr_err("cannot load: no memory (%d)\n", err);
 	return err;
@@ -232,6 +238,7 @@ static void __exit gom_exit(void)
 	gom_efence_exit();
 	gom_mheap_exit();
 	gom_pagemap_exit();
+	gom_node_exit();
 	gom_cache_exit();
 	gom_persistent_free_all();
 	pr_info("unloaded\n");

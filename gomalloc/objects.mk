@@ -8,6 +8,6 @@ gomalloc-y := $(addprefix gomalloc/, \
 	$(addprefix special/, special.o profile.o) \
 	$(addprefix central/, mcentral.o magazine.o) \
 	$(addprefix heap/, mheap.o span.o pagemap.o large.o scavenger.o) \
-	$(addprefix base/, sizeclass.o class.o mode.o accounting.o persistent.o fixalloc.o \
+	$(addprefix base/, sizeclass.o class.o mode.o accounting.o node.o persistent.o fixalloc.o \
 		work.o pages.o random.o report.o fault.o) \
 	$(addprefix debug/, check.o stats.o debugfs.o trace.o))

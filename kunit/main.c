@@ -149,6 +149,7 @@ static const struct {
 	unsigned int modes;
 } all[] = {
 	{ &gomalloc_sizeclass_suite,	HEAP | SBRK | EFENCE },
+	{ &gomalloc_node_suite,		HEAP | SBRK | EFENCE },
 	{ &gomalloc_pages_suite,	HEAP | SBRK | EFENCE },
 	{ &gomalloc_pagemap_suite,	HEAP },
 	{ &gomalloc_span_suite,		HEAP },

@@ -150,7 +150,8 @@ EXPORT_SYMBOL_GPL(gom_cache_alloc);
 /**
  * gom_cache_alloc_node - allocate an object of a cache on a NUMA node
  * @cache: the cache
- * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried
+ * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried, also if
+ *	@node has no memory
  * @node: the node, or NUMA_NO_NODE for any
  *
  * Context: any but NMI.  May sleep if @gfp allows it.

@@ -50,6 +50,7 @@
 #include "api/internal.h"
 #include "base/accounting.h"
 #include "base/compat.h"
+#include "base/node.h"
 #include "base/pages.h"
 #include "base/report.h"
 #include "base/trace.h"
@@ -142,7 +143,7 @@ static struct guarded *guarded_new(unsigned int npages, gfp_t gfp)
 		return NULL;
 	f->span.npages = npages;
 	f->span.state = GOM_SPAN_LARGE;
-	f->span.nid = numa_mem_id();
+	f->span.nid = gom_mem_node();
 	/*
 	 * At least three pages, so that an underrun hits the filler page of
 	 * this object.

@@ -33,13 +33,14 @@
  */
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/overflow.h>
 #include <linux/sched/mm.h>
 #include <linux/string.h>
-#include <linux/topology.h>
 
 #include "api/internal.h"
 #include "base/compat.h"
+#include "base/node.h"
 #include "base/report.h"
 #include "base/trace.h"
 #include "central/mcentral.h"
@@ -199,7 +200,7 @@ void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long ca
 	if (gfp & GOM_ZONE_GFP)
 		return zone_alloc(size, gfp, NUMA_NO_NODE, caller);
 	if (!class)
-		return large_alloc(size, gfp, numa_mem_id(), caller);
+		return large_alloc(size, gfp, gom_mem_node(), caller);
 	p = gom_mcache_alloc_slow(class, gfp & GOM_PAGE_GFP, &sample);
 	return p ? object_prepare_slow(p, size, class, gfp, sample, caller) : NULL;
 }
@@ -310,7 +311,8 @@ void *__gom_malloc_noscan(size_t size, gfp_t gfp)
 EXPORT_SYMBOL_GPL(__gom_malloc_noscan);
 
 /*
- * Allocate an object on @node.  If that is the CPU's own node, try its cache.
+ * Allocate an object on @node, or on the nearest node with memory if @node has
+ * none.  If that is the node of this CPU's memory, try its cache.
  * The cache may return an object of another node that was freed here: return
  * that to its own mcentral, and allocate from the mcentral of @node.
  */
@@ -320,7 +322,8 @@ void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 	void *p;
 
 	*sample = gom_profile_draw(gom_class(class)->size);
-	if (node == numa_mem_id()) {
+	node = gom_request_node(node, gfp);
+	if (node == gom_mem_node()) {
 		p = gom_mcache_alloc_slow(class, gfp, sample);
 		if (!p)
 			return NULL;
@@ -335,7 +338,8 @@ void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 /**
  * gom_malloc_node - allocate memory of a NUMA node
  * @size: bytes requested
- * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried
+ * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried, also if
+ *	@node has no memory
  * @node: the node, or NUMA_NO_NODE for any
  *
  * Context: any but NMI.  May sleep if @gfp allows it.

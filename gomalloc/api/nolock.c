@@ -36,12 +36,12 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/string.h>
-#include <linux/topology.h>
 
 #include "api/internal.h"
 #include "api/nolock.h"
 #include "base/compat.h"
 #include "base/fault.h"
+#include "base/node.h"
 #include "base/report.h"
 #include "base/work.h"
 #include "central/mcentral.h"
@@ -230,7 +230,7 @@ void *gom_malloc_nolock(size_t size, gfp_t gfp)
 		return NULL;
 	p = cache_pop(slot);
 	if (!p && trylock_allowed())
-		p = gom_mcentral_try_alloc(class, numa_mem_id());
+		p = gom_mcentral_try_alloc(class, gom_mem_node());
 	if (p && want_init_on_alloc(gfp))
 		memset(p, 0, gom_classes[class].size);
 	return p;

@@ -40,6 +40,7 @@
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/mode.h"
+#include "base/node.h"
 #include "base/pages.h"
 #include "base/persistent.h"
 #include "base/report.h"
@@ -224,7 +225,7 @@ static struct chunk *chunk_alloc(size_t bytes, size_t need, gfp_t gfp)
 	for (;;) {
 		bool last = bytes == need;
 
-		chunk = alloc_pages_exact(bytes, (last ? gfp : try) | __GFP_ZERO);
+		chunk = alloc_pages_exact(bytes, gom_local_gfp(last ? gfp : try) | __GFP_ZERO);
 		if (chunk || last)
 			break;
 		bytes = max(PAGE_ALIGN(bytes / 2), need);
@@ -296,7 +297,7 @@ static void direct_block_account(struct chunk *record, size_t size, unsigned int
 
 static void *persistent_alloc_direct(size_t size, unsigned int site, gfp_t gfp)
 {
-	void *p = alloc_pages_exact(PAGE_ALIGN(size), gfp | __GFP_ZERO);
+	void *p = alloc_pages_exact(PAGE_ALIGN(size), gom_local_gfp(gfp) | __GFP_ZERO);
 	struct chunk *record;
 
 	if (!p)

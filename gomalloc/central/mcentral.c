@@ -10,7 +10,8 @@
  * keeps to avoid bouncing.
  *
  * With several NUMA nodes, an object belongs to the mcentral of its own node.
- * A magazine enters a depot only if all its objects are local.
+ * A magazine enters a depot only if all its objects are local.  To a CPU of a
+ * node without memory the nearest node with memory is local (base/node.c).
  *
  * Context: any but NMI, unless noted.
  *
@@ -27,10 +28,10 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/string.h>
-#include <linux/topology.h>
 
 #include "base/class.h"
 #include "base/compat.h"
+#include "base/node.h"
 #include "base/persistent.h"
 #include "base/report.h"
 #include "base/trace.h"
@@ -538,7 +539,7 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
  */
 void gom_mcentral_return(struct gom_magazine *mag)
 {
-	int nid = numa_mem_id();
+	int nid = gom_mem_node();
 	struct gom_mcentral *c = gom_mcentral_of(mag->class, nid);
 	bool local = magazine_all_local(mag, nid);
 	unsigned long flags;
@@ -570,7 +571,7 @@ GOM_EXPORT_FOR_TEST(gom_mcentral_return);
  */
 struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
 {
-	int nid = numa_mem_id();
+	int nid = gom_mem_node();
 	struct gom_mcentral *c = gom_mcentral_of(mag->class, nid);
 	struct gom_magazine *empty = NULL;
 	unsigned long flags;
@@ -678,7 +679,7 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 {
 	void *p;
 
-	nid = gom_known_node(nid);
+	nid = gom_request_node(nid, gfp);
 	p = mcentral_alloc_node(class, nid);
 	if (!p && nr_node_ids > 1 && !(gfp & __GFP_THISNODE))
 		p = mcentral_alloc_new_span(class, nid, gom_gfp_polite(gfp)) ?:

@@ -420,15 +420,15 @@ static unsigned int mheap_grow_order(unsigned long pages)
 }
 
 /*
- * The node to allocate from: @nid, or this CPU's nearest node if @nid is
- * offline.  The page allocator would warn about an offline node on each call.
+ * The node to allocate from: @nid, or this CPU's nearest node with memory if
+ * @nid is offline.  The page allocator would warn about an offline node on each call.
  * NUMA_NO_NODE if @gfp insists on @nid.
  */
 static int online_node_or_local(int nid, gfp_t gfp)
 {
 	if (likely(node_online(nid)))
 		return nid;
-	return gfp & __GFP_THISNODE ? NUMA_NO_NODE : numa_mem_id();
+	return gfp & __GFP_THISNODE ? NUMA_NO_NODE : gom_mem_node();
 }
 
 /* Allocate a block of the page allocator's and split it into pages. */
@@ -598,7 +598,8 @@ static struct gom_span *mheap_alloc_local(const struct gom_run_request *want, in
  * Memory is tried in this order: pages of @nid that need neither reclaim nor
  * reserves; free runs of other nodes; and last, with all that @gfp allows, as
  * few pages as will do.  So reclaim and reserves serve this request only, and a
- * full node does not fill other nodes.
+ * full node does not fill other nodes.  In the place of a node without memory
+ * the nearest one with memory is tried, unless @gfp has __GFP_THISNODE.
  *
  * The caller writes the page map entries, the record's bitmap and its state.
  *
@@ -613,7 +614,7 @@ struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gf
 
 	if (gom_should_fail((size_t)want->npages << PAGE_SHIFT, gfp))
 		return NULL;
-	nid = gom_known_node(nid);
+	nid = gom_request_node(nid, gfp);
 	s = mheap_alloc_local(want, nid, gfp);
 	if (!s && nr_node_ids > 1 && !(gfp & __GFP_THISNODE))
 		s = mheap_alloc_other_nodes(want, nid, gfp);
@@ -653,7 +654,7 @@ struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 	unsigned long flags;
 	struct page *page;
 
-	nid = online_node_or_local(gom_known_node(nid), gfp);
+	nid = online_node_or_local(gom_request_node(nid, gfp), gfp);
 	page = nid == NUMA_NO_NODE ? NULL : alloc_pages_node(nid, gfp, order);
 	if (!page)
 		return NULL;

@@ -11,9 +11,9 @@
 #include <linux/log2.h>
 #include <linux/nodemask.h>
 #include <linux/spinlock.h>
-#include <linux/topology.h>
 
 #include "base/compat.h"
+#include "base/node.h"
 #include "base/persistent.h"
 #include "heap/pagemap.h"
 #include "heap/span.h"
@@ -121,7 +121,17 @@ static inline int gom_known_node(int nid)
 {
 	if (likely(nid >= 0 && nid < nr_node_ids && gom_mheaps[nid]))
 		return nid;
-	return numa_mem_id();
+	return gom_mem_node();
+}
+
+/*
+ * The node that a request for memory of @nid is to have it of: the nearest with
+ * memory, unless @gfp insists on @nid.
+ */
+static inline int gom_request_node(int nid, gfp_t gfp)
+{
+	nid = gom_known_node(nid);
+	return gfp & __GFP_THISNODE ? nid : gom_mem_node_of(nid);
 }
 
 /**

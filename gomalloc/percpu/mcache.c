@@ -31,9 +31,9 @@
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
-#include <linux/topology.h>
 
 #include "base/compat.h"
+#include "base/node.h"
 #include "base/persistent.h"
 #include "base/report.h"
 #include "central/mcentral.h"
@@ -359,7 +359,7 @@ static bool magazine_install(struct gom_magazine *mag)
 static void *object_alloc_bypass(unsigned int class, gfp_t gfp, bool *sample)
 {
 	*sample = class != GOM_CLASS_TINY && gom_profile_draw(gom_class(class)->size);
-	return gom_mcentral_alloc(class, numa_mem_id(), gfp);
+	return gom_mcentral_alloc(class, gom_mem_node(), gfp);
 }
 
 /**
@@ -395,7 +395,7 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 		mag = gom_magazine_new(class, gom_magazine_gfp(gfp));
 	if (!mag)
 		return object_alloc_bypass(class, gfp, sample);
-	mag = gom_mcentral_refill(mag, max(limit, 1U), numa_mem_id(), gfp);
+	mag = gom_mcentral_refill(mag, max(limit, 1U), gom_mem_node(), gfp);
 	if (!mag)
 		return NULL;
 	p = mag->obj[--mag->nr];
@@ -517,7 +517,7 @@ void gom_mcache_free_slow(const struct gom_place *at, unsigned long caller)
  * @fn: the function; called inside the cache of the CPU it runs on, or on that
  *	of an offline CPU.  May be called more than once for a cache
  * @wants: called on another CPU: may @fn have work in @c?  NULL means always
- * @nid: node of the CPUs to call, or NUMA_NO_NODE for all
+ * @nid: node that the CPUs to call take memory from, or NUMA_NO_NODE for all
  * @busy: CPUs whose interrupt found the cache in use; they are called again
  * @first: first class that @fn handles
  * @end: one past the last class that @fn handles
@@ -557,9 +557,7 @@ static bool cpu_call_wanted(int cpu, void *info)
 {
 	struct cpu_call *call = info;
 
-	/* A node without memory is never short of it: its CPUs are asked for every node. */
-	if (call->nid != NUMA_NO_NODE && cpu_to_mem(cpu) != call->nid &&
-	    node_state(cpu_to_mem(cpu), N_MEMORY))
+	if (call->nid != NUMA_NO_NODE && gom_cpu_mem_node(cpu) != call->nid)
 		return false;
 	return !call->wants || call->wants(per_cpu_ptr(&gom_mcache, cpu), call);
 }
@@ -708,7 +706,7 @@ void gom_mcache_flush_class(unsigned int class)
 
 /**
  * gom_mcache_reclaim - flush the caches of the online CPUs of a node
- * @nid: memory node of the CPUs; NUMA_NO_NODE for all CPUs
+ * @nid: node that the CPUs take memory from; NUMA_NO_NODE for all CPUs
  *
  * For memory reclaim, which must not wait for anything that may itself wait for
  * memory.  So this does not take the CPU hotplug lock; the cache of a CPU that

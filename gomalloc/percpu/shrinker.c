@@ -19,9 +19,9 @@
 #include <linux/oom.h>
 #include <linux/printk.h>
 #include <linux/sizes.h>
-#include <linux/topology.h>
 
 #include "base/compat.h"
+#include "base/node.h"
 #include "central/mcentral.h"
 #include "heap/mheap.h"
 #include "percpu/mcache.h"
@@ -35,14 +35,14 @@
 
 static struct shrinker *shrinker;
 
-/* Capacity of the per-CPU caches of node @nid, in bytes. */
+/* Capacity of the caches of the CPUs that take memory from @nid, in bytes. */
 static unsigned long cached_bytes(int nid)
 {
 	unsigned long bytes = 0;
 	int cpu;
 
 	for_each_online_cpu(cpu)
-		if (cpu_to_mem(cpu) == nid || !node_state(cpu_to_mem(cpu), N_MEMORY))
+		if (gom_cpu_mem_node(cpu) == nid)
 			bytes += gom_mcache_bytes(cpu);
 	return bytes;
 }

@@ -68,12 +68,13 @@ total_kb() {
 	awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo
 }
 
-# plugged KB: after "host: plug", wait until so much is there, and put it online.
+# plugged KB [HOW]: after "host: plug", wait until so much is there, and put it
+# online; HOW is what else to write than "online".
 plugged() {
 	before=$(total_kb)
 	for second in $(seq 20); do
 		for state in /sys/devices/system/memory/memory*/state; do
-			[ "$(cat $state)" = online ] || echo online > $state
+			[ "$(cat $state)" = online ] || echo ${2:-online} > $state
 		done
 		[ "$(total_kb)" -gt $((before + $1)) ] && break
 		sleep 1

@@ -62,6 +62,26 @@ int torture_same(unsigned int kib)
 	return allocate(&(unsigned int){ SAME_SIZE }, 1, kib, GFP_KERNEL);
 }
 
+/* What is asked of a node without memory: NULL if it is to be of no other. */
+int torture_without_memory(unsigned int nid)
+{
+	unsigned int i;
+	void *p, *strict;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		strict = gom_malloc_node(sizes[i], GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN, nid);
+		p = gom_malloc_node(sizes[i], GFP_KERNEL, nid);
+		gom_free(strict);
+		gom_free(p);
+		if (strict || !p) {
+			pr_err("%u bytes of node %u: %s\n", sizes[i], nid,
+			       strict ? "are of another one" : "were not to be had of any");
+			return -EIO;
+		}
+	}
+	return 0;
+}
+
 int torture_free(unsigned int unused)
 {
 	void *p;

@@ -20,6 +20,7 @@ static const struct torture_command commands[] = {
 	{ "same", torture_same },		/* KiB of objects of 1024 bytes, kept */
 	{ "holes", torture_holes },		/* the same, and 7 of 8 freed */
 	{ "plugged", torture_plugged },		/* KiB, of memory above 4 GiB */
+	{ "without-memory", torture_without_memory },	/* ask a node that has none */
 	{ "free", torture_free },		/* what was kept */
 	{ "cache", torture_cache },		/* so many caches, made and destroyed */
 	{ "cache-hold", torture_cache_hold },	/* one, with free objects on this CPU */
