@@ -14,9 +14,13 @@
  * least twice as long as the one before, so all old ones together are no longer
  * than the current one.
  *
- * Locking: pagemap_lock, innermost, taken with interrupts off, protects the
- * directories against concurrent writers.  Entries and span records have the
- * owners that pagemap.h names.  Context: any but NMI, unless noted.
+ * Locking: extend_lock, a mutex, serializes extensions: those of the memory
+ * notifier, called with the memory hotplug lock held, and that of
+ * gom_pagemap_init(), which the hotplug lock does not cover.  Memory is
+ * allocated inside it, so no reclaim may take it.  Inside it pagemap_lock,
+ * innermost, taken with interrupts off, protects the directories against
+ * concurrent writers.  Entries and span records have the owners that pagemap.h
+ * names.  Context: any but NMI, unless noted.
  */
 #define pr_fmt(fmt) "gomalloc: " fmt
 
@@ -24,6 +28,7 @@
 #include <linux/memory.h>
 #include <linux/minmax.h>
 #include <linux/mmzone.h>
+#include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/notifier.h>
 #include <linux/overflow.h>
@@ -33,6 +38,7 @@
 
 #include "base/accounting.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/persistent.h"
 #include "heap/pagemap.h"
 
@@ -44,6 +50,7 @@ static struct gom_region *all_regions;		/* linked by @next; only grows */
 
 #define MAX_OLD_DIRECTORIES	BITS_PER_LONG		/* each twice as long as the last */
 
+static DEFINE_MUTEX(extend_lock);			/* extensions of the directory */
 static DEFINE_SPINLOCK(pagemap_lock);			/* writers of the directories */
 static struct gom_directory *pending_directory;		/* while it is filled */
 static struct gom_directory *old_directories[MAX_OLD_DIRECTORIES];
@@ -102,6 +109,7 @@ static void directory_replace(struct gom_directory *dir)
 	struct gom_region *r;
 	unsigned long i;
 
+	lockdep_assert_held(&extend_lock);
 	/* From here on region_install() writes to both directories. */
 	spin_lock_irq(&pagemap_lock);
 	pending_directory = dir;
@@ -120,26 +128,38 @@ static void directory_replace(struct gom_directory *dir)
 	spin_unlock_irq(&pagemap_lock);
 }
 
-/**
- * gom_pagemap_extend - extend the directory
- * @end: first address that it need not cover
- *
- * Context: task, may sleep.  Calls are serialized by the memory hotplug lock.
- * Return: 0, or -ENOMEM.
- */
-int gom_pagemap_extend(unsigned long end)
+static int pagemap_extend_locked(unsigned long end)
 {
 	unsigned long n = ((end - 1 - gom_pagemap.base) >> GOM_REGION_SHIFT) + 1;
 	struct gom_directory *dir;
 
+	lockdep_assert_held(&extend_lock);
 	if (n <= gom_pagemap.directory->regions)
 		return 0;
 	n = max(n, 2 * gom_pagemap.directory->regions);
 	dir = directory_alloc(n);
 	if (!dir)
 		return -ENOMEM;
+	gom_test_point(GOM_AT_DIRECTORY, 0, GFP_KERNEL);
 	directory_replace(dir);
 	return 0;
+}
+
+/**
+ * gom_pagemap_extend - extend the directory
+ * @end: first address that it need not cover
+ *
+ * Context: task, may sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int gom_pagemap_extend(unsigned long end)
+{
+	int err;
+
+	mutex_lock(&extend_lock);
+	err = pagemap_extend_locked(end);
+	mutex_unlock(&extend_lock);
+	return err;
 }
 GOM_EXPORT_FOR_TEST(gom_pagemap_extend);
 
@@ -165,6 +185,13 @@ static int pagemap_memory_notify(struct notifier_block *nb, unsigned long action
 
 static struct notifier_block memory_notifier = { .notifier_call = pagemap_memory_notify };
 
+static void directories_free(void)
+{
+	kvfree(gom_pagemap.directory);
+	while (nr_old_directories)
+		kvfree(old_directories[--nr_old_directories]);
+}
+
 int gom_pagemap_init(void)
 {
 	unsigned long base = round_down(linear_map_begin(), 1UL << GOM_REGION_SHIFT);
@@ -178,7 +205,7 @@ int gom_pagemap_init(void)
 	empty_region.nid = NUMA_NO_NODE;
 	err = register_memory_notifier(&memory_notifier);
 	if (err)
-		goto err_directory;
+		goto err_directories;
 	/* Memory that came online before the notifier was registered. */
 	err = gom_pagemap_extend(linear_map_end());
 	if (err)
@@ -187,17 +214,15 @@ int gom_pagemap_init(void)
 
 err_notifier:
 	unregister_memory_notifier(&memory_notifier);
-err_directory:
-	kvfree(gom_pagemap.directory);
+err_directories:
+	directories_free();
 	return err;
 }
 
 void gom_pagemap_exit(void)
 {
 	unregister_memory_notifier(&memory_notifier);
-	kvfree(gom_pagemap.directory);
-	while (nr_old_directories)
-		kvfree(old_directories[--nr_old_directories]);
+	directories_free();
 }
 
 /* The descriptor of the region at @p, for any @p; see gom_pagemap_entry(). */

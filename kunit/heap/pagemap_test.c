@@ -2,11 +2,15 @@
 /*
  * The page map: it knows each byte of ours, and that nothing else is.
  */
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "gomalloc.h"
 #include "heap/pagemap.h"
 #include "suites.h"
@@ -96,11 +100,62 @@ static void a_longer_map_has_what_was_there(struct kunit *test)
 	gom_free(p);
 }
 
+/* Another task, which extends the map by more while the first one is at it. */
+static struct {
+	struct task_struct *task;
+	struct completion done;
+	unsigned long end;
+	int err;
+} second;
+
+static int extend_further(void *unused)
+{
+	second.err = gom_pagemap_extend(second.end);
+	complete_all(&second.done);
+	return 0;
+}
+
+static bool let_the_second_go(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	if (at == GOM_AT_DIRECTORY && current != second.task) {
+		WRITE_ONCE(gom_test_hook, NULL);
+		wake_up_process(second.task);
+		wait_for_completion_timeout(&second.done, HZ / 10);
+	}
+	return false;
+}
+
+/* As when the module is loaded while memory is plugged in: the longer map stays. */
+static void two_extensions_are_one_after_the_other(struct kunit *test)
+{
+	const unsigned long regions = gom_pagemap.directory->regions;
+	const unsigned long end = gom_pagemap.base + (regions << GOM_REGION_SHIFT);
+
+	if (end + (5 * regions << GOM_REGION_SHIFT) < end)
+		kunit_skip(test, "the linear mapping is near the last address");
+	init_completion(&second.done);
+	second.end = end + (5 * regions << GOM_REGION_SHIFT);
+	second.task = kthread_create(extend_further, NULL, "gom_extend");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(second.task));
+	WRITE_ONCE(gom_test_hook, let_the_second_go);
+	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end + 1), 0);
+	if (READ_ONCE(gom_test_hook)) {
+		WRITE_ONCE(gom_test_hook, NULL);
+		kthread_stop(second.task);
+		KUNIT_FAIL(test, "the map was not extended");
+		return;
+	}
+	wait_for_completion(&second.done);
+	KUNIT_EXPECT_EQ(test, second.err, 0);
+	KUNIT_EXPECT_GE(test, gom_pagemap.directory->regions, 6 * regions);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(every_class_is_found),
 	KUNIT_CASE(a_large_object_is_found),
 	KUNIT_CASE(nothing_else_is_ours),
 	KUNIT_CASE(a_longer_map_has_what_was_there),
+	KUNIT_CASE(two_extensions_are_one_after_the_other),
 	{}
 };
 
