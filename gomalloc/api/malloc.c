@@ -167,19 +167,25 @@ static void *object_prepare_slow(void *p, size_t size, unsigned int class, gfp_t
 	return p;
 }
 
+/* Exchange an object from the fast path for one of the zone in @gfp. */
+static noinline void *object_exchange_zone(void *p, size_t size, gfp_t gfp, unsigned long caller)
+{
+	struct gom_place at;
+
+	gom_pagemap_place(p, &at);
+	gom_mcache_free_slow(&at, caller);
+	return zone_alloc(size, gfp, NUMA_NO_NODE, caller);
+}
+
 /*
  * An object from the fast path whose @gfp asks for a zone or for zeroed memory.
  */
 static void *object_prepare_gfp(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
 {
 	unsigned int class = slot >> GOM_SLOT_SHIFT;
-	struct gom_place at;
 
-	if (unlikely(gfp & GOM_ZONE_GFP)) {
-		gom_pagemap_place(p, &at);
-		gom_mcache_free_slow(&at, caller);
-		return zone_alloc(gom_classes[class].size, gfp, NUMA_NO_NODE, caller);
-	}
+	if (unlikely(gfp & GOM_ZONE_GFP))
+		return object_exchange_zone(p, gom_classes[class].size, gfp, caller);
 	return object_prepare(p, class, gfp);
 }
 

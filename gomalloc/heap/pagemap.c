@@ -359,25 +359,6 @@ struct gom_span *gom_pagemap_span_at(const void *page, int nid)
 	return r->nid == nid ? r->span[region_page_index(page)] : NULL;
 }
 
-/* The class of the objects of @s, in pages with @slot; 0 if it has none. */
-static unsigned int slot_class(unsigned int slot, const struct gom_span *s)
-{
-	if (slot != GOM_SLOT_ASK)
-		return slot < GOM_NR_SPAN_CLASSES ? slot : 0;
-	return s && s->class < gom_class_end() ? s->class : 0;
-}
-
-/* Look up @p, any address, whose page has @entry in the page map. */
-void gom_pagemap_place_entry(const void *p, u32 entry, struct gom_place *at)
-{
-	at->p = p;
-	at->slot = gom_entry_slot(entry);
-	at->offset = gom_entry_offset(entry, p);
-	at->span = at->slot && at->slot != GOM_SLOT_IDLE ? gom_pagemap_span_of(p, at->offset) :
-							     NULL;
-	at->class = slot_class(at->slot, at->span);
-}
-
 /* Look up @p, any address.  Any context, NMI included. */
 void gom_pagemap_place(const void *p, struct gom_place *at)
 {

@@ -182,8 +182,27 @@ static inline bool gom_place_is_object(const struct gom_place *at)
 	       gom_class_index(cl, at->offset) < at->span->nelems;
 }
 
+/* The class of the objects of @s, in pages with @slot; 0 if it has none. */
+static __always_inline unsigned int gom_slot_class(unsigned int slot, const struct gom_span *s)
+{
+	if (slot != GOM_SLOT_ASK)
+		return slot < GOM_NR_SPAN_CLASSES ? slot : 0;
+	return s && s->class < gom_class_end() ? s->class : 0;
+}
+
+/* Look up @p, any address, whose page has @entry in the page map. */
+static __always_inline void gom_pagemap_place_entry(const void *p, u32 entry,
+						   struct gom_place *at)
+{
+	at->p = p;
+	at->slot = gom_entry_slot(entry);
+	at->offset = gom_entry_offset(entry, p);
+	at->span = at->slot && at->slot != GOM_SLOT_IDLE ? gom_pagemap_span_of(p, at->offset) :
+							     NULL;
+	at->class = gom_slot_class(at->slot, at->span);
+}
+
 void gom_pagemap_place(const void *p, struct gom_place *at);
-void gom_pagemap_place_entry(const void *p, u32 entry, struct gom_place *at);
 int gom_pagemap_init(void);
 int gom_pagemap_extend(unsigned long end);
 void gom_pagemap_exit(void);
