@@ -11,6 +11,7 @@
 
 #include "api/internal.h"
 #include "base/compat.h"
+#include "heap/pagemap.h"
 #include "percpu/mcache.h"
 
 /* Pop up to @nr objects from this CPU's loaded magazine; returns how many. */
@@ -106,6 +107,31 @@ static __always_inline size_t slot_push_run(struct gom_slot *s, size_t nr, void 
 }
 
 /*
+ * The same for pages whose slot is GOM_SLOT_ASK: the class is that of the span.
+ * Pushes objects of one span that has no specials, such as a named cache's.
+ */
+static size_t span_push_run(struct gom_mcache *c, size_t nr, void **p, u32 entry)
+{
+	const struct gom_class *cl;
+	struct gom_place at;
+	struct gom_slot *s;
+	size_t bytes, off, i;
+
+	gom_pagemap_place_entry(p[0], entry, &at);
+	if (!at.class || at.class == GOM_CLASS_TINY || gom_span_has_specials(at.span))
+		return 0;
+	cl = gom_class(at.class);
+	s = gom_mcache_slot_of(c, at.class);
+	bytes = gom_span_object_bytes(at.span, cl);
+	for (i = 0; i < nr; i++) {
+		off = p[i] - at.span->base;
+		if (off >= bytes || !gom_class_begins(cl, off) || !gom_slot_push(s, p[i]))
+			break;
+	}
+	return i;
+}
+
+/*
  * Free objects, from the first on, until one needs the slow path; returns how
  * many.
  */
@@ -119,8 +145,11 @@ static size_t cache_push_bulk(size_t nr, void **p)
 		return 0;
 	do {
 		entry = gom_pagemap_entry(p[i]);
-		n = slot_push_run(gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK), nr - i, p + i,
-				  entry);
+		if (gom_entry_slot(entry) == GOM_SLOT_ASK)
+			n = span_push_run(c, nr - i, p + i, entry);
+		else
+			n = slot_push_run(gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK), nr - i,
+					  p + i, entry);
 		i += n;
 	} while (n && i < nr);
 	gom_mcache_leave(c);

@@ -189,29 +189,57 @@ static void freelist_refill_for(unsigned int objects)
 
 /* === Freeing after the grace period === */
 
-/*
- * The object that @at points into, or NULL: gom_object_at() with a fast path.
+/**
+ * struct object_span - the objects of a span, for finding several of one span
+ * @base: first byte
+ * @bytes: bytes of all objects; 0: no span yet
+ * @cl: their class
  */
-static void *object_of_head(void *at)
-{
-	u32 entry = gom_pagemap_entry(at);
-	u32 off = gom_entry_offset(entry, at);
-	unsigned int slot = gom_entry_slot(entry);
-	size_t size;
+struct object_span {
+	void *base;
+	size_t bytes;
+	const struct gom_class *cl;
+};
 
-	if (likely(slot && slot < GOM_CLASS_TINY))
-		return at - off + gom_class_index(&gom_classes[slot], off) *
-				  gom_classes[slot].size;
-	return gom_object_at(at, &size);
+/* Fill in @s for the span of @at; false if that is not cut into objects. */
+static bool object_span_find(struct object_span *s, const void *at)
+{
+	struct gom_place place;
+
+	gom_pagemap_place(at, &place);
+	if (!place.span || !place.class || place.class == GOM_CLASS_TINY)
+		return false;
+	s->base = place.span->base;
+	s->cl = gom_class(place.class);
+	s->bytes = gom_span_object_bytes(place.span, s->cl);
+	return true;
+}
+
+/*
+ * The object that @at points into, or NULL.  As gom_object_at(), but neighbours
+ * in a batch are often from the same span, and their grace period is over: it
+ * keeps its class while one of them is live.  @s: the span of the one before.
+ */
+static void *object_of_head(struct object_span *s, void *at)
+{
+	size_t off = at - s->base, size;
+
+	if (unlikely(off >= s->bytes)) {
+		if (!object_span_find(s, at) || (size_t)(at - s->base) >= s->bytes)
+			return gom_object_at(at, &size);
+		off = at - s->base;
+	}
+	return s->base + gom_class_index(s->cl, off) * s->cl->size;
 }
 
 static void free_objects(unsigned int nr, void **at)
 {
+	struct object_span span = {};
 	unsigned int i, n = 0;
 	void *p;
 
 	for (i = 0; i < nr; i++) {
-		p = object_of_head(at[i]);
+		p = object_of_head(&span, at[i]);
 		if (likely(p))
 			at[n++] = p;
 		else

@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 
 #include "base/compat.h"
+#include "base/report.h"
 #include "base/sizeclass.h"
 #include "gomalloc.h"
 #include "suites.h"
@@ -41,6 +42,38 @@ static void a_free_takes_all_sizes(struct kunit *test)
 	p[OBJECTS - 2] = NULL;
 	p[OBJECTS - 1] = ZERO_SIZE_PTR;
 	gom_free_bulk(OBJECTS, p);
+}
+
+static void finalizer_count(void *p, void *arg)
+{
+	(*(unsigned int *)arg)++;
+}
+
+/* Objects of a named cache are pushed span by span, but for what needs more. */
+static void cache_objects_are_checked_one_by_one(struct kunit *test)
+{
+	struct gom_cache *c = gom_cache_create("test_bulk", 72, 0, GOM_NO_MERGE, NULL);
+	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
+	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_MIDDLE);
+	u64 before = live_objects();
+	unsigned int i, runs = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	may_misuse(test);
+	for (i = 0; i < OBJECTS; i++) {
+		p[i] = gom_cache_alloc(c, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	KUNIT_ASSERT_EQ(test, gom_set_finalizer(p[500], finalizer_count, &runs), 0);
+	p[700] += 8;
+	gom_free_bulk(OBJECTS, p);
+	gom_finalizer_barrier();
+	KUNIT_EXPECT_EQ(test, runs, 1U);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_MIDDLE) - counted, 1UL);
+	KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+	gom_free(p[700] - 8);
+	gom_cache_destroy(c);
 }
 
 static void none_if_failure_is_injected(struct kunit *test)
@@ -92,6 +125,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(all_are_distinct),
 	KUNIT_CASE(a_free_takes_all_sizes),
 	KUNIT_CASE(none_if_failure_is_injected),
+	HEAP_CASE(cache_objects_are_checked_one_by_one),
 	HEAP_CASE(none_if_memory_runs_out),
 	{}
 };
