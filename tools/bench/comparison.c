@@ -218,8 +218,8 @@ int bench_comparison_run(const struct bench_comparison *cmp)
 	};
 	int err;
 
-	run.costs = kvmalloc_array(run.rounds * NR_PARTS * BENCH_NR_ALLOCATORS,
-				     sizeof(*run.costs), GFP_KERNEL);
+	run.costs = kvmalloc_array(run.rounds * NR_PARTS * BENCH_NR_ALLOCATORS, sizeof(*run.costs),
+				   GFP_KERNEL);
 	if (!run.costs)
 		return -ENOMEM;
 	err = rounds_run(&run);

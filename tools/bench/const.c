@@ -16,7 +16,7 @@
 #include "pair.h"
 
 static __always_inline int const_loop(enum bench_allocator allocator, struct bench_sample *sample,
-				size_t size, bool sized)
+				      size_t size, bool sized)
 {
 	unsigned int i;
 	u64 start;

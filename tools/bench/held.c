@@ -182,7 +182,7 @@ int bench_held_row(const char *name, void **live, unsigned int nr, unsigned int 
 	bench_result_init(&result);
 	for (allocator = 0; allocator < BENCH_NR_REAL; allocator++) {
 		err = held_measure(allocator, live, nr, size, sizes, noscan,
-			      &result.held[allocator]);
+				   &result.held[allocator]);
 		if (err)
 			return err;
 	}

@@ -81,8 +81,8 @@ static int workers_create(struct bench_workers *workers)
  *
  * Return: 0, or the error of creating a thread; then none runs.
  */
-int bench_workers_start(struct bench_workers *workers, unsigned int max_size,
-		     bench_work_fn work, void *data)
+int bench_workers_start(struct bench_workers *workers, unsigned int max_size, bench_work_fn work,
+			void *data)
 {
 	unsigned int rank;
 	int err;

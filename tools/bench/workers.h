@@ -22,8 +22,8 @@ struct bench_workers {
 	struct completion finished;	/* completed by the last one */
 };
 
-int bench_workers_start(struct bench_workers *workers, unsigned int max_size,
-		     bench_work_fn work, void *data);
+int bench_workers_start(struct bench_workers *workers, unsigned int max_size, bench_work_fn work,
+			void *data);
 int bench_workers_finish(struct bench_workers *workers);
 int bench_workers_run(unsigned int max_size, bench_work_fn work, void *data);
 
