@@ -5,8 +5,10 @@
  * look at its figures.
  */
 #include <linux/glob.h>
+#include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/string.h>
+#include <linux/version.h>
 
 #include "api/efence.h"
 #include "base/compat.h"
@@ -136,6 +138,17 @@ void fail_no_more(void)
 #endif
 }
 
+void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+	timer->function = fn;
+#endif
+	hrtimer_start(timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED);
+}
+
 /* === What runs in which of gomalloc's modes === */
 
 enum {
@@ -153,10 +166,13 @@ static const struct {
 	{ &gomalloc_pages_suite,	HEAP | SBRK | EFENCE },
 	{ &gomalloc_pagemap_suite,	HEAP },
 	{ &gomalloc_span_suite,		HEAP },
+	{ &gomalloc_mheap_suite,	HEAP | SBRK },
 	{ &gomalloc_mcache_suite,	HEAP },
 	{ &gomalloc_tiny_suite,		HEAP },
 	{ &gomalloc_cache_suite,	HEAP | SBRK },
-	{ &gomalloc_reserve_suite,	HEAP | SBRK },
+	{ &gomalloc_prefill_suite,	HEAP | SBRK },
+	{ &gomalloc_nolock_suite,	HEAP },
+	{ &gomalloc_free_rcu_suite,	HEAP | SBRK },
 	{ &gomalloc_large_suite,	HEAP | SBRK },
 	{ &gomalloc_realloc_suite,	HEAP | SBRK },
 	{ &gomalloc_zero_suite,		HEAP | SBRK },
@@ -166,7 +182,7 @@ static const struct {
 	{ &gomalloc_shrinker_suite,	HEAP },
 	{ &gomalloc_persistent_suite,	HEAP | SBRK | EFENCE },
 	{ &gomalloc_sbrk_suite,		SBRK },
-	{ &gomalloc_lifetime_suite,	HEAP | SBRK },
+	{ &gomalloc_malloc_suite,	HEAP | SBRK },
 	{ &gomalloc_finalizer_suite,	HEAP | SBRK },
 	{ &gomalloc_profile_suite,	HEAP },
 	{ &gomalloc_trace_suite,	HEAP },

@@ -4,6 +4,7 @@
 #define GOM_KUNIT_SUITES_H
 
 #include <kunit/test.h>
+#include <linux/hrtimer.h>
 #include <linux/string.h>
 
 #include "api/sbrk.h"
@@ -14,11 +15,14 @@ extern struct kunit_suite gomalloc_node_suite;
 extern struct kunit_suite gomalloc_pages_suite;
 extern struct kunit_suite gomalloc_pagemap_suite;
 extern struct kunit_suite gomalloc_span_suite;
+extern struct kunit_suite gomalloc_mheap_suite;
 extern struct kunit_suite gomalloc_mcache_suite;
 extern struct kunit_suite gomalloc_mcache_debug_suite;
 extern struct kunit_suite gomalloc_tiny_suite;
 extern struct kunit_suite gomalloc_cache_suite;
-extern struct kunit_suite gomalloc_reserve_suite;
+extern struct kunit_suite gomalloc_prefill_suite;
+extern struct kunit_suite gomalloc_nolock_suite;
+extern struct kunit_suite gomalloc_free_rcu_suite;
 extern struct kunit_suite gomalloc_large_suite;
 extern struct kunit_suite gomalloc_realloc_suite;
 extern struct kunit_suite gomalloc_zero_suite;
@@ -28,7 +32,7 @@ extern struct kunit_suite gomalloc_context_suite;
 extern struct kunit_suite gomalloc_shrinker_suite;
 extern struct kunit_suite gomalloc_sbrk_suite;
 extern struct kunit_suite gomalloc_persistent_suite;
-extern struct kunit_suite gomalloc_lifetime_suite;
+extern struct kunit_suite gomalloc_malloc_suite;
 extern struct kunit_suite gomalloc_finalizer_suite;
 extern struct kunit_suite gomalloc_profile_suite;
 extern struct kunit_suite gomalloc_trace_suite;
@@ -84,6 +88,7 @@ void live_end(struct kunit *test);
 unsigned long all_misuses(void);
 void may_misuse(struct kunit *test);
 void still_sound(struct kunit *test);
+void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer));
 bool fail_after(unsigned int bytes);
 void fail_no_more(void);
 

@@ -10,9 +10,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
-#include <linux/version.h>
 
-#include "api/free_rcu.h"
 #include "base/compat.h"
 #include "base/fault.h"
 #include "gomalloc.h"
@@ -127,17 +125,6 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-static void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer))
-{
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
-	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-#else
-	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-	timer->function = fn;
-#endif
-	hrtimer_start(timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED);
-}
-
 #define SBRK_ROUNDS	2000U		/* some 20 MiB */
 
 /*
@@ -221,132 +208,6 @@ static void lockdep_does_not_look_if_it_is_told_so(struct kunit *test)
 }
 #endif
 
-/* === Where call_rcu() may be called === */
-
-#define DEFERRED	400U
-
-struct deferred {
-	char text[24];
-	struct rcu_head rcu;
-};
-
-/* All at once in the context of @lock, which is the scheduler's, or one of its kind. */
-static void defer_under(struct kunit *test, raw_spinlock_t *lock)
-{
-	struct deferred **p = kunit_kcalloc(test, DEFERRED, sizeof(*p), GFP_KERNEL);
-	u64 before = live_objects();
-	unsigned long flags;
-	unsigned int i;
-
-	KUNIT_ASSERT_NOT_NULL(test, p);
-	for (i = 0; i < DEFERRED; i++) {
-		p[i] = gom_malloc(sizeof(*p[i]) + 8 * i, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, p[i]);
-	}
-	raw_spin_lock_irqsave(lock, flags);
-	for (i = 0; i < DEFERRED; i++)
-		gom_free_rcu(p[i], rcu);
-	raw_spin_unlock_irqrestore(lock, flags);
-	gom_free_rcu_barrier();
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
-}
-
-static void deferred_frees_under_raw_locks(struct kunit *test)
-{
-	static DEFINE_RAW_SPINLOCK(lock);
-
-	needs_heap(test);
-	defer_under(test, &lock);
-	defer_under(test, &current->pi_lock);
-}
-
-/* Free an object; was it put into a batch?  Then nothing of it was written to. */
-static bool defer_untouched(void)
-{
-	struct deferred *p = gom_malloc(sizeof(*p), GFP_ATOMIC);
-	bool untouched;
-
-	if (!p)
-		return false;
-	memset(p, pattern_of(p), sizeof(*p));
-	rcu_read_lock();
-	gom_free_rcu(p, rcu);
-	untouched = all_bytes(p, pattern_of(p), sizeof(*p));
-	rcu_read_unlock();
-	return untouched;
-}
-
-/* An interrupt leaves the batch alone that the code it hit is filling. */
-static void a_batch_in_use_is_passed_by(struct kunit *test)
-{
-	u64 before = live_objects();
-	bool batched = false, inside = true;
-	unsigned int tries;
-
-	needs_heap(test);
-	/* The first ones may find no batch, but see to it that there are some. */
-	for (tries = 0; tries < 20 && !batched; tries++) {
-		gom_free_rcu_barrier();
-		preempt_disable();
-		batched = defer_untouched();
-		gom_rcufree_pretend(true);
-		inside = defer_untouched();
-		gom_rcufree_pretend(false);
-		preempt_enable();
-	}
-	gom_free_rcu_barrier();
-	KUNIT_EXPECT_TRUE(test, batched);
-	KUNIT_EXPECT_FALSE(test, inside);
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
-}
-
-struct deferring {
-	struct hrtimer timer;
-	unsigned int ticks, most;
-};
-
-static void allocate_and_defer(gfp_t gfp)
-{
-	struct deferred *p = gom_malloc(sizeof(*p), gfp);
-
-	if (p)
-		gom_free_rcu(p, rcu);
-}
-
-static enum hrtimer_restart defer_in_irq(struct hrtimer *timer)
-{
-	struct deferring *d = container_of(timer, struct deferring, timer);
-
-	allocate_and_defer(GFP_ATOMIC);
-	if (++d->ticks == d->most)
-		return HRTIMER_NORESTART;
-	hrtimer_forward_now(timer, ns_to_ktime(TICK_NS));
-	return HRTIMER_RESTART;
-}
-
-/* Objects that are freed while their CPU is gathering another one, or its list is taken. */
-static void deferred_frees_in_interrupts(struct kunit *test)
-{
-	struct deferring *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
-	u64 before = live_objects();
-	unsigned int n;
-
-	needs_heap(test);
-	KUNIT_ASSERT_NOT_NULL(test, d);
-	d->most = TIMES(4000U, 1000U);
-	migrate_disable();
-	start_timer(&d->timer, defer_in_irq);
-	for (n = 1; READ_ONCE(d->ticks) < d->most; n++) {
-		allocate_and_defer(GFP_KERNEL);
-		if (n % 1024 == 0)
-			gom_free_rcu_barrier();
-	}
-	migrate_enable();
-	hrtimer_cancel(&d->timer);
-	gom_free_rcu_barrier();
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
-}
-
 /* === From one CPU to another === */
 
 #define SLOTS	256U
@@ -418,9 +279,6 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(an_interrupt_inside_the_cache_is_served_past_it),
 	KUNIT_CASE(a_timer_may_interrupt_anywhere),
 	HEAP_CASE(lockdep_does_not_look_if_it_is_told_so),
-	HEAP_CASE(deferred_frees_under_raw_locks),
-	HEAP_CASE(a_batch_in_use_is_passed_by),
-	HEAP_CASE(deferred_frees_in_interrupts),
 	KUNIT_CASE(objects_are_freed_on_other_cpus),
 	{}
 };

@@ -4,13 +4,10 @@
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/sizes.h>
-#include <linux/topology.h>
 
 #include "base/compat.h"
 #include "gomalloc.h"
 #include "heap/large.h"
-#include "heap/mheap.h"
 #include "percpu/mcache.h"
 #include "suites.h"
 
@@ -157,56 +154,12 @@ static void dma_memory_is_pages_of_its_own(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, large_pages(), before);
 }
 
-/* Free runs: each length below a megabyte has its bin, longer ones share those of their order. */
-static void bins_are_in_order(struct kunit *test)
-{
-	unsigned int npages, bin, last = 0;
-
-	for (npages = 1; npages < 1U << 16; npages++) {
-		bin = gom_heap_bin(npages);
-		if (npages < GOM_HEAP_EXACT ? bin != npages : bin < last)
-			KUNIT_FAIL(test, "%u pages are in bin %u, after %u", npages, bin, last);
-		last = bin;
-	}
-	KUNIT_EXPECT_EQ(test, gom_heap_bin(2 * GOM_HEAP_EXACT - 1), GOM_HEAP_EXACT);
-	KUNIT_EXPECT_EQ(test, gom_heap_bin(2 * GOM_HEAP_EXACT), GOM_HEAP_EXACT + 1);
-	KUNIT_EXPECT_LT(test, gom_heap_bin(UINT_MAX), GOM_HEAP_BINS);
-}
-
-/* A heap that has nothing idle grows by a part of itself, if that is more than is asked for. */
-static void the_heap_grows_by_a_part(struct kunit *test)
-{
-	struct gom_mheap *h = gom_mheaps[numa_mem_id()];
-	unsigned long before, part;
-	void *p, *much[12];
-	unsigned int i;
-
-	needs_heap(test);
-	/* Of so much that the part is more than the least. */
-	for (i = 0; i < ARRAY_SIZE(much); i++) {
-		much[i] = gom_malloc(SZ_4M, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, much[i]);
-	}
-	gom_release_memory();
-	before = h->sys_pages;
-	part = clamp(rounddown_pow_of_two(before / GOM_HEAP_GROW_PART | 1),
-		     SZ_64K / PAGE_SIZE, SZ_1M / PAGE_SIZE);
-	p = gom_malloc(SZ_32K + 1, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_EQ(test, h->sys_pages - before, part);
-	KUNIT_EXPECT_GT(test, part, (unsigned long)(SZ_64K / PAGE_SIZE));
-	gom_free(p);
-	gom_free_bulk(ARRAY_SIZE(much), much);
-}
-
 static struct kunit_case cases[] = {
 	HEAP_CASE(they_take_exactly_their_pages),
 	HEAP_CASE(a_run_is_as_long_as_it_must_be),
 	HEAP_CASE(a_run_is_cached),
 	HEAP_CASE(runs_take_only_capacity_that_is_left),
 	KUNIT_CASE(neighbours_do_not_overlap),
-	KUNIT_CASE(bins_are_in_order),
-	HEAP_CASE(the_heap_grows_by_a_part),
 	HEAP_CASE(dma_memory_is_pages_of_its_own),
 	{}
 };

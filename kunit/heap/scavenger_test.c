@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory given back when it is idle for a while, and counters begun anew. */
+/* The scavenger: memory that is idle for a while is released. */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 
-#include "api/cache.h"
 #include "base/compat.h"
 #include "base/fault.h"
-#include "base/report.h"
-#include "base/sizeclass.h"
-#include "debug/check.h"
 #include "gomalloc.h"
 #include "heap/mheap.h"
 #include "heap/scavenger.h"
-#include "percpu/tiny.h"
-#include "special/profile.h"
 #include "suites.h"
 
 #define SIZE	20000U
@@ -196,48 +190,6 @@ static void what_is_freed_as_it_goes_to_sleep_comes_back(struct kunit *test)
 	gom_free(xchg(&to_free, NULL));
 }
 
-/* === Counters begun anew === */
-
-static void a_reset_keeps_what_is_live(struct kunit *test)
-{
-	struct gom_cache *cache = gom_cache_create("gom_reset", 72, 0, GOM_NO_MERGE, NULL);
-	struct gom_profile_stats profile;
-	struct gom_memstats before, after;
-	struct gom_class_stats stats;
-	struct gom_tiny_stats tiny;
-	void *p, *q, *t, *o, *l;
-
-	may_misuse(test);
-	KUNIT_ASSERT_NOT_NULL(test, cache);
-	p = gom_malloc(50, GFP_KERNEL);
-	q = gom_malloc(70, GFP_KERNEL);
-	t = gom_malloc_noscan(3, GFP_KERNEL);
-	o = gom_cache_alloc(cache, GFP_KERNEL);
-	l = gom_malloc(300000, GFP_KERNEL);
-	gom_free(q);
-	gom_memstats_read(&before);
-	gom_stats_reset();
-	gom_memstats_read(&after);
-	KUNIT_EXPECT_EQ(test, after.mallocs - after.frees, before.mallocs - before.frees);
-	KUNIT_EXPECT_EQ(test, after.alloc, before.alloc);
-	KUNIT_EXPECT_EQ(test, after.heap_sys, before.heap_sys);
-	KUNIT_EXPECT_LT(test, after.mallocs, before.mallocs);
-	KUNIT_EXPECT_EQ(test, after.heap_released, 0ULL);
-	gom_class_read(gom_size_to_slot(50) >> GOM_SLOT_SHIFT, &stats);
-	KUNIT_EXPECT_EQ(test, stats.refills + stats.flushes, 0ULL);
-	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), 0UL);
-	gom_tiny_read(-1, &tiny);
-	KUNIT_EXPECT_GE(test, tiny.mallocs - tiny.frees, 1ULL);
-	gom_profile_read(&profile);
-	KUNIT_EXPECT_EQ(test, profile.lost, 0ULL);
-	KUNIT_EXPECT_EQ(test, gom_check(), 0);
-	gom_free(p);
-	gom_free(t);
-	gom_cache_free(cache, o);
-	gom_free(l);
-	gom_cache_destroy(cache);
-}
-
 static unsigned int ms_before, kb_before;
 
 static int scavenger_begin(struct kunit *test)
@@ -260,7 +212,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_busy_heap_is_not_robbed),
 	KUNIT_CASE(what_went_too_early_is_counted),
 	KUNIT_CASE(what_is_freed_as_it_goes_to_sleep_comes_back),
-	KUNIT_CASE(a_reset_keeps_what_is_live),
 	{}
 };
 

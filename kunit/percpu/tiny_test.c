@@ -9,7 +9,6 @@
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
-#include <linux/version.h>
 
 #include "base/compat.h"
 #include "base/report.h"
@@ -622,17 +621,6 @@ static int exchange_thread(void *arg)
 	return 0;
 }
 
-static void start_timer(struct exchange *x)
-{
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
-	hrtimer_setup(&x->timer, exchange_tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-#else
-	hrtimer_init(&x->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-	x->timer.function = exchange_tick;
-#endif
-	hrtimer_start(&x->timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED);
-}
-
 /* Two threads on each CPU and a timer on one free each other's objects. */
 static void torture(struct kunit *test)
 {
@@ -645,7 +633,7 @@ static void torture(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, x);
 	init_completion(&x->done);
 	atomic_set(&x->running, 1);
-	start_timer(x);
+	start_timer(&x->timer, exchange_tick);
 	for (i = 0; i < 2; i++) {
 		for_each_online_cpu(cpu) {
 			t = kthread_create(exchange_thread, x, "gom_tiny/%d", cpu);

@@ -1,44 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Other ways to get and to end an object: after a grace period, with its scope,
- * by its size, on a node.
+ * Other ways to allocate and free an object: by scope, by size, on a node, as an
+ * array.
  */
 #include <linux/mm.h>
 #include <linux/nodemask.h>
-#include <linux/rcupdate.h>
 
 #include "base/compat.h"
 #include "gomalloc.h"
-#include "heap/pagemap.h"
 #include "suites.h"
-
-struct with_head {
-	char text[50];
-	struct rcu_head rcu;
-};
-
-static void an_object_lives_through_a_grace_period(struct kunit *test)
-{
-	size_t size = sizeof(struct with_head);
-	u64 before = live_objects();
-	struct with_head *p;
-
-	needs_heap(test);
-	for (; size < 200000; size = size * 3 + 1) {
-		p = gom_malloc(size, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, p);
-		rcu_read_lock();
-		strscpy(p->text, "still here", sizeof(p->text));
-		gom_free_rcu(p, rcu);
-		KUNIT_EXPECT_STREQ(test, p->text, "still here");
-		KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
-		rcu_read_unlock();
-		gom_free_rcu_barrier();
-		KUNIT_EXPECT_EQ(test, live_objects(), before);
-	}
-	p = NULL;
-	gom_free_rcu(p, rcu);
-}
 
 static void a_scope_ends_its_object(struct kunit *test)
 {
@@ -101,7 +71,6 @@ static void an_array_is_as_large_as_its_elements(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	HEAP_CASE(an_object_lives_through_a_grace_period),
 	HEAP_CASE(a_scope_ends_its_object),
 	KUNIT_CASE(a_sized_free_takes_every_size),
 	KUNIT_CASE(every_node_can_be_asked),
@@ -109,8 +78,8 @@ static struct kunit_case cases[] = {
 	{}
 };
 
-struct kunit_suite gomalloc_lifetime_suite = {
-	.name = "gomalloc_lifetime",
+struct kunit_suite gomalloc_malloc_suite = {
+	.name = "gomalloc_malloc",
 	.init = live_begin,
 	.exit = live_end,
 	.test_cases = cases,

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Calls that never wait: they meet locks that are held and a cache that is in
+ * use.
+ */
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+
+#include "api/nolock.h"
+#include "base/compat.h"
+#include "base/report.h"
+#include "central/mcentral.h"
+#include "gomalloc.h"
+#include "percpu/mcache.h"
+#include "suites.h"
+
+#define SIZE	176U
+
+/* What an NMI may find: a lock held by the code it interrupted, the cache in use. */
+static struct gom_mcentral *bar(unsigned int class, unsigned long *flags)
+{
+	struct gom_mcentral *central;
+
+	preempt_disable();
+	central = gom_mcentral_of(class, numa_mem_id());
+	spin_lock_irqsave(&central->lock, *flags);
+	this_cpu_ptr(&gom_mcache)->mallocing |= GOM_MALLOCING;
+	return central;
+}
+
+static void unbar(struct gom_mcentral *central, unsigned long flags)
+{
+	this_cpu_ptr(&gom_mcache)->mallocing &= ~GOM_MALLOCING;
+	spin_unlock_irqrestore(&central->lock, flags);
+	preempt_enable();
+}
+
+static void held_locks_are_not_waited_for(struct kunit *test)
+{
+	unsigned int class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
+	u64 before = live_objects(), barred_frees, central_frees;
+	struct gom_mcentral *central;
+	unsigned long flags;
+	void *warm, *p, *q;
+
+	needs_heap(test);
+	warm = gom_malloc(SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, warm);
+	p = gom_malloc_nolock(SIZE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, live_objects(), before + 2);
+
+	central = bar(class, &flags);
+	central_frees = central->frees;
+	q = gom_malloc_nolock(SIZE, 0);
+	gom_free_nolock(p);
+	barred_frees = central->frees - central_frees;
+	unbar(central, flags);
+
+	KUNIT_EXPECT_NULL(test, q);
+	KUNIT_EXPECT_EQ(test, barred_frees, 0ULL);
+	gom_nolock_drain();	/* what was put aside is freed */
+	KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+	gom_free(warm);
+}
+
+/* An NMI that hit the cache and no lock need not put aside what it frees. */
+static void a_cache_in_use_is_passed_by(struct kunit *test)
+{
+	const u64 now = IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? 0 : 1;	/* else put aside */
+	struct gom_mcentral *central;
+	struct gom_mcache *c;
+	u64 mallocs, frees;
+	void *p, *q;
+
+	needs_heap(test);
+	gom_free(gom_malloc(SIZE, GFP_KERNEL));
+	p = gom_malloc_nolock(SIZE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	preempt_disable();
+	central = gom_mcentral_of(gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT, numa_mem_id());
+	mallocs = central->mallocs;
+	frees = central->frees;
+	c = this_cpu_ptr(&gom_mcache);
+	c->mallocing |= GOM_MALLOCING;
+	q = gom_malloc_nolock(SIZE, 0);
+	gom_free_nolock(q);
+	gom_free_nolock(p);
+	c->mallocing &= ~GOM_MALLOCING;
+	mallocs = central->mallocs - mallocs;
+	frees = central->frees - frees;
+	preempt_enable();
+
+	KUNIT_EXPECT_EQ(test, mallocs, (u64)!!q);
+	KUNIT_EXPECT_EQ(test, frees, now * (1 + (u64)!!q));
+	gom_nolock_drain();
+}
+
+/* Whatever it was allocated by, and told to. */
+static void every_small_object_is_taken(struct kunit *test)
+{
+	u64 before = live_objects();
+	size_t size;
+	void *p;
+
+	needs_heap(test);
+	for (size = GOM_TINY_MAX + 1; size <= GOM_RUN_MAX_SIZE; size = size * 2 + 1) {
+		p = gom_malloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		gom_free_nolock(p);
+		gom_nolock_drain();
+		KUNIT_EXPECT_EQ(test, live_objects(), before);
+		p = gom_malloc(size, GFP_KERNEL);
+		gom_free(p);
+	}
+}
+
+static void a_cleared_free_clears(struct kunit *test)
+{
+	const bool was = want_init_on_free();
+	void *p;
+
+	needs_heap(test);
+	if (IS_ENABLED(CONFIG_KASAN) && !was)
+		kunit_skip(test, "with KASAN, SLUB's objects are not made for a change of init_on_free");
+	p = gom_malloc_nolock(SIZE, 0);
+	if (!p) {
+		gom_free(gom_malloc(SIZE, GFP_KERNEL));
+		p = gom_malloc_nolock(SIZE, 0);
+	}
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	memset(p, 0x77, SIZE);
+	if (!was)
+		static_branch_enable(&init_on_free);
+	gom_free_nolock(p);
+	gom_nolock_drain();
+	if (!was)
+		static_branch_disable(&init_on_free);
+	/* Nobody else allocates: it lies where it lay. */
+	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, SIZE));
+}
+
+static void a_double_free_is_seen(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
+	void *p;
+
+	may_misuse(test);
+	needs_heap(test);
+	gom_free(gom_malloc(SIZE, GFP_KERNEL));
+	preempt_disable();
+	p = gom_malloc_nolock(SIZE, 0);
+	gom_free_nolock(p);
+	gom_free_nolock(p);
+	preempt_enable();
+	gom_nolock_drain();
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), counted + 1);
+}
+
+static void what_is_at_hand_is_given(struct kunit *test)
+{
+	void *p[20];
+	unsigned int i, n = 0;
+
+	needs_heap(test);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {	/* some in the cache or in mcentral */
+		p[i] = gom_malloc(SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		memset(p[i], 0x99, SIZE);
+	}
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		gom_free(p[i]);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = gom_malloc_nolock(SIZE, __GFP_ZERO);
+		if (!p[i])
+			continue;
+		n++;
+		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], 0, SIZE));
+		memset(p[i], i + 1, SIZE);
+	}
+	KUNIT_EXPECT_GT(test, n, 0U);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		if (p[i])
+			KUNIT_EXPECT_TRUE(test, all_bytes(p[i], i + 1, SIZE));
+		gom_free_nolock(p[i]);
+	}
+	gom_nolock_drain();
+	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(0, 0));
+	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(300000, 0));
+}
+
+static void other_memory_is_refused(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER);
+	struct gom_cache *c;
+	void *p[4];
+	unsigned int i;
+
+	may_misuse(test);
+	needs_heap(test);
+	c = gom_cache_create("test_nolock", 72, 0, GOM_NO_MERGE, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	p[0] = gom_malloc(300000, GFP_KERNEL);
+	p[1] = gom_cache_alloc(c, GFP_KERNEL);
+	p[2] = gom_malloc_noscan(3, GFP_KERNEL);
+	p[3] = gom_malloc(SIZE, GFP_KERNEL);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		gom_free_nolock(p[i] + (i == 3) * 8);	/* the last one's middle */
+	}
+	gom_free_nolock(&counted);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), counted + ARRAY_SIZE(p) + 1);
+	gom_free_nolock(NULL);
+	gom_free_nolock(ZERO_SIZE_PTR);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), counted + ARRAY_SIZE(p) + 1);
+	gom_free_bulk(ARRAY_SIZE(p), p);
+	gom_cache_destroy(c);
+}
+
+static struct kunit_case cases[] = {
+	HEAP_CASE(held_locks_are_not_waited_for),
+	HEAP_CASE(a_cache_in_use_is_passed_by),
+	HEAP_CASE(every_small_object_is_taken),
+	HEAP_CASE(a_cleared_free_clears),
+	HEAP_CASE(a_double_free_is_seen),
+	HEAP_CASE(what_is_at_hand_is_given),
+	HEAP_CASE(other_memory_is_refused),
+	{}
+};
+
+struct kunit_suite gomalloc_nolock_suite = {
+	.name = "gomalloc_nolock",
+	.init = live_begin,
+	.exit = live_end,
+	.test_cases = cases,
+};
