@@ -1,86 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Listening to the kernel log as a console of its own: lines of gomalloc's are
- * counted, and kept as far as there is room.  (The tracepoint that the tests of KFENCE
- * use is not there for modules before 6.2.)
+ * Captures lines of the kernel log: a console that counts the lines with given
+ * words, by default gomalloc's, and stores them as far as its buffer allows.
+ * (KFENCE's tests use a tracepoint, which is not exported before 6.2.)
  */
 #include <linux/console.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 
-#include "console.h"
+#include "log.h"
 
-/* Written with the console lock held, read after it was taken: all is said then. */
-static unsigned int lines;
-static char said[4096];
-static const char *wanted;
+/*
+ * Written with the console lock held.  Taking and releasing that lock flushes
+ * all pending lines, so readers do that first.
+ */
+static unsigned int nr_lines;
+static char text[4096];
+static const char *match;
 
-static void listen(struct console *con, const char *text, unsigned int len)
+static void log_write(struct console *con, const char *line, unsigned int len)
 {
 	size_t at;
 
-	if (!strnstr(text, wanted, len))
+	if (!strnstr(line, match, len))
 		return;
-	lines++;
-	at = strlen(said);
-	strscpy(said + at, text, min_t(size_t, len + 1, sizeof(said) - at));
+	nr_lines++;
+	at = strlen(text);
+	strscpy(text + at, line, min_t(size_t, len + 1, sizeof(text) - at));
 }
 
-static struct console listener = {
+static struct console log_console = {
 	.name	= "gomkunit",
-	.write	= listen,
+	.write	= log_write,
 	.index	= -1,
 };
 
-int console_listen(void)
+int gomtest_log_capture(void)
 {
-	wanted = "gomalloc: ";
-	listener.flags = CON_ENABLED;	/* cleared when it was unregistered */
-	register_console(&listener);
+	match = "gomalloc: ";
+	log_console.flags = CON_ENABLED;	/* unregistering clears it */
+	register_console(&log_console);
 	return 0;
 }
 
-void console_unlisten(void)
+void gomtest_log_release(void)
 {
-	unregister_console(&listener);
+	unregister_console(&log_console);
 }
 
-void console_clear(void)
+void gomtest_log_clear(void)
 {
 	console_lock();
-	console_unlock();	/* flushes what is still to be said */
+	console_unlock();	/* flushes pending lines */
 	console_lock();
-	lines = 0;
-	said[0] = '\0';
+	nr_lines = 0;
+	text[0] = '\0';
 	console_unlock();
 }
 
-/* Listen for lines with @words instead, from now on. */
-void console_listen_for(const char *words)
+/* Capture lines with @words from now on. */
+void gomtest_log_match(const char *words)
 {
-	console_clear();
+	gomtest_log_clear();
 	console_lock();
-	wanted = words;
+	match = words;
 	console_unlock();
 }
 
-/* Lines since console_clear(). */
-unsigned int console_lines(void)
+/* Number of lines since gomtest_log_clear(). */
+unsigned int gomtest_log_lines(void)
 {
 	console_lock();
 	console_unlock();
-	return READ_ONCE(lines);
+	return READ_ONCE(nr_lines);
 }
 
-/* Did a line since console_clear() have @words in it? */
-bool console_said(const char *words)
+/* Whether a line since gomtest_log_clear() contains @words. */
+bool gomtest_log_contains(const char *words)
 {
 	bool found;
 
 	console_lock();
 	console_unlock();
 	console_lock();
-	found = strstr(said, words);
+	found = strstr(text, words);
 	console_unlock();
 	return found;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What gomalloc says in the kernel log, for tests that expect it to speak. */
-#ifndef GOM_KUNIT_CONSOLE_H
-#define GOM_KUNIT_CONSOLE_H
+/*
+ * Captures gomalloc's lines of the kernel log, for tests that expect reports.
+ */
+#ifndef GOM_KUNIT_LOG_H
+#define GOM_KUNIT_LOG_H
 
 #include <linux/types.h>
 
-int console_listen(void);
-void console_listen_for(const char *words);
-void console_unlisten(void);
-void console_clear(void);
-unsigned int console_lines(void);
-bool console_said(const char *words);
+int gomtest_log_capture(void);
+void gomtest_log_match(const char *words);
+void gomtest_log_release(void);
+void gomtest_log_clear(void);
+unsigned int gomtest_log_lines(void);
+bool gomtest_log_contains(const char *words);
 
-#endif /* GOM_KUNIT_CONSOLE_H */
+#endif /* GOM_KUNIT_LOG_H */

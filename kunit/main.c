@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gomalloc_kunit.ko: the tests.  They run when the module is loaded and report
- * in KTAP to the kernel log.  Nobody else may use gomalloc meanwhile: the suites
- * look at its figures.
+ * gomalloc_kunit.ko: the KUnit tests.
+ *
+ * They run when the module is loaded and report in KTAP to the kernel log.  No
+ * other module may use gomalloc meanwhile, as tests compare its statistics.
  */
 #include <linux/glob.h>
 #include <linux/hrtimer.h>
@@ -19,47 +20,44 @@
 #include "special/profile.h"
 #include "suites.h"
 
-/* For suites and tests about what sbrk mode does not have. */
-void needs_heap(struct kunit *test)
+/* Skip a suite or a test of what sbrk mode does not have. */
+void gomtest_needs_heap(struct kunit *test)
 {
 	if (gom_sbrk)
-		kunit_skip(test, "with sbrk=1 nothing is cached, freed or in a span");
+		kunit_skip(test, "sbrk=1 has no caches, frees or spans");
 }
 
-void needs_sbrk(struct kunit *test)
+void gomtest_needs_sbrk(struct kunit *test)
 {
 	if (!gom_sbrk)
 		kunit_skip(test, "gomalloc was not loaded with sbrk=1");
 }
 
-int heap_begin(struct kunit *test)
+int gomtest_begin_heap(struct kunit *test)
 {
-	needs_heap(test);
-	return live_begin(test);
+	gomtest_needs_heap(test);
+	return gomtest_begin(test);
 }
 
 static unsigned int rate_before;
 
-/*
- * For suites whose tests must leave as many live objects as they found.  A sample of the
- * heap profile in between would change what some look at: there are none but in its own.
- */
-int live_begin(struct kunit *test)
+/* Set up a test that runs without efence=1. */
+int gomtest_begin(struct kunit *test)
 {
 	if (gom_efence)
-		kunit_skip(test, "with efence=1 objects have neither spans nor caches");
-	return counted_begin(test);
+		kunit_skip(test, "efence=1 has neither spans nor caches");
+	return gomtest_begin_any(test);
 }
 
-/* What a test finds, to be compared with what it leaves. */
+/* State before a test, which gomtest_end() compares with that after it. */
 struct before {
 	u64 live;
 	unsigned long misuses;
-	bool may_misuse;
+	bool gomtest_expect_misuse;
 };
 
-/* Calls that make no sense, of all kinds, so far. */
-unsigned long all_misuses(void)
+/* Misuses reported so far, of all kinds. */
+unsigned long gomtest_misuses(void)
 {
 	unsigned long sum = 0;
 	unsigned int kind;
@@ -69,53 +67,59 @@ unsigned long all_misuses(void)
 	return sum;
 }
 
-/* What follows misuses the allocator on purpose; else a report is a failure of the test. */
-void may_misuse(struct kunit *test)
+/* The test misuses the allocator on purpose.  Else a report fails the test. */
+void gomtest_expect_misuse(struct kunit *test)
 {
-	((struct before *)test->priv)->may_misuse = true;
+	((struct before *)test->priv)->gomtest_expect_misuse = true;
 }
 
-/* The same, in any mode. */
-int counted_begin(struct kunit *test)
+/*
+ * Set up a test that runs in any mode.  The heap profile is off, as samples
+ * would change the statistics that tests compare.
+ */
+int gomtest_begin_any(struct kunit *test)
 {
 	struct before *before;
 
 	before = kunit_kzalloc(test, sizeof(*before), GFP_KERNEL);
 	if (!before)
 		return -ENOMEM;
-	before->live = live_objects();
-	before->misuses = all_misuses();
+	before->live = gomtest_live_objects();
+	before->misuses = gomtest_misuses();
 	test->priv = before;
 	rate_before = gom_memprofilerate;
 	return gom_mcache_set_profile_rate(0);
 }
 
-/* All structures hold against each other after what the test did. */
-void still_sound(struct kunit *test)
+/* Run the consistency check. */
+void gomtest_check(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ_MSG(test, gom_check(), 0, "something is wrong now, see above");
+	KUNIT_EXPECT_EQ_MSG(test, gom_check(), 0, "the consistency check found errors, see above");
 }
 
-void live_end(struct kunit *test)
+void gomtest_end(struct kunit *test)
 {
 	struct before *before = test->priv;
 
-	if (!before)	/* skipped before it began */
+	if (!before)	/* skipped before the set-up */
 		return;
 	gom_mcache_set_profile_rate(rate_before);
-	still_sound(test);
+	gomtest_check(test);
 	if (gom_sbrk)
-		KUNIT_EXPECT_GE(test, live_objects(), before->live);
+		KUNIT_EXPECT_GE(test, gomtest_live_objects(), before->live);
 	else
-		KUNIT_EXPECT_EQ_MSG(test, live_objects(), before->live,
-				    "the test lost or freed objects");
-	if (!before->may_misuse)
-		KUNIT_EXPECT_EQ_MSG(test, all_misuses(), before->misuses,
-				    "a misuse was reported that there was not");
+		KUNIT_EXPECT_EQ_MSG(test, gomtest_live_objects(), before->live,
+				    "the test changed the number of live objects");
+	if (!before->gomtest_expect_misuse)
+		KUNIT_EXPECT_EQ_MSG(test, gomtest_misuses(), before->misuses,
+				    "a misuse was reported without one");
 }
 
-/* Let requests for memory fail once @bytes have been granted; false if the kernel cannot. */
-bool fail_after(unsigned int bytes)
+/*
+ * Let requests for memory fail after @bytes were granted.  Returns false if the
+ * kernel has no fault injection.
+ */
+bool gomtest_fail_after(unsigned int bytes)
 {
 #ifdef CONFIG_FAULT_INJECTION
 	gom_fault.probability = 100;
@@ -129,7 +133,7 @@ bool fail_after(unsigned int bytes)
 #endif
 }
 
-void fail_no_more(void)
+void gomtest_fail_stop(void)
 {
 #ifdef CONFIG_FAULT_INJECTION
 	gom_fault.probability = 0;
@@ -138,7 +142,7 @@ void fail_no_more(void)
 #endif
 }
 
-void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer))
+void gomtest_timer_start(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer))
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
 	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
@@ -149,7 +153,7 @@ void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtime
 	hrtimer_start(timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED);
 }
 
-/* === What runs in which of gomalloc's modes === */
+/* === The suites, and the modes of gomalloc in which they run === */
 
 enum {
 	HEAP	= 1,		/* neither sbrk=1 nor efence=1 */
@@ -160,7 +164,7 @@ enum {
 static const struct {
 	struct kunit_suite *suite;
 	unsigned int modes;
-} all[] = {
+} suites[] = {
 	{ &gomalloc_sizeclass_suite,	HEAP | SBRK | EFENCE },
 	{ &gomalloc_node_suite,		HEAP | SBRK | EFENCE },
 	{ &gomalloc_pages_suite,	HEAP | SBRK | EFENCE },
@@ -190,17 +194,17 @@ static const struct {
 	{ &gomalloc_scavenger_suite,	HEAP },
 	{ &gomalloc_efence_suite,	EFENCE },
 	{ &gomalloc_stats_suite,	HEAP },
-	{ &gomalloc_mcache_debug_suite,	HEAP },	/* the last: see there */
+	{ &gomalloc_mcache_debug_suite,	HEAP },	/* the last one: see its file */
 };
 
 static char *filter = "*";
 module_param(filter, charp, 0400);
 MODULE_PARM_DESC(filter, "glob of the suites to run, or of suite.case (default: *, all of them)");
 
-static struct kunit_suite *chosen[ARRAY_SIZE(all)];
-static unsigned int nr_chosen;
+static struct kunit_suite *selected[ARRAY_SIZE(suites)];
+static unsigned int nr_selected;
 
-static bool filter_takes(const struct kunit_suite *suite, const struct kunit_case *c)
+static bool filter_matches(const struct kunit_suite *suite, const struct kunit_case *c)
 {
 	char name[128];
 
@@ -208,55 +212,64 @@ static bool filter_takes(const struct kunit_suite *suite, const struct kunit_cas
 	return glob_match(filter, strchr(filter, '.') ? name : suite->name);
 }
 
-/* The modes that a case is for, by its mark, which goes: KUnit must not take it for parameters. */
-static unsigned int modes_of(struct kunit_case *c)
+/*
+ * The modes in which a case runs, by its mark (suites.h).  Removes the mark,
+ * which KUnit would take for a parameter generator.
+ */
+static unsigned int case_modes(struct kunit_case *c)
 {
 	const void *mark = c->generate_params;
 
-	if (mark != needs_heap && mark != needs_sbrk)
+	if (mark != gomtest_needs_heap && mark != gomtest_needs_sbrk)
 		return HEAP | SBRK | EFENCE;
 	c->generate_params = NULL;
-	return mark == needs_heap ? HEAP : SBRK;
+	return mark == gomtest_needs_heap ? HEAP : SBRK;
 }
 
-/* Leave in @suite what runs in @mode and the filter takes; is there anything? */
-static bool choose_cases(struct kunit_suite *suite, unsigned int mode)
+/*
+ * Remove the cases that do not run in @mode or that the filter excludes; false
+ * if none is left.
+ */
+static bool suite_select_cases(struct kunit_suite *suite, unsigned int mode)
 {
-	struct kunit_case *c, *kept = suite->test_cases;
+	struct kunit_case *c, *out = suite->test_cases;
 
 	for (c = suite->test_cases; c->run_case; c++) {
-		if ((modes_of(c) & mode) && filter_takes(suite, c))
-			*kept++ = *c;
+		if ((case_modes(c) & mode) && filter_matches(suite, c))
+			*out++ = *c;
 	}
-	*kept = (struct kunit_case){};
-	return kept != suite->test_cases;
+	*out = (struct kunit_case){};
+	return out != suite->test_cases;
 }
 
-static void choose_suites(void)
+static void suites_select(void)
 {
 	const unsigned int mode = gom_sbrk ? SBRK : gom_efence ? EFENCE : HEAP;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(all); i++) {
-		if ((all[i].modes & mode) && choose_cases(all[i].suite, mode))
-			chosen[nr_chosen++] = all[i].suite;
+	for (i = 0; i < ARRAY_SIZE(suites); i++) {
+		if ((suites[i].modes & mode) && suite_select_cases(suites[i].suite, mode))
+			selected[nr_selected++] = suites[i].suite;
 	}
 }
 
-/* === The module === */
+/* === Module === */
 
 static unsigned int leave;
 module_param(leave, uint, 0400);
-MODULE_PARM_DESC(leave, "64-byte objects, and one of 200000 bytes with a finalizer, to leave behind when this module goes, for gomalloc to report (default: 0)");
+MODULE_PARM_DESC(leave, "64-byte objects, and one of 200000 bytes with a finalizer, to leak at unload, for gomalloc to report (default: 0)");
 
 static int __init gom_kunit_init(void)
 {
-	choose_suites();
-	return GOM_KUNIT_RUN(chosen, nr_chosen);
+	suites_select();
+	return GOM_KUNIT_RUN(selected, nr_selected);
 }
 
-/* Of an object that is never freed; nobody may call it when this module has gone. */
-static void never(void *p, void *arg)
+/*
+ * Finalizer of an object that is never freed; must not run after this module is
+ * unloaded.
+ */
+static void finalizer_must_not_run(void *p, void *arg)
 {
 	WARN_ON(1);
 }
@@ -266,10 +279,10 @@ static void __exit gom_kunit_exit(void)
 	unsigned int i;
 	void *p;
 
-	__kunit_test_suites_exit(chosen, nr_chosen);
+	__kunit_test_suites_exit(selected, nr_selected);
 	if (leave) {
 		p = gom_malloc(200000, GFP_KERNEL);
-		WARN_ON(!p || gom_set_finalizer(p, never, NULL));
+		WARN_ON(!p || gom_set_finalizer(p, finalizer_must_not_run, NULL));
 	}
 	for (i = 0; i < leave; i++)
 		WARN_ON(!gom_malloc(64, GFP_KERNEL));

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What gomalloc_kunit.ko is made of; the top-level Kbuild includes this.
 gomalloc_kunit-y := $(addprefix kunit/, \
-	main.o console.o \
+	main.o log.o \
 	$(addprefix base/, sizeclass_test.o persistent_test.o pages_test.o node_test.o) \
 	$(addprefix heap/, mheap_test.o span_test.o pagemap_test.o large_test.o scavenger_test.o) \
 	$(addprefix special/, profile_test.o) \

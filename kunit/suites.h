@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The suites of gomalloc_kunit.ko, one in each file, and what they share. */
+/* The suites of gomalloc_kunit.ko, one in each file, and shared helpers. */
 #ifndef GOM_KUNIT_SUITES_H
 #define GOM_KUNIT_SUITES_H
 
@@ -42,17 +42,17 @@ extern struct kunit_suite gomalloc_efence_suite;
 extern struct kunit_suite gomalloc_stats_suite;
 
 /*
- * How often to do what is done often: a kernel that checks everything takes a hundred
- * times as long for each call, kmemleak's record of it most of all.
+ * Repetitions of a test.  A debug kernel takes a hundred times as long for each
+ * call, mostly for kmemleak.
  */
 #define TIMES(n, n_in_debug_kernel)	\
 	(IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? (n_in_debug_kernel) : (n))
 
-/* Between interrupts that come as often as may be; the task they interrupt is to get on. */
+/* Period of timers that interrupt as often as the task can bear. */
 #define TICK_NS	(TIMES(50, 500) * NSEC_PER_USEC)
 
-/* Objects allocated and not freed: nobody but the tests allocates. */
-static inline u64 live_objects(void)
+/* Objects allocated and not freed.  Only the tests allocate. */
+static inline u64 gomtest_live_objects(void)
 {
 	struct gom_memstats m;
 
@@ -60,36 +60,37 @@ static inline u64 live_objects(void)
 	return m.mallocs - m.frees;
 }
 
-/* A byte that differs from one object to the next. */
-static inline u8 pattern_of(const void *p)
+/* A byte that differs between objects, by address. */
+static inline u8 gomtest_pattern(const void *p)
 {
 	return ((unsigned long)p >> 3) * 31 + ((unsigned long)p >> 12) + 1;
 }
 
-static inline bool all_bytes(const void *p, u8 byte, size_t n)
+static inline bool gomtest_all_bytes(const void *p, u8 byte, size_t n)
 {
 	return !memchr_inv(p, byte, n);
 }
 
 /*
- * Cases that only one of gomalloc's modes can run: main.c leaves them out of the others,
- * by the marks that stand where a case has its parameters otherwise.  A test that needs
- * something of the kernel or the machine skips itself and says what.
+ * Cases for one of gomalloc's modes.  main.c removes them in the other modes.
+ * The mark takes the place of the case's parameter generator.  A test that
+ * needs a feature of the kernel or the machine skips itself and names the
+ * feature.
  */
-#define HEAP_CASE(fn)	KUNIT_CASE_PARAM(fn, (void *)needs_heap)
-#define SBRK_CASE(fn)	KUNIT_CASE_PARAM(fn, (void *)needs_sbrk)
+#define HEAP_CASE(fn)	KUNIT_CASE_PARAM(fn, (void *)gomtest_needs_heap)
+#define SBRK_CASE(fn)	KUNIT_CASE_PARAM(fn, (void *)gomtest_needs_sbrk)
 
-void needs_heap(struct kunit *test);
-void needs_sbrk(struct kunit *test);
-int heap_begin(struct kunit *test);
-int live_begin(struct kunit *test);
-int counted_begin(struct kunit *test);
-void live_end(struct kunit *test);
-unsigned long all_misuses(void);
-void may_misuse(struct kunit *test);
-void still_sound(struct kunit *test);
-void start_timer(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer));
-bool fail_after(unsigned int bytes);
-void fail_no_more(void);
+void gomtest_needs_heap(struct kunit *test);
+void gomtest_needs_sbrk(struct kunit *test);
+int gomtest_begin_heap(struct kunit *test);
+int gomtest_begin(struct kunit *test);
+int gomtest_begin_any(struct kunit *test);
+void gomtest_end(struct kunit *test);
+unsigned long gomtest_misuses(void);
+void gomtest_expect_misuse(struct kunit *test);
+void gomtest_check(struct kunit *test);
+void gomtest_timer_start(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer));
+bool gomtest_fail_after(unsigned int bytes);
+void gomtest_fail_stop(void);
 
 #endif /* GOM_KUNIT_SUITES_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many objects at a time: all or none, also when memory runs out, whether that
- * is injected or real.
+ * Bulk calls: all objects or none are allocated, also when memory runs out, by
+ * fault injection or really.
  */
 #include <linux/mm.h>
 
@@ -13,23 +13,23 @@
 
 #define OBJECTS	1000U
 
-static void all_are_distinct(struct kunit *test)
+static void objects_are_distinct(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(72, GFP_KERNEL, OBJECTS, p));
-	KUNIT_EXPECT_EQ(test, live_objects(), before + OBJECTS);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + OBJECTS);
 	for (i = 0; i < OBJECTS; i++)
-		memset(p[i], pattern_of(p[i]), 72);
+		memset(p[i], gomtest_pattern(p[i]), 72);
 	for (i = 0; i < OBJECTS; i++)
-		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], pattern_of(p[i]), 72));
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[i], gomtest_pattern(p[i]), 72));
 	gom_free_bulk(OBJECTS, p);
 }
 
-static void a_free_takes_all_sizes(struct kunit *test)
+static void bulk_free_takes_all_sizes(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
 	unsigned int i;
@@ -55,12 +55,12 @@ static void cache_objects_are_checked_one_by_one(struct kunit *test)
 	struct gom_cache *c = gom_cache_create("test_bulk", 72, 0, GOM_NO_MERGE, NULL);
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
 	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_MIDDLE);
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	unsigned int i, runs = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	may_misuse(test);
+	gomtest_expect_misuse(test);
 	for (i = 0; i < OBJECTS; i++) {
 		p[i] = gom_cache_alloc(c, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
@@ -71,48 +71,52 @@ static void cache_objects_are_checked_one_by_one(struct kunit *test)
 	gom_finalizer_barrier();
 	KUNIT_EXPECT_EQ(test, runs, 1U);
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_MIDDLE) - counted, 1UL);
-	KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + 1);
 	gom_free(p[700] - 8);
 	gom_cache_destroy(c);
 }
 
-static void none_if_failure_is_injected(struct kunit *test)
+static void injected_failure_allocates_nothing(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	bool done;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_release_memory();
-	/* Two runs of pages are granted, enough for some objects but not for all. */
-	if (!fail_after(3 * 65536))
-		kunit_skip(test, "this kernel has no fault injection; see none_if_memory_runs_out");
+	/*
+	 * The memory that is granted suffices for some objects, but not for
+	 * all.
+	 */
+	if (!gomtest_fail_after(3 * 65536))
+		kunit_skip(test,
+			   "needs fault injection; see out_of_memory_allocates_nothing");
 	done = gom_malloc_bulk(4096, GFP_KERNEL | __GFP_NOWARN, OBJECTS, p);
-	fail_no_more();
+	gomtest_fail_stop();
 
 	KUNIT_EXPECT_FALSE(test, done);
 	if (!gom_sbrk)
-		KUNIT_EXPECT_EQ(test, live_objects(), before);
+		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(4096, GFP_KERNEL, OBJECTS, p));
 	gom_free_bulk(OBJECTS, p);
 }
 
-/* Ask for more than the machine has, without waiting for any. */
-static void none_if_memory_runs_out(struct kunit *test)
+/* Request more than the machine has, without waiting. */
+static void out_of_memory_allocates_nothing(struct kunit *test)
 {
 	const size_t size = GOM_RUN_MAX_SIZE;
 	size_t n = ((u64)totalram_pages() << PAGE_SHIFT) / size + 64;
 	void **p = kvmalloc_array(n, sizeof(*p), GFP_KERNEL);
 	struct gom_memstats m;
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_FALSE(test, gom_malloc_bulk(size, GFP_NOWAIT | __GFP_NOWARN, n, p));
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 	kvfree(p);
 
-	/* Everything still works, and the memory can go back. */
+	/* Allocation still works, and memory can be released. */
 	p = gom_malloc(1000, GFP_KERNEL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	gom_free(p);
@@ -122,17 +126,17 @@ static void none_if_memory_runs_out(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(all_are_distinct),
-	KUNIT_CASE(a_free_takes_all_sizes),
-	KUNIT_CASE(none_if_failure_is_injected),
+	KUNIT_CASE(objects_are_distinct),
+	KUNIT_CASE(bulk_free_takes_all_sizes),
+	KUNIT_CASE(injected_failure_allocates_nothing),
 	HEAP_CASE(cache_objects_are_checked_one_by_one),
-	HEAP_CASE(none_if_memory_runs_out),
+	HEAP_CASE(out_of_memory_allocates_nothing),
 	{}
 };
 
 struct kunit_suite gomalloc_bulk_suite = {
 	.name = "gomalloc_bulk",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

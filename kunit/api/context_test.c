@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contexts: hardirqs that interrupt an allocation on their own CPU, raw locks, and
- * frees on a CPU other than the one that allocated.
+ * Contexts: hardirqs that interrupt an allocation on their CPU, lockdep, and
+ * frees on another CPU than that of the allocation.
  */
 #include <linux/cpumask.h>
 #include <linux/debug_locks.h>
@@ -19,7 +19,7 @@
 
 #define SIZE	96U
 
-/* === An interrupt that finds its CPU inside the cache, made to happen === */
+/* === An interrupt while its CPU is inside the cache === */
 
 struct inside {
 	struct irq_work work;
@@ -28,7 +28,7 @@ struct inside {
 	bool in_hardirq;
 };
 
-static void allocate_inside(struct irq_work *work)
+static void inside_work(struct irq_work *work)
 {
 	struct inside *in = container_of(work, struct inside, work);
 	void *q = gom_malloc(SIZE, GFP_ATOMIC);
@@ -38,12 +38,12 @@ static void allocate_inside(struct irq_work *work)
 	if (in->p && q) {
 		memset(q, 1, SIZE);
 		memset(in->p, 2, SIZE);
-		in->intact = all_bytes(q, 1, SIZE) && all_bytes(in->p, 2, SIZE);
+		in->intact = gomtest_all_bytes(q, 1, SIZE) && gomtest_all_bytes(in->p, 2, SIZE);
 	}
 	gom_free(q);
 }
 
-static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
+static void interrupt_inside_bypasses_the_cache(struct kunit *test)
 {
 	unsigned int class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
 	unsigned long inside_before = gom_mcache_inside();
@@ -54,11 +54,11 @@ static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
 	void *warm;
 	int cpu;
 
-	needs_heap(test);
-	/* The cache has objects, so that it would serve if it were asked. */
+	gomtest_needs_heap(test);
+	/* The cache has objects, so it could serve the interrupt. */
 	warm = gom_malloc(SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, warm);
-	init_irq_work(&in.work, allocate_inside);
+	init_irq_work(&in.work, inside_work);
 
 	migrate_disable();
 	cpu = raw_smp_processor_id();
@@ -66,7 +66,7 @@ static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
 	gom_class_read(class, &before);
 	gom_mcache_read(cpu, class, &cpu_before);
 	preempt_disable();
-	c->mallocing |= GOM_MALLOCING;		/* as if we were in the middle */
+	c->mallocing |= GOM_MALLOCING;		/* as inside an operation */
 	irq_work_queue(&in.work);
 	while (irq_work_is_busy(&in.work))
 		cpu_relax();
@@ -77,7 +77,7 @@ static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
 	migrate_enable();
 
 	KUNIT_EXPECT_TRUE(test, in.in_hardirq);
-	/* Two allocations and a free, and all of them noticed. */
+	/* Two allocations and a free found the CPU inside. */
 	KUNIT_EXPECT_EQ(test, gom_mcache_inside() - inside_before, 3UL);
 	KUNIT_EXPECT_NOT_NULL(test, in.p);
 	KUNIT_EXPECT_TRUE(test, in.intact);
@@ -89,7 +89,7 @@ static void an_interrupt_inside_the_cache_is_served_past_it(struct kunit *test)
 	gom_free(warm);
 }
 
-/* === A timer that interrupts a task wherever it is === */
+/* === A timer that interrupts a task anywhere === */
 
 #define HELD	64U
 
@@ -99,24 +99,24 @@ struct ticker {
 	unsigned int ticks, most, errors, failures;
 };
 
-/* Often of one class: only there an interrupt is in the task's way. */
-static size_t size_at(unsigned int i)
+/* Mostly of one class, where the interrupt can conflict with the task. */
+static size_t ticker_size(unsigned int i)
 {
 	return i % 4 ? SIZE : 8 + i * 61 % 4000;
 }
 
-static enum hrtimer_restart tick(struct hrtimer *timer)
+static enum hrtimer_restart ticker_timer(struct hrtimer *timer)
 {
 	struct ticker *t = container_of(timer, struct ticker, timer);
 	unsigned int i = t->ticks % HELD;
-	size_t size = size_at(i);
+	size_t size = ticker_size(i);
 
-	if (t->held[i] && !all_bytes(t->held[i], pattern_of(t->held[i]), size))
+	if (t->held[i] && !gomtest_all_bytes(t->held[i], gomtest_pattern(t->held[i]), size))
 		t->errors++;
 	gom_free(t->held[i]);
 	t->held[i] = gom_malloc(size, GFP_ATOMIC);
 	if (t->held[i])
-		memset(t->held[i], pattern_of(t->held[i]), size);
+		memset(t->held[i], gomtest_pattern(t->held[i]), size);
 	else
 		t->failures++;
 	if (++t->ticks == t->most)
@@ -128,11 +128,11 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 #define SBRK_ROUNDS	2000U		/* some 20 MiB */
 
 /*
- * Allocate and free in the task's way until the timer is done; returns errors.  In sbrk mode,
- * where nothing is freed, not for longer than there is memory: on a host that is busy the
- * timer may take long.
+ * Allocate and free the same sizes until the timer is done; returns errors.  In
+ * sbrk mode, which frees nothing, the number of rounds is limited: on a busy
+ * host the timer may take long.
  */
-static unsigned int hammer(struct ticker *t)
+static unsigned int ticker_load(struct ticker *t)
 {
 	const unsigned int rounds = gom_sbrk ? SBRK_ROUNDS : UINT_MAX;
 	unsigned int errors = 0, n, i;
@@ -140,12 +140,13 @@ static unsigned int hammer(struct ticker *t)
 
 	for (n = 0; READ_ONCE(t->ticks) < t->most && n < rounds; n++) {
 		for (i = 0; i < ARRAY_SIZE(p); i++) {
-			p[i] = gom_malloc(size_at(n + i), GFP_KERNEL);
+			p[i] = gom_malloc(ticker_size(n + i), GFP_KERNEL);
 			if (p[i])
-				memset(p[i], pattern_of(p[i]), size_at(n + i));
+				memset(p[i], gomtest_pattern(p[i]), ticker_size(n + i));
 		}
 		for (i = 0; i < ARRAY_SIZE(p); i++) {
-			if (p[i] && !all_bytes(p[i], pattern_of(p[i]), size_at(n + i)))
+			if (p[i] && !gomtest_all_bytes(p[i], gomtest_pattern(p[i]),
+						       ticker_size(n + i)))
 				errors++;
 			gom_free(p[i]);
 		}
@@ -154,7 +155,7 @@ static unsigned int hammer(struct ticker *t)
 	return errors;
 }
 
-static void a_timer_may_interrupt_anywhere(struct kunit *test)
+static void timer_interrupts_allocations(struct kunit *test)
 {
 	struct ticker *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	unsigned int i, errors;
@@ -162,8 +163,8 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->most = TIMES(8000, 300);
 	migrate_disable();
-	start_timer(&t->timer, tick);
-	errors = hammer(t);
+	gomtest_timer_start(&t->timer, ticker_timer);
+	errors = ticker_load(t);
 	migrate_enable();
 	hrtimer_cancel(&t->timer);
 
@@ -176,33 +177,33 @@ static void a_timer_may_interrupt_anywhere(struct kunit *test)
 		gom_free(t->held[i]);
 }
 
-/* === A caller that lockdep is not to look at === */
+/* === __GFP_NOLOCKDEP === */
 
 #ifdef CONFIG_LOCKDEP
-static bool deny_polite(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool block_deny_polite(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	return at == GOM_AT_BLOCK && gfp & __GFP_NOMEMALLOC;
 }
 
-/* Whoever says __GFP_NOLOCKDEP knows that reclaim is no danger where he is. */
-static void lockdep_does_not_look_if_it_is_told_so(struct kunit *test)
+/* A caller with __GFP_NOLOCKDEP knows that reclaim does not deadlock. */
+static void nolockdep_is_honoured(struct kunit *test)
 {
 	void *p;
 
 	if (!debug_locks)
-		kunit_skip(test, "lockdep has switched itself off before");
+		kunit_skip(test, "lockdep is off after an earlier report");
 	gom_release_memory();
-	WRITE_ONCE(gom_test_hook, deny_polite);
+	WRITE_ONCE(gom_test_hook, block_deny_polite);
 	fs_reclaim_acquire(GFP_KERNEL);
 	p = gom_malloc(300000, GFP_KERNEL | __GFP_NOLOCKDEP);
 	fs_reclaim_release(GFP_KERNEL);
 	WRITE_ONCE(gom_test_hook, NULL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
-	KUNIT_EXPECT_TRUE_MSG(test, debug_locks, "lockdep saw a deadlock");
+	KUNIT_EXPECT_TRUE_MSG(test, debug_locks, "lockdep reported a deadlock");
 	gom_free(p);
 }
 #else
-static void lockdep_does_not_look_if_it_is_told_so(struct kunit *test)
+static void nolockdep_is_honoured(struct kunit *test)
 {
 	kunit_skip(test, "this kernel has no lockdep");
 }
@@ -220,15 +221,15 @@ struct exchange {
 	atomic_t running;
 };
 
-static void check_and_free(struct exchange *x, void *p)
+static void exchange_free(struct exchange *x, void *p)
 {
-	if (p && !all_bytes(p, pattern_of(p), SIZE))
+	if (p && !gomtest_all_bytes(p, gomtest_pattern(p), SIZE))
 		atomic_inc(&x->errors);
 	gom_free(p);
 }
 
-/* Put a new object in place of an old one, which is most often another CPU's. */
-static int swap_objects(void *arg)
+/* Replace objects in shared slots; most were allocated on another CPU. */
+static int exchange_main(void *arg)
 {
 	struct exchange *x = arg;
 	unsigned int i;
@@ -237,8 +238,8 @@ static int swap_objects(void *arg)
 	for (i = 0; i < ROUNDS; i++) {
 		p = gom_malloc(SIZE, GFP_KERNEL);
 		if (p)
-			memset(p, pattern_of(p), SIZE);
-		check_and_free(x, xchg(&x->slot[i * 7 % SLOTS], p));
+			memset(p, gomtest_pattern(p), SIZE);
+		exchange_free(x, xchg(&x->slot[i * 7 % SLOTS], p));
 		if (i % 64 == 0)
 			cond_resched();
 	}
@@ -256,11 +257,11 @@ static void objects_are_freed_on_other_cpus(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, x);
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU online");
+		kunit_skip(test, "needs two CPUs online");
 	init_completion(&x->done);
 	atomic_set(&x->running, 1);
 	for_each_online_cpu(cpu) {
-		t = kthread_create(swap_objects, x, "gom_swap/%d", cpu);
+		t = kthread_create(exchange_main, x, "gom_swap/%d", cpu);
 		if (IS_ERR(t))
 			continue;
 		atomic_inc(&x->running);
@@ -271,21 +272,21 @@ static void objects_are_freed_on_other_cpus(struct kunit *test)
 		wait_for_completion(&x->done);
 	KUNIT_EXPECT_EQ(test, atomic_read(&x->errors), 0);
 	for (i = 0; i < SLOTS; i++)
-		check_and_free(x, x->slot[i]);
+		exchange_free(x, x->slot[i]);
 	KUNIT_EXPECT_EQ(test, atomic_read(&x->errors), 0);
 }
 
 static struct kunit_case cases[] = {
-	HEAP_CASE(an_interrupt_inside_the_cache_is_served_past_it),
-	KUNIT_CASE(a_timer_may_interrupt_anywhere),
-	HEAP_CASE(lockdep_does_not_look_if_it_is_told_so),
+	HEAP_CASE(interrupt_inside_bypasses_the_cache),
+	KUNIT_CASE(timer_interrupts_allocations),
+	HEAP_CASE(nolockdep_is_honoured),
 	KUNIT_CASE(objects_are_freed_on_other_cpus),
 	{}
 };
 
 struct kunit_suite gomalloc_context_suite = {
 	.name = "gomalloc_context",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

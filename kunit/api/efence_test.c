@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* efence mode: what lies behind an object, and what is left of one that was freed. */
+/* efence mode: guard pages behind objects, and faults on use after free. */
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
@@ -10,17 +10,17 @@
 #include "base/compat.h"
 #include "base/report.h"
 #include "base/trace.h"
-#include "console.h"
 #include "gomalloc.h"
+#include "log.h"
 #include "sched_lock.h"
 #include "suites.h"
 
 static const size_t sizes[] = { 1, 7, 8, 24, 100, 1000, 4088, 4096, 4104, 12345, 100000, 300000 };
 
 /*
- * Can the byte at @p be reached?  If not the read faults, and is told so; but not under
- * UML, which takes each fault there for one that it can mend, and tries for ever.  It
- * is asked whether a page is mapped; workload "efence" of the benchmark module tries.
+ * Whether the byte at @p can be read.  Under UML a fault in the vmalloc area
+ * would be retried for ever, so this looks for a mapped page; the workload
+ * "efence" of the benchmark module reads on other machines.
  */
 static bool reachable(void *p)
 {
@@ -31,8 +31,8 @@ static bool reachable(void *p)
 	return !copy_from_kernel_nofault(&byte, p, 1);
 }
 
-/* From the object's end to the fence there are less than 8 bytes. */
-static void an_overrun_faults(struct kunit *test)
+/* Less than 8 bytes are between the end of an object and its guard page. */
+static void overrun_faults(struct kunit *test)
 {
 	unsigned int i;
 	size_t end;
@@ -53,7 +53,7 @@ static void an_overrun_faults(struct kunit *test)
 	}
 }
 
-static void a_use_after_the_free_faults(struct kunit *test)
+static void use_after_free_faults(struct kunit *test)
 {
 	unsigned int i;
 	char *p;
@@ -63,13 +63,13 @@ static void a_use_after_the_free_faults(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		gom_free(p);
 		if (!IS_ENABLED(CONFIG_PREEMPT_COUNT))
-			gom_efence_sync();	/* nobody could tell that we may sleep */
+			gom_efence_sync();	/* gom_free() could not tell that it may sleep */
 		KUNIT_EXPECT_FALSE_MSG(test, reachable(p), "%zu bytes", sizes[i]);
 		KUNIT_EXPECT_FALSE_MSG(test, reachable(p + sizes[i] - 1), "%zu bytes", sizes[i]);
 	}
 }
 
-static void addresses_are_not_used_again_soon(struct kunit *test)
+static void addresses_are_not_reused_soon(struct kunit *test)
 {
 	void *p[40];
 	unsigned int i, j;
@@ -84,8 +84,8 @@ static void addresses_are_not_used_again_soon(struct kunit *test)
 	}
 }
 
-/* Where nothing can be mapped or unmapped: from what is ready, and unmapped later. */
-static void also_where_nobody_may_sleep(struct kunit *test)
+/* In atomic context objects are mapped in advance, and unmapped later. */
+static void atomic_context_is_served(struct kunit *test)
 {
 	struct gom_efence_stats before, after;
 	unsigned long flags;
@@ -94,7 +94,8 @@ static void also_where_nobody_may_sleep(struct kunit *test)
 	gom_efence_read(&before);
 	local_irq_save(flags);
 	p = gom_malloc(200, GFP_ATOMIC);
-	q = gom_malloc(20000, GFP_ATOMIC);	/* an ordinary one: nothing of that length is ready */
+	q = gom_malloc(20000,
+		       GFP_ATOMIC);	/* without guard page: none of that length is ready */
 	local_irq_restore(flags);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_NOT_NULL(test, q);
@@ -113,7 +114,7 @@ static void also_where_nobody_may_sleep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.frees - before.frees, 1ULL);
 }
 
-static void a_free_wakes_no_task(struct kunit *test)
+static void free_wakes_no_task(struct kunit *test)
 {
 	void *p = gom_malloc(200, GFP_KERNEL);
 
@@ -124,12 +125,12 @@ static void a_free_wakes_no_task(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, reachable(p));
 }
 
-static void note(void *p, void *arg)
+static void finalizer_note(void *p, void *arg)
 {
 	*(void **)arg = p;
 }
 
-static void the_rest_of_the_interface(struct kunit *test)
+static void other_calls_have_guard_pages(struct kunit *test)
 {
 	struct gom_cache *cache = gom_cache_create("gom_efence", 60, 0, 0, NULL);
 	struct { char c[90]; struct rcu_head rcu; } *r;
@@ -138,7 +139,7 @@ static void the_rest_of_the_interface(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	p = gom_cache_zalloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, 60));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, 60));
 	KUNIT_EXPECT_FALSE(test, reachable(p + 64));
 	gom_cache_free(cache, p);
 	gom_cache_destroy(cache);
@@ -154,15 +155,15 @@ static void the_rest_of_the_interface(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, r);
 	gom_free_rcu(r, rcu);
 	p = gom_malloc(70, GFP_KERNEL);
-	KUNIT_ASSERT_EQ(test, gom_set_finalizer(p, note, &seen), 0);
+	KUNIT_ASSERT_EQ(test, gom_set_finalizer(p, finalizer_note, &seen), 0);
 	gom_free(p);
 	gom_finalizer_barrier();
 	KUNIT_EXPECT_PTR_EQ(test, seen, p);
 	gom_free_rcu_barrier();
 }
 
-/* What has no fence is an ordinary object, whose class a sized free goes by. */
-static void what_has_no_fence_is_resized_as_always(struct kunit *test)
+/* An object without guard page has a class, which a sized free compares. */
+static void object_without_guard_page_is_resized(struct kunit *test)
 {
 	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_SIZE), flags;
 	void *p, *q;
@@ -178,8 +179,11 @@ static void what_has_no_fence_is_resized_as_always(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_SIZE), counted);
 }
 
-/* Whose class is larger than they are, as many are above 47 KiB: nothing is written behind them. */
-static void large_objects_of_caches_end_at_the_guard_page(struct kunit *test)
+/*
+ * Classes above 47 KiB may be larger than the object: nothing is written behind
+ * it.
+ */
+static void large_cache_objects_end_at_guard_page(struct kunit *test)
 {
 	struct gom_cache *cache = gom_cache_create("gom_efence_large", 100000, 0, 0, NULL);
 	void *p;
@@ -187,76 +191,76 @@ static void large_objects_of_caches_end_at_the_guard_page(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	p = gom_cache_zalloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, 100000));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, 100000));
 	KUNIT_EXPECT_FALSE(test, reachable(p + 100000));
 	gom_cache_free(cache, p);
 	gom_cache_destroy(cache);
 }
 
-static const void *heard;
+static const void *traced;
 
-static void hear_free(void *data, unsigned long caller, const void *ptr, unsigned int class)
+static void trace_free(void *data, unsigned long caller, const void *ptr, unsigned int class)
 {
-	heard = ptr;
+	traced = ptr;
 }
 
-static void frees_are_heard(struct kunit *test)
+static void frees_are_traced(struct kunit *test)
 {
 	struct gom_cache *cache = gom_cache_create("gom_heard", 60, 0, 0, NULL);
 	void *p = gom_malloc(100, GFP_KERNEL), *q = gom_cache_alloc(cache, GFP_KERNEL);
 
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
 		kunit_skip(test, "this kernel has no tracepoints");
-	KUNIT_ASSERT_EQ(test, register_trace_gom_free(hear_free, NULL), 0);
+	KUNIT_ASSERT_EQ(test, register_trace_gom_free(trace_free, NULL), 0);
 	gom_free(p);
-	KUNIT_EXPECT_PTR_EQ(test, heard, (const void *)p);
+	KUNIT_EXPECT_PTR_EQ(test, traced, (const void *)p);
 	gom_cache_free(cache, q);
-	KUNIT_EXPECT_PTR_EQ(test, heard, (const void *)q);
-	unregister_trace_gom_free(hear_free, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, traced, (const void *)q);
+	unregister_trace_gom_free(trace_free, NULL);
 	tracepoint_synchronize_unregister();
 	gom_cache_destroy(cache);
 }
 
-static void wrong_frees_are_seen(struct kunit *test)
+static void invalid_frees_are_reported(struct kunit *test)
 {
 	char *p = gom_malloc(100, GFP_KERNEL);
 
-	may_misuse(test);
+	gomtest_expect_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_ASSERT_EQ(test, console_listen(), 0);
-	console_clear();
+	KUNIT_ASSERT_EQ(test, gomtest_log_capture(), 0);
+	gomtest_log_clear();
 	gom_free(p + 8);
-	KUNIT_EXPECT_TRUE(test, console_said("where no object begins"));
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("where no object begins"));
 	gom_free(p);
 	gom_free(p);
-	KUNIT_EXPECT_TRUE(test, console_said("where no object is, any more"));
-	console_unlisten();
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("where no object is, any more"));
+	gomtest_log_release();
 }
 
 static int efence_begin(struct kunit *test)
 {
 	if (!gom_efence)
 		kunit_skip(test, "gomalloc was not loaded with efence=1");
-	return counted_begin(test);
+	return gomtest_begin_any(test);
 }
 
 static void efence_end(struct kunit *test)
 {
 	gom_efence_sync();
-	live_end(test);
+	gomtest_end(test);
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(an_overrun_faults),
-	KUNIT_CASE(a_use_after_the_free_faults),
-	KUNIT_CASE(addresses_are_not_used_again_soon),
-	KUNIT_CASE(also_where_nobody_may_sleep),
-	KUNIT_CASE(a_free_wakes_no_task),
-	KUNIT_CASE(the_rest_of_the_interface),
-	KUNIT_CASE(what_has_no_fence_is_resized_as_always),
-	KUNIT_CASE(large_objects_of_caches_end_at_the_guard_page),
-	KUNIT_CASE(frees_are_heard),
-	KUNIT_CASE(wrong_frees_are_seen),
+	KUNIT_CASE(overrun_faults),
+	KUNIT_CASE(use_after_free_faults),
+	KUNIT_CASE(addresses_are_not_reused_soon),
+	KUNIT_CASE(atomic_context_is_served),
+	KUNIT_CASE(free_wakes_no_task),
+	KUNIT_CASE(other_calls_have_guard_pages),
+	KUNIT_CASE(object_without_guard_page_is_resized),
+	KUNIT_CASE(large_cache_objects_end_at_guard_page),
+	KUNIT_CASE(frees_are_traced),
+	KUNIT_CASE(invalid_frees_are_reported),
 	{}
 };
 

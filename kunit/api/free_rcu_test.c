@@ -24,13 +24,13 @@ struct headed {
 
 #define MANY	500U
 
-static void many_wait_for_a_grace_period_together(struct kunit *test)
+static void batch_waits_for_a_grace_period(struct kunit *test)
 {
 	struct headed **p = kunit_kcalloc(test, MANY, sizeof(*p), GFP_KERNEL);
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	unsigned int i;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	for (i = 0; i < MANY; i++) {
 		p[i] = gom_malloc(sizeof(struct headed) + i * 8, GFP_KERNEL);
@@ -42,10 +42,10 @@ static void many_wait_for_a_grace_period_together(struct kunit *test)
 		gom_free_rcu(p[i], rcu);
 	for (i = 0; i < MANY; i++)
 		KUNIT_EXPECT_EQ(test, READ_ONCE(p[i]->value), i);
-	KUNIT_EXPECT_EQ(test, live_objects(), before + MANY);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + MANY);
 	rcu_read_unlock();
 	gom_free_rcu_barrier();
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
 struct sender {
@@ -56,17 +56,18 @@ struct sender {
 
 static struct sender *sender;
 
-/* The CPU is kept for a while before the batch goes on its way. */
-static bool keep_batch(enum gom_test_point at, unsigned int order, gfp_t gfp)
+/* Delay the CPU before it passes its batch to RCU. */
+static bool batch_delay(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
-	if (at == GOM_AT_FULL_BATCH && current->flags & PF_KTHREAD && !READ_ONCE(sender->detached)) {
+	if (at == GOM_AT_FULL_BATCH && current->flags & PF_KTHREAD &&
+	    !READ_ONCE(sender->detached)) {
 		WRITE_ONCE(sender->detached, true);
 		mdelay(50);
 	}
 	return false;
 }
 
-static int send_many(void *arg)
+static int sender_main(void *arg)
 {
 	struct sender *s = arg;
 	unsigned int i;
@@ -79,17 +80,20 @@ static int send_many(void *arg)
 	return 0;
 }
 
-/* A batch that another CPU has detached and not yet given to RCU is waited for. */
-static void the_barrier_waits_for_a_batch_that_is_being_sent(struct kunit *test)
+/*
+ * The barrier waits for a batch that another CPU has detached, but not yet
+ * passed to RCU.
+ */
+static void barrier_waits_for_detached_batch(struct kunit *test)
 {
 	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
 	struct sender *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	struct task_struct *t;
 	unsigned int i;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU online");
+		kunit_skip(test, "needs two CPUs online");
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	gom_free_rcu_barrier();
 	init_completion(&s->done);
@@ -97,27 +101,30 @@ static void the_barrier_waits_for_a_batch_that_is_being_sent(struct kunit *test)
 		s->p[i] = gom_malloc(sizeof(*s->p[i]), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, s->p[i]);
 	}
-	t = kthread_create(send_many, s, "gom_sender");
+	t = kthread_create(sender_main, s, "gom_sender");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
 	kthread_bind(t, cpu);
 	sender = s;
-	WRITE_ONCE(gom_test_hook, keep_batch);
+	WRITE_ONCE(gom_test_hook, batch_delay);
 	wake_up_process(t);
 	while (!READ_ONCE(s->detached) && !completion_done(&s->done))
 		cpu_relax();
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(s->detached));
 	gom_free_rcu_barrier();
-	/* The sender has freed what it kept, at once or after it; the batch is what may be left. */
+	/*
+	 * The sender frees the rest directly, so only the batch may still be
+	 * live.
+	 */
 	wait_for_completion(&s->done);
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 	WRITE_ONCE(gom_test_hook, NULL);
 }
 
 static struct completion detached;
 static bool kept;
 
-/* Another task's barrier has taken a batch, and is away before RCU gets it. */
-static bool keep_barrier(enum gom_test_point at, unsigned int order, gfp_t gfp)
+/* Delay another task's barrier after it has detached a batch. */
+static bool barrier_delay(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	if (at == GOM_AT_DETACHED_BATCH && !strcmp(current->comm, "gom_barrier") &&
 	    !xchg(&kept, true)) {
@@ -127,17 +134,17 @@ static bool keep_barrier(enum gom_test_point at, unsigned int order, gfp_t gfp)
 	return false;
 }
 
-static int wait_with_barrier(void *done)
+static int barrier_main(void *done)
 {
 	gom_free_rcu_barrier();
 	complete(done);
 	return 0;
 }
 
-/* Of two barriers the second waits for what the first one has in its hands. */
-static void two_barriers_both_wait(struct kunit *test)
+/* The second barrier waits for the batch that the first one has detached. */
+static void concurrent_barriers_both_wait(struct kunit *test)
 {
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	struct completion done;
 	struct task_struct *t;
 	struct headed *p;
@@ -148,38 +155,38 @@ static void two_barriers_both_wait(struct kunit *test)
 	gom_free_rcu_barrier();
 	p = gom_malloc(sizeof(*p), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	t = kthread_create(wait_with_barrier, &done, "gom_barrier");
+	t = kthread_create(barrier_main, &done, "gom_barrier");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
-	WRITE_ONCE(gom_test_hook, keep_barrier);
+	WRITE_ONCE(gom_test_hook, barrier_delay);
 	rcu_read_lock();
 	gom_free_rcu(p, rcu);
 	rcu_read_unlock();
 	wake_up_process(t);
-	/* It may be that the flight was quicker. */
+	/* RCU may have freed the batch before. */
 	if (wait_for_completion_timeout(&detached, HZ)) {
 		gom_free_rcu_barrier();
-		KUNIT_EXPECT_EQ(test, live_objects(), before);
+		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 	}
 	wait_for_completion(&done);
 	WRITE_ONCE(gom_test_hook, NULL);
 	gom_free_rcu_barrier();
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
-/* A batch that is not full goes by itself. */
-static void a_few_need_no_more_to_follow(struct kunit *test)
+/* A batch that is not full is freed without further frees. */
+static void partial_batch_is_freed(struct kunit *test)
 {
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	unsigned int tries = 0;
 	struct headed *p;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	p = gom_malloc(sizeof(*p), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_free_rcu(p, rcu);
-	while (live_objects() != before && tries++ < 500)
+	while (gomtest_live_objects() != before && tries++ < 500)
 		schedule_timeout_uninterruptible(HZ / 50 ?: 1);
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
 struct one_word {
@@ -187,117 +194,124 @@ struct one_word {
 	u64 behind[3];
 };
 
-#define AT_ONCE		TIMES(5000U, 2000U)	/* more than there are batches at hand for */
-#define FILLERS		(3 * AT_ONCE)		/* and when that many more have been made */
+#define AT_ONCE		TIMES(5000U, 2000U)	/* more than all batches hold */
+#define FILLERS		(3 * AT_ONCE)		/* also after more batches were allocated */
 
-/* Without memory for batches objects are linked, through the one pointer of their head. */
-static void without_memory_they_wait_all_the_same(struct kunit *test)
+/*
+ * Without memory for batches, objects are linked through the pointer of their
+ * head.
+ */
+static void objects_are_linked_without_memory(struct kunit *test)
 {
 	struct one_word **p = kunit_kcalloc(test, AT_ONCE, sizeof(*p), GFP_KERNEL);
 	unsigned int i, kept = 0, linked = 0;
 	u64 before, live;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_free_rcu_barrier();
-	before = live_objects();
+	before = gomtest_live_objects();
 	for (i = 0; i < AT_ONCE; i++) {
 		p[i] = gom_malloc(sizeof(**p), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
-		memset(p[i], pattern_of(p[i]), sizeof(**p));
+		memset(p[i], gomtest_pattern(p[i]), sizeof(**p));
 	}
-	fail_after(0);
+	gomtest_fail_after(0);
 	rcu_read_lock();
 	for (i = 0; i < AT_ONCE; i++)
 		gom_free_rcu(p[i], rcu);
 	for (i = 0; i < AT_ONCE; i++) {
-		kept += all_bytes(p[i]->behind, pattern_of(p[i]), sizeof(p[i]->behind));
-		linked += !all_bytes(&p[i]->rcu, pattern_of(p[i]), sizeof(void *));
+		kept += gomtest_all_bytes(p[i]->behind, gomtest_pattern(p[i]),
+					  sizeof(p[i]->behind));
+		linked += !gomtest_all_bytes(&p[i]->rcu, gomtest_pattern(p[i]), sizeof(void *));
 	}
-	live = live_objects();
+	live = gomtest_live_objects();
 	rcu_read_unlock();
 	gom_free_rcu_barrier();
-	fail_no_more();
+	gomtest_fail_stop();
 	KUNIT_EXPECT_EQ(test, kept, AT_ONCE);
-	KUNIT_EXPECT_GT_MSG(test, linked, 0U, "there were batches for all");
+	KUNIT_EXPECT_GT_MSG(test, linked, 0U, "no object was linked, as there were enough batches");
 	KUNIT_EXPECT_EQ(test, live, before + AT_ONCE);
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
-/* Free @p, which has no head.  False if it was gone before a grace period was over. */
-static bool headless_waits(void *p)
+/*
+ * Free @p, which has no head.  False if it was freed before the end of a grace
+ * period.
+ */
+static bool headless_free(void *p)
 {
 	unsigned long cookie = get_state_synchronize_rcu();
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 
 	gom_free_rcu_mightsleep(p);
-	return live_objects() == before || poll_state_synchronize_rcu(cookie);
+	return gomtest_live_objects() == before || poll_state_synchronize_rcu(cookie);
 }
 
-static void an_object_without_a_head_waits(struct kunit *test)
+static void headless_object_waits(struct kunit *test)
 {
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	size_t size;
 	void *p;
 
 	for (size = 1; size < 300000; size = size * 5 + 3) {
 		p = gom_malloc_noscan(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
-		KUNIT_EXPECT_TRUE(test, headless_waits(p));
+		KUNIT_EXPECT_TRUE(test, headless_free(p));
 	}
 	gom_free_rcu_mightsleep(NULL);
 	gom_free_rcu_mightsleep(ZERO_SIZE_PTR);
 	gom_free_rcu_barrier();
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
-/* Once all batches are used up and there is no memory for more. */
-static void without_memory_it_waits_itself(struct kunit *test)
+/* All batches are used, and there is no memory for more. */
+static void headless_free_waits_without_memory(struct kunit *test)
 {
 	struct headed **filler = kunit_kcalloc(test, FILLERS, sizeof(*filler), GFP_KERNEL);
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	unsigned int i;
 	bool waits;
 	void *p;
 
 	KUNIT_ASSERT_NOT_NULL(test, filler);
-	if (!fail_after(UINT_MAX))
+	if (!gomtest_fail_after(UINT_MAX))
 		kunit_skip(test, "this kernel has no fault injection");
-	fail_no_more();
+	gomtest_fail_stop();
 	p = gom_malloc(3000, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	for (i = 0; i < FILLERS; i++) {
 		filler[i] = gom_malloc(sizeof(**filler), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, filler[i]);
 	}
-	fail_after(0);
+	gomtest_fail_after(0);
 	migrate_disable();
 	rcu_read_lock();
 	for (i = 0; i < FILLERS; i++)
 		gom_free_rcu(filler[i], rcu);
 	rcu_read_unlock();
-	waits = headless_waits(p);
+	waits = headless_free(p);
 	migrate_enable();
-	fail_no_more();
+	gomtest_fail_stop();
 	KUNIT_EXPECT_TRUE(test, waits);
 	gom_free_rcu_barrier();
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
-/* === Where call_rcu() may be called === */
+/* === Contexts where call_rcu() is allowed === */
 
 #define DEFERRED	400U
 
-struct deferred {
+struct rcu_object {
 	char text[24];
 	struct rcu_head rcu;
 };
 
-/* All at once in the context of @lock, which is the scheduler's, or one of its kind. */
-static void defer_under(struct kunit *test, raw_spinlock_t *lock)
+/* Free objects with the raw lock @lock held, such as one of the scheduler. */
+static void free_rcu_under(struct kunit *test, raw_spinlock_t *lock)
 {
-	struct deferred **p = kunit_kcalloc(test, DEFERRED, sizeof(*p), GFP_KERNEL);
-	u64 before = live_objects();
+	struct rcu_object **p = kunit_kcalloc(test, DEFERRED, sizeof(*p), GFP_KERNEL);
+	u64 before = gomtest_live_objects();
 	unsigned long flags;
 	unsigned int i;
 
@@ -311,103 +325,105 @@ static void defer_under(struct kunit *test, raw_spinlock_t *lock)
 		gom_free_rcu(p[i], rcu);
 	raw_spin_unlock_irqrestore(lock, flags);
 	gom_free_rcu_barrier();
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
 static void deferred_frees_under_raw_locks(struct kunit *test)
 {
 	static DEFINE_RAW_SPINLOCK(lock);
 
-	needs_heap(test);
-	defer_under(test, &lock);
-	defer_under(test, &current->pi_lock);
+	gomtest_needs_heap(test);
+	free_rcu_under(test, &lock);
+	free_rcu_under(test, &current->pi_lock);
 }
 
-/* Free an object; was it put into a batch?  Then nothing of it was written to. */
-static bool defer_untouched(void)
+/* Free an object.  True if it went into a batch: then it was not written to. */
+static bool free_rcu_untouched(void)
 {
-	struct deferred *p = gom_malloc(sizeof(*p), GFP_ATOMIC);
+	struct rcu_object *p = gom_malloc(sizeof(*p), GFP_ATOMIC);
 	bool untouched;
 
 	if (!p)
 		return false;
-	memset(p, pattern_of(p), sizeof(*p));
+	memset(p, gomtest_pattern(p), sizeof(*p));
 	rcu_read_lock();
 	gom_free_rcu(p, rcu);
-	untouched = all_bytes(p, pattern_of(p), sizeof(*p));
+	untouched = gomtest_all_bytes(p, gomtest_pattern(p), sizeof(*p));
 	rcu_read_unlock();
 	return untouched;
 }
 
-/* An interrupt leaves the batch alone that the code it hit is filling. */
-static void a_batch_in_use_is_passed_by(struct kunit *test)
+/* An interrupt must not use the batch that the interrupted code is filling. */
+static void interrupt_does_not_use_busy_batch(struct kunit *test)
 {
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	bool batched = false, inside = true;
 	unsigned int tries;
 
-	needs_heap(test);
-	/* The first ones may find no batch, but see to it that there are some. */
+	gomtest_needs_heap(test);
+	/* The first frees may find no batch, but cause one to be allocated. */
 	for (tries = 0; tries < 20 && !batched; tries++) {
 		gom_free_rcu_barrier();
 		preempt_disable();
-		batched = defer_untouched();
+		batched = free_rcu_untouched();
 		gom_rcufree_pretend(true);
-		inside = defer_untouched();
+		inside = free_rcu_untouched();
 		gom_rcufree_pretend(false);
 		preempt_enable();
 	}
 	gom_free_rcu_barrier();
 	KUNIT_EXPECT_TRUE(test, batched);
 	KUNIT_EXPECT_FALSE(test, inside);
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
-struct deferring {
+struct rcu_timer {
 	struct hrtimer timer;
 	unsigned int ticks, most;
 };
 
-static void allocate_and_defer(gfp_t gfp)
+static void alloc_free_rcu(gfp_t gfp)
 {
-	struct deferred *p = gom_malloc(sizeof(*p), gfp);
+	struct rcu_object *p = gom_malloc(sizeof(*p), gfp);
 
 	if (p)
 		gom_free_rcu(p, rcu);
 }
 
-static enum hrtimer_restart defer_in_irq(struct hrtimer *timer)
+static enum hrtimer_restart deferring_timer(struct hrtimer *timer)
 {
-	struct deferring *d = container_of(timer, struct deferring, timer);
+	struct rcu_timer *d = container_of(timer, struct rcu_timer, timer);
 
-	allocate_and_defer(GFP_ATOMIC);
+	alloc_free_rcu(GFP_ATOMIC);
 	if (++d->ticks == d->most)
 		return HRTIMER_NORESTART;
 	hrtimer_forward_now(timer, ns_to_ktime(TICK_NS));
 	return HRTIMER_RESTART;
 }
 
-/* Objects that are freed while their CPU is gathering another one, or its list is taken. */
+/*
+ * Timers free objects while their CPU adds to a batch, or a barrier takes it.
+ */
 static void deferred_frees_in_interrupts(struct kunit *test)
 {
-	struct deferring *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
-	u64 before = live_objects();
+	struct rcu_timer *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
+	u64 before = gomtest_live_objects();
 	unsigned int n;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, d);
 	d->most = TIMES(4000U, 1000U);
 	migrate_disable();
-	start_timer(&d->timer, defer_in_irq);
+	gomtest_timer_start(&d->timer, deferring_timer);
 	for (n = 1; READ_ONCE(d->ticks) < d->most; n++) {
-		allocate_and_defer(GFP_KERNEL);
+		alloc_free_rcu(GFP_KERNEL);
 		if (n % 1024 == 0)
 			gom_free_rcu_barrier();
 	}
 	migrate_enable();
 	hrtimer_cancel(&d->timer);
 	gom_free_rcu_barrier();
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
 struct with_head {
@@ -415,47 +431,47 @@ struct with_head {
 	struct rcu_head rcu;
 };
 
-static void an_object_lives_through_a_grace_period(struct kunit *test)
+static void object_lives_through_a_grace_period(struct kunit *test)
 {
 	size_t size = sizeof(struct with_head);
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	struct with_head *p;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	for (; size < 200000; size = size * 3 + 1) {
 		p = gom_malloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		rcu_read_lock();
-		strscpy(p->text, "still here", sizeof(p->text));
+		strscpy(p->text, "still live", sizeof(p->text));
 		gom_free_rcu(p, rcu);
-		KUNIT_EXPECT_STREQ(test, p->text, "still here");
-		KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+		KUNIT_EXPECT_STREQ(test, p->text, "still live");
+		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + 1);
 		rcu_read_unlock();
 		gom_free_rcu_barrier();
-		KUNIT_EXPECT_EQ(test, live_objects(), before);
+		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 	}
 	p = NULL;
 	gom_free_rcu(p, rcu);
 }
 
 static struct kunit_case cases[] = {
-	HEAP_CASE(many_wait_for_a_grace_period_together),
-	HEAP_CASE(a_few_need_no_more_to_follow),
-	HEAP_CASE(without_memory_they_wait_all_the_same),
-	HEAP_CASE(an_object_without_a_head_waits),
-	HEAP_CASE(without_memory_it_waits_itself),
-	HEAP_CASE(two_barriers_both_wait),
-	HEAP_CASE(the_barrier_waits_for_a_batch_that_is_being_sent),
+	HEAP_CASE(batch_waits_for_a_grace_period),
+	HEAP_CASE(partial_batch_is_freed),
+	HEAP_CASE(objects_are_linked_without_memory),
+	HEAP_CASE(headless_object_waits),
+	HEAP_CASE(headless_free_waits_without_memory),
+	HEAP_CASE(concurrent_barriers_both_wait),
+	HEAP_CASE(barrier_waits_for_detached_batch),
 	HEAP_CASE(deferred_frees_under_raw_locks),
-	HEAP_CASE(a_batch_in_use_is_passed_by),
+	HEAP_CASE(interrupt_does_not_use_busy_batch),
 	HEAP_CASE(deferred_frees_in_interrupts),
-	HEAP_CASE(an_object_lives_through_a_grace_period),
+	HEAP_CASE(object_lives_through_a_grace_period),
 	{}
 };
 
 struct kunit_suite gomalloc_free_rcu_suite = {
 	.name = "gomalloc_free_rcu",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

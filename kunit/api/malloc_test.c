@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Other ways to allocate and free an object: by scope, by size, on a node, as an
- * array.
+ * Other ways to allocate and free an object: by scope, by size, on a node, as
+ * an array.
  */
 #include <linux/mm.h>
 #include <linux/nodemask.h>
@@ -10,25 +10,25 @@
 #include "gomalloc.h"
 #include "suites.h"
 
-static void a_scope_ends_its_object(struct kunit *test)
+static void scope_frees_its_object(struct kunit *test)
 {
-	needs_heap(test);
+	gomtest_needs_heap(test);
 #ifdef DEFINE_FREE
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 
 	{
 		void *p __free(gom_free) = gom_malloc(77, GFP_KERNEL);
 
 		KUNIT_EXPECT_NOT_NULL(test, p);
-		KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + 1);
 	}
-	KUNIT_EXPECT_EQ(test, live_objects(), before);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 #else
 	kunit_skip(test, "this kernel has no linux/cleanup.h");
 #endif
 }
 
-static void a_sized_free_takes_every_size(struct kunit *test)
+static void sized_free_takes_every_size(struct kunit *test)
 {
 	size_t size;
 	void *p;
@@ -42,7 +42,7 @@ static void a_sized_free_takes_every_size(struct kunit *test)
 	gom_free_sized(p, 256);
 }
 
-static void every_node_can_be_asked(struct kunit *test)
+static void every_node_serves_requests(struct kunit *test)
 {
 	int node;
 	void *p;
@@ -61,7 +61,7 @@ static void every_node_can_be_asked(struct kunit *test)
 	gom_free(p);
 }
 
-static void an_array_is_as_large_as_its_elements(struct kunit *test)
+static void array_has_the_size_of_its_elements(struct kunit *test)
 {
 	void *p = gom_malloc_array(100, 24, GFP_KERNEL);
 
@@ -71,16 +71,16 @@ static void an_array_is_as_large_as_its_elements(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	HEAP_CASE(a_scope_ends_its_object),
-	KUNIT_CASE(a_sized_free_takes_every_size),
-	KUNIT_CASE(every_node_can_be_asked),
-	KUNIT_CASE(an_array_is_as_large_as_its_elements),
+	HEAP_CASE(scope_frees_its_object),
+	KUNIT_CASE(sized_free_takes_every_size),
+	KUNIT_CASE(every_node_serves_requests),
+	KUNIT_CASE(array_has_the_size_of_its_elements),
 	{}
 };
 
 struct kunit_suite gomalloc_malloc_suite = {
 	.name = "gomalloc_malloc",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

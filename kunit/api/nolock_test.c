@@ -16,8 +16,11 @@
 
 #define SIZE	176U
 
-/* What an NMI may find: a lock held by the code it interrupted, the cache in use. */
-static struct gom_mcentral *bar(unsigned int class, unsigned long *flags)
+/*
+ * The state that an NMI may find: mcentral locked, and its CPU inside the
+ * cache.
+ */
+static struct gom_mcentral *central_block(unsigned int class, unsigned long *flags)
 {
 	struct gom_mcentral *central;
 
@@ -28,7 +31,7 @@ static struct gom_mcentral *bar(unsigned int class, unsigned long *flags)
 	return central;
 }
 
-static void unbar(struct gom_mcentral *central, unsigned long flags)
+static void central_unblock(struct gom_mcentral *central, unsigned long flags)
 {
 	this_cpu_ptr(&gom_mcache)->mallocing &= ~GOM_MALLOCING;
 	spin_unlock_irqrestore(&central->lock, flags);
@@ -38,42 +41,44 @@ static void unbar(struct gom_mcentral *central, unsigned long flags)
 static void held_locks_are_not_waited_for(struct kunit *test)
 {
 	unsigned int class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
-	u64 before = live_objects(), barred_frees, central_frees;
+	u64 before = gomtest_live_objects(), barred_frees, central_frees;
 	struct gom_mcentral *central;
 	unsigned long flags;
 	void *warm, *p, *q;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	warm = gom_malloc(SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, warm);
 	p = gom_malloc_nolock(SIZE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_EQ(test, live_objects(), before + 2);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + 2);
 
-	central = bar(class, &flags);
+	central = central_block(class, &flags);
 	central_frees = central->frees;
 	q = gom_malloc_nolock(SIZE, 0);
 	gom_free_nolock(p);
 	barred_frees = central->frees - central_frees;
-	unbar(central, flags);
+	central_unblock(central, flags);
 
 	KUNIT_EXPECT_NULL(test, q);
 	KUNIT_EXPECT_EQ(test, barred_frees, 0ULL);
-	gom_nolock_drain();	/* what was put aside is freed */
-	KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+	gom_nolock_drain();	/* frees what was queued */
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + 1);
 	gom_free(warm);
 }
 
-/* An NMI that hit the cache and no lock need not put aside what it frees. */
-static void a_cache_in_use_is_passed_by(struct kunit *test)
+/*
+ * With the cache in use, but no lock held, objects are freed without queueing.
+ */
+static void cache_in_use_is_bypassed(struct kunit *test)
 {
-	const u64 now = IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? 0 : 1;	/* else put aside */
+	const u64 now = IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ? 0 : 1;	/* else queued */
 	struct gom_mcentral *central;
 	struct gom_mcache *c;
 	u64 mallocs, frees;
 	void *p, *q;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	gom_free(gom_malloc(SIZE, GFP_KERNEL));
 	p = gom_malloc_nolock(SIZE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -96,33 +101,32 @@ static void a_cache_in_use_is_passed_by(struct kunit *test)
 	gom_nolock_drain();
 }
 
-/* Whatever it was allocated by, and told to. */
-static void every_small_object_is_taken(struct kunit *test)
+static void every_small_object_is_freed(struct kunit *test)
 {
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	size_t size;
 	void *p;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	for (size = GOM_TINY_MAX + 1; size <= GOM_RUN_MAX_SIZE; size = size * 2 + 1) {
 		p = gom_malloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		gom_free_nolock(p);
 		gom_nolock_drain();
-		KUNIT_EXPECT_EQ(test, live_objects(), before);
+		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 		p = gom_malloc(size, GFP_KERNEL);
 		gom_free(p);
 	}
 }
 
-static void a_cleared_free_clears(struct kunit *test)
+static void init_on_free_is_honoured(struct kunit *test)
 {
 	const bool was = want_init_on_free();
 	void *p;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	if (IS_ENABLED(CONFIG_KASAN) && !was)
-		kunit_skip(test, "with KASAN, SLUB's objects are not made for a change of init_on_free");
+		kunit_skip(test, "with KASAN, SLUB does not support a change of init_on_free");
 	p = gom_malloc_nolock(SIZE, 0);
 	if (!p) {
 		gom_free(gom_malloc(SIZE, GFP_KERNEL));
@@ -136,17 +140,17 @@ static void a_cleared_free_clears(struct kunit *test)
 	gom_nolock_drain();
 	if (!was)
 		static_branch_disable(&init_on_free);
-	/* Nobody else allocates: it lies where it lay. */
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, SIZE));
+	/* No other task allocates, so the memory is still there. */
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, SIZE));
 }
 
-static void a_double_free_is_seen(struct kunit *test)
+static void double_free_is_reported(struct kunit *test)
 {
 	unsigned long counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
 	void *p;
 
-	may_misuse(test);
-	needs_heap(test);
+	gomtest_expect_misuse(test);
+	gomtest_needs_heap(test);
 	gom_free(gom_malloc(SIZE, GFP_KERNEL));
 	preempt_disable();
 	p = gom_malloc_nolock(SIZE, 0);
@@ -158,12 +162,12 @@ static void a_double_free_is_seen(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), counted + 1);
 }
 
-static void what_is_at_hand_is_given(struct kunit *test)
+static void cached_objects_are_allocated(struct kunit *test)
 {
 	void *p[20];
 	unsigned int i, n = 0;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	for (i = 0; i < ARRAY_SIZE(p); i++) {	/* some in the cache or in mcentral */
 		p[i] = gom_malloc(SIZE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
@@ -176,13 +180,13 @@ static void what_is_at_hand_is_given(struct kunit *test)
 		if (!p[i])
 			continue;
 		n++;
-		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], 0, SIZE));
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[i], 0, SIZE));
 		memset(p[i], i + 1, SIZE);
 	}
 	KUNIT_EXPECT_GT(test, n, 0U);
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
 		if (p[i])
-			KUNIT_EXPECT_TRUE(test, all_bytes(p[i], i + 1, SIZE));
+			KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[i], i + 1, SIZE));
 		gom_free_nolock(p[i]);
 	}
 	gom_nolock_drain();
@@ -190,15 +194,15 @@ static void what_is_at_hand_is_given(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(300000, 0));
 }
 
-static void other_memory_is_refused(struct kunit *test)
+static void other_objects_are_refused(struct kunit *test)
 {
 	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER);
 	struct gom_cache *c;
 	void *p[4];
 	unsigned int i;
 
-	may_misuse(test);
-	needs_heap(test);
+	gomtest_expect_misuse(test);
+	gomtest_needs_heap(test);
 	c = gom_cache_create("test_nolock", 72, 0, GOM_NO_MERGE, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	p[0] = gom_malloc(300000, GFP_KERNEL);
@@ -207,7 +211,7 @@ static void other_memory_is_refused(struct kunit *test)
 	p[3] = gom_malloc(SIZE, GFP_KERNEL);
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
-		gom_free_nolock(p[i] + (i == 3) * 8);	/* the last one's middle */
+		gom_free_nolock(p[i] + (i == 3) * 8);	/* inside the last object */
 	}
 	gom_free_nolock(&counted);
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), counted + ARRAY_SIZE(p) + 1);
@@ -220,18 +224,18 @@ static void other_memory_is_refused(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	HEAP_CASE(held_locks_are_not_waited_for),
-	HEAP_CASE(a_cache_in_use_is_passed_by),
-	HEAP_CASE(every_small_object_is_taken),
-	HEAP_CASE(a_cleared_free_clears),
-	HEAP_CASE(a_double_free_is_seen),
-	HEAP_CASE(what_is_at_hand_is_given),
-	HEAP_CASE(other_memory_is_refused),
+	HEAP_CASE(cache_in_use_is_bypassed),
+	HEAP_CASE(every_small_object_is_freed),
+	HEAP_CASE(init_on_free_is_honoured),
+	HEAP_CASE(double_free_is_reported),
+	HEAP_CASE(cached_objects_are_allocated),
+	HEAP_CASE(other_objects_are_refused),
 	{}
 };
 
 struct kunit_suite gomalloc_nolock_suite = {
 	.name = "gomalloc_nolock",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

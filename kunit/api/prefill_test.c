@@ -8,49 +8,49 @@
 #include "gomalloc.h"
 #include "suites.h"
 
-#define RESERVE	40U
+#define OBJECTS	40U
 
-struct taking {
+struct prefill_user {
 	struct irq_work work;
 	struct gom_prefill *pf;
-	void *p[RESERVE];
+	void *p[OBJECTS];
 };
 
-static void take_in_irq(struct irq_work *work)
+static void prefill_user_irq(struct irq_work *work)
 {
-	struct taking *t = container_of(work, struct taking, work);
+	struct prefill_user *t = container_of(work, struct prefill_user, work);
 	unsigned int i;
 
-	for (i = RESERVE / 2; i < RESERVE; i++)
+	for (i = OBJECTS / 2; i < OBJECTS; i++)
 		t->p[i] = gom_prefill_alloc(t->pf);
 }
 
-static void as_many_can_be_taken_as_were_set_aside(struct kunit *test)
+static void all_prefilled_objects_are_available(struct kunit *test)
 {
 	struct gom_cache *c = gom_cache_create("test_reserve", 104, 0, 0, NULL);
-	struct taking *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct prefill_user *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
 	unsigned int i, round;
 
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->pf = gom_cache_prefill(c, GFP_KERNEL | __GFP_ZERO, RESERVE);
+	t->pf = gom_cache_prefill(c, GFP_KERNEL | __GFP_ZERO, OBJECTS);
 	KUNIT_ASSERT_NOT_NULL(test, t->pf);
 	for (round = 0; round < 3; round++) {
-		KUNIT_EXPECT_EQ(test, gom_prefill_size(t->pf), RESERVE);
-		for (i = 0; i < RESERVE / 2; i++)
+		KUNIT_EXPECT_EQ(test, gom_prefill_size(t->pf), OBJECTS);
+		for (i = 0; i < OBJECTS / 2; i++)
 			t->p[i] = gom_prefill_alloc(t->pf);
-		init_irq_work(&t->work, take_in_irq);
+		init_irq_work(&t->work, prefill_user_irq);
 		irq_work_queue(&t->work);
 		irq_work_sync(&t->work);
 		KUNIT_EXPECT_EQ(test, gom_prefill_size(t->pf), 0U);
-		for (i = 0; i < RESERVE; i++) {
+		for (i = 0; i < OBJECTS; i++) {
 			KUNIT_ASSERT_NOT_NULL(test, t->p[i]);
-			KUNIT_EXPECT_TRUE(test, all_bytes(t->p[i], 0, 104));
+			KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(t->p[i], 0, 104));
 			memset(t->p[i], i + 1, 104);
 		}
-		for (i = 0; i < RESERVE; i++) {
-			KUNIT_EXPECT_TRUE(test, all_bytes(t->p[i], i + 1, 104));
+		for (i = 0; i < OBJECTS; i++) {
+			KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(t->p[i], i + 1, 104));
 			gom_cache_free(c, t->p[i]);
 		}
 		KUNIT_EXPECT_TRUE(test, gom_prefill_refill(t->pf, GFP_KERNEL | __GFP_ZERO));
@@ -61,13 +61,13 @@ static void as_many_can_be_taken_as_were_set_aside(struct kunit *test)
 	gom_cache_destroy(c);
 }
 
-static void taking_more_is_refused(struct kunit *test)
+static void further_objects_are_refused(struct kunit *test)
 {
 	struct gom_cache *c = gom_cache_create("test_reserve", 104, 0, 0, NULL);
 	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
 	struct gom_prefill *pf;
 
-	may_misuse(test);
+	gomtest_expect_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	KUNIT_EXPECT_NULL(test, gom_cache_prefill(c, GFP_KERNEL, 0));
 	pf = gom_cache_prefill(c, GFP_KERNEL, 1);
@@ -80,14 +80,14 @@ static void taking_more_is_refused(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(as_many_can_be_taken_as_were_set_aside),
-	KUNIT_CASE(taking_more_is_refused),
+	KUNIT_CASE(all_prefilled_objects_are_available),
+	KUNIT_CASE(further_objects_are_refused),
 	{}
 };
 
 struct kunit_suite gomalloc_prefill_suite = {
 	.name = "gomalloc_prefill",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

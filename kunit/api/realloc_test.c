@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gom_realloc(): contents stay, the object stays where it is when it can, and what comes
- * back may be freed by the size of the last call.
+ * gom_realloc(): contents are kept, an object that fits is not moved, and the
+ * result may be freed by the size of the last call.
  */
 #include <linux/mm.h>
 
@@ -24,13 +24,13 @@ static void growing_keeps_contents(struct kunit *test)
 		next = size + size / 2 + 1;
 		p = gom_realloc(p, next, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
-		KUNIT_EXPECT_TRUE(test, all_bytes(p, 0xa5, size));
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0xa5, size));
 		KUNIT_EXPECT_GE(test, gom_size(p), next);
 	}
 	gom_free(p);
 }
 
-static void what_fits_stays_in_place(struct kunit *test)
+static void fitting_object_stays_in_place(struct kunit *test)
 {
 	void *p = gom_malloc(100, GFP_KERNEL), *q;
 
@@ -38,21 +38,21 @@ static void what_fits_stays_in_place(struct kunit *test)
 	memset(p, 0x11, 100);
 	q = gom_realloc(p, gom_size(p), GFP_KERNEL);
 	KUNIT_EXPECT_PTR_EQ(test, q, p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(q, 0x11, 100));
-	/* What lies beyond the new size may be cleared at once, or not. */
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(q, 0x11, 100));
+	/* Bytes beyond the new size may be cleared or not. */
 	q = gom_realloc(q, 97, GFP_KERNEL);
 	KUNIT_EXPECT_PTR_EQ(test, q, p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(q, 0x11, 97));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(q, 0x11, 97));
 	gom_free(q);
 }
 
-/* === Freed by the size of the last call === */
+/* === Sized frees of resized objects === */
 
 /*
- * @p, resized to @size, is freed by that size.  What comes back for that size afterwards is
- * an object of its class: of the slot that @p went to, the first is what was put in last.
+ * Free @p, which was resized to @size, by that size.  Then allocate objects of
+ * @size: one of another class shows that @p went into the wrong slot.
  */
-static void free_by_size(struct kunit *test, void *p, size_t size)
+static void free_sized_check(struct kunit *test, void *p, size_t size)
 {
 	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_SIZE);
 	unsigned int class = gom_size_to_slot(size) >> GOM_SLOT_SHIFT, i;
@@ -71,8 +71,8 @@ static void free_by_size(struct kunit *test, void *p, size_t size)
 		gom_free(q[i]);
 }
 
-/* So that a free of @size goes straight through, if it is let. */
-static void warm_up(struct kunit *test, size_t size)
+/* After this a sized free of @size can take the fast path. */
+static void size_warm_up(struct kunit *test, size_t size)
 {
 	void *p = gom_malloc(size, GFP_KERNEL);
 
@@ -80,10 +80,12 @@ static void warm_up(struct kunit *test, size_t size)
 	gom_free(p);
 }
 
-static void a_resized_object_is_freed_by_its_size(struct kunit *test)
+static void resized_object_is_freed_by_size(struct kunit *test)
 {
-	static const size_t sizes[] = { 1, 5, 8, 16, 100, 113, 1024, 1025, 5000, 32768, 40000, 100000,
-					131072, 200000, 300000 };
+	static const size_t sizes[] = {
+		1, 5, 8, 16, 100, 113, 1024, 1025, 5000, 32768, 40000, 100000, 131072, 200000,
+		300000
+	};
 	unsigned int i, j;
 	size_t size;
 	void *p;
@@ -92,20 +94,20 @@ static void a_resized_object_is_freed_by_its_size(struct kunit *test)
 		for (j = 0; j < ARRAY_SIZE(sizes); j++) {
 			size = sizes[j];
 			OPTIMIZER_HIDE_VAR(size);
-			warm_up(test, size);
+			size_warm_up(test, size);
 			p = gom_malloc(sizes[i], GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p);
 			memset(p, 0x3c, sizes[i]);
 			p = gom_realloc(p, size, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p);
-			KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x3c, min(size, sizes[i])));
-			free_by_size(test, p, size);
+			KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0x3c, min(size, sizes[i])));
+			free_sized_check(test, p, size);
 		}
 	}
 }
 
-/* Each way from one size to another, with a block that is open and one that is closed. */
-static void a_resized_tiny_object_is_freed_by_its_size(struct kunit *test)
+/* All pairs of sizes, with an open block and with a closed one. */
+static void resized_tiny_object_is_freed_by_size(struct kunit *test)
 {
 	size_t from, to;
 	unsigned int closed;
@@ -114,7 +116,7 @@ static void a_resized_tiny_object_is_freed_by_its_size(struct kunit *test)
 	for (closed = 0; closed < 2; closed++) {
 		for (from = 1; from <= GOM_TINY_MAX; from++) {
 			for (to = 1; to <= GOM_TINY_BLOCK; to++) {
-				warm_up(test, to);
+				size_warm_up(test, to);
 				before = gom_malloc_noscan(1, GFP_KERNEL);
 				p = gom_malloc_noscan(from, GFP_KERNEL);
 				KUNIT_ASSERT_NOT_NULL(test, p);
@@ -122,16 +124,19 @@ static void a_resized_tiny_object_is_freed_by_its_size(struct kunit *test)
 					gom_mcache_flush_all();
 				p = gom_realloc(p, to, GFP_KERNEL);
 				KUNIT_ASSERT_NOT_NULL(test, p);
-				/* Aligned as gom_malloc_noscan() promises for the new size. */
+				/*
+				 * Aligned as gom_malloc_noscan() promises for
+				 * the new size.
+				 */
 				KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p, to & -to));
-				free_by_size(test, p, to);
+				free_sized_check(test, p, to);
 				gom_free(before);
 			}
 		}
 	}
 }
 
-static void a_resized_object_of_a_cache_is_freed_by_its_size(struct kunit *test)
+static void resized_cache_object_is_freed_by_size(struct kunit *test)
 {
 	static const size_t sizes[] = { 1, 100, 512, 520, 521, 5000 };
 	struct gom_cache *c = gom_cache_create("test_resized", 520, 0, 0, NULL);
@@ -140,14 +145,14 @@ static void a_resized_object_of_a_cache_is_freed_by_its_size(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		warm_up(test, sizes[i]);
+		size_warm_up(test, sizes[i]);
 		p = gom_cache_alloc(c, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		memset(p, 0x42, 520);
 		p = gom_realloc(p, sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
-		KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x42, min_t(size_t, sizes[i], 520)));
-		free_by_size(test, p, sizes[i]);
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0x42, min_t(size_t, sizes[i], 520)));
+		free_sized_check(test, p, sizes[i]);
 	}
 	gom_cache_destroy(c);
 }
@@ -156,7 +161,7 @@ static void no_finalizer(void *p, void *arg)
 {
 }
 
-/* As krealloc() never does; the free by size then looks. */
+/* Like krealloc(); the sized free finds out that the object was resized. */
 static void shrinking_does_not_fail(struct kunit *test)
 {
 	size_t size = 100;
@@ -168,10 +173,10 @@ static void shrinking_does_not_fail(struct kunit *test)
 	memset(p, 0x24, 1024);
 	gom_release_memory();
 	migrate_disable();
-	/* There is one record for it on this CPU. */
+	/* Leaves one free record on this CPU. */
 	KUNIT_EXPECT_EQ(test, gom_set_finalizer(p, no_finalizer, NULL), 0);
 	KUNIT_EXPECT_EQ(test, gom_set_finalizer(p, NULL, NULL), 0);
-	if (!fail_after(0)) {
+	if (!gomtest_fail_after(0)) {
 		migrate_enable();
 		gom_free(p);
 		kunit_skip(test, "this kernel has no fault injection");
@@ -179,18 +184,21 @@ static void shrinking_does_not_fail(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, gom_realloc(p, size, GFP_KERNEL), (void *)p);
 	/* Growing may fail. */
 	KUNIT_EXPECT_NULL(test, gom_realloc(p, 5000, GFP_KERNEL | __GFP_NOWARN));
-	fail_no_more();
+	gomtest_fail_stop();
 	migrate_enable();
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x24, size));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0x24, size));
 	KUNIT_EXPECT_TRUE(test, gom_special_maybe(p));
-	warm_up(test, size);
-	free_by_size(test, p, size);
-	/* And with it goes that others in its page are looked up. */
+	size_warm_up(test, size);
+	free_sized_check(test, p, size);
+	/* Other objects in its page are not looked up any more. */
 	KUNIT_EXPECT_FALSE(test, gom_special_maybe(p));
 }
 
-/* In place or not, a large object is aligned to what divides its size. */
-static void a_shorter_large_object_is_aligned_as_always(struct kunit *test)
+/*
+ * Moved or not, a large object is aligned to the power of two that divides its
+ * size.
+ */
+static void shrunk_large_object_is_aligned(struct kunit *test)
 {
 	static const size_t sizes[][2] = {
 		{ 164 << 10, 160 << 10 }, { 3 << 20, 2 << 20 }, { 1540 << 10, 1 << 20 },
@@ -200,10 +208,13 @@ static void a_shorter_large_object_is_aligned_as_always(struct kunit *test)
 	size_t align;
 
 	gom_release_memory();
-	gom_free(gom_malloc(1 << 20, GFP_KERNEL));	/* the first ones will lie side by side */
+	gom_free(gom_malloc(1 << 20, GFP_KERNEL));	/* so that the first ones are adjacent */
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		align = sizes[i][1] & -sizes[i][1];
-		/* All before any gets shorter: the next one would begin where that ends. */
+		/*
+		 * Allocate all first: a shrunk one would be followed by the
+		 * next.
+		 */
 		for (j = 0; j < ARRAY_SIZE(p); j++) {
 			p[j] = gom_malloc(sizes[i][0], GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p[j]);
@@ -220,8 +231,8 @@ static void a_shorter_large_object_is_aligned_as_always(struct kunit *test)
 	KUNIT_EXPECT_GT(test, misplaced, 0U);
 }
 
-/* Memory of a zone is not moved to another. */
-static void what_is_for_dma_stays(struct kunit *test)
+/* Memory of a zone is not moved to another zone. */
+static void dma_object_is_not_moved(struct kunit *test)
 {
 	void *p = gom_malloc(1000, GFP_KERNEL | GFP_DMA);
 
@@ -230,13 +241,13 @@ static void what_is_for_dma_stays(struct kunit *test)
 	gom_free(p);
 }
 
-static void a_large_object_shrinks_in_place(struct kunit *test)
+static void large_object_shrinks_in_place(struct kunit *test)
 {
 	const size_t size = GOM_RUN_MAX_SIZE + 50 * PAGE_SIZE, keep = size - 40 * PAGE_SIZE;
 	struct gom_large_stats before, after;
 	char *p, *q;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	p = gom_malloc(size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 0x77, size);
@@ -246,11 +257,11 @@ static void a_large_object_shrinks_in_place(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, q, p);
 	KUNIT_EXPECT_EQ(test, before.pages - after.pages, 40UL);
 	KUNIT_EXPECT_EQ(test, gom_size(q), keep);
-	KUNIT_EXPECT_TRUE(test, all_bytes(q, 0x77, keep - 5));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(q, 0x77, keep - 5));
 	gom_free(q);
 }
 
-static void new_bytes_are_zero_if_asked_for(struct kunit *test)
+static void gfp_zero_clears_new_bytes(struct kunit *test)
 {
 	char *p = gom_zalloc(10, GFP_KERNEL);
 	size_t size, old = 10;
@@ -260,65 +271,66 @@ static void new_bytes_are_zero_if_asked_for(struct kunit *test)
 		memset(p, 0xee, old);
 		p = gom_realloc(p, size, GFP_KERNEL | __GFP_ZERO);
 		KUNIT_ASSERT_NOT_NULL(test, p);
-		KUNIT_EXPECT_TRUE(test, all_bytes(p, 0xee, old));
-		KUNIT_EXPECT_TRUE_MSG(test, all_bytes(p + old, 0, size - old), "size %zu", size);
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0xee, old));
+		KUNIT_EXPECT_TRUE_MSG(test, gomtest_all_bytes(p + old, 0, size - old), "size %zu",
+				      size);
 		old = size;
 	}
-	/* Shrink, then grow within the object: the bytes between are new again. */
+	/* Shrink, then grow within the object: the bytes are new again. */
 	size = old;
 	memset(p, 0xee, size);
 	p = gom_realloc(p, size - 100, GFP_KERNEL | __GFP_ZERO);
 	p = gom_realloc(p, size, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(p + size - 100, 0, 100));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p + size - 100, 0, 100));
 	gom_free(p);
 }
 
 static void null_allocates_and_zero_frees(struct kunit *test)
 {
-	u64 before = live_objects();
+	u64 before = gomtest_live_objects();
 	void *p = gom_realloc(NULL, 33, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_EQ(test, live_objects(), before + 1);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + 1);
 	KUNIT_EXPECT_PTR_EQ(test, gom_realloc(p, 0, GFP_KERNEL), ZERO_SIZE_PTR);
 	if (!gom_sbrk)
-		KUNIT_EXPECT_EQ(test, live_objects(), before);
+		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 	p = gom_realloc(ZERO_SIZE_PTR, 5, GFP_KERNEL);
 	KUNIT_EXPECT_GE(test, gom_size(p), (size_t)5);
 	gom_free(p);
 }
 
-static void a_failure_leaves_the_object_alone(struct kunit *test)
+static void failure_keeps_the_object(struct kunit *test)
 {
 	char *p = gom_malloc(200, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 0x42, 200);
 	KUNIT_EXPECT_NULL(test, gom_realloc(p, GOM_MAX_SIZE + 1, GFP_KERNEL | __GFP_NOWARN));
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0x42, 200));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0x42, 200));
 	gom_free(p);
 }
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(growing_keeps_contents),
-	KUNIT_CASE(what_fits_stays_in_place),
-	KUNIT_CASE(a_resized_object_is_freed_by_its_size),
-	KUNIT_CASE(a_resized_tiny_object_is_freed_by_its_size),
-	KUNIT_CASE(a_resized_object_of_a_cache_is_freed_by_its_size),
+	KUNIT_CASE(fitting_object_stays_in_place),
+	KUNIT_CASE(resized_object_is_freed_by_size),
+	KUNIT_CASE(resized_tiny_object_is_freed_by_size),
+	KUNIT_CASE(resized_cache_object_is_freed_by_size),
 	HEAP_CASE(shrinking_does_not_fail),
-	HEAP_CASE(a_shorter_large_object_is_aligned_as_always),
-	KUNIT_CASE(what_is_for_dma_stays),
-	HEAP_CASE(a_large_object_shrinks_in_place),
-	KUNIT_CASE(new_bytes_are_zero_if_asked_for),
+	HEAP_CASE(shrunk_large_object_is_aligned),
+	KUNIT_CASE(dma_object_is_not_moved),
+	HEAP_CASE(large_object_shrinks_in_place),
+	KUNIT_CASE(gfp_zero_clears_new_bytes),
 	KUNIT_CASE(null_allocates_and_zero_frees),
-	KUNIT_CASE(a_failure_leaves_the_object_alone),
+	KUNIT_CASE(failure_keeps_the_object),
 	{}
 };
 
 struct kunit_suite gomalloc_realloc_suite = {
 	.name = "gomalloc_realloc",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sbrk mode: what is given is aligned, zero and never given again, its size is
- * known, and a free does nothing.  The other suites run in the mode, too, as far
- * as they make sense.
+ * sbrk mode: memory is aligned, zero and never reused, its size is known, and a
+ * free does nothing.  Other suites run in this mode as far as they apply.
  */
 #include <linux/gfp.h>
 #include <linux/slab.h>
@@ -15,11 +14,11 @@
 
 static int sbrk_init(struct kunit *test)
 {
-	needs_sbrk(test);
-	return counted_begin(test);
+	gomtest_needs_sbrk(test);
+	return gomtest_begin_any(test);
 }
 
-/* A constant size is rounded to its class when its caller is compiled. */
+/* A constant size is rounded to its class at compile time. */
 static void every_size_is_aligned_zero_and_known(struct kunit *test)
 {
 	size_t size;
@@ -31,7 +30,7 @@ static void every_size_is_aligned_zero_and_known(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p, GOM_SBRK_ALIGN));
 		KUNIT_EXPECT_EQ(test, gom_size(p), size);
-		KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, size));
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, size));
 		memset(p, 0x5b, size);
 	}
 	p = gom_malloc(64, GFP_KERNEL);
@@ -43,7 +42,7 @@ static void every_size_is_aligned_zero_and_known(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_size(p), (size_t)64);
 }
 
-static void a_free_does_nothing(struct kunit *test)
+static void free_does_nothing(struct kunit *test)
 {
 	void *p[20], *k = kmalloc(8, GFP_KERNEL);
 	struct gom_memstats a, b;
@@ -63,14 +62,14 @@ static void a_free_does_nothing(struct kunit *test)
 		gom_memstats_read(&b);
 		KUNIT_EXPECT_EQ(test, b.frees, a.frees);
 		for (j = 0; j <= i; j++)
-			KUNIT_EXPECT_TRUE(test, all_bytes(p[j], j + 1, 40));
+			KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[j], j + 1, 40));
 	}
 	for (i = 0; i < GOM_BAD_POINTER; i++)
 		KUNIT_EXPECT_EQ(test, gom_misuse_count(i), 0UL);
 	kfree(k);
 }
 
-static void growing_keeps_contents_and_the_old_place(struct kunit *test)
+static void growing_copies_the_object(struct kunit *test)
 {
 	char *p = gom_malloc(24, GFP_KERNEL), *q;
 
@@ -82,19 +81,19 @@ static void growing_keeps_contents_and_the_old_place(struct kunit *test)
 	q = gom_realloc(p, 200000, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, q);
 	KUNIT_EXPECT_PTR_NE(test, p, q);
-	KUNIT_EXPECT_TRUE(test, all_bytes(q, 'p', 24));
-	KUNIT_EXPECT_TRUE(test, all_bytes(q + 24, 0, 200000 - 24));
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 'p', 24));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(q, 'p', 24));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(q + 24, 0, 200000 - 24));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 'p', 24));
 }
 
-static void what_is_no_object_has_no_size(struct kunit *test)
+static void invalid_pointer_has_no_size(struct kunit *test)
 {
 	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER);
 	char *p = gom_malloc(64, GFP_KERNEL);
 
-	may_misuse(test);
+	gomtest_expect_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	memset(p, 0x11, 64);	/* what stands before p + 16 could be a size */
+	memset(p, 0x11, 64);	/* the word before p + 16 could be a size */
 	KUNIT_EXPECT_EQ(test, gom_size(p + 16), (size_t)0);
 	KUNIT_EXPECT_EQ(test, gom_size(p + 1), (size_t)0);
 	KUNIT_EXPECT_EQ(test, gom_size((void *)0x12340), (size_t)0);
@@ -102,7 +101,7 @@ static void what_is_no_object_has_no_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), counted + 4);
 }
 
-static void statistics_say_what_was_used(struct kunit *test)
+static void statistics_count_bytes(struct kunit *test)
 {
 	struct gom_sbrk_stats a, b;
 	struct gom_memstats m;
@@ -121,16 +120,16 @@ static void statistics_say_what_was_used(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(every_size_is_aligned_zero_and_known),
-	KUNIT_CASE(a_free_does_nothing),
-	KUNIT_CASE(growing_keeps_contents_and_the_old_place),
-	KUNIT_CASE(what_is_no_object_has_no_size),
-	KUNIT_CASE(statistics_say_what_was_used),
+	KUNIT_CASE(free_does_nothing),
+	KUNIT_CASE(growing_copies_the_object),
+	KUNIT_CASE(invalid_pointer_has_no_size),
+	KUNIT_CASE(statistics_count_bytes),
 	{}
 };
 
 struct kunit_suite gomalloc_sbrk_suite = {
 	.name = "gomalloc_sbrk",
 	.init = sbrk_init,
-	.exit = live_end,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Zeroing: what is asked to be zero is, also when the memory was used before.
+ * Zeroing: memory that is requested zeroed is zero, also when it is reused.
  */
 #include <linux/mm.h>
 
@@ -12,9 +12,9 @@
 
 #define OBJECTS	TIMES(40U, 12U)
 
-static void reused_memory_is_zero(struct kunit *test, size_t size)
+static void size_check_reuse(struct kunit *test, size_t size)
 {
-	/* Fewer of what is large: in sbrk mode none of it comes back. */
+	/* Fewer large objects, as sbrk mode frees nothing. */
 	const unsigned int n = size > SZ_8K ? 6 : OBJECTS;
 	void *p[OBJECTS];
 	unsigned int i;
@@ -28,13 +28,13 @@ static void reused_memory_is_zero(struct kunit *test, size_t size)
 	for (i = 0; i < n; i++) {
 		p[i] = gom_zalloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
-		if (!all_bytes(p[i], 0, gom_size(p[i])))
+		if (!gomtest_all_bytes(p[i], 0, gom_size(p[i])))
 			KUNIT_FAIL(test, "size %zu: object %u is not zero", size, i);
 	}
 	gom_free_bulk(n, p);
 	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(size, GFP_KERNEL | __GFP_ZERO, n, p));
 	for (i = 0; i < n; i++) {
-		if (!all_bytes(p[i], 0, gom_size(p[i])))
+		if (!gomtest_all_bytes(p[i], 0, gom_size(p[i])))
 			KUNIT_FAIL(test, "size %zu: object %u of a bulk is not zero", size, i);
 		memset(p[i], 0xff, gom_size(p[i]));
 	}
@@ -46,14 +46,14 @@ static void every_class_is_zero_after_reuse(struct kunit *test)
 	unsigned int class;
 
 	for (class = 1; class < GOM_CLASS_TINY; class++)
-		reused_memory_is_zero(test, gom_classes[class].size);
+		size_check_reuse(test, gom_classes[class].size);
 }
 
 static void large_objects_are_zero_after_reuse(struct kunit *test)
 {
-	reused_memory_is_zero(test, 40000);
-	reused_memory_is_zero(test, 100000);
-	reused_memory_is_zero(test, 200000);
+	size_check_reuse(test, 40000);
+	size_check_reuse(test, 100000);
+	size_check_reuse(test, 200000);
 }
 
 static void constant_sizes_are_zero_too(struct kunit *test)
@@ -65,11 +65,11 @@ static void constant_sizes_are_zero_too(struct kunit *test)
 	gom_free_sized(p, 64);
 	p = gom_zalloc(64, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, 64));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, 64));
 	gom_free_sized(p, 64);
 }
 
-static void size_zero_is_no_memory(struct kunit *test)
+static void size_zero_returns_zero_size_ptr(struct kunit *test)
 {
 	size_t zero = 0;
 
@@ -82,12 +82,15 @@ static void size_zero_is_no_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_size(NULL), (size_t)0);
 }
 
-/* What the compiler knows to be nothing, what it does not, and by the function's address. */
-static void nothing_can_be_freed(struct kunit *test)
+/*
+ * NULL and ZERO_SIZE_PTR, as constants, hidden from the compiler, and by a
+ * pointer.
+ */
+static void null_can_be_freed(struct kunit *test)
 {
 	static const void * const nothings[] = { NULL, ZERO_SIZE_PTR };
 	struct gom_cache *c = gom_cache_create("test_nothing", 64, 0, 0, NULL);
-	unsigned long counted = all_misuses();
+	unsigned long counted = gomtest_misuses();
 	void (*fn)(const void *p) = gom_free;
 	const void *p;
 	unsigned int i;
@@ -108,11 +111,11 @@ static void nothing_can_be_freed(struct kunit *test)
 		gom_free_nolock(p);
 		gom_free_bulk(1, (void **)&p);
 	}
-	KUNIT_EXPECT_EQ(test, all_misuses(), counted);
+	KUNIT_EXPECT_EQ(test, gomtest_misuses(), counted);
 	gom_cache_destroy(c);
 }
 
-/* Its span is kept alive by a neighbour, so the memory is still there to be seen. */
+/* A neighbour keeps the span alive, so the memory can still be read. */
 static void sensitive_memory_is_cleared(struct kunit *test)
 {
 	char *neighbour = gom_malloc(256, GFP_KERNEL);
@@ -122,7 +125,7 @@ static void sensitive_memory_is_cleared(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 0x99, 256);
 	gom_free_sensitive(p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, 256));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, 256));
 	gom_free(neighbour);
 }
 
@@ -130,15 +133,15 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(every_class_is_zero_after_reuse),
 	KUNIT_CASE(large_objects_are_zero_after_reuse),
 	KUNIT_CASE(constant_sizes_are_zero_too),
-	KUNIT_CASE(size_zero_is_no_memory),
-	KUNIT_CASE(nothing_can_be_freed),
+	KUNIT_CASE(size_zero_returns_zero_size_ptr),
+	KUNIT_CASE(null_can_be_freed),
 	KUNIT_CASE(sensitive_memory_is_cleared),
 	{}
 };
 
 struct kunit_suite gomalloc_zero_suite = {
 	.name = "gomalloc_zero",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

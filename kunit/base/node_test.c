@@ -23,44 +23,44 @@ static const u8 distances[NODES][NODES] = {
 
 static unsigned int with_memory;	/* a bit for each node */
 
-static bool has_memory(int nid)
+static bool node_has_memory(int nid)
 {
 	return with_memory & BIT(nid);
 }
 
-static int distance(int from, int to)
+static int node_distance_of(int from, int to)
 {
 	return distances[from][to];
 }
 
-static void expect_nodes(struct kunit *test, unsigned int memory, const int *expected)
+static void nodes_expect(struct kunit *test, unsigned int memory, const int *expected)
 {
 	int nid;
 
 	with_memory = memory;
 	for (nid = 0; nid < NODES; nid++)
-		KUNIT_EXPECT_EQ_MSG(test, gom_node_with_memory(nid, NODES, has_memory, distance),
+		KUNIT_EXPECT_EQ_MSG(test, gom_node_with_memory(nid, NODES, node_has_memory, node_distance_of),
 				    expected[nid], "node %d, memory on %#x", nid, memory);
 }
 
-static void the_nearest_with_memory_is_taken(struct kunit *test)
+static void nearest_node_with_memory_is_found(struct kunit *test)
 {
-	expect_nodes(test, 0xf, (const int []){ 0, 1, 2, 3 });
-	expect_nodes(test, 0x1, (const int []){ 0, 0, 0, 0 });
-	expect_nodes(test, 0x8, (const int []){ 3, 3, 3, 3 });
-	expect_nodes(test, 0x9, (const int []){ 0, 0, 3, 3 });
-	expect_nodes(test, 0xa, (const int []){ 1, 1, 3, 3 });
-	expect_nodes(test, 0xc, (const int []){ 2, 3, 2, 3 });
-	expect_nodes(test, 0xe, (const int []){ 1, 1, 2, 3 });
+	nodes_expect(test, 0xf, (const int []){ 0, 1, 2, 3 });
+	nodes_expect(test, 0x1, (const int []){ 0, 0, 0, 0 });
+	nodes_expect(test, 0x8, (const int []){ 3, 3, 3, 3 });
+	nodes_expect(test, 0x9, (const int []){ 0, 0, 3, 3 });
+	nodes_expect(test, 0xa, (const int []){ 1, 1, 3, 3 });
+	nodes_expect(test, 0xc, (const int []){ 2, 3, 2, 3 });
+	nodes_expect(test, 0xe, (const int []){ 1, 1, 2, 3 });
 }
 
 /* It cannot be, but if it were: requests fail by themselves. */
-static void without_any_memory_each_node_stays(struct kunit *test)
+static void node_stays_without_any_memory(struct kunit *test)
 {
-	expect_nodes(test, 0, (const int []){ 0, 1, 2, 3 });
+	nodes_expect(test, 0, (const int []){ 0, 1, 2, 3 });
 }
 
-static void this_machine_has_a_node_for_each(struct kunit *test)
+static void every_online_node_has_one_with_memory(struct kunit *test)
 {
 	int nid;
 
@@ -73,7 +73,7 @@ static void this_machine_has_a_node_for_each(struct kunit *test)
 }
 
 /* Where memory may come from another node at all, __GFP_THISNODE is dropped. */
-static void a_node_with_memory_is_insisted_on(struct kunit *test)
+static void node_with_memory_keeps_thisnode(struct kunit *test)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_THISNODE;
 
@@ -83,10 +83,10 @@ static void a_node_with_memory_is_insisted_on(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(the_nearest_with_memory_is_taken),
-	KUNIT_CASE(without_any_memory_each_node_stays),
-	KUNIT_CASE(this_machine_has_a_node_for_each),
-	KUNIT_CASE(a_node_with_memory_is_insisted_on),
+	KUNIT_CASE(nearest_node_with_memory_is_found),
+	KUNIT_CASE(node_stays_without_any_memory),
+	KUNIT_CASE(every_online_node_has_one_with_memory),
+	KUNIT_CASE(node_with_memory_keeps_thisnode),
 	{}
 };
 

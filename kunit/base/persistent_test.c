@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The persistent allocator: alignment, zeroes, where bytes are accounted, and large
- * blocks.  What these tests take stays taken until gomalloc is unloaded.
+ * The persistent allocator: alignment, zeroing, accounting and large blocks.
+ * Memory that these tests allocate is freed when gomalloc is unloaded.
  */
 #include <linux/kallsyms.h>
 #include <linux/mm.h>
@@ -29,14 +29,14 @@ static void blocks_are_aligned_zero_and_disjoint(struct kunit *test)
 		p[i] = gom_persistent_alloc(100 + i, aligns[i], GOM_OTHER_SYS);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
 		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p[i], aligns[i] ?: 8));
-		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], 0, 100 + i));
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[i], 0, 100 + i));
 		memset(p[i], i + 1, 100 + i);
 	}
 	for (i = 0; i < ARRAY_SIZE(aligns); i++)
-		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], i + 1, 100 + i));
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[i], i + 1, 100 + i));
 }
 
-static void bytes_move_to_the_statistic_that_is_named(struct kunit *test)
+static void bytes_are_accounted_by_statistic(struct kunit *test)
 {
 	struct gom_memstats a, b;
 
@@ -46,11 +46,14 @@ static void bytes_move_to_the_statistic_that_is_named(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b.stat[GOM_MCACHE_SYS] - a.stat[GOM_MCACHE_SYS], 1000ULL);
 	KUNIT_EXPECT_EQ(test, (s64)(b.stat[GOM_OTHER_SYS] - a.stat[GOM_OTHER_SYS]) + 1000,
 			(s64)(b.sys - a.sys));
-	/* It was cut from what was there, or from a new chunk of whole pages. */
+	/*
+	 * The block is from the current chunk, or from a new one of whole
+	 * pages.
+	 */
 	KUNIT_EXPECT_EQ(test, (unsigned long)(b.sys - a.sys) % PAGE_SIZE, 0UL);
 }
 
-static void a_large_block_comes_from_pages(struct kunit *test)
+static void large_block_is_whole_pages(struct kunit *test)
 {
 	struct gom_persistent_info a, b;
 	void *p;
@@ -60,13 +63,13 @@ static void a_large_block_comes_from_pages(struct kunit *test)
 	gom_persistent_info(-2, &b);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p, PAGE_SIZE));
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, GOM_PERSISTENT_MAX_BLOCK));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, GOM_PERSISTENT_MAX_BLOCK));
 	KUNIT_EXPECT_EQ(test, b.chunks, a.chunks + 1);
 	KUNIT_EXPECT_EQ(test, b.bytes - a.bytes, (u64)GOM_PERSISTENT_MAX_BLOCK);
 }
 
-/* As an interrupt does that came in the middle of an operation of its CPU. */
-static void an_interrupt_inside_uses_the_global_chunk(struct kunit *test)
+/* Like an interrupt that arrives during an allocation on its CPU. */
+static void interrupt_uses_the_global_chunk(struct kunit *test)
 {
 	struct gom_persistent_info a, b, mine_a, mine_b;
 	void *p;
@@ -83,13 +86,13 @@ static void an_interrupt_inside_uses_the_global_chunk(struct kunit *test)
 	gom_persistent_info(cpu, &mine_b);
 	preempt_enable();
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_TRUE(test, all_bytes(p, 0, 100));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, 100));
 	KUNIT_EXPECT_GE(test, b.used - a.used, 100ULL);
 	KUNIT_EXPECT_EQ(test, mine_b.used, mine_a.used);
 }
 
-/* No byte of a chunk is unaccounted for: used, lost, or still to be had. */
-static void chunks_add_up(struct kunit *test)
+/* Each byte of a chunk is accounted as used, wasted or free. */
+static void chunk_bytes_add_up(struct kunit *test)
 {
 	struct gom_persistent_info a, b;
 	unsigned int i;
@@ -108,46 +111,51 @@ static void chunks_add_up(struct kunit *test)
 	KUNIT_EXPECT_GT(test, b.wasted, a.wasted);
 }
 
-static struct gom_persistent_info before_hook;
-static unsigned int slow_users;
+static struct gom_persistent_info info_before;
+static unsigned int nr_races;
 
-/* Somebody else on this CPU asks for memory while one is away to get a chunk. */
-static bool bring_another(enum gom_test_point at, unsigned int order, gfp_t gfp)
+/*
+ * While the caller allocates a new chunk, allocate another block on this CPU.
+ */
+static bool chunk_race(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	if (at != GOM_AT_NEW_CHUNK)
 		return false;
 	WRITE_ONCE(gom_test_hook, NULL);
-	slow_users++;
-	gom_persistent_info(smp_processor_id(), &before_hook);
+	nr_races++;
+	gom_persistent_info(smp_processor_id(), &info_before);
 	gom_persistent_alloc(512, 8, GOM_OTHER_SYS);
 	return false;
 }
 
-/* Of two who bring a chunk at the same time one gives his back. */
-static void a_chunk_that_comes_second_is_not_wasted(struct kunit *test)
+/* Of two chunks allocated at the same time one is freed. */
+static void lost_chunk_race_wastes_nothing(struct kunit *test)
 {
 	struct gom_persistent_info a, b;
 	unsigned int i;
 
 	preempt_disable();
-	slow_users = 0;
+	nr_races = 0;
 	gom_persistent_info(smp_processor_id(), &a);
-	WRITE_ONCE(gom_test_hook, bring_another);
-	for (i = 0; i < 3000 && !slow_users; i++)
+	WRITE_ONCE(gom_test_hook, chunk_race);
+	for (i = 0; i < 3000 && !nr_races; i++)
 		if (!gom_persistent_alloc(512, 8, GOM_OTHER_SYS))
 			break;
 	WRITE_ONCE(gom_test_hook, NULL);
 	gom_persistent_info(smp_processor_id(), &b);
 	preempt_enable();
-	KUNIT_ASSERT_EQ(test, slow_users, 1U);
-	/* The end of the chunk before is lost; nothing else is, and there is one more. */
+	KUNIT_ASSERT_EQ(test, nr_races, 1U);
+	/*
+	 * There is one more chunk, and only the end of the one before is
+	 * wasted.
+	 */
 	KUNIT_EXPECT_EQ(test, b.chunks, a.chunks + 1);
 	KUNIT_EXPECT_LT(test, b.wasted - a.wasted, 512ULL);
-	KUNIT_EXPECT_EQ(test, b.chunks, before_hook.chunks + 1);
+	KUNIT_EXPECT_EQ(test, b.chunks, info_before.chunks + 1);
 }
 
-/* A CPU that needs little has little: no more than twice what it was given, and a bit. */
-static void chunks_grow_with_what_is_asked_for(struct kunit *test)
+/* A CPU that uses little has small chunks: at most about twice what it used. */
+static void chunks_are_proportional_to_use(struct kunit *test)
 {
 	struct gom_persistent_info info;
 	int cpu;
@@ -162,8 +170,8 @@ static void chunks_grow_with_what_is_asked_for(struct kunit *test)
 	}
 }
 
-/* As large as all before it, but for the first and for the most that a chunk may have. */
-static void a_new_chunk_doubles_what_there_is(struct kunit *test)
+/* A new chunk is as large as all before it, within the bounds of a chunk. */
+static void new_chunk_doubles_the_memory(struct kunit *test)
 {
 	struct gom_persistent_info before, after;
 	u64 grown;
@@ -185,58 +193,62 @@ static void a_new_chunk_doubles_what_there_is(struct kunit *test)
 	} while (grown && before.bytes < SZ_64K);
 }
 
-/* This test's own function is among those who asked. */
-static void who_asked_is_known(struct kunit *test)
+/* The call sites include this test. */
+static void call_sites_are_recorded(struct kunit *test)
 {
-	struct gom_call_site who;
+	struct gom_call_site site;
 	char name[KSYM_SYMBOL_LEN];
 	unsigned int i, found = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, gom_persistent_alloc(48, 8, GOM_MHEAP_SYS));
-	for (i = 0; gom_persistent_read_site(i, &who); i++) {
-		if (!who.requests || !who.caller)
+	for (i = 0; gom_persistent_read_site(i, &site); i++) {
+		if (!site.requests || !site.caller)
 			continue;
-		snprintf(name, sizeof(name), "%ps", (void *)who.caller);
-		if (strstr(name, __func__) && who.stat == GOM_MHEAP_SYS) {
-			KUNIT_EXPECT_EQ(test, who.bytes, 48 * who.requests);
+		snprintf(name, sizeof(name), "%ps", (void *)site.caller);
+		if (strstr(name, __func__) && site.stat == GOM_MHEAP_SYS) {
+			KUNIT_EXPECT_EQ(test, site.bytes, 48 * site.requests);
 			found++;
 		}
 	}
 	KUNIT_EXPECT_EQ(test, found, 1U);
 }
 
-/* Two magazines of each class, which are a power of two each: the most a CPU can have. */
-static size_t magazine_bytes(void)
+/*
+ * Two magazines of each class, rounded to powers of two: the maximum of a CPU.
+ */
+static size_t cpu_magazine_bytes(void)
 {
 	size_t bytes = 0;
 	unsigned int i;
 
 	for (i = 1; i < GOM_NR_SPAN_CLASSES; i++)
 		bytes += 2 * max(64UL, roundup_pow_of_two(struct_size((struct gom_magazine *)NULL,
-							  obj, gom_classes[i].mag_size)));
+								      obj,
+								      gom_classes[i].mag_size)));
 	return bytes;
 }
 
 /*
- * The costs in Documentation/persistent.rst: for a 64-bit machine with pages of
- * 4 KiB and locks that are not debugged.  What is private to a file is asserted
- * there.
+ * The costs in Documentation/persistent.rst, for a 64-bit machine with pages of
+ * 4 KiB and without lock debugging.  Structures that are private to a file are
+ * asserted there.
  */
-static void the_table_of_costs_holds(struct kunit *test)
+static void documented_costs_hold(struct kunit *test)
 {
 	size_t node = sizeof(struct gom_mheap) +
 		      GOM_NR_SPAN_CLASSES * sizeof(struct gom_mcentral);
 
 	if (BITS_PER_LONG < 64 || PAGE_SIZE != SZ_4K || !IS_ENABLED(CONFIG_SMP) ||
 	    IS_ENABLED(CONFIG_DEBUG_SPINLOCK) || IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
-		kunit_skip(test, "the table is for 64 bits, pages of 4 KiB, SMP, locks as they are");
+		kunit_skip(test,
+			   "the table is for 64 bits, pages of 4 KiB, SMP, no lock debugging");
 	KUNIT_EXPECT_LE(test, sizeof(struct gom_mcache), 3240UL);
 	KUNIT_EXPECT_LE(test, GOM_NR_SPAN_CLASSES * sizeof(struct gom_mcache_class), 5888UL);
 	KUNIT_EXPECT_LE(test, node, 16384UL);
 	KUNIT_EXPECT_EQ(test, sizeof(gom_special_near), 65536UL);
 	KUNIT_EXPECT_LE(test, sizeof(struct gom_region), 3096UL);
 	KUNIT_EXPECT_EQ(test, sizeof(struct gom_span), 48UL);
-	KUNIT_EXPECT_LE(test, magazine_bytes(), 159232UL);
+	KUNIT_EXPECT_LE(test, cpu_magazine_bytes(), 159232UL);
 	KUNIT_EXPECT_GE(test, gom_profile_max_buckets, 1024U);
 	KUNIT_EXPECT_LE(test, gom_profile_max_buckets, 16384U);
 	KUNIT_EXPECT_LE(test, gom_special_sample_bytes,
@@ -245,20 +257,20 @@ static void the_table_of_costs_holds(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(blocks_are_aligned_zero_and_disjoint),
-	KUNIT_CASE(bytes_move_to_the_statistic_that_is_named),
-	KUNIT_CASE(a_large_block_comes_from_pages),
-	KUNIT_CASE(an_interrupt_inside_uses_the_global_chunk),
-	KUNIT_CASE(chunks_grow_with_what_is_asked_for),
-	KUNIT_CASE(a_new_chunk_doubles_what_there_is),
-	KUNIT_CASE(chunks_add_up),
-	KUNIT_CASE(a_chunk_that_comes_second_is_not_wasted),
-	KUNIT_CASE(who_asked_is_known),
-	KUNIT_CASE(the_table_of_costs_holds),
+	KUNIT_CASE(bytes_are_accounted_by_statistic),
+	KUNIT_CASE(large_block_is_whole_pages),
+	KUNIT_CASE(interrupt_uses_the_global_chunk),
+	KUNIT_CASE(chunks_are_proportional_to_use),
+	KUNIT_CASE(new_chunk_doubles_the_memory),
+	KUNIT_CASE(chunk_bytes_add_up),
+	KUNIT_CASE(lost_chunk_race_wastes_nothing),
+	KUNIT_CASE(call_sites_are_recorded),
+	KUNIT_CASE(documented_costs_hold),
 	{}
 };
 
 struct kunit_suite gomalloc_persistent_suite = {
 	.name = "gomalloc_persistent",
-	.exit = still_sound,
+	.exit = gomtest_check,
 	.test_cases = cases,
 };

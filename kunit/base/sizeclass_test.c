@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Size classes, recomputed.  The sizes are chosen again here, from the words of
- * the Go runtime and by another road than the host program's, and compared; then
- * every size and every byte offset is tried.
+ * Size classes.  The sizes are recomputed from the rules of the Go runtime,
+ * with another algorithm than that of the generator, and compared.  Then every
+ * size and every byte offset is tested.
  */
 #include <linux/align.h>
 #include <linux/log2.h>
@@ -20,8 +20,8 @@ struct recomputed {
 	unsigned int span[GOM_NR_CLASSES + 1];
 };
 
-/* The smallest span of whole heap pages with at most an eighth left at its end. */
-static unsigned int span_for(unsigned int size)
+/* The smallest span of whole heap pages that wastes at most an eighth. */
+static unsigned int go_span(unsigned int size)
 {
 	unsigned int pages;
 
@@ -30,8 +30,8 @@ static unsigned int span_for(unsigned int size)
 	return pages * HEAP_PAGE;
 }
 
-/* Distance from @size to the next, by ranges instead of step by step. */
-static unsigned int spacing(unsigned int size)
+/* Distance from @size to the next size, by ranges. */
+static unsigned int go_spacing(unsigned int size)
 {
 	if (size < 16)
 		return 8;
@@ -42,8 +42,10 @@ static unsigned int spacing(unsigned int size)
 	return 256;
 }
 
-/* From half of @span to a quarter more: what is lost in so many bytes is least. */
-static unsigned int best_length(unsigned int span, unsigned int size)
+/*
+ * From half of @span to a quarter more, the length that wastes the least part.
+ */
+static unsigned int span_best_length(unsigned int span, unsigned int size)
 {
 	const unsigned int few = min(span / size, 8U);
 	unsigned int best = span, pages;
@@ -59,22 +61,22 @@ static unsigned int best_length(unsigned int span, unsigned int size)
 	return best;
 }
 
-static void recompute(struct recomputed *r)
+static void classes_recompute(struct recomputed *r)
 {
 	unsigned int size, next, span;
 
 	r->n = 1;
 	for (size = 8; size <= GOM_MAX_SMALL_SIZE; size = next) {
-		next = size + spacing(size);
-		span = span_for(size);
-		/* The next size fills the same span with as many objects: skip this. */
-		if (next <= GOM_MAX_SMALL_SIZE && span_for(next) == span &&
+		next = size + go_spacing(size);
+		span = go_span(size);
+		/* Skip a size if the next fits as often into the same span. */
+		if (next <= GOM_MAX_SMALL_SIZE && go_span(next) == span &&
 		    span / next == span / size)
 			continue;
 		while (span / size < (span <= 16384 ? 16 : 8) && span <= 32768)
 			span *= 2;
 		if (!is_power_of_2(size))
-			span = best_length(span, size);
+			span = span_best_length(span, size);
 		r->size[r->n] = size;
 		r->span[r->n] = span;
 		if (++r->n > GOM_NR_CLASSES)
@@ -88,7 +90,7 @@ static void classes_are_those_of_go(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, r);
-	recompute(r);
+	classes_recompute(r);
 	KUNIT_ASSERT_EQ(test, r->n, (unsigned int)GOM_NR_CLASSES);
 	for (i = 1; i < r->n; i++) {
 		KUNIT_EXPECT_EQ_MSG(test, gom_classes[i].size, r->size[i], "class %u", i);
@@ -98,24 +100,28 @@ static void classes_are_those_of_go(struct kunit *test)
 	}
 }
 
-/* The end of the table's step that @size lies in. */
-static unsigned int step_end(unsigned int size)
+/* The end of the step of the size table that contains @size. */
+static unsigned int table_step_end(unsigned int size)
 {
 	return size <= GOM_SMALL_STEP_MAX ? roundup(size, 1 << GOM_SMALL_STEP_SHIFT) :
 					    roundup(size, 1 << GOM_LARGE_STEP_SHIFT);
 }
 
-/* Objects of the class are aligned to whatever power of two divides the size. */
+/*
+ * Objects of the class are aligned to the largest power of two that divides the
+ * size.
+ */
 static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
 {
 	unsigned int size, end, class, expected;
 
 	if (ARCH_DMA_MINALIGN > 8)
-		kunit_skip(test, "on this architecture objects are larger for the sake of DMA");
+		kunit_skip(test, "on this architecture objects are larger, for DMA");
 	for (size = 1; size <= GOM_MAX_SMALL_SIZE; size++) {
-		end = step_end(size);
+		end = table_step_end(size);
 		expected = 1;
-		while (gom_classes[expected].size < end || gom_classes[expected].size % (end & -end))
+		while (gom_classes[expected].size < end ||
+		       gom_classes[expected].size % (end & -end))
 			expected++;
 		class = gom_size_to_slot(size) >> GOM_SLOT_SHIFT;
 		if (class != expected)
@@ -132,8 +138,9 @@ static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
 }
 
 /*
- * On machines whose DMA is not coherent the DMA layer takes an object for one that shares no
- * cache line if kmalloc()'s bucket is a multiple of one, be that of 64 or of 128 bytes.
+ * Where DMA is not coherent, the DMA layer assumes that an object shares no
+ * cache line if kmalloc()'s bucket is a multiple of the line, of 64 or 128
+ * bytes.
  */
 static void classes_for_dma_share_no_cache_line(struct kunit *test)
 {
@@ -143,14 +150,15 @@ static void classes_for_dma_share_no_cache_line(struct kunit *test)
 		class = GOM_DMA_CLASS_OF(size);
 		KUNIT_ASSERT_GE(test, gom_classes[class].size, size);
 		for (line = 16; line <= 128; line *= 2)
-			if (kmalloc_size_roundup(size) % line == 0 && gom_classes[class].size % line)
+			if (kmalloc_size_roundup(size) % line == 0 &&
+			    gom_classes[class].size % line)
 				KUNIT_FAIL(test, "size %u: objects of %u bytes, lines of %u", size,
 					   gom_classes[class].size, line);
 	}
 }
 
-/* On any machine: kmalloc()'s least alignment, which is that of DMA on some. */
-static void no_object_is_less_aligned_than_kmallocs(struct kunit *test)
+/* The minimal alignment of kmalloc(), which on some machines is that of DMA. */
+static void objects_have_kmalloc_alignment(struct kunit *test)
 {
 	unsigned int size, slot;
 
@@ -162,8 +170,10 @@ static void no_object_is_less_aligned_than_kmallocs(struct kunit *test)
 	}
 }
 
-/* What kmalloc() promises since 6.12: the largest power of two that divides the size. */
-static void objects_are_aligned_to_what_divides_their_size(struct kunit *test)
+/*
+ * As kmalloc() since 6.12: to the largest power of two that divides the size.
+ */
+static void objects_are_aligned_to_power_of_two(struct kunit *test)
 {
 	const size_t step = TIMES(8, 512);
 	unsigned int misaligned = 0, i;
@@ -219,8 +229,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(classes_are_those_of_go),
 	KUNIT_CASE(every_size_gets_the_smallest_class_that_fits),
 	KUNIT_CASE(classes_for_dma_share_no_cache_line),
-	KUNIT_CASE(no_object_is_less_aligned_than_kmallocs),
-	HEAP_CASE(objects_are_aligned_to_what_divides_their_size),
+	KUNIT_CASE(objects_have_kmalloc_alignment),
+	HEAP_CASE(objects_are_aligned_to_power_of_two),
 	KUNIT_CASE(a_span_wastes_at_most_an_eighth),
 	KUNIT_CASE(division_is_exact_at_every_offset),
 	{}
@@ -228,7 +238,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_sizeclass_suite = {
 	.name = "gomalloc_sizeclass",
-	.init = counted_begin,
-	.exit = live_end,
+	.init = gomtest_begin_any,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

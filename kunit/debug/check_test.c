@@ -1,43 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The consistency check: each structure is broken in turn, and named. */
+/*
+ * The consistency check: each structure is corrupted in turn, which is
+ * reported.
+ */
 #include <linux/mm.h>
 #include <linux/percpu.h>
 
 #include "base/compat.h"
 #include "base/persistent.h"
 #include "central/mcentral.h"
-#include "console.h"
 #include "debug/check.h"
 #include "gomalloc.h"
 #include "heap/mheap.h"
 #include "heap/scavenger.h"
+#include "log.h"
 #include "percpu/mcache.h"
 #include "special/special.h"
 #include "suites.h"
 
-/* A size with several pages in a span, and a mask that does not fill its words. */
+/* A size with several pages in a span, whose bitmap does not fill its words. */
 #define SIZE	1408U
 #define OBJECTS	100U
 
 static void *objects[OBJECTS];
 static unsigned int class, ms_before;
 
-/* With @broken done, the check finds something and says @words; with @mended, nothing. */
-#define EXPECT_NAMED(test, words, broken, mended)				\
+/*
+ * After @corrupt the check reports @words; after @repair it reports nothing.
+ */
+#define EXPECT_REPORTED(test, words, corrupt, repair)				\
 do {										\
-	int __wrong;								\
+	int __found;								\
 										\
-	console_clear();							\
-	broken;									\
-	__wrong = gom_check();							\
-	mended;									\
-	KUNIT_EXPECT_GT_MSG(test, __wrong, 0, "%s", words);			\
-	KUNIT_EXPECT_TRUE_MSG(test, console_said("gomalloc: check: "), "%s", words);	\
-	KUNIT_EXPECT_TRUE_MSG(test, console_said(words), "%s", words);		\
+	gomtest_log_clear();							\
+	corrupt;								\
+	__found = gom_check();							\
+	repair;									\
+	KUNIT_EXPECT_GT_MSG(test, __found, 0, "%s", words);			\
+	KUNIT_EXPECT_TRUE_MSG(test, gomtest_log_contains("gomalloc: check: "), "%s", words); \
+	KUNIT_EXPECT_TRUE_MSG(test, gomtest_log_contains(words), "%s", words);	\
 	KUNIT_EXPECT_EQ_MSG(test, gom_check(), 0, "after %s", words);		\
 } while (0)
 
-static u32 *word_of(const void *p)
+static u32 *page_word(const void *p)
 {
 	unsigned long off = (unsigned long)p - gom_pagemap.base;
 	struct gom_region *r = gom_pagemap.directory->region[off >> GOM_REGION_SHIFT];
@@ -45,8 +50,8 @@ static u32 *word_of(const void *p)
 	return &r->entry[(off >> PAGE_SHIFT) % GOM_REGION_PAGES];
 }
 
-/* A span of the class that has free objects and others. */
-static struct gom_span *partial_span(struct kunit *test)
+/* A span of the class with free objects and others. */
+static struct gom_span *span_partial(struct kunit *test)
 {
 	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
 
@@ -54,42 +59,45 @@ static struct gom_span *partial_span(struct kunit *test)
 	return list_first_entry(&c->spans, struct gom_span, list);
 }
 
-static void the_page_map(struct kunit *test)
+static void page_map_entries(struct kunit *test)
 {
 	struct gom_span *s = gom_pagemap_span(objects[0]);
-	u32 *word = word_of(s->base + PAGE_SIZE), saved = *word;
+	u32 *word = page_word(s->base + PAGE_SIZE), saved = *word;
 	void *page = s->base;
-	u32 *first = word_of(page), first_saved = *first;
+	u32 *first = page_word(page), first_saved = *first;
 
-	EXPECT_NAMED(test, "its page-map word is", *word ^= 2 * PAGE_SIZE, *word = saved);
-	EXPECT_NAMED(test, "its page-map word is", *word = GOM_SLOT_OF(GOM_SLOT_IDLE), *word = saved);
-	EXPECT_NAMED(test, "is not gomalloc's, but has a record", *first = 0, *first = first_saved);
+	EXPECT_REPORTED(test, "its page-map word is", *word ^= 2 * PAGE_SIZE, *word = saved);
+	EXPECT_REPORTED(test, "its page-map word is", *word = GOM_SLOT_OF(GOM_SLOT_IDLE),
+			*word = saved);
+	EXPECT_REPORTED(test, "is not gomalloc's, but has a record", *first = 0,
+			*first = first_saved);
 }
 
-static void spans_and_masks(struct kunit *test)
+static void spans_and_bitmaps(struct kunit *test)
 {
-	struct gom_span *s = partial_span(test);
+	struct gom_span *s = span_partial(test);
 	const struct gom_class *cl = &gom_classes[class];
 	unsigned int bit = __ffs(s->free[0] ?: 1);
 	struct gom_mcentral *c = gom_mcentral_of(class, s->nid);
 	void *base = s->base;
 
-	EXPECT_NAMED(test, "in its bitmap", s->nfree++, s->nfree--);
+	EXPECT_REPORTED(test, "in its bitmap", s->nfree++, s->nfree--);
 	if (s->free[0])
-		EXPECT_NAMED(test, "in its bitmap", __clear_bit(bit, s->free), __set_bit(bit, s->free));
+		EXPECT_REPORTED(test, "in its bitmap", __clear_bit(bit, s->free),
+				__set_bit(bit, s->free));
 	KUNIT_ASSERT_NE(test, cl->nelems % BITS_PER_LONG, 0);
-	EXPECT_NAMED(test, "its bitmap has bits beyond", __set_bit(cl->nelems, s->free),
-		     __clear_bit(cl->nelems, s->free));
-	EXPECT_NAMED(test, "but it is not listed", list_del_init(&s->list),
-		     list_add(&s->list, &c->spans));
-	EXPECT_NAMED(test, "its record says", s->base += PAGE_SIZE, s->base = base);
-	EXPECT_NAMED(test, "has state", s->state = GOM_SPAN_IDLE, s->state = GOM_SPAN_SMALL);
-	EXPECT_NAMED(test, "lists span", s->state = GOM_SPAN_BUSY, s->state = GOM_SPAN_SMALL);
-	EXPECT_NAMED(test, "spans in the page map", atomic_long_inc(&c->nr_spans),
-		     atomic_long_dec(&c->nr_spans));
+	EXPECT_REPORTED(test, "its bitmap has bits beyond", __set_bit(cl->nelems, s->free),
+			__clear_bit(cl->nelems, s->free));
+	EXPECT_REPORTED(test, "but it is not listed", list_del_init(&s->list),
+			list_add(&s->list, &c->spans));
+	EXPECT_REPORTED(test, "its record says", s->base += PAGE_SIZE, s->base = base);
+	EXPECT_REPORTED(test, "has state", s->state = GOM_SPAN_IDLE, s->state = GOM_SPAN_SMALL);
+	EXPECT_REPORTED(test, "lists span", s->state = GOM_SPAN_BUSY, s->state = GOM_SPAN_SMALL);
+	EXPECT_REPORTED(test, "spans in the page map", atomic_long_inc(&c->nr_spans),
+			atomic_long_dec(&c->nr_spans));
 }
 
-static void marks_of_tiny_blocks(struct kunit *test)
+static void tiny_marks(struct kunit *test)
 {
 	void *p = gom_malloc_noscan(4, GFP_KERNEL);
 	struct gom_tiny_marks *marks;
@@ -101,15 +109,17 @@ static void marks_of_tiny_blocks(struct kunit *test)
 	marks = gom_tiny_marks(s);
 	i = find_first_bit(s->free, GOM_TINY_SPAN_BLOCKS);
 	KUNIT_ASSERT_LT(test, i, (unsigned int)GOM_TINY_SPAN_BLOCKS);
-	EXPECT_NAMED(test, "is free, but its marks are", marks->starts[i] = 4, marks->starts[i] = 0);
+	EXPECT_REPORTED(test, "is free, but its marks are", marks->starts[i] = 4,
+			marks->starts[i] = 0);
 	i = (p - s->base) / GOM_TINY_BLOCK;
-	gom_mcache_flush_all();		/* it is closed now, with one object */
-	EXPECT_NAMED(test, "do not match starts", marks->starts[i] <<= 1, marks->starts[i] >>= 1);
+	gom_mcache_flush_all();		/* closes the block, which has one object */
+	EXPECT_REPORTED(test, "do not match starts", marks->starts[i] <<= 1,
+			marks->starts[i] >>= 1);
 	gom_free(p);
 }
 
-/* The magazine this CPU has loaded, with @n objects at least; nobody else runs here. */
-static struct gom_magazine *loaded(struct kunit *test, struct gom_mcache **c)
+/* The loaded magazine of this CPU, with at least two objects. */
+static struct gom_magazine *magazine_loaded(struct kunit *test, struct gom_mcache **c)
 {
 	struct gom_magazine *mag;
 	unsigned int i;
@@ -123,7 +133,7 @@ static struct gom_magazine *loaded(struct kunit *test, struct gom_mcache **c)
 	return mag;
 }
 
-static void what_a_cpu_has(struct kunit *test)
+static void cpu_caches(struct kunit *test)
 {
 	struct gom_magazine *mag;
 	struct gom_mcache *c;
@@ -131,16 +141,20 @@ static void what_a_cpu_has(struct kunit *test)
 	unsigned int i;
 
 	migrate_disable();
-	mag = loaded(test, &c);
+	mag = magazine_loaded(test, &c);
 	saved = mag->obj[0];
-	EXPECT_NAMED(test, "is in magazines twice", mag->obj[0] = mag->obj[1], mag->obj[0] = saved);
-	EXPECT_NAMED(test, "is no object of this class", mag->obj[0] = saved + 8, mag->obj[0] = saved);
-	EXPECT_NAMED(test, "is no object of this class", mag->obj[0] = test, mag->obj[0] = saved);
-	EXPECT_NAMED(test, "a magazine of class", mag->class++, mag->class--);
-	EXPECT_NAMED(test, "capacity for", c->bytes += 8, c->bytes -= 8);
-	EXPECT_NAMED(test, "its slot is of another class", c->slot[class].limit++, c->slot[class].limit--);
-	EXPECT_NAMED(test, "mallocing is set", c->mallocing |= GOM_MALLOCING,
-		     c->mallocing &= ~GOM_MALLOCING);
+	EXPECT_REPORTED(test, "is in magazines twice", mag->obj[0] = mag->obj[1],
+			mag->obj[0] = saved);
+	EXPECT_REPORTED(test, "is no object of this class", mag->obj[0] = saved + 8,
+			mag->obj[0] = saved);
+	EXPECT_REPORTED(test, "is no object of this class", mag->obj[0] = test,
+			mag->obj[0] = saved);
+	EXPECT_REPORTED(test, "a magazine of class", mag->class++, mag->class--);
+	EXPECT_REPORTED(test, "capacity for", c->bytes += 8, c->bytes -= 8);
+	EXPECT_REPORTED(test, "its slot is of another class", c->slot[class].limit++,
+			c->slot[class].limit--);
+	EXPECT_REPORTED(test, "mallocing is set", c->mallocing |= GOM_MALLOCING,
+			c->mallocing &= ~GOM_MALLOCING);
 	migrate_enable();
 	for (i = 0; i < 4; i++)
 		objects[i] = gom_malloc(SIZE, GFP_KERNEL);
@@ -150,13 +164,13 @@ static void depots_and_statistics(struct kunit *test)
 {
 	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
 
-	EXPECT_NAMED(test, "empty magazines", c->nr_full++, c->nr_full--);
-	EXPECT_NAMED(test, "live", c->mallocs++, c->mallocs--);
-	EXPECT_NAMED(test, "live", c->frees += 3, c->frees -= 3);
+	EXPECT_REPORTED(test, "empty magazines", c->nr_full++, c->nr_full--);
+	EXPECT_REPORTED(test, "live", c->mallocs++, c->mallocs--);
+	EXPECT_REPORTED(test, "live", c->frees += 3, c->frees -= 3);
 }
 
-/* A magazine of the class with objects, out of the depot, as a task has it that was preempted. */
-static struct gom_magazine *take_magazine(struct kunit *test, struct gom_mcentral *c)
+/* Take a full magazine out of the depot, like a task that is then preempted. */
+static struct gom_magazine *depot_take(struct kunit *test, struct gom_mcentral *c)
 {
 	struct gom_magazine *mag;
 	unsigned long flags;
@@ -172,7 +186,7 @@ static struct gom_magazine *take_magazine(struct kunit *test, struct gom_mcentra
 	return mag;
 }
 
-static void put_magazine(struct gom_mcentral *c, struct gom_magazine *mag)
+static void depot_put(struct gom_mcentral *c, struct gom_magazine *mag)
 {
 	unsigned long flags;
 
@@ -183,8 +197,8 @@ static void put_magazine(struct gom_mcentral *c, struct gom_magazine *mag)
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
-/* Some objects of the class in its depot. */
-static void fill_depot(void)
+/* Put some objects of the class into its depot. */
+static void depot_fill(void)
 {
 	unsigned int i;
 
@@ -198,36 +212,38 @@ static void fill_depot(void)
 	gom_mcache_flush_all();
 }
 
-/* However long a task that holds a magazine is away, nothing is wrong; what is, is said. */
-static void a_magazine_in_flight_is_not_wrong(struct kunit *test)
+/*
+ * A magazine in flight is no error, for any time; other errors are still found.
+ */
+static void magazine_in_flight_is_no_finding(struct kunit *test)
 {
 	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
 	struct gom_magazine *mag;
 	unsigned int i;
 
-	fill_depot();
-	mag = take_magazine(test, c);
+	depot_fill();
+	mag = depot_take(test, c);
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
-	EXPECT_NAMED(test, "live", c->mallocs += mag->nr + 1, c->mallocs -= mag->nr + 1);
-	EXPECT_NAMED(test, "live", c->frees += mag->nr + GOM_MAGAZINE_MAX * 4,
-		     c->frees -= mag->nr + GOM_MAGAZINE_MAX * 4);
-	put_magazine(c, mag);
+	EXPECT_REPORTED(test, "live", c->mallocs += mag->nr + 1, c->mallocs -= mag->nr + 1);
+	EXPECT_REPORTED(test, "live", c->frees += mag->nr + GOM_MAGAZINE_MAX * 4,
+			c->frees -= mag->nr + GOM_MAGAZINE_MAX * 4);
+	depot_put(c, mag);
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
 	for (i = 0; i < 60; i++)
 		objects[i] = gom_malloc(SIZE, GFP_KERNEL);
 }
 
-/* The words of all pages of @s, as whoever sets it up or takes it down writes them. */
-static void write_words(const struct gom_span *s, u32 word, u32 step)
+/* Write the page-map words of @s, as setting up or freeing a span does. */
+static void span_write_words(const struct gom_span *s, u32 word, u32 step)
 {
 	unsigned int i;
 
 	for (i = 0; i < s->npages; i++, word += step)
-		*word_of(s->base + i * PAGE_SIZE) = word;
+		*page_word(s->base + i * PAGE_SIZE) = word;
 }
 
-/* A span of which all objects are among the @n in @p; NULL if there is none. */
-static struct gom_span *full_span(void **p, unsigned int n)
+/* A span all of whose objects are in @p; NULL if there is none. */
+static struct gom_span *span_full(void **p, unsigned int n)
 {
 	struct gom_span *s;
 	unsigned int i, j, in;
@@ -243,11 +259,11 @@ static struct gom_span *full_span(void **p, unsigned int n)
 }
 
 /*
- * A span is out of its class, its pages are not yet in the heap: it waits for a
- * grace period, or who has it was preempted.  Nothing is wrong, however long
- * that takes.
+ * A span that has left its class, but whose pages are not yet in the heap: it
+ * waits for a grace period, or its task was preempted.  That is no error, for
+ * any time.
  */
-static void a_span_in_flight_is_not_wrong(struct kunit *test)
+static void span_in_flight_is_no_finding(struct kunit *test)
 {
 	const unsigned int n = 8 * gom_classes[class].nelems;
 	void **p = kunit_kcalloc(test, n, sizeof(*p), GFP_KERNEL);
@@ -258,26 +274,26 @@ static void a_span_in_flight_is_not_wrong(struct kunit *test)
 	u32 word;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	gom_mcache_flush_all();		/* what CPUs hold of a span would not be among them */
+	gom_mcache_flush_all();		/* cached objects would be missing in @p */
 	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(SIZE, GFP_KERNEL, n, p));
-	s = full_span(p, n);
+	s = span_full(p, n);
 	if (!s)
 		gom_free_bulk(n, p);
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	nelems = s->nelems;
 	c = gom_mcentral_of(class, s->nid);
 	h = gom_mheaps[s->nid];
-	word = *word_of(s->base);
+	word = *page_word(s->base);
 	s->state = GOM_SPAN_BUSY;
 	atomic_long_dec(&c->nr_spans);
 	c->frees += nelems;
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
-	EXPECT_NAMED(test, "live", c->frees++, c->frees--);
-	write_words(s, GOM_SLOT_OF(GOM_SLOT_IDLE), 0);
+	EXPECT_REPORTED(test, "live", c->frees++, c->frees--);
+	span_write_words(s, GOM_SLOT_OF(GOM_SLOT_IDLE), 0);
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
-	EXPECT_NAMED(test, "pages in free runs", h->idle_pages += s->npages,
-		     h->idle_pages -= s->npages);
-	write_words(s, word, PAGE_SIZE);
+	EXPECT_REPORTED(test, "pages in free runs", h->idle_pages += s->npages,
+			h->idle_pages -= s->npages);
+	span_write_words(s, word, PAGE_SIZE);
 	s->state = GOM_SPAN_SMALL;
 	atomic_long_inc(&c->nr_spans);
 	c->frees -= nelems;
@@ -285,26 +301,31 @@ static void a_span_in_flight_is_not_wrong(struct kunit *test)
 	gom_free_bulk(n, p);
 }
 
-/* Pages on their way from the page allocator or to it: however long that takes. */
-static void pages_on_their_way_are_not_wrong(struct kunit *test)
+/*
+ * Pages in flight from the page allocator or to it are no error, for any time.
+ */
+static void pages_in_flight_are_no_finding(struct kunit *test)
 {
 	struct gom_mheap *h = gom_mheaps[numa_mem_id()];
 
-	EXPECT_NAMED(test, "pages held", h->sys_pages += 16, h->sys_pages -= 16);
+	EXPECT_REPORTED(test, "pages held", h->sys_pages += 16, h->sys_pages -= 16);
 	atomic_long_add(16, &h->moving_pages);
 	h->sys_pages += 16;
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
-	EXPECT_NAMED(test, "pages held", h->sys_pages++, h->sys_pages--);
+	EXPECT_REPORTED(test, "pages held", h->sys_pages++, h->sys_pages--);
 	h->sys_pages -= 32;
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
-	EXPECT_NAMED(test, "pages held", h->sys_pages--, h->sys_pages++);
+	EXPECT_REPORTED(test, "pages held", h->sys_pages--, h->sys_pages++);
 	h->sys_pages += 16;
 	atomic_long_sub(16, &h->moving_pages);
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
 }
 
-/* When nothing is on its way, none is counted so: else the check would be blind. */
-static void nothing_stays_on_its_way(struct kunit *test)
+/*
+ * The counter of pages in flight returns to 0; else the check would miss
+ * errors.
+ */
+static void no_pages_stay_in_flight(struct kunit *test)
 {
 	void *p = gom_malloc(300000, GFP_KERNEL), *q = gom_malloc(300000, GFP_KERNEL | GFP_DMA);
 	int nid;
@@ -329,13 +350,13 @@ static void heaps(struct kunit *test)
 	bin = find_last_bit(h->nonempty, GOM_HEAP_BINS);
 	KUNIT_ASSERT_LT(test, bin, GOM_HEAP_BINS);
 	r = hlist_entry(h->bin[bin].first, struct gom_span, run);
-	EXPECT_NAMED(test, "pages in free runs", h->idle_pages++, h->idle_pages--);
-	EXPECT_NAMED(test, "pages held", h->sys_pages--, h->sys_pages++);
-	EXPECT_NAMED(test, "and the bitmap of bins differ", __clear_bit(bin, h->nonempty),
-		     __set_bit(bin, h->nonempty));
-	EXPECT_NAMED(test, "runs, ", h->runs[bin]++, h->runs[bin]--);
-	EXPECT_NAMED(test, "free run", r->npages--, r->npages++);
-	EXPECT_NAMED(test, "free run", r->state = GOM_SPAN_LARGE, r->state = GOM_SPAN_IDLE);
+	EXPECT_REPORTED(test, "pages in free runs", h->idle_pages++, h->idle_pages--);
+	EXPECT_REPORTED(test, "pages held", h->sys_pages--, h->sys_pages++);
+	EXPECT_REPORTED(test, "and the bitmap of bins differ", __clear_bit(bin, h->nonempty),
+			__set_bit(bin, h->nonempty));
+	EXPECT_REPORTED(test, "runs, ", h->runs[bin]++, h->runs[bin]--);
+	EXPECT_REPORTED(test, "free run", r->npages--, r->npages++);
+	EXPECT_REPORTED(test, "free run", r->state = GOM_SPAN_LARGE, r->state = GOM_SPAN_IDLE);
 }
 
 static void no_finalizer(void *p, void *arg)
@@ -356,13 +377,13 @@ static void specials(struct kunit *test)
 	root = s->specials.rb_node;
 	sp = rb_entry(root, struct gom_special, rb);
 	offset = sp->offset;
-	EXPECT_NAMED(test, "which frees do not see", atomic_andnot(GOM_NEAR_FLAG, near),
-		     atomic_or(GOM_NEAR_FLAG, near));
-	EXPECT_NAMED(test, "in the counters that frees test", atomic_add(GOM_NEAR_ONE, near),
-		     atomic_sub(GOM_NEAR_ONE, near));
-	EXPECT_NAMED(test, "beyond its end", sp->offset = 1 << 20, sp->offset = offset);
-	EXPECT_NAMED(test, "its page-map word is", s->specials.rb_node = NULL,
-		     s->specials.rb_node = root);
+	EXPECT_REPORTED(test, "which frees do not see", atomic_andnot(GOM_NEAR_FLAG, near),
+			atomic_or(GOM_NEAR_FLAG, near));
+	EXPECT_REPORTED(test, "in the counters that frees test", atomic_add(GOM_NEAR_ONE, near),
+			atomic_sub(GOM_NEAR_ONE, near));
+	EXPECT_REPORTED(test, "beyond its end", sp->offset = 1 << 20, sp->offset = offset);
+	EXPECT_REPORTED(test, "its page-map word is", s->specials.rb_node = NULL,
+			s->specials.rb_node = root);
 	KUNIT_EXPECT_EQ(test, gom_set_finalizer(objects[0], NULL, NULL), 0);
 }
 
@@ -370,20 +391,20 @@ static void persistent_memory(struct kunit *test)
 {
 	struct gom_persistent_info *info = gom_persistent_info_of(raw_smp_processor_id());
 
-	EXPECT_NAMED(test, "chunks of cpu", info->used += 8, info->used -= 8);
-	EXPECT_NAMED(test, "chunks of cpu", info->wasted += 8, info->wasted -= 8);
-	EXPECT_NAMED(test, "all chunks", info->bytes += 8, info->bytes -= 8);
+	EXPECT_REPORTED(test, "chunks of cpu", info->used += 8, info->used -= 8);
+	EXPECT_REPORTED(test, "chunks of cpu", info->wasted += 8, info->wasted -= 8);
+	EXPECT_REPORTED(test, "all chunks", info->bytes += 8, info->bytes -= 8);
 }
 
 static int check_begin(struct kunit *test)
 {
 	unsigned int i;
-	int err = heap_begin(test);
+	int err = gomtest_begin_heap(test);
 
 	if (err)
 		return err;
 	class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
-	/* It must not take away what is broken for a moment. */
+	/* The scavenger must not release what is corrupted for a moment. */
 	ms_before = gom_scavenge_ms;
 	gom_scavenge_ms = 0;
 	gom_scavenger_set();
@@ -391,32 +412,34 @@ static int check_begin(struct kunit *test)
 		objects[i] = gom_malloc(SIZE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objects[i]);
 	}
-	/* Some in magazines, some free in their spans, and some in use. */
+	/*
+	 * Now some are in magazines, some free in their spans, and some in use.
+	 */
 	gom_free_bulk(40, objects + 60);
 	gom_mcache_flush_all();
 	gom_mcentral_drain_class(class);
-	return console_listen();
+	return gomtest_log_capture();
 }
 
 static void check_end(struct kunit *test)
 {
-	console_unlisten();
+	gomtest_log_release();
 	gom_scavenge_ms = ms_before;
 	gom_scavenger_set();
 	gom_free_bulk(60, objects);
-	live_end(test);
+	gomtest_end(test);
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(the_page_map),
-	KUNIT_CASE(spans_and_masks),
-	KUNIT_CASE(marks_of_tiny_blocks),
-	KUNIT_CASE(what_a_cpu_has),
+	KUNIT_CASE(page_map_entries),
+	KUNIT_CASE(spans_and_bitmaps),
+	KUNIT_CASE(tiny_marks),
+	KUNIT_CASE(cpu_caches),
 	KUNIT_CASE(depots_and_statistics),
-	KUNIT_CASE(a_magazine_in_flight_is_not_wrong),
-	KUNIT_CASE(a_span_in_flight_is_not_wrong),
-	KUNIT_CASE(pages_on_their_way_are_not_wrong),
-	KUNIT_CASE(nothing_stays_on_its_way),
+	KUNIT_CASE(magazine_in_flight_is_no_finding),
+	KUNIT_CASE(span_in_flight_is_no_finding),
+	KUNIT_CASE(pages_in_flight_are_no_finding),
+	KUNIT_CASE(no_pages_stay_in_flight),
 	KUNIT_CASE(heaps),
 	KUNIT_CASE(specials),
 	KUNIT_CASE(persistent_memory),

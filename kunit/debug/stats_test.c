@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Statistics: the figures add up, the files say what they are, and of an empty
- * heap that it is empty.
+ * Statistics: they add up, debugfs shows them, and those of an empty heap are
+ * 0.
  */
 #include <linux/mm.h>
 #include <linux/seq_file.h>
@@ -19,8 +19,8 @@
 
 #define OBJECTS	500U
 
-/* What reading memstats gives. */
-static char *read_memstats(struct kunit *test)
+/* The text of debugfs memstats. */
+static char *memstats_text(struct kunit *test)
 {
 	struct seq_file *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
 
@@ -33,8 +33,8 @@ static char *read_memstats(struct kunit *test)
 	return m->buf;
 }
 
-/* The value in the line "@name value". */
-static u64 value_of(struct kunit *test, const char *text, const char *name)
+/* The value of the line "@name value". */
+static u64 memstats_value(struct kunit *test, const char *text, const char *name)
 {
 	size_t len = strlen(name);
 	const char *line = text;
@@ -50,7 +50,7 @@ static u64 value_of(struct kunit *test, const char *text, const char *name)
 	return value;
 }
 
-static void sums_are_sums(struct kunit *test)
+static void totals_add_up(struct kunit *test)
 {
 	void *p = gom_malloc(5000, GFP_KERNEL);
 	struct gom_memstats m;
@@ -88,10 +88,10 @@ static void each_class_counts_its_objects(struct kunit *test)
 	}
 }
 
-static void the_file_says_what_was_done(struct kunit *test)
+static void memstats_counts_operations(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
-	char *before = read_memstats(test), *during, *after;
+	char *before = memstats_text(test), *during, *after;
 	unsigned int i;
 	u64 bytes = 0;
 
@@ -101,24 +101,26 @@ static void the_file_says_what_was_done(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
 		bytes += gom_size(p[i]);
 	}
-	during = read_memstats(test);
+	during = memstats_text(test);
 	gom_free_bulk(OBJECTS, p);
-	after = read_memstats(test);
+	after = memstats_text(test);
 
-	KUNIT_EXPECT_EQ(test, value_of(test, during, "mallocs") -
-			value_of(test, before, "mallocs"), (u64)OBJECTS);
-	KUNIT_EXPECT_EQ(test, value_of(test, during, "heap_objects") -
-			value_of(test, before, "heap_objects"), (u64)OBJECTS);
-	KUNIT_EXPECT_EQ(test, value_of(test, during, "alloc") -
-			value_of(test, before, "alloc"), bytes);
-	KUNIT_EXPECT_EQ(test, value_of(test, after, "frees") -
-			value_of(test, during, "frees"), (u64)OBJECTS);
-	KUNIT_EXPECT_EQ(test, value_of(test, after, "alloc"), value_of(test, before, "alloc"));
-	KUNIT_EXPECT_EQ(test, value_of(test, after, "heap_objects"),
-			value_of(test, after, "mallocs") - value_of(test, after, "frees"));
+	KUNIT_EXPECT_EQ(test, memstats_value(test, during, "mallocs") -
+			memstats_value(test, before, "mallocs"), (u64)OBJECTS);
+	KUNIT_EXPECT_EQ(test, memstats_value(test, during, "heap_objects") -
+			memstats_value(test, before, "heap_objects"), (u64)OBJECTS);
+	KUNIT_EXPECT_EQ(test, memstats_value(test, during, "alloc") -
+			memstats_value(test, before, "alloc"), bytes);
+	KUNIT_EXPECT_EQ(test, memstats_value(test, after, "frees") -
+			memstats_value(test, during, "frees"), (u64)OBJECTS);
+	KUNIT_EXPECT_EQ(test, memstats_value(test, after, "alloc"),
+			memstats_value(test, before, "alloc"));
+	KUNIT_EXPECT_EQ(test, memstats_value(test, after, "heap_objects"),
+			memstats_value(test, after, "mallocs") -
+			memstats_value(test, after, "frees"));
 }
 
-static void objects_of_caches_count(struct kunit *test)
+static void cache_objects_are_counted(struct kunit *test)
 {
 	struct gom_cache *cache = gom_cache_create("gom_counted", 200, 0, GOM_NO_MERGE, NULL);
 	struct gom_memstats before, during, after;
@@ -137,14 +139,14 @@ static void objects_of_caches_count(struct kunit *test)
 	gom_cache_destroy(cache);
 }
 
-static void an_empty_heap_is_empty(struct kunit *test)
+static void empty_heap_has_no_memory(struct kunit *test)
 {
 	struct gom_class_stats stats;
 	struct gom_memstats m;
 	unsigned int class;
 
-	if (live_objects())
-		kunit_skip(test, "somebody else has live objects");
+	if (gomtest_live_objects())
+		kunit_skip(test, "there are live objects of another module");
 	gom_release_memory();
 	gom_memstats_read(&m);
 	KUNIT_EXPECT_EQ(test, m.heap_sys, 0ULL);
@@ -159,7 +161,7 @@ static void an_empty_heap_is_empty(struct kunit *test)
 	}
 }
 
-static void a_reset_keeps_what_is_live(struct kunit *test)
+static void reset_keeps_live_objects(struct kunit *test)
 {
 	struct gom_cache *cache = gom_cache_create("gom_reset", 72, 0, GOM_NO_MERGE, NULL);
 	struct gom_profile_stats profile;
@@ -168,7 +170,7 @@ static void a_reset_keeps_what_is_live(struct kunit *test)
 	struct gom_tiny_stats tiny;
 	void *p, *q, *t, *o, *l;
 
-	may_misuse(test);
+	gomtest_expect_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	p = gom_malloc(50, GFP_KERNEL);
 	q = gom_malloc(70, GFP_KERNEL);
@@ -200,18 +202,18 @@ static void a_reset_keeps_what_is_live(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(sums_are_sums),
+	KUNIT_CASE(totals_add_up),
 	KUNIT_CASE(each_class_counts_its_objects),
-	KUNIT_CASE(the_file_says_what_was_done),
-	KUNIT_CASE(objects_of_caches_count),
-	KUNIT_CASE(an_empty_heap_is_empty),
-	KUNIT_CASE(a_reset_keeps_what_is_live),
+	KUNIT_CASE(memstats_counts_operations),
+	KUNIT_CASE(cache_objects_are_counted),
+	KUNIT_CASE(empty_heap_has_no_memory),
+	KUNIT_CASE(reset_keeps_live_objects),
 	{}
 };
 
 struct kunit_suite gomalloc_stats_suite = {
 	.name = "gomalloc_stats",
-	.init = heap_begin,
-	.exit = live_end,
+	.init = gomtest_begin_heap,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

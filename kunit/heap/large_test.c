@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page runs and large objects: exactly the pages they need, all of them given back.
+ * Page runs and large objects: they take exactly the pages they need, and free
+ * all of them.
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -19,7 +20,7 @@ static unsigned long large_pages(void)
 	return stats.pages;
 }
 
-static void they_take_exactly_their_pages(struct kunit *test)
+static void large_objects_take_exact_pages(struct kunit *test)
 {
 	static const size_t sizes[] = { 140000, 262144, 262145, 1 << 20, 1500000 };
 	unsigned long before = large_pages(), pages;
@@ -27,7 +28,7 @@ static void they_take_exactly_their_pages(struct kunit *test)
 	unsigned int i;
 	void *p;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		pages = DIV_ROUND_UP(sizes[i], PAGE_SIZE);
 		gom_memstats_read(&a);
@@ -43,15 +44,15 @@ static void they_take_exactly_their_pages(struct kunit *test)
 	}
 }
 
-/* Every number of pages has its own class: nothing is rounded up to a larger one. */
-static void a_run_is_as_long_as_it_must_be(struct kunit *test)
+/* Every number of pages is a class, so sizes are rounded up to pages only. */
+static void runs_take_exact_pages(struct kunit *test)
 {
 	unsigned long pages = GOM_RUN_MIN_PAGES;
 	struct gom_memstats a, b;
 	size_t size;
 	void *p;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	for (; pages < GOM_RUN_MIN_PAGES + GOM_RUN_CLASSES; pages++) {
 		size = pages * PAGE_SIZE;
 		gom_release_memory();
@@ -74,15 +75,15 @@ static void a_run_is_as_long_as_it_must_be(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, size, (size_t)GOM_RUN_MAX_SIZE);
 }
 
-/* What was freed last is given again, without a trip to the heap. */
-static void a_run_is_cached(struct kunit *test)
+/* A freed run is allocated again without a call of the heap. */
+static void runs_are_cached(struct kunit *test)
 {
 	unsigned int class = gom_size_to_slot(100000) >> GOM_SLOT_SHIFT;
 	struct gom_mcache_stats a, b;
 	unsigned int i;
 	int cpu;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	migrate_disable();
 	cpu = raw_smp_processor_id();
 	gom_free(gom_malloc(100000, GFP_KERNEL));
@@ -92,20 +93,20 @@ static void a_run_is_cached(struct kunit *test)
 	gom_mcache_read(cpu, class, &b);
 	migrate_enable();
 	if (!a.limit)
-		kunit_skip(test, "there is no room in the cache, or it is not used");
+		kunit_skip(test, "the cache has no capacity left, or is not used");
 	KUNIT_EXPECT_EQ(test, b.mallocs - a.mallocs, 100ULL);
 	KUNIT_EXPECT_EQ(test, b.refills, a.refills);
 }
 
-/* However often runs want room: what small objects have they keep. */
-static void runs_take_only_capacity_that_is_left(struct kunit *test)
+/* Runs never steal capacity from small objects. */
+static void runs_do_not_steal_capacity(struct kunit *test)
 {
 	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT;
 	struct gom_mcache_stats a, b;
 	unsigned int i;
 	int cpu;
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	gom_mcache_flush_all();
 	gom_mcache_kb = 64;
 	migrate_disable();
@@ -123,7 +124,7 @@ static void runs_take_only_capacity_that_is_left(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b.limit, a.limit);
 }
 
-static void neighbours_do_not_overlap(struct kunit *test)
+static void objects_do_not_overlap(struct kunit *test)
 {
 	void *p[16];
 	unsigned int i;
@@ -134,19 +135,19 @@ static void neighbours_do_not_overlap(struct kunit *test)
 		memset(p[i], i + 1, gom_size(p[i]));
 	}
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
-		KUNIT_EXPECT_TRUE(test, all_bytes(p[i], i + 1, gom_size(p[i])));
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[i], i + 1, gom_size(p[i])));
 		gom_free(p[i]);
 	}
 }
 
-static void dma_memory_is_pages_of_its_own(struct kunit *test)
+static void dma_objects_are_whole_pages(struct kunit *test)
 {
 	unsigned long before = large_pages();
 	void *p = gom_malloc(100, GFP_KERNEL | __GFP_DMA);
 
-	needs_heap(test);
+	gomtest_needs_heap(test);
 	if (!IS_ENABLED(CONFIG_ZONE_DMA) && !p)
-		kunit_skip(test, "no memory for GFP_DMA");
+		kunit_skip(test, "this machine has no memory for GFP_DMA");
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_EQ(test, large_pages(), before + 1);
 	KUNIT_EXPECT_GE(test, gom_size(p), (size_t)100);
@@ -155,18 +156,18 @@ static void dma_memory_is_pages_of_its_own(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	HEAP_CASE(they_take_exactly_their_pages),
-	HEAP_CASE(a_run_is_as_long_as_it_must_be),
-	HEAP_CASE(a_run_is_cached),
-	HEAP_CASE(runs_take_only_capacity_that_is_left),
-	KUNIT_CASE(neighbours_do_not_overlap),
-	HEAP_CASE(dma_memory_is_pages_of_its_own),
+	HEAP_CASE(large_objects_take_exact_pages),
+	HEAP_CASE(runs_take_exact_pages),
+	HEAP_CASE(runs_are_cached),
+	HEAP_CASE(runs_do_not_steal_capacity),
+	KUNIT_CASE(objects_do_not_overlap),
+	HEAP_CASE(dma_objects_are_whole_pages),
 	{}
 };
 
 struct kunit_suite gomalloc_large_suite = {
 	.name = "gomalloc_large",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

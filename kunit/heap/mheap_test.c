@@ -15,8 +15,11 @@
 #include "heap/pagemap.h"
 #include "suites.h"
 
-/* Free runs: each length below a megabyte has its bin, longer ones share those of their order. */
-static void bins_are_in_order(struct kunit *test)
+/*
+ * Free runs below a megabyte have a bin for each length, longer ones one for
+ * each order.
+ */
+static void bins_are_ordered_by_length(struct kunit *test)
 {
 	unsigned int npages, bin, last = 0;
 
@@ -31,34 +34,37 @@ static void bins_are_in_order(struct kunit *test)
 	KUNIT_EXPECT_LT(test, gom_heap_bin(UINT_MAX), GOM_HEAP_BINS);
 }
 
-/* A heap that has nothing idle grows by a part of itself, if that is more than is asked for. */
-static void the_heap_grows_by_a_part(struct kunit *test)
+/*
+ * A heap without idle runs grows in proportion to its size, or by the request
+ * if that is more.
+ */
+static void heap_grows_in_proportion(struct kunit *test)
 {
 	struct gom_mheap *h = gom_mheaps[numa_mem_id()];
-	unsigned long before, part;
-	void *p, *much[12];
+	unsigned long before, step;
+	void *p, *objects[12];
 	unsigned int i;
 
-	needs_heap(test);
-	/* Of so much that the part is more than the least. */
-	for (i = 0; i < ARRAY_SIZE(much); i++) {
-		much[i] = gom_malloc(SZ_4M, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, much[i]);
+	gomtest_needs_heap(test);
+	/* Make the heap so large that it grows by more than the minimum. */
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		objects[i] = gom_malloc(SZ_4M, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objects[i]);
 	}
 	gom_release_memory();
 	before = h->sys_pages;
-	part = clamp(rounddown_pow_of_two(before / GOM_HEAP_GROW_PART | 1),
+	step = clamp(rounddown_pow_of_two(before / GOM_HEAP_GROW_PART | 1),
 		     SZ_64K / PAGE_SIZE, SZ_1M / PAGE_SIZE);
 	p = gom_malloc(SZ_32K + 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	KUNIT_EXPECT_EQ(test, h->sys_pages - before, part);
-	KUNIT_EXPECT_GT(test, part, (unsigned long)(SZ_64K / PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, h->sys_pages - before, step);
+	KUNIT_EXPECT_GT(test, step, (unsigned long)(SZ_64K / PAGE_SIZE));
 	gom_free(p);
-	gom_free_bulk(ARRAY_SIZE(much), much);
+	gom_free_bulk(ARRAY_SIZE(objects), objects);
 }
 
-/* Growing by more than must be is nothing to wait for, or to take reserves for. */
-static void a_wish_is_polite(struct kunit *test)
+/* Growing by more than the request neither waits nor uses reserves. */
+static void polite_gfp_does_not_reclaim(struct kunit *test)
 {
 	const gfp_t bad = __GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL;
 
@@ -67,71 +73,76 @@ static void a_wish_is_polite(struct kunit *test)
 	KUNIT_EXPECT_NE(test, (__force u32)(gom_gfp_polite(GFP_KERNEL) & __GFP_THISNODE), 0U);
 }
 
-/* What the heap asks the page allocator for; the tests want objects of less than a page. */
+/* Requests to the page allocator, for an object of less than a page. */
 static struct {
-	unsigned int beyond;		/* blocks of more than a page */
-	unsigned int spent;		/* blocks asked for with what the caller may spend */
-	unsigned int wrong;		/* of these, of more than a page */
+	unsigned int large;		/* blocks of more than a page */
+	unsigned int urgent;		/* with the caller's reserves, or waiting */
+	unsigned int urgent_large;	/* of these, of more than a page */
 	bool deny_polite;
-} asked;
+} requests;
 
-#define SPENDS	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL | GOM_GFP_ATOMIC)
+#define URGENT	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL | GOM_GFP_ATOMIC)
 
-static bool note_block(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool block_note(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
-	bool spends = gfp & SPENDS || !(gfp & __GFP_NOMEMALLOC);
+	bool urgent = gfp & URGENT || !(gfp & __GFP_NOMEMALLOC);
 
 	if (at != GOM_AT_BLOCK)
 		return false;
-	asked.beyond += order > 0;
-	asked.spent += spends;
-	asked.wrong += spends && order;
-	return asked.deny_polite && !spends;
+	requests.large += order > 0;
+	requests.urgent += urgent;
+	requests.urgent_large += urgent && order;
+	return requests.deny_polite && !urgent;
 }
 
-static void ask_for_one(struct kunit *test, bool deny_polite)
+static void alloc_one(struct kunit *test, bool deny_polite)
 {
 	void *p;
 
 	gom_release_memory();
-	memset(&asked, 0, sizeof(asked));
-	asked.deny_polite = deny_polite;
-	WRITE_ONCE(gom_test_hook, note_block);
+	memset(&requests, 0, sizeof(requests));
+	requests.deny_polite = deny_polite;
+	WRITE_ONCE(gom_test_hook, block_note);
 	p = gom_malloc(3000, GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN);
 	WRITE_ONCE(gom_test_hook, NULL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	gom_free(p);
 }
 
-/* Reserves are for the page that the object lies in, and only if it must be. */
-static void reserves_are_spent_on_one_object(struct kunit *test)
+/*
+ * Reserves are used for the page of the object only, and only if there is no
+ * other.
+ */
+static void reserves_serve_one_object_only(struct kunit *test)
 {
-	ask_for_one(test, false);
-	KUNIT_EXPECT_GT(test, asked.beyond, 0U);
-	KUNIT_EXPECT_EQ(test, asked.spent, 0U);
-	ask_for_one(test, true);
-	KUNIT_EXPECT_GT(test, asked.spent, 0U);
-	KUNIT_EXPECT_EQ(test, asked.wrong, 0U);
+	alloc_one(test, false);
+	KUNIT_EXPECT_GT(test, requests.large, 0U);
+	KUNIT_EXPECT_EQ(test, requests.urgent, 0U);
+	alloc_one(test, true);
+	KUNIT_EXPECT_GT(test, requests.urgent, 0U);
+	KUNIT_EXPECT_EQ(test, requests.urgent_large, 0U);
 }
 
 #define HOLES		64U
 #define HOLE_PAGES	70U
-#define WANTED_PAGES	64U		/* aligned to as many: in most holes they do not fit */
+#define WANTED_PAGES	64U		/* aligned to as many, which few holes allow */
 
-static void *place_in(void *hole)
+static void *hole_place(void *hole)
 {
 	void *p = PTR_ALIGN(hole, WANTED_PAGES * PAGE_SIZE);
 
 	return p + WANTED_PAGES * PAGE_SIZE <= hole + HOLE_PAGES * PAGE_SIZE ? p : NULL;
 }
 
-static bool deny_all(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool block_deny(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	return at == GOM_AT_BLOCK;
 }
 
-/* Before the heap says no it has looked at more than a few of the runs that may do. */
-static void what_is_there_is_found(struct kunit *test)
+/*
+ * Before an allocation fails, the heap examines more than the first few runs.
+ */
+static void aligned_runs_are_found(struct kunit *test)
 {
 	void **hole = kunit_kcalloc(test, 2 * HOLES, sizeof(*hole), GFP_KERNEL);
 	void **p = kunit_kcalloc(test, 2 * HOLES, sizeof(*p), GFP_KERNEL);
@@ -144,9 +155,9 @@ static void what_is_there_is_found(struct kunit *test)
 		hole[i] = gom_malloc(HOLE_PAGES * PAGE_SIZE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, hole[i]);
 	}
-	WRITE_ONCE(gom_test_hook, deny_all);
+	WRITE_ONCE(gom_test_hook, block_deny);
 	for (i = 0; i < 2 * HOLES; i += 2) {
-		good += !!place_in(hole[i]);
+		good += !!hole_place(hole[i]);
 		gom_free(hole[i]);
 	}
 	for (n = 0; n < 2 * HOLES; n++) {
@@ -155,8 +166,8 @@ static void what_is_there_is_found(struct kunit *test)
 			break;
 	}
 	for (i = 0; i < 2 * HOLES; i += 2)
-		left += place_in(hole[i]) &&
-			gom_entry_slot(gom_pagemap_entry(place_in(hole[i]))) == GOM_SLOT_IDLE;
+		left += hole_place(hole[i]) &&
+			gom_entry_slot(gom_pagemap_entry(hole_place(hole[i]))) == GOM_SLOT_IDLE;
 	WRITE_ONCE(gom_test_hook, NULL);
 	KUNIT_EXPECT_GT(test, good, 0U);
 	KUNIT_EXPECT_EQ(test, left, 0U);
@@ -167,17 +178,17 @@ static void what_is_there_is_found(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(bins_are_in_order),
-	HEAP_CASE(the_heap_grows_by_a_part),
-	HEAP_CASE(a_wish_is_polite),
-	HEAP_CASE(reserves_are_spent_on_one_object),
-	HEAP_CASE(what_is_there_is_found),
+	KUNIT_CASE(bins_are_ordered_by_length),
+	HEAP_CASE(heap_grows_in_proportion),
+	HEAP_CASE(polite_gfp_does_not_reclaim),
+	HEAP_CASE(reserves_serve_one_object_only),
+	HEAP_CASE(aligned_runs_are_found),
 	{}
 };
 
 struct kunit_suite gomalloc_mheap_suite = {
 	.name = "gomalloc_mheap",
-	.init = live_begin,
-	.exit = live_end,
+	.init = gomtest_begin,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page map: it knows each byte of ours, and that nothing else is.
+ * The page map: it finds every byte of gomalloc's objects, and nothing else.
  */
 #include <linux/completion.h>
 #include <linux/jiffies.h>
@@ -17,7 +17,7 @@
 
 static int static_data;
 
-static void expect_byte(struct kunit *test, const void *p, size_t at, unsigned int slot)
+static void byte_expect(struct kunit *test, const void *p, size_t at, unsigned int slot)
 {
 	u32 entry = gom_pagemap_entry(p + at);
 	struct gom_span *s = gom_pagemap_span(p + at);
@@ -28,7 +28,7 @@ static void expect_byte(struct kunit *test, const void *p, size_t at, unsigned i
 	KUNIT_EXPECT_TRUE(test, p >= s->base && p + at < gom_span_end(s));
 }
 
-static void every_class_is_found(struct kunit *test)
+static void objects_of_every_class_are_found(struct kunit *test)
 {
 	unsigned int i;
 	void *p;
@@ -36,47 +36,48 @@ static void every_class_is_found(struct kunit *test)
 	for (i = 1; i < GOM_CLASS_TINY; i++) {
 		p = gom_malloc(gom_classes[i].size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
-		expect_byte(test, p, 0, i);
-		expect_byte(test, p, gom_classes[i].size / 2, i);
-		expect_byte(test, p, gom_classes[i].size - 1, i);
+		byte_expect(test, p, 0, i);
+		byte_expect(test, p, gom_classes[i].size / 2, i);
+		byte_expect(test, p, gom_classes[i].size - 1, i);
 		gom_free(p);
 	}
 }
 
-static void a_large_object_is_found(struct kunit *test)
+static void large_object_is_found(struct kunit *test)
 {
-	size_t size = 2500000;		/* more than two regions of the map */
+	size_t size = 2500000;		/* more than two regions */
 	char *p = gom_malloc(size, GFP_KERNEL);
 	size_t at;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	for (at = 0; at < size; at += PAGE_SIZE / 2)
-		expect_byte(test, p, at, GOM_SLOT_LARGE);
+		byte_expect(test, p, at, GOM_SLOT_LARGE);
 	gom_free(p);
 	KUNIT_EXPECT_NE(test, gom_entry_slot(gom_pagemap_entry(p)), (unsigned int)GOM_SLOT_LARGE);
 }
 
-static void nothing_else_is_ours(struct kunit *test)
+static void foreign_pointers_are_not_found(struct kunit *test)
 {
 	void *v = vmalloc(PAGE_SIZE);
 	void *k = kmalloc(64, GFP_KERNEL);
-	const void *not_ours[] = {
-		NULL, ZERO_SIZE_PTR, (void *)0x1000, &static_data, &test, nothing_else_is_ours,
-		memset, (void *)-1UL, (void *)-PAGE_SIZE, (void *)gom_pagemap.base - 1, v, k,
+	const void *foreign[] = {
+		NULL, ZERO_SIZE_PTR, (void *)0x1000, &static_data, &test,
+		foreign_pointers_are_not_found, memset, (void *)-1UL, (void *)-PAGE_SIZE,
+		(void *)gom_pagemap.base - 1, v, k,
 		(void *)gom_pagemap.base + (gom_pagemap.directory->regions << GOM_REGION_SHIFT),
 	};
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(not_ours); i++) {
-		KUNIT_EXPECT_EQ_MSG(test, gom_pagemap_entry(not_ours[i]), 0U, "pointer %u", i);
-		KUNIT_EXPECT_NULL(test, gom_pagemap_span(not_ours[i]));
+	for (i = 0; i < ARRAY_SIZE(foreign); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, gom_pagemap_entry(foreign[i]), 0U, "pointer %u", i);
+		KUNIT_EXPECT_NULL(test, gom_pagemap_span(foreign[i]));
 	}
 	kfree(k);
 	vfree(v);
 }
 
-/* As when memory is plugged in: what was found is found, what is new is not ours. */
-static void a_longer_map_has_what_was_there(struct kunit *test)
+/* As with memory hotplug: entries stay, and those of new memory are empty. */
+static void extended_map_keeps_its_entries(struct kunit *test)
 {
 	const unsigned long regions = gom_pagemap.directory->regions;
 	const unsigned long end = gom_pagemap.base + (regions << GOM_REGION_SHIFT);
@@ -95,7 +96,7 @@ static void a_longer_map_has_what_was_there(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_pagemap_nid((void *)end), NUMA_NO_NODE);
 	q = gom_malloc(3 << 20, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, q);
-	expect_byte(test, q, (3 << 20) - 1, GOM_SLOT_LARGE);
+	byte_expect(test, q, (3 << 20) - 1, GOM_SLOT_LARGE);
 	gom_free(q);
 	gom_free(p);
 }
@@ -115,7 +116,7 @@ static int extend_further(void *unused)
 	return 0;
 }
 
-static bool let_the_second_go(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool directory_hook_extend(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	if (at == GOM_AT_DIRECTORY && current != second.task) {
 		WRITE_ONCE(gom_test_hook, NULL);
@@ -126,7 +127,7 @@ static bool let_the_second_go(enum gom_test_point at, unsigned int order, gfp_t 
 }
 
 /* As when the module is loaded while memory is plugged in: the longer map stays. */
-static void two_extensions_are_one_after_the_other(struct kunit *test)
+static void extensions_are_serialized(struct kunit *test)
 {
 	const unsigned long regions = gom_pagemap.directory->regions;
 	const unsigned long end = gom_pagemap.base + (regions << GOM_REGION_SHIFT);
@@ -137,7 +138,7 @@ static void two_extensions_are_one_after_the_other(struct kunit *test)
 	second.end = end + (5 * regions << GOM_REGION_SHIFT);
 	second.task = kthread_create(extend_further, NULL, "gom_extend");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(second.task));
-	WRITE_ONCE(gom_test_hook, let_the_second_go);
+	WRITE_ONCE(gom_test_hook, directory_hook_extend);
 	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end + 1), 0);
 	if (READ_ONCE(gom_test_hook)) {
 		WRITE_ONCE(gom_test_hook, NULL);
@@ -151,17 +152,17 @@ static void two_extensions_are_one_after_the_other(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(every_class_is_found),
-	KUNIT_CASE(a_large_object_is_found),
-	KUNIT_CASE(nothing_else_is_ours),
-	KUNIT_CASE(a_longer_map_has_what_was_there),
-	KUNIT_CASE(two_extensions_are_one_after_the_other),
+	KUNIT_CASE(objects_of_every_class_are_found),
+	KUNIT_CASE(large_object_is_found),
+	KUNIT_CASE(foreign_pointers_are_not_found),
+	KUNIT_CASE(extended_map_keeps_its_entries),
+	KUNIT_CASE(extensions_are_serialized),
 	{}
 };
 
 struct kunit_suite gomalloc_pagemap_suite = {
 	.name = "gomalloc_pagemap",
-	.init = heap_begin,
-	.exit = live_end,
+	.init = gomtest_begin_heap,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The flag of a cache as a lock: what must not be done inside is reported.  The last suite of
- * all, as lockdep switches itself off with its first report.
+ * The mallocing flag as a lock: lockdep and others report what must not be done
+ * inside.  This is the last suite, as lockdep is off after its first report.
  */
 #include <linux/debug_locks.h>
 #include <linux/kernel.h>
 #include <linux/spinlock.h>
 
 #include "base/compat.h"
-#include "console.h"
+#include "log.h"
 #include "percpu/mcache.h"
 #include "suites.h"
 
@@ -21,18 +21,18 @@ static void entering_twice_is_reported(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	KUNIT_EXPECT_NULL(test, gom_mcache_enter_slow());
 	gom_mcache_leave_slow(c);
-	KUNIT_EXPECT_TRUE(test, console_said("is entered twice"));
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("is entered twice"));
 }
 
-/* An interrupt that finds its CPU inside does nothing wrong, nor does who never waits. */
-static void being_kept_out_is_not(struct kunit *test)
+/* Neither an interrupt nor a caller that never waits does anything wrong. */
+static void tryenter_inside_is_not_reported(struct kunit *test)
 {
 	struct gom_mcache *c = gom_mcache_enter_slow();
 
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	KUNIT_EXPECT_NULL(test, gom_mcache_tryenter_slow());
 	gom_mcache_leave_slow(c);
-	KUNIT_EXPECT_EQ(test, console_lines(), 0U);
+	KUNIT_EXPECT_EQ(test, gomtest_log_lines(), 0U);
 }
 
 static void leaving_on_another_cpu_is_reported(struct kunit *test)
@@ -40,34 +40,34 @@ static void leaving_on_another_cpu_is_reported(struct kunit *test)
 	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU online");
+		kunit_skip(test, "needs two CPUs online");
 	preempt_disable();
 	gom_mcache_debug_enter();
 	if (cpu == smp_processor_id())
 		cpu = cpumask_any_but(cpu_online_mask, cpu);
 	gom_mcache_debug_leave(per_cpu_ptr(&gom_mcache, cpu));
 	preempt_enable();
-	KUNIT_EXPECT_TRUE(test, console_said("is left on CPU"));
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("is left on CPU"));
 }
 
 static void sleeping_inside_is_reported(struct kunit *test)
 {
 	struct gom_mcache *c;
 
-	console_listen_for("BUG: sleeping function called from invalid context");
-	/* The kernel says so once in a second. */
+	gomtest_log_match("BUG: sleeping function called from invalid context");
+	/* The kernel reports that at most once per second. */
 	schedule_timeout_uninterruptible(HZ + 1);
 	c = gom_mcache_enter_slow();
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	might_sleep();
 	gom_mcache_leave_slow(c);
 	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
-		KUNIT_EXPECT_EQ(test, console_lines(), 1U);
+		KUNIT_EXPECT_EQ(test, gomtest_log_lines(), 1U);
 	else
-		kunit_skip(test, "this kernel does not look for sleeping in atomic context");
+		kunit_skip(test, "this kernel does not detect sleeping in atomic context");
 }
 
-static void a_lock_inside_is_reported(struct kunit *test)
+static void lock_inside_is_reported(struct kunit *test)
 {
 	static DEFINE_RAW_SPINLOCK(lock);
 	struct gom_mcache *c;
@@ -75,42 +75,42 @@ static void a_lock_inside_is_reported(struct kunit *test)
 	if (!IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING))
 		kunit_skip(test, "this kernel does not check the nesting of raw locks");
 	if (!debug_locks)
-		kunit_skip(test, "lockdep has switched itself off before");
-	console_listen_for("Invalid wait context");
+		kunit_skip(test, "lockdep is off after an earlier report");
+	gomtest_log_match("Invalid wait context");
 	c = gom_mcache_enter_slow();
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	raw_spin_lock(&lock);
 	raw_spin_unlock(&lock);
 	gom_mcache_leave_slow(c);
 	KUNIT_EXPECT_FALSE(test, debug_locks);
-	KUNIT_EXPECT_EQ(test, console_lines(), 1U);
+	KUNIT_EXPECT_EQ(test, gomtest_log_lines(), 1U);
 }
 
 static int flag_begin(struct kunit *test)
 {
-	int err = console_listen();
+	int err = gomtest_log_capture();
 
-	console_clear();
+	gomtest_log_clear();
 	return err;
 }
 
 static void flag_end(struct kunit *test)
 {
-	console_unlisten();
+	gomtest_log_release();
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(being_kept_out_is_not),
+	KUNIT_CASE(tryenter_inside_is_not_reported),
 	KUNIT_CASE(entering_twice_is_reported),
 	KUNIT_CASE(leaving_on_another_cpu_is_reported),
-	KUNIT_CASE(a_lock_inside_is_reported),
+	KUNIT_CASE(lock_inside_is_reported),
 	KUNIT_CASE(sleeping_inside_is_reported),	/* its report takes a lock inside */
 	{}
 };
 
 #else
 
-static void the_flag_is_a_lock(struct kunit *test)
+static void lockdep_knows_the_flag(struct kunit *test)
 {
 	kunit_skip(test, "this kernel has no lockdep");
 }
@@ -125,13 +125,13 @@ static void flag_end(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(the_flag_is_a_lock),
+	KUNIT_CASE(lockdep_knows_the_flag),
 	{}
 };
 
 #endif
 
-/* For who reads the log (tools/gomtools/complaints.py). */
+/* tools/gomtools/complaints.py looks for these lines. */
 static int suite_begin(struct kunit_suite *suite)
 {
 	pr_info("gomalloc: the kernel's reports are expected from here\n");

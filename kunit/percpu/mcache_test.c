@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The per-CPU caches: refill and flush, their bound, and that nothing stays in
- * them on demand and when a CPU goes.
+ * The per-CPU caches: refill, flush and bounds; they are emptied on demand and
+ * when a CPU goes offline.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
@@ -20,13 +20,13 @@
 #define OBJECTS	2000U
 #define EMPTIED_SIZE	8192U
 
-/* Not with mcache_kb=0 or debug=1. */
-static bool caching(void)
+/* False with mcache_kb=0 or debug=1. */
+static bool mcache_enabled(void)
 {
 	return gom_mcache_kb && !(per_cpu(gom_mcache, 0).mallocing & GOM_MALLOCING_DEBUG);
 }
 
-static void **new_array(struct kunit *test)
+static void **array_alloc(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
 
@@ -34,7 +34,7 @@ static void **new_array(struct kunit *test)
 	return p;
 }
 
-static void fill(struct kunit *test, void **p, size_t size)
+static void objects_alloc(struct kunit *test, void **p, size_t size)
 {
 	unsigned int i;
 
@@ -44,7 +44,7 @@ static void fill(struct kunit *test, void **p, size_t size)
 	}
 }
 
-static void empty(void **p)
+static void objects_free(void **p)
 {
 	unsigned int i;
 
@@ -56,31 +56,31 @@ static void refills_and_flushes_balance(struct kunit *test)
 {
 	unsigned int class = gom_size_to_slot(128) >> GOM_SLOT_SHIFT;
 	struct gom_class_stats before, full, after;
-	void **p = new_array(test);
+	void **p = array_alloc(test);
 
 	gom_class_read(class, &before);
-	fill(test, p, 128);
+	objects_alloc(test, p, 128);
 	gom_class_read(class, &full);
-	empty(p);
+	objects_free(p);
 	gom_class_read(class, &after);
 
 	KUNIT_EXPECT_EQ(test, full.mallocs - before.mallocs, (u64)OBJECTS);
 	KUNIT_EXPECT_EQ(test, full.frees, before.frees);
 	KUNIT_EXPECT_EQ(test, after.frees - before.frees, (u64)OBJECTS);
-	if (caching()) {
+	if (mcache_enabled()) {
 		KUNIT_EXPECT_GT(test, full.refills, before.refills);
 		KUNIT_EXPECT_GT(test, after.flushes, full.flushes);
-		/* A magazine at a time: far fewer trips than objects. */
+		/* Magazines are exchanged: far fewer refills than objects. */
 		KUNIT_EXPECT_LT(test, full.refills - before.refills, (u64)OBJECTS / 8);
 	}
 }
 
-/* Use all classes heavily: they must share the room there is. */
+/* Use all classes, which must share mcache_kb. */
 static void caches_are_bounded(struct kunit *test)
 {
 	u64 held, most = (u64)gom_mcache_kb << 10;
 	struct gom_mcache_stats stats;
-	void **p = new_array(test);
+	void **p = array_alloc(test);
 	unsigned int class, i, n;
 	int cpu;
 
@@ -104,25 +104,24 @@ static void caches_are_bounded(struct kunit *test)
 }
 
 /*
- * When all room is taken a class that wants some gets it, though not at the first
- * try: if classes took it from each other at each call nothing would be cached long
- * enough to be used.
+ * When mcache_kb is used up, a class steals capacity from another one, but only
+ * after several capacity misses: else classes would flush each other in turns.
  */
-static void capacity_is_stolen_in_time(struct kunit *test)
+static void capacity_is_stolen_after_misses(struct kunit *test)
 {
 	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(2048) >> GOM_SLOT_SHIFT;
 	struct gom_mcache_stats first, later;
-	void **p = new_array(test);
+	void **p = array_alloc(test);
 	unsigned int i;
 
-	if (!caching())
-		kunit_skip(test, "nothing is cached");
+	if (!mcache_enabled())
+		kunit_skip(test, "this needs per-CPU caches");
 	gom_mcache_flush_all();
 	gom_mcache_kb = 32;
 	migrate_disable();
-	fill(test, p, 128);
-	empty(p);
-	/* What was refused before this, here or in an interrupt, does not count. */
+	objects_alloc(test, p, 128);
+	objects_free(p);
+	/* Earlier capacity misses do not count. */
 	this_cpu_write(gom_mcache.capacity_misses, 0);
 	gom_free(gom_malloc(2048, GFP_KERNEL));
 	gom_mcache_read(raw_smp_processor_id(), class, &first);
@@ -136,19 +135,19 @@ static void capacity_is_stolen_in_time(struct kunit *test)
 	KUNIT_EXPECT_GT(test, later.limit, 0U);
 }
 
-/* A full magazine of the depot holds more than a cache that is small may take. */
-static void a_full_magazine_does_not_exceed_the_bound(struct kunit *test)
+/* A full magazine of the depot may be too large for a small cache. */
+static void full_magazine_respects_the_bound(struct kunit *test)
 {
 	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(1024) >> GOM_SLOT_SHIFT;
 	struct gom_mcache_stats stats;
 	struct gom_class_stats all;
-	void **p = new_array(test);
+	void **p = array_alloc(test);
 	unsigned int i;
 
-	if (!caching())
-		kunit_skip(test, "nothing is cached");
-	fill(test, p, 1024);
-	empty(p);
+	if (!mcache_enabled())
+		kunit_skip(test, "this needs per-CPU caches");
+	objects_alloc(test, p, 1024);
+	objects_free(p);
 	gom_mcache_flush_all();
 	gom_class_read(class, &all);
 	KUNIT_ASSERT_GT(test, all.depot, 100ULL);
@@ -166,7 +165,7 @@ static void a_full_magazine_does_not_exceed_the_bound(struct kunit *test)
 	gom_mcache_kb = kb;
 }
 
-static u64 cached_in_all(void)
+static u64 cached_objects(void)
 {
 	struct gom_class_stats stats;
 	unsigned int class;
@@ -179,17 +178,17 @@ static u64 cached_in_all(void)
 	return n;
 }
 
-static void releasing_empties_everything(struct kunit *test)
+static void release_empties_all_caches(struct kunit *test)
 {
-	void **p = new_array(test);
+	void **p = array_alloc(test);
 	struct gom_memstats m;
 
-	fill(test, p, 320);
-	empty(p);
-	if (caching())
-		KUNIT_EXPECT_GT(test, cached_in_all(), 0ULL);
+	objects_alloc(test, p, 320);
+	objects_free(p);
+	if (mcache_enabled())
+		KUNIT_EXPECT_GT(test, cached_objects(), 0ULL);
 	gom_release_memory();
-	KUNIT_EXPECT_EQ(test, cached_in_all(), 0ULL);
+	KUNIT_EXPECT_EQ(test, cached_objects(), 0ULL);
 	gom_memstats_read(&m);
 	KUNIT_EXPECT_EQ(test, m.heap_sys, 0ULL);
 }
@@ -199,19 +198,19 @@ struct cache_user {
 	struct completion done;
 };
 
-static __maybe_unused int use_cache(void *arg)
+static __maybe_unused int cache_user_main(void *arg)
 {
 	struct cache_user *user = arg;
 	unsigned int i;
 
 	for (i = 0; i < OBJECTS; i++)
 		user->p[i] = gom_malloc(96, GFP_KERNEL);
-	empty(user->p);
+	objects_free(user->p);
 	complete(&user->done);
 	return 0;
 }
 
-static u64 cached_on(int cpu)
+static u64 cpu_cached(int cpu)
 {
 	struct gom_mcache_stats stats;
 	unsigned int class;
@@ -224,7 +223,7 @@ static u64 cached_on(int cpu)
 	return n;
 }
 
-static void a_cpu_that_goes_offline_leaves_nothing(struct kunit *test)
+static void offline_cpu_is_flushed(struct kunit *test)
 {
 #ifdef CONFIG_HOTPLUG_CPU
 	int err, cpu = cpumask_last(cpu_online_mask);
@@ -232,20 +231,20 @@ static void a_cpu_that_goes_offline_leaves_nothing(struct kunit *test)
 	struct cache_user user;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU online");
-	user.p = new_array(test);
+		kunit_skip(test, "needs two CPUs online");
+	user.p = array_alloc(test);
 	init_completion(&user.done);
-	t = kthread_create(use_cache, &user, "gom_offline");
+	t = kthread_create(cache_user_main, &user, "gom_offline");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
 	kthread_bind(t, cpu);
 	wake_up_process(t);
 	wait_for_completion(&user.done);
-	if (caching())
-		KUNIT_EXPECT_GT(test, cached_on(cpu), 0ULL);
+	if (mcache_enabled())
+		KUNIT_EXPECT_GT(test, cpu_cached(cpu), 0ULL);
 	err = remove_cpu(cpu);
 	if (err)
 		kunit_skip(test, "CPU %d cannot be taken offline here (%d)", cpu, err);
-	KUNIT_EXPECT_EQ(test, cached_on(cpu), 0ULL);
+	KUNIT_EXPECT_EQ(test, cpu_cached(cpu), 0ULL);
 	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
 #else
 	kunit_skip(test, "this kernel has no CPU hotplug");
@@ -259,8 +258,8 @@ struct hog {
 	bool stopped;
 };
 
-/* Cache an object, then keep the CPU from everything but interrupts. */
-static int keep_cpu(void *arg)
+/* Cache an object, then run with preemption disabled. */
+static int hog_main(void *arg)
 {
 	unsigned long end = jiffies + 20 * HZ;
 	struct hog *hog = arg;
@@ -276,53 +275,56 @@ static int keep_cpu(void *arg)
 	return 0;
 }
 
-/* No worker can run on a CPU that a real-time task keeps; its cache is flushed nevertheless. */
-static void a_busy_cpu_is_flushed(struct kunit *test)
+/* A CPU on which no other task can run is flushed by an interrupt. */
+static void busy_cpu_is_flushed(struct kunit *test)
 {
 	int cpu = cpumask_last(cpu_online_mask);
 	struct hog hog = { };
 	struct task_struct *t;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU online");
-	if (!caching())
-		kunit_skip(test, "nothing is cached");
+		kunit_skip(test, "needs two CPUs online");
+	if (!mcache_enabled())
+		kunit_skip(test, "this needs per-CPU caches");
 	init_completion(&hog.filled);
 	init_completion(&hog.done);
-	t = kthread_create(keep_cpu, &hog, "gom_hog");
+	t = kthread_create(hog_main, &hog, "gom_hog");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
 	kthread_bind(t, cpu);
 	wake_up_process(t);
 	wait_for_completion(&hog.filled);
-	KUNIT_EXPECT_GT(test, cached_on(cpu), 0ULL);
+	KUNIT_EXPECT_GT(test, cpu_cached(cpu), 0ULL);
 	gom_mcache_flush_all();
-	KUNIT_EXPECT_EQ(test, cached_on(cpu), 0ULL);
+	KUNIT_EXPECT_EQ(test, cpu_cached(cpu), 0ULL);
 	WRITE_ONCE(hog.stop, true);
 	wait_for_completion(&hog.done);
-	KUNIT_EXPECT_TRUE_MSG(test, hog.stopped, "the flush came when the CPU was free again");
+	KUNIT_EXPECT_TRUE_MSG(test, hog.stopped, "the flush did not end while the CPU was busy");
 }
 
-/* Reclaim of a node takes what CPUs of that node hold, and nothing of others. */
-static void reclaim_is_of_one_node(struct kunit *test)
+/* Reclaim of a node flushes the CPUs of that node, and no others. */
+static void reclaim_flushes_one_node(struct kunit *test)
 {
 	const int nid = numa_mem_id();
 	u64 cached;
 
-	if (!caching())
-		kunit_skip(test, "nothing is cached");
+	if (!mcache_enabled())
+		kunit_skip(test, "this needs per-CPU caches");
 	migrate_disable();
 	gom_free(gom_malloc(96, GFP_KERNEL));
-	cached = cached_on(raw_smp_processor_id());
+	cached = cpu_cached(raw_smp_processor_id());
 	KUNIT_EXPECT_GT(test, cached, 0ULL);
 	gom_mcache_reclaim(nid + 1);
-	KUNIT_EXPECT_EQ(test, cached_on(raw_smp_processor_id()), cached);
+	KUNIT_EXPECT_EQ(test, cpu_cached(raw_smp_processor_id()), cached);
 	gom_mcache_reclaim(nid);
-	KUNIT_EXPECT_EQ(test, cached_on(raw_smp_processor_id()), 0ULL);
+	KUNIT_EXPECT_EQ(test, cpu_cached(raw_smp_processor_id()), 0ULL);
 	migrate_enable();
 }
 
-/* A CPU that holds nothing is not interrupted for a flush: it may be isolated. */
-static void a_cpu_without_anything_is_left_alone(struct kunit *test)
+/*
+ * A CPU without cached objects is not interrupted for a flush: it may be
+ * isolated.
+ */
+static void empty_cpu_is_not_interrupted(struct kunit *test)
 {
 	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
@@ -330,7 +332,7 @@ static void a_cpu_without_anything_is_left_alone(struct kunit *test)
 	unsigned long asked;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU online");
+		kunit_skip(test, "needs two CPUs online");
 	gom_mcache_flush_all();
 	asked = READ_ONCE(c->asked);
 	gom_mcache_flush_all();
@@ -347,17 +349,20 @@ static void a_cpu_without_anything_is_left_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, READ_ONCE(c->asked), asked);
 }
 
-/* Who takes single objects out of full magazines leaves no more empty ones than are kept. */
+/*
+ * Allocating single objects from full magazines leaves a bounded number of
+ * empty ones.
+ */
 static void empty_magazines_are_bounded(struct kunit *test)
 {
 	const unsigned int class = gom_size_to_slot(EMPTIED_SIZE) >> GOM_SLOT_SHIFT;
 	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
-	void **p = new_array(test);
+	void **p = array_alloc(test);
 	unsigned int round, n;
 
-	needs_heap(test);
-	if (!caching())
-		kunit_skip(test, "nothing is cached");
+	gomtest_needs_heap(test);
+	if (!mcache_enabled())
+		kunit_skip(test, "this needs per-CPU caches");
 	for (round = 0; round < 2 * c->max_full; round++) {
 		p[0] = gom_malloc(EMPTIED_SIZE, GFP_KERNEL);
 		gom_free(p[0]);
@@ -375,20 +380,20 @@ static void empty_magazines_are_bounded(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
-	KUNIT_CASE(capacity_is_stolen_in_time),
-	KUNIT_CASE(a_full_magazine_does_not_exceed_the_bound),
-	KUNIT_CASE(a_busy_cpu_is_flushed),
-	KUNIT_CASE(reclaim_is_of_one_node),
-	KUNIT_CASE(a_cpu_without_anything_is_left_alone),
-	KUNIT_CASE(releasing_empties_everything),
-	KUNIT_CASE(a_cpu_that_goes_offline_leaves_nothing),
+	KUNIT_CASE(capacity_is_stolen_after_misses),
+	KUNIT_CASE(full_magazine_respects_the_bound),
+	KUNIT_CASE(busy_cpu_is_flushed),
+	KUNIT_CASE(reclaim_flushes_one_node),
+	KUNIT_CASE(empty_cpu_is_not_interrupted),
+	KUNIT_CASE(release_empties_all_caches),
+	KUNIT_CASE(offline_cpu_is_flushed),
 	HEAP_CASE(empty_magazines_are_bounded),
 	{}
 };
 
 struct kunit_suite gomalloc_mcache_suite = {
 	.name = "gomalloc_mcache",
-	.init = heap_begin,
-	.exit = live_end,
+	.init = gomtest_begin_heap,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The shrinker: what it counts is held without need, what it scans goes back to the
- * system, and the memory of objects in use is left alone.
+ * The shrinker: it counts idle memory and releases it; memory of live objects
+ * is not touched.
  */
 #include <linux/mm.h>
 #include <linux/topology.h>
 
 #include "base/compat.h"
 #include "central/mcentral.h"
-#include "console.h"
 #include "gomalloc.h"
 #include "heap/mheap.h"
+#include "log.h"
 #include "percpu/mcache.h"
 #include "percpu/shrinker.h"
 #include "suites.h"
 
 #define OBJECTS	256U
 
-static void idle_pages_go_back(struct kunit *test)
+static void idle_pages_are_released(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
 	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nid = numa_mem_id() };
@@ -45,12 +45,12 @@ static void idle_pages_go_back(struct kunit *test)
 	sc.nr_to_scan = ULONG_MAX;
 	gom_shrinker_scan(NULL, &sc);
 	KUNIT_EXPECT_EQ(test, gom_shrinker_count(NULL, &sc), SHRINK_EMPTY);
-	KUNIT_EXPECT_TRUE(test, all_bytes(p[OBJECTS - 1], 0x3c, 40000));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[OBJECTS - 1], 0x3c, 40000));
 	gom_free(p[OBJECTS - 1]);
 }
 
-/* Memory that is nowhere but in magazines is counted, and given. */
-static void what_caches_hold_goes_back(struct kunit *test)
+/* Objects in magazines are counted, and released. */
+static void cached_objects_are_released(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
 	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nid = numa_mem_id() };
@@ -65,7 +65,7 @@ static void what_caches_hold_goes_back(struct kunit *test)
 	gom_mheap_release(ULONG_MAX);
 	gom_class_read(class, &stats);
 	if (!stats.cached && !stats.depot)
-		kunit_skip(test, "nothing is cached");
+		kunit_skip(test, "this needs per-CPU caches");
 	for_each_online_cpu(cpu)
 		bytes += gom_mcache_bytes(cpu);
 	KUNIT_EXPECT_GT(test, bytes, 0UL);
@@ -79,7 +79,7 @@ static void what_caches_hold_goes_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats.cached + stats.depot, 0ULL);
 }
 
-static void all_goes_back_before_a_task_is_killed(struct kunit *test)
+static void oom_releases_everything(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
 	struct gom_memstats before, after;
@@ -90,17 +90,18 @@ static void all_goes_back_before_a_task_is_killed(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, gom_malloc_bulk(8192, GFP_KERNEL, OBJECTS, p));
 	gom_free_bulk(OBJECTS, p);
 	gom_memstats_read(&before);
-	console_listen();
-	console_clear();
+	gomtest_log_capture();
+	gomtest_log_clear();
 	gom_shrinker_oom(NULL, 0, &freed);
-	KUNIT_EXPECT_TRUE(test, console_said("out of memory: "));
-	console_unlisten();
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("out of memory: "));
+	gomtest_log_release();
 	gom_memstats_read(&after);
 	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
-	KUNIT_EXPECT_EQ(test, freed, (unsigned long)((before.heap_sys - after.heap_sys) >> PAGE_SHIFT));
+	KUNIT_EXPECT_EQ(test, freed,
+			(unsigned long)((before.heap_sys - after.heap_sys) >> PAGE_SHIFT));
 	gom_class_read(gom_size_to_slot(8192) >> GOM_SLOT_SHIFT, &stats);
 	KUNIT_EXPECT_EQ(test, stats.cached + stats.depot, 0ULL);
-	/* What is not worth it keeps nobody alive. */
+	/* Too little memory to prevent an OOM kill is not reported as freed. */
 	gom_free(gom_malloc(8192, GFP_KERNEL));
 	freed = 0;
 	gom_shrinker_oom(NULL, 0, &freed);
@@ -110,15 +111,15 @@ static void all_goes_back_before_a_task_is_killed(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(idle_pages_go_back),
-	KUNIT_CASE(what_caches_hold_goes_back),
-	KUNIT_CASE(all_goes_back_before_a_task_is_killed),
+	KUNIT_CASE(idle_pages_are_released),
+	KUNIT_CASE(cached_objects_are_released),
+	KUNIT_CASE(oom_releases_everything),
 	{}
 };
 
 struct kunit_suite gomalloc_shrinker_suite = {
 	.name = "gomalloc_shrinker",
-	.init = heap_begin,
-	.exit = live_end,
+	.init = gomtest_begin_heap,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };

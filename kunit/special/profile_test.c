@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The heap profile: who is sampled, how often, and what is said of it. */
+/* The heap profile: sampling, stacks, and limits of its memory. */
 #include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -22,7 +22,7 @@
 static void *many[MANY];
 
 /* The text of debugfs heap; kunit frees it. */
-static char *read_symbols(struct kunit *test)
+static char *profile_text(struct kunit *test)
 {
 	struct seq_file m = { .size = TEXT };
 
@@ -34,10 +34,10 @@ static char *read_symbols(struct kunit *test)
 	return m.buf;
 }
 
-/* The same from the profile's header on. */
-static char *read_profile(struct kunit *test)
+/* The same text, from the header of the profile on. */
+static char *profile_body(struct kunit *test)
 {
-	char *heap = strstr(read_symbols(test), "\n---\nheap profile: ");
+	char *heap = strstr(profile_text(test), "\n---\nheap profile: ");
 
 	KUNIT_ASSERT_NOT_NULL(test, heap);
 	return heap + strlen("\n---\n");
@@ -51,19 +51,19 @@ struct totals {
 	unsigned int rate;
 };
 
-static void read_totals(struct kunit *test, struct totals *t)
+static void totals_read(struct kunit *test, struct totals *t)
 {
-	int n = sscanf(read_profile(test), "heap profile: %llu: %llu [%llu: %llu] @ heap_v2/%u",
+	int n = sscanf(profile_body(test), "heap profile: %llu: %llu [%llu: %llu] @ heap_v2/%u",
 		       &t->live, &t->live_bytes, &t->mallocs, &t->bytes, &t->rate);
 
 	KUNIT_ASSERT_EQ(test, n, 5);
 }
 
-/* === How often === */
+/* === Sampling === */
 
 /*
- * Distances have the expectation that the rate promises, and half of them are below
- * the median of an exponential distribution, ln 2 of it.
+ * The mean of the intervals is the rate, and half of them are below the median
+ * of an exponential distribution, which is ln 2 of the mean.
  */
 static void distances_are_exponential(struct kunit *test)
 {
@@ -78,7 +78,7 @@ static void distances_are_exponential(struct kunit *test)
 		sum += step;
 		below += step < rate / size * 6931 / 10000;
 	}
-	/* Half an object is lost to whole numbers; five sigma are 1.6% (debug: 3.5%). */
+	/* Rounding loses half an object; five sigma are 1.6% (debug: 3.5%). */
 	KUNIT_EXPECT_GT(test, sum / n, rate / size * TIMES(97ULL, 95ULL) / 100);
 	KUNIT_EXPECT_LT(test, sum / n, rate / size * TIMES(103ULL, 105ULL) / 100);
 	KUNIT_EXPECT_GT(test, below, n / 2 - n / 40);
@@ -86,11 +86,11 @@ static void distances_are_exponential(struct kunit *test)
 }
 
 /*
- * Nobody asks for a seed when he allocates, with preemption off or in an NMI:
- * every CPU that may ever come has had its own since the module was loaded, and
- * does not go through the numbers that follow 0.
+ * Seeds are not drawn during an allocation, which may be in an NMI.  Every
+ * possible CPU gets its own when the module is loaded, and no CPU has a state
+ * from the sequence of seed 0.
  */
-static void every_cpu_has_a_seed_of_its_own(struct kunit *test)
+static void every_cpu_has_its_own_seed(struct kunit *test)
 {
 	unsigned int n, left = TIMES(10000000, 1000000);
 	u64 x = 0;
@@ -106,8 +106,8 @@ static void every_cpu_has_a_seed_of_its_own(struct kunit *test)
 					per_cpu(gom_random_state, 0));
 }
 
-/* Allocate and free @n objects of @size; half of them at the end of a magazine. */
-static void churn(struct kunit *test, size_t size, unsigned int n)
+/* Allocate and free @n objects of @size, 16 at a time. */
+static void objects_churn(struct kunit *test, size_t size, unsigned int n)
 {
 	void *p[16];
 	unsigned int i, j;
@@ -120,8 +120,11 @@ static void churn(struct kunit *test, size_t size, unsigned int n)
 	}
 }
 
-/* Of 2^20 objects of @size, those that are sampled: 1 - exp(-size / rate), as a series. */
-static u64 sampled_of(size_t size, unsigned int rate)
+/*
+ * Expected samples of 2^20 objects of @size: 1 - exp(-size / rate), as a
+ * series.
+ */
+static u64 samples_expected(size_t size, unsigned int rate)
 {
 	const u64 x = ((u64)size << 20) / rate;
 	u64 sum = 0, term = x;
@@ -132,8 +135,8 @@ static u64 sampled_of(size_t size, unsigned int rate)
 	return sum;
 }
 
-/* Over a known mix of sizes as many of each are sampled as a reader takes for granted. */
-static void the_estimate_has_no_bias(struct kunit *test)
+/* Each size is sampled as often as readers of the profile assume. */
+static void estimate_is_unbiased(struct kunit *test)
 {
 	static const size_t sizes[] = { 3, 6, 8, 48, 256, 1000 };
 	const unsigned int rate = TIMES(1024, 64);
@@ -143,21 +146,25 @@ static void the_estimate_has_no_bias(struct kunit *test)
 
 	for (i = 0; i < TIMES(ARRAY_SIZE(sizes), 4); i++) {
 		n = TIMES(6000000, 12000) / sizes[i] / 16 * 16;
-		KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(sizes[i] > 100 ? 16 * rate : rate), 0);
-		read_totals(test, &before);
-		churn(test, sizes[i], n);
-		read_totals(test, &after);
+		KUNIT_ASSERT_EQ(test,
+				gom_mcache_set_profile_rate(sizes[i] > 100 ? 16 * rate : rate), 0);
+		totals_read(test, &before);
+		objects_churn(test, sizes[i], n);
+		totals_read(test, &after);
 		KUNIT_EXPECT_EQ(test, after.live, before.live);
 		is = after.mallocs - before.mallocs;
-		should = n * sampled_of(sizes[i] == 1000 ? 1024 : sizes[i], after.rate) >> 20;
-		/* Of so many samples the square root, six times, is not seen twice in a life. */
+		should = n * samples_expected(sizes[i] == 1000 ? 1024 : sizes[i], after.rate) >> 20;
+		/*
+		 * Six sigma, the square root of the expected number, do not
+		 * happen by chance.
+		 */
 		sigma = int_sqrt64(should) + 1;
 		KUNIT_EXPECT_GT_MSG(test, is + 6 * sigma, should, "%zu bytes", sizes[i]);
 		KUNIT_EXPECT_LT_MSG(test, is, should + 6 * sigma, "%zu bytes", sizes[i]);
 	}
 }
 
-static void every_allocation_is_a_sample(struct kunit *test)
+static void rate_1_samples_every_allocation(struct kunit *test)
 {
 	static const size_t sizes[] = { 1, 5, 8, 96, 4000, 40000, 300000 };
 	struct totals before, with, after;
@@ -165,14 +172,14 @@ static void every_allocation_is_a_sample(struct kunit *test)
 	unsigned int i, j;
 
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
-	read_totals(test, &before);
+	totals_read(test, &before);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		for (j = 0; j < 10; j++) {
 			p[i][j] = gom_malloc_noscan(sizes[i], GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, p[i][j]);
 		}
 	}
-	read_totals(test, &with);
+	totals_read(test, &with);
 	KUNIT_EXPECT_EQ(test, with.rate, 1U);
 	KUNIT_EXPECT_EQ(test, with.live - before.live, 10ULL * ARRAY_SIZE(sizes));
 	KUNIT_EXPECT_EQ(test, with.mallocs - before.mallocs, 10ULL * ARRAY_SIZE(sizes));
@@ -180,7 +187,7 @@ static void every_allocation_is_a_sample(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		for (j = 0; j < 10; j++)
 			j % 2 ? gom_free(p[i][j]) : gom_free_sized(p[i][j], sizes[i]);
-	read_totals(test, &after);
+	totals_read(test, &after);
 	KUNIT_EXPECT_EQ(test, after.live, before.live);
 	KUNIT_EXPECT_EQ(test, after.live_bytes, before.live_bytes);
 	KUNIT_EXPECT_EQ(test, after.mallocs, with.mallocs);
@@ -194,13 +201,13 @@ static void objects_of_caches_are_sampled(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
-	read_totals(test, &before);
+	totals_read(test, &before);
 	KUNIT_ASSERT_TRUE(test, gom_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(p), p));
-	read_totals(test, &with);
+	totals_read(test, &with);
 	KUNIT_EXPECT_EQ(test, with.live - before.live, (u64)ARRAY_SIZE(p));
 	gom_cache_free_bulk(cache, 40, p);
 	gom_free_bulk(10, p + 40);
-	read_totals(test, &after);
+	totals_read(test, &after);
 	KUNIT_EXPECT_EQ(test, after.live, before.live);
 	gom_cache_destroy(cache);
 }
@@ -212,37 +219,37 @@ static void nothing_is_sampled_when_off(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(0), 0);
 	gom_profile_read(&before);
-	churn(test, 64, TIMES(16000, 800));
-	churn(test, 4, TIMES(16000, 800));
+	objects_churn(test, 64, TIMES(16000, 800));
+	objects_churn(test, 4, TIMES(16000, 800));
 	gom_free(gom_malloc(300000, GFP_KERNEL));
 	gom_profile_read(&after);
 	KUNIT_EXPECT_EQ(test, after.samples, before.samples);
 	KUNIT_EXPECT_EQ(test, gom_mcache_set_profile_rate(GOM_PROFILE_RATE_MAX + 1), -EINVAL);
 }
 
-/* What was counted down is counted, whenever a countdown ends. */
-static void another_rate_leaves_the_counts(struct kunit *test)
+/* Objects of an interval that ends early are counted, too. */
+static void rate_change_keeps_the_counts(struct kunit *test)
 {
 	static const unsigned int rates[] = { 1 << 20, 1, 0, 4096, 1 << 30 };
 	struct gom_class_stats before, after;
 	unsigned int class, i;
 
-	churn(test, 64, 160);
+	objects_churn(test, 64, 160);
 	class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT;
 	gom_class_read(class, &before);
 	for (i = 0; i < ARRAY_SIZE(rates); i++)
 		KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(rates[i]), 0);
 	gom_class_read(class, &after);
 	KUNIT_EXPECT_EQ(test, after.mallocs, before.mallocs);
-	churn(test, 64, 160);
+	objects_churn(test, 64, 160);
 	gom_class_read(class, &after);
 	KUNIT_EXPECT_EQ(test, after.mallocs - before.mallocs, 160ULL);
 	KUNIT_EXPECT_EQ(test, after.frees - before.frees, 160ULL);
 }
 
-/* === Who === */
+/* === Stacks === */
 
-static noinline void *ask_in_here(struct kunit *test)
+static noinline void *profiled_caller(struct kunit *test)
 {
 	void *p = gom_malloc(3000, GFP_KERNEL);
 
@@ -250,8 +257,8 @@ static noinline void *ask_in_here(struct kunit *test)
 	return p;
 }
 
-/* The caller's function is the first frame, and has its name in the symbols. */
-static void the_caller_is_named(struct kunit *test)
+/* The caller is the first frame, and the symbols contain its name. */
+static void caller_is_named(struct kunit *test)
 {
 	char *text, line[64], *at;
 	unsigned long first;
@@ -259,57 +266,57 @@ static void the_caller_is_named(struct kunit *test)
 	int n;
 
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
-	p = ask_in_here(test);
-	text = read_profile(test);
+	p = profiled_caller(test);
+	text = profile_body(test);
 	at = strstr(text, "1: 3072 [1: 3072] @ 0x");
 	KUNIT_ASSERT_NOT_NULL(test, at);
 	n = sscanf(at, "1: 3072 [1: 3072] @ 0x%lx", &first);
 	KUNIT_ASSERT_EQ(test, n, 1);
-	/* The profile leaves out the highest bit. */
-	snprintf(line, sizeof(line), "0x%016lx ask_in_here", first);
-	KUNIT_EXPECT_NOT_NULL(test, strstr(read_symbols(test), line));
+	/* The profile omits the highest bit. */
+	snprintf(line, sizeof(line), "0x%016lx profiled_caller", first);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(profile_text(test), line));
 	gom_free(p);
-	KUNIT_EXPECT_NOT_NULL(test, strstr(read_profile(test), "0: 0 [1: 3072] @ 0x"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(profile_body(test), "0: 0 [1: 3072] @ 0x"));
 }
 
-static noinline void *one_place(void)
+static noinline void *stack_inner(void)
 {
 	void *p = gom_malloc(5300, GFP_KERNEL);		/* of class 5376 */
 
-	OPTIMIZER_HIDE_VAR(p);		/* no jump to it instead of a call */
+	OPTIMIZER_HIDE_VAR(p);		/* prevents a tail call */
 	return p;
 }
 
-static noinline void *one_way(void)
+static noinline void *stack_outer_a(void)
 {
-	void *p = one_place();
+	void *p = stack_inner();
 
 	OPTIMIZER_HIDE_VAR(p);
 	return p;
 }
 
-static noinline void *another_way(void)
+static noinline void *stack_outer_b(void)
 {
-	void *p = one_place();
+	void *p = stack_inner();
 
 	OPTIMIZER_HIDE_VAR(p);
 	return p;
 }
 
-/* Stacks that are known are not taken for others that differ further up. */
-static void two_ways_to_one_place_are_two_stacks(struct kunit *test)
+/* Stacks that differ in outer callers only are different. */
+static void stacks_differ_by_outer_callers(struct kunit *test)
 {
 	unsigned int i, stacks = 0;
 	char *text;
 
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	for (i = 0; i < 10; i++) {
-		gom_free(one_way());
-		gom_free(another_way());
+		gom_free(stack_outer_a());
+		gom_free(stack_outer_b());
 	}
-	text = read_profile(test);
+	text = profile_body(test);
 	if (strstr(text, "0: 0 [20: 107520]"))
-		kunit_skip(test, "this kernel knows no more of a stack than the caller");
+		kunit_skip(test, "this kernel records only the caller of a stack");
 	while ((text = strstr(text, "0: 0 [10: 53760]"))) {
 		stacks++;
 		text++;
@@ -317,9 +324,9 @@ static void two_ways_to_one_place_are_two_stacks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stacks, 2U);
 }
 
-/* === How much there is of it === */
+/* === Limits === */
 
-static u64 bytes_of(enum gom_stat stat)
+static u64 stat_bytes(enum gom_stat stat)
 {
 	struct gom_memstats m;
 
@@ -327,7 +334,7 @@ static u64 bytes_of(enum gom_stat stat)
 	return m.stat[stat];
 }
 
-static noinline void sample_sizes(struct kunit *test, unsigned int from, unsigned int n)
+static noinline void sizes_sample(struct kunit *test, unsigned int from, unsigned int n)
 {
 	unsigned int i;
 	void *p;
@@ -340,8 +347,8 @@ static noinline void sample_sizes(struct kunit *test, unsigned int from, unsigne
 }
 
 /*
- * Each size makes a bucket of its own: when there are as many as there may be,
- * there are no more.  Who has one goes on being counted.
+ * Each size has a bucket of its own.  At the limit no bucket is added; samples
+ * of existing ones are still counted.
  */
 static void buckets_are_bounded(struct kunit *test)
 {
@@ -356,9 +363,9 @@ static void buckets_are_bounded(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before.max_buckets, max);
 	gom_profile_max_buckets = before.buckets + n;
 	for (i = 0; i < ARRAY_SIZE(from); i++) {
-		sample_sizes(test, from[i], n);
+		sizes_sample(test, from[i], n);
 		gom_profile_read(&stats[i]);
-		bytes[i] = bytes_of(GOM_BUCKHASH_SYS);
+		bytes[i] = stat_bytes(GOM_BUCKHASH_SYS);
 		KUNIT_EXPECT_EQ(test, stats[i].buckets, before.buckets + n);
 		KUNIT_EXPECT_EQ(test, stats[i].samples - before.samples, (u64)n << (i == 3));
 		KUNIT_EXPECT_EQ(test, stats[i].freed - before.freed, (u64)n << (i == 3));
@@ -369,14 +376,14 @@ static void buckets_are_bounded(struct kunit *test)
 	gom_profile_max_buckets = max;
 }
 
-/* The same for live samples, each of which needs a record; who frees finds those there are. */
+/* The same for live samples, each of which needs a record. */
 static void live_samples_are_bounded(struct kunit *test)
 {
 	const unsigned long max = gom_special_sample_bytes;
 	struct gom_profile_stats before, full, after;
 	const unsigned int n = TIMES(20000, 4000);
 	void **p = kvcalloc(n, sizeof(*p), GFP_KERNEL);
-	u64 bytes = bytes_of(GOM_SPECIAL_SYS);
+	u64 bytes = stat_bytes(GOM_SPECIAL_SYS);
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -386,7 +393,7 @@ static void live_samples_are_bounded(struct kunit *test)
 	for (i = 0; i < n; i++)
 		p[i] = gom_malloc(64, GFP_KERNEL);
 	gom_profile_read(&full);
-	KUNIT_EXPECT_EQ(test, bytes_of(GOM_SPECIAL_SYS), bytes);
+	KUNIT_EXPECT_EQ(test, stat_bytes(GOM_SPECIAL_SYS), bytes);
 	KUNIT_EXPECT_GT(test, full.dropped, before.dropped);
 	KUNIT_EXPECT_EQ(test, full.samples + full.dropped, before.samples + before.dropped + n);
 	gom_free_bulk(n, p);
@@ -396,7 +403,7 @@ static void live_samples_are_bounded(struct kunit *test)
 	kvfree(p);
 }
 
-static int fill(void *objs)
+static int many_alloc(void *objs)
 {
 	void **p = objs;
 	unsigned int i;
@@ -406,14 +413,16 @@ static int fill(void *objs)
 	return 0;
 }
 
-static int drain(void *objs)
+static int many_free(void *objs)
 {
 	gom_free_bulk(MANY, objs);
 	return 0;
 }
 
-/* One CPU allocates, another frees: the records of samples go back to where they are needed. */
-static void records_go_home(struct kunit *test)
+/*
+ * One CPU allocates, another frees: records return to the CPU that needs them.
+ */
+static void records_return_to_their_cpu(struct kunit *test)
 {
 	unsigned int here, there, i;
 	u64 bytes = 0;
@@ -424,16 +433,16 @@ static void records_go_home(struct kunit *test)
 		kunit_skip(test, "needs two CPUs");
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	for (i = 0; i < TIMES(20, 5); i++) {
-		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(here, fill, many, false), 0);
-		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(there, drain, many, false), 0);
+		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(here, many_alloc, many, false), 0);
+		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(there, many_free, many, false), 0);
 		if (!i)
-			bytes = bytes_of(GOM_SPECIAL_SYS);
+			bytes = stat_bytes(GOM_SPECIAL_SYS);
 	}
-	KUNIT_EXPECT_EQ(test, bytes_of(GOM_SPECIAL_SYS), bytes);
+	KUNIT_EXPECT_EQ(test, stat_bytes(GOM_SPECIAL_SYS), bytes);
 }
 
-/* What sized frees look at counts down to nothing, however many samples there were. */
-static void a_spell_at_rate_1_leaves_nothing_behind(struct kunit *test)
+/* The counters that sized frees test are 0 after all samples were freed. */
+static void counters_return_to_zero(struct kunit *test)
 {
 	unsigned int i, slow = 0;
 
@@ -450,27 +459,30 @@ static void a_spell_at_rate_1_leaves_nothing_behind(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slow, 0U);
 }
 
-/* Each class needs a bucket of its own, and there are more classes than buckets in a block. */
-static void no_memory_for_a_sample(struct kunit *test)
+/* Each class needs a bucket; there are more classes than buckets in a block. */
+static void sample_without_memory_is_lost(struct kunit *test)
 {
 	struct gom_profile_stats before, after;
 	void **p = many;
 	unsigned int i;
 
-	if (!fail_after(0))
+	if (!gomtest_fail_after(0))
 		kunit_skip(test, "this kernel has no fault injection");
-	fail_no_more();
+	gomtest_fail_stop();
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(0), 0);
-	/* On another CPU there may be no object, and then nothing to sample. */
+	/*
+	 * Another CPU may have no object cached, which would then not be
+	 * sampled.
+	 */
 	migrate_disable();
 	for (i = 1; i < GOM_CLASS_TINY; i++)
 		gom_free(gom_malloc(gom_classes[i].size, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	gom_profile_read(&before);
-	fail_after(0);
+	gomtest_fail_after(0);
 	for (i = 1; i < GOM_CLASS_TINY; i++)
 		p[i] = gom_malloc(gom_classes[i].size, GFP_KERNEL);
-	fail_no_more();
+	gomtest_fail_stop();
 	migrate_enable();
 	gom_profile_read(&after);
 	KUNIT_EXPECT_GT(test, after.lost, before.lost);
@@ -480,31 +492,31 @@ static void no_memory_for_a_sample(struct kunit *test)
 
 static int profile_begin(struct kunit *test)
 {
-	needs_heap(test);
-	return live_begin(test);
+	gomtest_needs_heap(test);
+	return gomtest_begin(test);
 }
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(distances_are_exponential),
-	KUNIT_CASE(every_cpu_has_a_seed_of_its_own),
-	KUNIT_CASE(the_estimate_has_no_bias),
-	KUNIT_CASE(every_allocation_is_a_sample),
+	KUNIT_CASE(every_cpu_has_its_own_seed),
+	KUNIT_CASE(estimate_is_unbiased),
+	KUNIT_CASE(rate_1_samples_every_allocation),
 	KUNIT_CASE(objects_of_caches_are_sampled),
 	KUNIT_CASE(nothing_is_sampled_when_off),
-	KUNIT_CASE(another_rate_leaves_the_counts),
-	KUNIT_CASE(the_caller_is_named),
-	KUNIT_CASE(two_ways_to_one_place_are_two_stacks),
+	KUNIT_CASE(rate_change_keeps_the_counts),
+	KUNIT_CASE(caller_is_named),
+	KUNIT_CASE(stacks_differ_by_outer_callers),
 	KUNIT_CASE(buckets_are_bounded),
 	KUNIT_CASE(live_samples_are_bounded),
-	KUNIT_CASE(records_go_home),
-	KUNIT_CASE(a_spell_at_rate_1_leaves_nothing_behind),
-	KUNIT_CASE(no_memory_for_a_sample),
+	KUNIT_CASE(records_return_to_their_cpu),
+	KUNIT_CASE(counters_return_to_zero),
+	KUNIT_CASE(sample_without_memory_is_lost),
 	{}
 };
 
 struct kunit_suite gomalloc_profile_suite = {
 	.name = "gomalloc_profile",
 	.init = profile_begin,
-	.exit = live_end,
+	.exit = gomtest_end,
 	.test_cases = cases,
 };
