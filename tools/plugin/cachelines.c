@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * cachelines: a QEMU plugin that counts what CPUs say to each other.
+ * cachelines: a QEMU plugin that counts cache lines moved between CPUs.
  *
- * While an emulated CPU is between two marks in the code it runs (see below), each of
- * its accesses to memory is looked up in a directory of cache lines: who has a copy, as
- * in a machine whose caches never evict.  Reading a line that only others have, and
- * writing to one that others have, moves it: that is a transfer.  Instructions with a
- * lock prefix, and xchg with memory, are counted as well.
+ * While an emulated CPU is between two marks in its code (see below), each of
+ * its memory accesses is looked up in a directory of cache lines, which knows
+ * the CPUs that have a copy, as in a machine whose caches never evict a line.
+ * An access moves a line if it reads one that only other CPUs have, or writes
+ * one that other CPUs have.  Instructions with a lock prefix, and xchg with
+ * memory, are counted as well.
  *
- * A mark is a no-op of eight bytes, nopl with a displacement that says what to do: count
- * from here on, stop, or write the figures so far as a line and begin at zero.  The
- * guest's side is tools/bench/lines.h.
+ * A mark is a nop of eight bytes whose displacement is a command: count, stop,
+ * or print the counts as a line and reset them.  The guest's side is
+ * tools/bench/lines.h.
  *
  *	qemu-system-x86_64 -plugin cachelines.so,out=FILE ...
  *
- * One thread runs all CPUs (-accel tcg,thread=single), so nothing here needs a lock.
- * QEMU's own header is not in all of Debian's packages; what is used of the interface,
- * stable since QEMU 4.2, is declared here.  With version 3 insn_data() began to copy.
+ * One thread runs all CPUs (-accel tcg,thread=single), so no locks are needed.
+ * Not all of Debian's packages contain QEMU's header, so the part of the
+ * interface that is used, stable since QEMU 4.2, is declared here.  insn_data()
+ * copies from version 3 on.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -57,7 +59,7 @@ void *qemu_plugin_insn_data(const struct plugin_insn *insn, void *to, size_t len
 size_t qemu_plugin_insn_size(const struct plugin_insn *insn);
 bool qemu_plugin_mem_is_store(uint32_t info);
 
-/* The version that is asked for has to be one that QEMU still knows: given by who builds. */
+/* A version of the interface that this QEMU supports; set by the build. */
 __attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_VERSION;
 
 /* === The directory === */
@@ -67,8 +69,8 @@ __attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_VERSION;
 #define CPUS		8
 
 struct line {
-	uint64_t number;	/* 0: none */
-	uint8_t copies;		/* a bit for each CPU that has one */
+	uint64_t number;	/* 0: unused */
+	uint8_t copies;		/* bitmap of the CPUs that have a copy */
 };
 
 static struct line *directory;
@@ -83,7 +85,7 @@ static struct line *line_of(uint64_t vaddr)
 		i = (i + 1) % DIRECTORY;
 	if (!directory[i].number) {
 		if (++lines_known > DIRECTORY / 2) {
-			fprintf(stderr, "cachelines: more than %u lines\n", DIRECTORY / 2);
+			fprintf(stderr, "cachelines: the program uses more than %u cache lines\n", DIRECTORY / 2);
 			exit(1);
 		}
 		directory[i].number = number;
@@ -209,13 +211,13 @@ int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int argc, 
 {
 	interface_version = info->version.cur;
 	if (argc != 1 || strncmp(argv[0], "out=", 4)) {
-		fprintf(stderr, "cachelines: give it out=FILE\n");
+		fprintf(stderr, "cachelines: the argument out=FILE is missing\n");
 		return -1;
 	}
 	out = fopen(argv[0] + 4, "w");
 	directory = calloc(DIRECTORY, sizeof(*directory));
 	if (!out || !directory) {
-		fprintf(stderr, "cachelines: cannot write to %s, or no memory\n", argv[0] + 4);
+		fprintf(stderr, "cachelines: cannot write to %s, or there is no memory\n", argv[0] + 4);
 		return -1;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

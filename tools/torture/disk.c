@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gomalloc_torture_disk: a disk full of zeros.  Whoever reads it fills the page
- * cache with clean pages, which the kernel has to reclaim again when memory is
- * short: a guest has no other file whose pages may go.  It does not use gomalloc,
- * which so can be unloaded meanwhile.
+ * gomalloc_torture_disk: a disk full of zeros.  Reading it fills the page cache
+ * with clean pages, which the kernel reclaims under memory pressure; a guest
+ * has no other file with reclaimable pages.  It does not use gomalloc, which
+ * can so be unloaded meanwhile.
  */
 #include <linux/blkdev.h>
 #include <linux/err.h>
@@ -12,14 +12,14 @@
 #include <linux/sizes.h>
 #include <linux/version.h>
 
-/* 6.9 wants the limits at once, and says what went wrong. */
+/* Since 6.9 it takes the queue limits and returns an error pointer. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
-static struct gendisk *alloc(void)
+static struct gendisk *disk_alloc(void)
 {
 	return blk_alloc_disk(NULL, NUMA_NO_NODE);
 }
 #else
-static struct gendisk *alloc(void)
+static struct gendisk *disk_alloc(void)
 {
 	return blk_alloc_disk(NUMA_NO_NODE) ?: ERR_PTR(-ENOMEM);
 }
@@ -42,7 +42,7 @@ static int __init disk_init(void)
 {
 	int err;
 
-	disk = alloc();
+	disk = disk_alloc();
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
 	strscpy(disk->disk_name, "gom_zeros", sizeof(disk->disk_name));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A guest's busybox has no chrt: make a process a real-time one from here. */
+/* Makes a process a real-time one: the guest's busybox has no chrt. */
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fragments: all that is free are single pages, and the caller must not wait.
- * How many objects are to be had from gomalloc, and from SLUB in the same state?
+ * Fragments: only single pages are free, and the caller must not wait.  How
+ * many objects can be allocated from gomalloc, and from SLUB in the same state?
  */
 #include <linux/mm.h>
 #include <linux/numa.h>
@@ -17,7 +17,7 @@ static const unsigned int sizes[] = { 4096, 2304, 2048 };
 
 static void *live[OBJECTS];
 
-static unsigned int count_slub(unsigned int size)
+static unsigned int slub_count(unsigned int size)
 {
 	unsigned int i, n = 0;
 
@@ -30,7 +30,7 @@ static unsigned int count_slub(unsigned int size)
 	return n;
 }
 
-static unsigned int count_gomalloc(unsigned int size, unsigned int nr, gfp_t gfp)
+static unsigned int gomalloc_count(unsigned int size, unsigned int nr, gfp_t gfp)
 {
 	unsigned int i, n = 0;
 
@@ -45,33 +45,34 @@ static unsigned int count_gomalloc(unsigned int size, unsigned int nr, gfp_t gfp
 }
 
 /*
- * As many as SLUB, but for 1%: both may take a page or two for themselves.  Where
- * SLUB gets little, there was little, and the comparison says nothing.
+ * gomalloc must allocate as many as SLUB, but for 1%, as both may need a page
+ * or two of metadata.  If SLUB gets few, there were few pages, and the
+ * comparison is void.
  */
-static int compare(unsigned int size)
+static int size_compare(unsigned int size)
 {
-	const unsigned int slub = count_slub(size);
-	const unsigned int gom = count_gomalloc(size, OBJECTS, GFP_NOWAIT | __GFP_NOWARN);
+	const unsigned int slub = slub_count(size);
+	const unsigned int gom = gomalloc_count(size, OBJECTS, GFP_NOWAIT | __GFP_NOWARN);
 
 	pr_info("fragments: %u objects of %u bytes without waiting: SLUB %u, gomalloc %u\n",
 		OBJECTS, size, slub, gom);
 	if (slub < OBJECTS / 2) {
-		pr_err("fragments: too few pages are free for SLUB to get half of them\n");
+		pr_err("fragments: too few pages are free: SLUB got less than half of the objects\n");
 		return -EIO;
 	}
 	return gom * 100 < slub * 99 ? -EIO : 0;
 }
 
-static int compare_all(void)
+static int sizes_compare(void)
 {
 	unsigned int i;
 	int err = 0;
 
 	gom_release_memory();
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		err = compare(sizes[i]) ?: err;
+		err = size_compare(sizes[i]) ?: err;
 	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++) {
-		if (count_gomalloc(sizes[i], NOFAIL_OBJECTS, GFP_KERNEL | __GFP_NOFAIL) <
+		if (gomalloc_count(sizes[i], NOFAIL_OBJECTS, GFP_KERNEL | __GFP_NOFAIL) <
 		    NOFAIL_OBJECTS)
 			err = -EIO;
 	}
@@ -86,10 +87,10 @@ int torture_fragments(unsigned int unused)
 	torture_take_pages(&singles, NUMA_NO_NODE);
 	torture_free_odd(&singles);
 	torture_take_blocks(&blocks);
-	pr_info("fragments: %lu pages held, beside each a free one; %lu in blocks\n", singles.nr,
+	pr_info("fragments: %lu single pages held, each beside a free one, and %lu in blocks\n", singles.nr,
 		blocks.nr);
-	err = compare_all();
-	torture_give_pages(&blocks);
-	torture_give_pages(&singles);
+	err = sizes_compare();
+	torture_free_pages(&blocks);
+	torture_free_pages(&singles);
 	return err;
 }

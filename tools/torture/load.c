@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects that are allocated and kept until "free": on the CPU that the writer
- * is bound to.  Each holds the address of the next.
+ * Objects that are allocated and held until "free", on the CPU to which the
+ * writer is bound.  Each object contains the address of the next.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -18,35 +18,35 @@
 #define CACHE_SIZE	200U
 #define CACHE_OBJECTS	500U
 
-/* Every size class up to 32 KiB has its turn, and spans of pages of their own. */
+/* Sizes of several classes up to 32 KiB, and of page runs. */
 static const unsigned int sizes[] = {
 	8, 16, 32, 64, 112, 208, 416, 512, 896, 1024, 1536, 2048, 2304, 3072, 4096, 5120,
 	6144, 8192, 10240, 12288, 16384, 20480, 32768, 40000, 100000,
 };
 
-static void *first;
+static void *held;
 
-static void keep(void *p)
+static void held_add(void *p)
 {
-	*(void **)p = first;
-	first = p;
+	*(void **)p = held;
+	held = p;
 }
 
-static int allocate(const unsigned int *of, unsigned int nr, unsigned int kib, gfp_t gfp)
+static int held_alloc(const unsigned int *size, unsigned int nr, unsigned int kib, gfp_t gfp)
 {
 	size_t bytes = 0;
 	unsigned int i;
 	void *p;
 
 	for (i = 0; bytes < (size_t)kib * SZ_1K; i = (i + 1) % nr) {
-		p = gom_malloc(of[i], gfp);
+		p = gom_malloc(size[i], gfp);
 		if (!p) {
-			pr_err("no memory for %u bytes after %zu KiB, gfp %pGg\n", of[i],
+			pr_err("no memory for %u bytes after %zu KiB, gfp %pGg\n", size[i],
 			       bytes / SZ_1K, &gfp);
 			return -ENOMEM;
 		}
-		keep(p);
-		bytes += of[i];
+		held_add(p);
+		bytes += size[i];
 		cond_resched();
 	}
 	return 0;
@@ -54,12 +54,12 @@ static int allocate(const unsigned int *of, unsigned int nr, unsigned int kib, g
 
 int torture_live(unsigned int kib)
 {
-	return allocate(sizes, ARRAY_SIZE(sizes), kib, GFP_KERNEL);
+	return held_alloc(sizes, ARRAY_SIZE(sizes), kib, GFP_KERNEL);
 }
 
 int torture_same(unsigned int kib)
 {
-	return allocate(&(unsigned int){ SAME_SIZE }, 1, kib, GFP_KERNEL);
+	return held_alloc(&(unsigned int){ SAME_SIZE }, 1, kib, GFP_KERNEL);
 }
 
 /* What is asked of a node without memory: NULL if it is to be of no other. */
@@ -86,15 +86,15 @@ int torture_free(unsigned int unused)
 {
 	void *p;
 
-	while ((p = first)) {
-		first = *(void **)p;
+	while ((p = held)) {
+		held = *(void **)p;
 		gom_free(p);
 		cond_resched();
 	}
 	return 0;
 }
 
-/* Spans with some objects in use each, all over what was allocated. */
+/* Leave some objects in use in each span. */
 int torture_holes(unsigned int kib)
 {
 	void *p, *rest;
@@ -102,26 +102,26 @@ int torture_holes(unsigned int kib)
 	int err;
 
 	err = torture_free(0) ?: torture_same(kib);
-	rest = first;
-	first = NULL;
+	rest = held;
+	held = NULL;
 	for (i = 0; (p = rest); i++) {
 		rest = *(void **)p;
 		if (i % HOLES)
 			gom_free(p);
 		else
-			keep(p);
+			held_add(p);
 		cond_resched();
 	}
 	return err;
 }
 
-/* QEMU plugs memory in above 4 GiB, where a small machine has none to begin with. */
+/* QEMU plugs memory in above 4 GiB, where a small guest has none at boot. */
 static unsigned long pages_above_4g(void)
 {
 	unsigned long n = 0;
 	void *p;
 
-	for (p = first; p; p = *(void **)p)
+	for (p = held; p; p = *(void **)p)
 		n += virt_to_phys(p) >= SZ_4G;
 	return n;
 }
@@ -134,14 +134,14 @@ int torture_plugged(unsigned int kib)
 	int err = 0;
 
 	for (i = 0; i < ARRAY_SIZE(gfps) && !err; i++)
-		err = allocate(sizes, ARRAY_SIZE(sizes), kib / ARRAY_SIZE(gfps), gfps[i]);
+		err = held_alloc(sizes, ARRAY_SIZE(sizes), kib / ARRAY_SIZE(gfps), gfps[i]);
 	above = pages_above_4g();
 	pr_info("plugged: %lu objects are in memory above 4 GiB\n", above);
 	torture_free(0);
 	return err ?: above ? 0 : -ENXIO;
 }
 
-static int use_cache(struct gom_cache *cache)
+static int cache_use(struct gom_cache *cache)
 {
 	unsigned int i;
 	void *p;
@@ -150,29 +150,29 @@ static int use_cache(struct gom_cache *cache)
 		p = gom_cache_alloc(cache, GFP_KERNEL);
 		if (!p)
 			return -ENOMEM;
-		keep(p);
+		held_add(p);
 	}
 	return torture_free(0);
 }
 
-static struct gom_cache *cache_held;
+static struct gom_cache *held_cache;
 
-/* A cache whose objects are free, and which the CPU that they were freed on has. */
+/* A cache with free objects, which the CPU that freed them has cached. */
 int torture_cache_hold(unsigned int unused)
 {
 	int err = torture_free(0) ?: torture_cache_end(0);
 
 	if (err)
 		return err;
-	cache_held = gom_cache_create("torture_held", CACHE_SIZE, 0, 0, NULL);
-	return cache_held ? use_cache(cache_held) : -ENOMEM;
+	held_cache = gom_cache_create("torture_held", CACHE_SIZE, 0, 0, NULL);
+	return held_cache ? cache_use(held_cache) : -ENOMEM;
 }
 
 int torture_cache_end(unsigned int unused)
 {
-	if (cache_held)
-		gom_cache_destroy(cache_held);
-	cache_held = NULL;
+	if (held_cache)
+		gom_cache_destroy(held_cache);
+	held_cache = NULL;
 	return 0;
 }
 
@@ -185,7 +185,7 @@ int torture_cache(unsigned int times)
 		cache = gom_cache_create("torture", CACHE_SIZE, 0, 0, NULL);
 		if (!cache)
 			return -ENOMEM;
-		err = use_cache(cache);
+		err = cache_use(cache);
 		gom_cache_shrink(cache);
 		gom_cache_destroy(cache);
 	}

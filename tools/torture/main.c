@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gomalloc_torture: situations that a test cannot wait for, made on demand.
+ * gomalloc_torture: creates, on request, situations that are rare by
+ * themselves.
  *
  *   insmod gomalloc_torture.ko
  *   echo "fill 0" > /sys/module/gomalloc_torture/parameters/run
  *
- * A write does one thing, says in the kernel log what came of it, and fails
- * when gomalloc did not do what it has to.  Scripts in tools/guest put the
- * things together; what is held goes when the module goes.
+ * A write runs one command, which logs its result; the write fails if gomalloc
+ * failed.  Scripts in tools/guest combine the commands.  Unloading the module
+ * frees what it holds.
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -16,29 +17,29 @@
 #include "torture.h"
 
 static const struct torture_command commands[] = {
-	{ "live", torture_live },		/* KiB of objects of all sizes, kept */
-	{ "same", torture_same },		/* KiB of objects of 1024 bytes, kept */
-	{ "holes", torture_holes },		/* the same, and 7 of 8 freed */
-	{ "plugged", torture_plugged },		/* KiB, of memory above 4 GiB */
+	{ "live", torture_live },		/* allocate so many KiB of all sizes */
+	{ "same", torture_same },		/* the same, of 1024 bytes each */
+	{ "holes", torture_holes },		/* the same, and free 7 of 8 */
+	{ "plugged", torture_plugged },		/* so many KiB, some above 4 GiB */
 	{ "without-memory", torture_without_memory },	/* ask a node that has none */
-	{ "free", torture_free },		/* what was kept */
-	{ "cache", torture_cache },		/* so many caches, made and destroyed */
-	{ "cache-hold", torture_cache_hold },	/* one, with free objects on this CPU */
-	{ "cache-end", torture_cache_end },
+	{ "free", torture_free },		/* free these objects */
+	{ "cache", torture_cache },		/* create and destroy so many caches */
+	{ "cache-hold", torture_cache_hold },	/* create one, free objects on this CPU */
+	{ "cache-end", torture_cache_end },	/* destroy that cache */
 	{ "fill", torture_fill },		/* take all pages of a node */
-	{ "unfill", torture_unfill },
-	{ "fragments", torture_fragments },	/* allocate where only single pages are free */
+	{ "unfill", torture_unfill },		/* free these pages */
+	{ "fragments", torture_fragments },	/* allocate with only single pages free */
 	{ "fifo", torture_fifo },		/* make a process a real-time one */
-	{ "defer", torture_defer },		/* a free on a CPU that must be deferred */
-	{ "nmi", torture_nmi },			/* allocate in NMIs: 1 from now on, 0 no more */
-	{ "timer", torture_timer },		/* the same in timers that interrupt */
-	{ "irq", torture_irq },			/* in such timers as whoever may wait */
-	{ "rcu", torture_rcu },			/* free after grace periods, for so many seconds */
-	{ "rcu-barrier", torture_rcu_barrier },	/* wait until they are freed */
-	{ "random", torture_random },		/* draw random numbers on all CPUs: 1 or 0 */
+	{ "defer", torture_defer },		/* free on a CPU, which must defer it */
+	{ "nmi", torture_nmi },			/* allocate in NMIs: 1 on, 0 off */
+	{ "timer", torture_timer },		/* the same in hardirq timers, nolock calls */
+	{ "irq", torture_irq },			/* the same in hardirq timers, GFP_ATOMIC */
+	{ "rcu", torture_rcu },			/* free after grace periods for so many s */
+	{ "rcu-barrier", torture_rcu_barrier },	/* wait for these frees */
+	{ "random", torture_random },		/* draw random numbers: 1 on, 0 off */
 };
 
-static int set_run(const char *val, const struct kernel_param *kp)
+static int run_set(const char *val, const struct kernel_param *kp)
 {
 	unsigned int arg = 0;
 	char name[16];
@@ -50,14 +51,14 @@ static int set_run(const char *val, const struct kernel_param *kp)
 		if (!strcmp(name, commands[i].name))
 			return commands[i].run(arg);
 	}
-	pr_err("there is no command %s\n", name);
+	pr_err("there is no command '%s'\n", name);
 	return -EINVAL;
 }
 
-/* Writes to one module's parameters take turns. */
-static const struct kernel_param_ops run_ops = { .set = set_run };
+/* The kernel serializes writes to the parameters of a module. */
+static const struct kernel_param_ops run_ops = { .set = run_set };
 module_param_cb(run, &run_ops, NULL, 0200);
-MODULE_PARM_DESC(run, "what to do now; the source says what there is");
+MODULE_PARM_DESC(run, "command to run; tools/torture/main.c lists them");
 
 static int __init torture_init(void)
 {
@@ -77,5 +78,5 @@ static void __exit torture_exit(void)
 }
 module_exit(torture_exit);
 
-MODULE_DESCRIPTION("Situations that gomalloc has to bear");
+MODULE_DESCRIPTION("Rare situations for tests of gomalloc");
 MODULE_LICENSE("GPL");

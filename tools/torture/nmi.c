@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Allocating and freeing in NMIs, which the emulator sends while others use the allocator. */
+/* Allocates and frees in NMIs, which the emulator sends under load. */
 #include <linux/kconfig.h>
 
 #include "nolock.h"
@@ -9,26 +9,26 @@
 #include <linux/percpu.h>
 #include <asm/nmi.h>
 
-static DEFINE_PER_CPU(struct nolock_hand, hands);
+static DEFINE_PER_CPU(struct nolock_state, states);
 static bool registered;
 
-static int on_nmi(unsigned int type, struct pt_regs *regs)
+static int nmi_handler(unsigned int type, struct pt_regs *regs)
 {
-	nolock_step(this_cpu_ptr(&hands), false);
+	nolock_step(this_cpu_ptr(&states), false);
 	return NMI_HANDLED;
 }
 
 int torture_nmi(unsigned int on)
 {
 	if (on && !registered) {
-		registered = !register_nmi_handler(NMI_LOCAL, on_nmi, 0, "gomalloc_torture");
+		registered = !register_nmi_handler(NMI_LOCAL, nmi_handler, 0, "gomalloc_torture");
 		return registered ? 0 : -EIO;
 	}
 	if (on || !registered)
 		return 0;
 	unregister_nmi_handler(NMI_LOCAL, "gomalloc_torture");
 	registered = false;
-	return nolock_finish(&hands, "nmi");
+	return nolock_finish(&states, "nmi");
 }
 #else
 int torture_nmi(unsigned int on)

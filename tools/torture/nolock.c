@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One step of an interrupt that must not wait: an object is allocated, filled and
- * put into a place, or taken from it, looked at and freed.  A hand belongs to one
- * kind of interrupt on one CPU, which does not interrupt itself.
+ * One step of an interrupt that must not wait: allocate and fill an object for
+ * an empty slot, or check and free the object of a slot.  A state belongs to
+ * one kind of interrupt on one CPU, which does not interrupt itself.
  */
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
@@ -19,15 +19,15 @@ struct rcu_object {
 	struct rcu_head rcu;
 };
 
-static void check_and_free(struct nolock_hand *hand, unsigned int place, bool may_call_rcu)
+static void slot_free(struct nolock_state *state, unsigned int slot, bool may_call_rcu)
 {
-	const unsigned int size = hand->size[place];
-	void *p = hand->p[place];
+	const unsigned int size = state->size[slot];
+	void *p = state->p[slot];
 
-	hand->p[place] = NULL;
+	state->p[slot] = NULL;
 	if (memchr_inv(p, size & 0xff, size))
-		hand->wrong++;
-	if (may_call_rcu && size >= sizeof(struct rcu_object) && !(hand->step % RCU_ONE_IN)) {
+		state->errors++;
+	if (may_call_rcu && size >= sizeof(struct rcu_object) && !(state->step % RCU_ONE_IN)) {
 		struct rcu_object *object = p;
 
 		gom_free_rcu(object, rcu);
@@ -36,56 +36,56 @@ static void check_and_free(struct nolock_hand *hand, unsigned int place, bool ma
 	}
 }
 
-static void allocate(struct nolock_hand *hand, unsigned int place)
+static void slot_alloc(struct nolock_state *state, unsigned int slot)
 {
-	const unsigned int size = 1 + hand->step * 37 % MAX_SIZE;
+	const unsigned int size = 1 + state->step * 37 % MAX_SIZE;
 	void *p = gom_malloc_nolock(size, 0);
 
 	if (!p) {
-		hand->refused++;
+		state->failed++;
 		return;
 	}
-	hand->served++;
+	state->allocated++;
 	memset(p, size & 0xff, size);
-	hand->p[place] = p;
-	hand->size[place] = size;
+	state->p[slot] = p;
+	state->size[slot] = size;
 }
 
-void nolock_step(struct nolock_hand *hand, bool may_call_rcu)
+void nolock_step(struct nolock_state *state, bool may_call_rcu)
 {
-	const unsigned int place = hand->step * 7 % NOLOCK_PLACES;
+	const unsigned int slot = state->step * 7 % NOLOCK_SLOTS;
 
-	if (hand->p[place])
-		check_and_free(hand, place, may_call_rcu);
+	if (state->p[slot])
+		slot_free(state, slot, may_call_rcu);
 	else
-		allocate(hand, place);
-	/* Another order in each round, so that objects die at all ages. */
-	hand->step += hand->step % (NOLOCK_PLACES + 1) ? 1 : 3;
+		slot_alloc(state, slot);
+	/* Vary the order, so that objects live for different times. */
+	state->step += state->step % (NOLOCK_SLOTS + 1) ? 1 : 3;
 }
 
 /*
- * When no interrupt comes any more: free what is left, and say what there was.  Not
- * every call can be served, but if none was nothing was tested.
+ * After the last interrupt: free the remaining objects and log the counts.
+ * Some calls fail, but if all did nothing was tested.
  */
-int nolock_finish(struct nolock_hand __percpu *hands, const char *what)
+int nolock_finish(struct nolock_state __percpu *states, const char *what)
 {
-	struct nolock_hand *hand, sum = {};
+	struct nolock_state *state, sum = {};
 	unsigned int i;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		hand = per_cpu_ptr(hands, cpu);
-		for (i = 0; i < NOLOCK_PLACES; i++) {
-			if (hand->p[i])
-				check_and_free(hand, i, false);
+		state = per_cpu_ptr(states, cpu);
+		for (i = 0; i < NOLOCK_SLOTS; i++) {
+			if (state->p[i])
+				slot_free(state, i, false);
 		}
-		sum.step += hand->step;
-		sum.served += hand->served;
-		sum.refused += hand->refused;
-		sum.wrong += hand->wrong;
-		memset(hand, 0, sizeof(*hand));
+		sum.step += state->step;
+		sum.allocated += state->allocated;
+		sum.failed += state->failed;
+		sum.errors += state->errors;
+		memset(state, 0, sizeof(*state));
 	}
-	pr_info("%s: %lu got memory, %lu got none, %lu errors\n", what, sum.served, sum.refused,
-		sum.wrong);
-	return sum.wrong || !sum.served ? -EIO : 0;
+	pr_info("%s: %lu allocations, %lu without memory, %lu errors\n", what, sum.allocated,
+		sum.failed, sum.errors);
+	return sum.errors || !sum.allocated ? -EIO : 0;
 }

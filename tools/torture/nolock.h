@@ -6,18 +6,18 @@
 #include <linux/percpu.h>
 #include <linux/types.h>
 
-#define NOLOCK_PLACES	16U
+#define NOLOCK_SLOTS	16U
 
-struct nolock_hand {
-	u8 *p[NOLOCK_PLACES];
-	u16 size[NOLOCK_PLACES];
+struct nolock_state {
+	u8 *p[NOLOCK_SLOTS];
+	u16 size[NOLOCK_SLOTS];
 	unsigned int step;
-	unsigned long served;
-	unsigned long refused;
-	unsigned long wrong;		/* contents that are not what was written */
+	unsigned long allocated;
+	unsigned long failed;
+	unsigned long errors;		/* overwritten contents */
 };
 
-void nolock_step(struct nolock_hand *hand, bool may_call_rcu);
-int nolock_finish(struct nolock_hand __percpu *hands, const char *what);
+void nolock_step(struct nolock_state *state, bool may_call_rcu);
+int nolock_finish(struct nolock_state __percpu *states, const char *what);
 
 #endif /* GOMALLOC_TORTURE_NOLOCK_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taking pages from the system: a whole node's, or so that only single pages are
- * left.  A page that is held has the next one and its own order in its first words.
+ * Takes pages from the system: all of a node, or so that only single pages are
+ * free.  A held page contains the address of the next one and its own order.
  */
 #include <linux/mm.h>
 #include <linux/nodemask.h>
@@ -15,14 +15,14 @@ struct held_page {
 	unsigned int order;
 };
 
-static void keep(struct torture_pages *taken, struct page *page, unsigned int order)
+static void held_add(struct torture_pages *taken, struct page *page, unsigned int order)
 {
 	*(struct held_page *)page_address(page) = (struct held_page){ taken->first, order };
 	taken->first = page;
 	taken->nr += 1UL << order;
 }
 
-/* All single pages that node @nid gives (NUMA_NO_NODE: any node) without the OOM killer. */
+/* Take all single pages of node @nid (NUMA_NO_NODE: any) without OOM kills. */
 void torture_take_pages(struct torture_pages *taken, int nid)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN |
@@ -30,12 +30,12 @@ void torture_take_pages(struct torture_pages *taken, int nid)
 	struct page *page;
 
 	while ((page = alloc_pages_node(nid, gfp, 0))) {
-		keep(taken, page, 0);
+		held_add(taken, page, 0);
 		cond_resched();
 	}
 }
 
-/* Blocks of more than a page, as far as somebody who must not wait gets them. */
+/* Take all blocks of more than a page that can be had without waiting. */
 void torture_take_blocks(struct torture_pages *taken)
 {
 	struct page *page;
@@ -43,13 +43,13 @@ void torture_take_blocks(struct torture_pages *taken)
 
 	for (order = MAX_PAGE_ORDER; order; order--) {
 		while ((page = alloc_pages(GFP_NOWAIT | __GFP_NOWARN, order))) {
-			keep(taken, page, order);
+			held_add(taken, page, order);
 			cond_resched();
 		}
 	}
 }
 
-/* Every other page goes back: none of them has a free neighbour to merge with. */
+/* Free every second page: none has a free neighbour to merge with. */
 void torture_free_odd(struct torture_pages *taken)
 {
 	struct torture_pages all = *taken;
@@ -61,12 +61,12 @@ void torture_free_odd(struct torture_pages *taken)
 		if (page_to_pfn(page) % 2)
 			__free_page(page);
 		else
-			keep(taken, page, 0);
+			held_add(taken, page, 0);
 		cond_resched();
 	}
 }
 
-void torture_give_pages(struct torture_pages *taken)
+void torture_free_pages(struct torture_pages *taken)
 {
 	struct held_page held;
 	struct page *page;
@@ -93,6 +93,6 @@ int torture_fill(unsigned int nid)
 
 int torture_unfill(unsigned int unused)
 {
-	torture_give_pages(&filled);
+	torture_free_pages(&filled);
 	return 0;
 }

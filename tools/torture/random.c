@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A thread on each CPU that does nothing but draw random numbers.  On PREEMPT_RT it
- * is preempted with the kernel's locks for them held: whoever draws one with
- * preemption off, as no allocator may, then sleeps where it must not.
+ * A thread on each CPU draws random numbers.  On PREEMPT_RT it is preempted
+ * with the kernel's locks for them held.  An allocator that draws one with
+ * preemption disabled, which is not allowed, would then sleep.
  */
 #include <linux/cpu.h>
 #include <linux/err.h>
@@ -17,7 +17,7 @@
 
 static DEFINE_PER_CPU(struct task_struct *, threads);
 
-static int draw(void *unused)
+static int random_main(void *unused)
 {
 	u64 sum = 0;
 	int i;
@@ -30,9 +30,9 @@ static int draw(void *unused)
 	return 0;
 }
 
-static int start(int cpu)
+static int random_start(int cpu)
 {
-	struct task_struct *thread = kthread_create_on_cpu(draw, NULL, cpu, "gom_random/%u");
+	struct task_struct *thread = kthread_create_on_cpu(random_main, NULL, cpu, "gom_random/%u");
 
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
@@ -54,7 +54,7 @@ int torture_random(unsigned int on)
 		return 0;
 	cpus_read_lock();
 	for_each_online_cpu(cpu)
-		err = err ?: start(cpu);
+		err = err ?: random_start(cpu);
 	cpus_read_unlock();
 	return err;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Freeing after a grace period, again and again on this CPU, while "timer" does so, too. */
+/* Frees after a grace period, repeatedly, on this CPU. */
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/rcupdate.h>
@@ -8,7 +8,7 @@
 #include "gomalloc.h"
 #include "torture.h"
 
-/* A backlog of grace periods must not eat the machine. */
+/* Limits the memory that waits for grace periods. */
 #define AT_ONCE	1000U
 
 struct rcu_object {
@@ -16,7 +16,7 @@ struct rcu_object {
 	char rest[48];
 };
 
-static int free_some(void)
+static int rcu_free_many(void)
 {
 	struct rcu_object *object;
 	unsigned int i;
@@ -42,8 +42,8 @@ int torture_rcu(unsigned int seconds)
 	int err = 0;
 
 	while (time_before(jiffies, end) && !err) {
-		err = free_some();
-		schedule_timeout_uninterruptible(1);	/* grace periods need it */
+		err = rcu_free_many();
+		schedule_timeout_uninterruptible(1);	/* lets grace periods end */
 	}
 	gom_free_rcu_barrier();
 	return err;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocating and freeing in timers that interrupt, also on PREEMPT_RT, where most
- * timers are run by a thread: there nothing that sleeps may be taken.  A CPU that
- * goes offline takes its timer along to another: do not do that meanwhile.
+ * Allocates and frees in hardirq timers, also on PREEMPT_RT, where other timers
+ * run in a thread; there it must not take locks that sleep.  No CPU may go
+ * offline meanwhile, as its timer would move to another one.
  */
 #include <linux/cpu.h>
 #include <linux/hrtimer.h>
@@ -19,78 +19,78 @@
 #define STEPS		4
 #define IRQ_SIZE	100U
 
-static DEFINE_PER_CPU(struct nolock_hand, hands);
+static DEFINE_PER_CPU(struct nolock_state, states);
 static DEFINE_PER_CPU(struct hrtimer, timers);
-static DEFINE_PER_CPU(unsigned long, served);
-static void (*work)(void);		/* what they do; NULL: they are not running */
+static DEFINE_PER_CPU(unsigned long, allocated);
+static void (*timer_work)(void);		/* called by the timers; NULL: they are stopped */
 
-static void work_without_waiting(void)
+static void timer_work_nolock(void)
 {
 	int i;
 
 	for (i = 0; i < STEPS; i++)
-		nolock_step(this_cpu_ptr(&hands), true);
+		nolock_step(this_cpu_ptr(&states), true);
 }
 
-static void work_as_others(void)
+static void timer_work_atomic(void)
 {
 	void *p = gom_malloc(IRQ_SIZE, GFP_ATOMIC);
 
 	if (p)
-		this_cpu_inc(served);
+		this_cpu_inc(allocated);
 	gom_free(p);
 }
 
-/* Slow machines must get on with something else in between: one part in four. */
-static enum hrtimer_restart interrupt(struct hrtimer *timer)
+/* Take at most a quarter of the time, so that slow machines make progress. */
+static enum hrtimer_restart timer_interrupt(struct hrtimer *timer)
 {
 	const u64 begin = ktime_get_ns();
 
-	work();
+	timer_work();
 	hrtimer_forward_now(timer, ns_to_ktime(PERIOD_NS + 3 * (ktime_get_ns() - begin)));
 	return HRTIMER_RESTART;
 }
 
-static void start(void *unused)
+static void timer_start(void *unused)
 {
 	hrtimer_start(this_cpu_ptr(&timers), ns_to_ktime(PERIOD_NS), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
-static int start_all(void (*fn)(void))
+static int timers_start(void (*fn)(void))
 {
 	int cpu;
 
-	if (work)
+	if (timer_work)
 		return -EBUSY;
-	work = fn;
+	timer_work = fn;
 	for_each_possible_cpu(cpu)
-		hrtimer_setup(per_cpu_ptr(&timers, cpu), interrupt, CLOCK_MONOTONIC,
+		hrtimer_setup(per_cpu_ptr(&timers, cpu), timer_interrupt, CLOCK_MONOTONIC,
 			      HRTIMER_MODE_REL_PINNED_HARD);
-	on_each_cpu(start, NULL, 1);
+	on_each_cpu(timer_start, NULL, 1);
 	return 0;
 }
 
-/* False if they did not run to do @fn. */
-static bool stop_all(void (*fn)(void))
+/* Returns false if the timers were not started with @fn. */
+static bool timers_stop(void (*fn)(void))
 {
 	int cpu;
 
-	if (work != fn)
+	if (timer_work != fn)
 		return false;
 	for_each_possible_cpu(cpu)
 		hrtimer_cancel(per_cpu_ptr(&timers, cpu));
-	work = NULL;
+	timer_work = NULL;
 	return true;
 }
 
 int torture_timer(unsigned int on)
 {
 	if (on)
-		return start_all(work_without_waiting);
-	return stop_all(work_without_waiting) ? nolock_finish(&hands, "timer") : 0;
+		return timers_start(timer_work_nolock);
+	return timers_stop(timer_work_nolock) ? nolock_finish(&states, "timer") : 0;
 }
 
-/* Not on PREEMPT_RT, where an interrupt may not call what takes locks. */
+/* Not on PREEMPT_RT, where hardirqs may not call kmalloc() or gom_malloc(). */
 int torture_irq(unsigned int on)
 {
 	unsigned long sum = 0;
@@ -99,13 +99,13 @@ int torture_irq(unsigned int on)
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		return on ? -EOPNOTSUPP : 0;
 	if (on)
-		return start_all(work_as_others);
-	if (!stop_all(work_as_others))
+		return timers_start(timer_work_atomic);
+	if (!timers_stop(timer_work_atomic))
 		return 0;
 	for_each_possible_cpu(cpu) {
-		sum += per_cpu(served, cpu);
-		per_cpu(served, cpu) = 0;
+		sum += per_cpu(allocated, cpu);
+		per_cpu(allocated, cpu) = 0;
 	}
-	pr_info("irq: %lu got memory\n", sum);
+	pr_info("irq: %lu allocations\n", sum);
 	return sum ? 0 : -EIO;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* gomalloc_torture.ko: what its files share.  main.c says how it is used. */
+/* gomalloc_torture.ko: shared declarations.  main.c describes its use. */
 #ifndef GOMALLOC_TORTURE_H
 #define GOMALLOC_TORTURE_H
 
@@ -11,7 +11,7 @@
 #undef pr_fmt
 #define pr_fmt(fmt)	"gomalloc_torture: " fmt
 
-/* One thing that can be written to the parameter "run".  Called one at a time. */
+/* A command for the parameter "run".  Calls are serialized. */
 struct torture_command {
 	const char *name;
 	int (*run)(unsigned int arg);
@@ -37,7 +37,7 @@ struct torture_pages {
 void torture_take_pages(struct torture_pages *taken, int nid);
 void torture_free_odd(struct torture_pages *taken);
 void torture_take_blocks(struct torture_pages *taken);
-void torture_give_pages(struct torture_pages *taken);
+void torture_free_pages(struct torture_pages *taken);
 int torture_fill(unsigned int nid);
 int torture_unfill(unsigned int unused);
 
