@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What a developer looks with, on a kernel that is not ours: the heap profile, the
-# tracepoints, the consistency check, memory that goes back, fences.
+# Tools for developers, on a stock kernel: heap profile, tracepoints,
+# consistency check, release of idle memory, guard pages.
 
 . /verdict.sh
 files=$gomalloc
@@ -12,23 +12,23 @@ free_kb() {
 	awk '$1 == "MemFree:" { print $2 }' /proc/meminfo
 }
 
-# The page allocator's lists of each CPU are not MemFree: let them be short.
+# MemFree does not include the page allocator's per-CPU lists: make them short.
 echo 100000 > /proc/sys/vm/percpu_pagelist_high_fraction || exit
 
-# wait_for_free KB: until so much is free but for 1%, in $after.
+# wait_for_free KB: wait until so much is free, but for 1%; sets $after.
 wait_for_free() {
 	for second in 1 2 3; do
 		after=$(free_kb)
 		[ $((after + $1 / 100)) -ge "$1" ] && return
 		sleep 1
 	done
-	fail "of $1 kB that were free only $after kB are again"
+	fail "$1 kB were free before, but only $after kB are free again"
 }
 
 insmod gomalloc.ko memprofilerate=4096 || exit
 mount -t tracefs none $tracing || exit
 
-# Every kind of event is heard, and the objects' only as long as somebody listens.
+# Every event is traced; those of objects only while they are enabled.
 echo 16384 > $tracing/buffer_size_kb
 echo 1 > $tracing/events/gomalloc/enable || exit
 insmod gomalloc_bench.ko workload=mixed rounds=2 iters=1000 > /dev/null || exit
@@ -42,22 +42,22 @@ done
 grep -m 1 " gom_malloc: " $tracing/trace
 echo > $tracing/trace
 
-# The profile of the same, as long as the caller's names are there, and another rate.
+# Its heap profile, while the names of the callers are known; then another rate.
 echo "PROFILE BEGINS"
 cat $files/heap || exit
 echo "PROFILE ENDS"
 rmmod gomalloc_bench
-echo 2000000000 2> /dev/null > $parameters/memprofilerate && fail "a rate of 2000000000 was taken"
+echo 2000000000 2> /dev/null > $parameters/memprofilerate && fail "memprofilerate accepted 2000000000"
 echo 1 > $parameters/memprofilerate || exit
 before=$(value profile_samples)
 insmod gomalloc_bench.ko workload=pair size=64 rounds=1 iters=100 > /dev/null || exit
 rmmod gomalloc_bench
 after=$(value profile_samples)
-[ $((after - before)) -ge 100 ] || fail "with a rate of 1 there were $((after - before)) samples"
-echo "sampled: $((after - before)) at a rate of 1"
+[ $((after - before)) -ge 100 ] || fail "with memprofilerate=1 there were only $((after - before)) samples of 100 objects"
+echo "sampled: $((after - before)) with memprofilerate=1"
 echo 0 > $parameters/memprofilerate || exit
 
-# 256 MiB that were used and freed go back when they are left alone.
+# The scavenger releases 256 MiB that were used and freed.
 echo 200 > $parameters/scavenge_ms
 echo 4194304 > $parameters/scavenge_kb
 echo release > $files/control
@@ -70,29 +70,29 @@ for second in 1 2 3 4 5 6 7 8 9 10; do
 	[ "$(value heap_idle)" -lt $((2 * megabyte)) ] && break
 done
 held=$(value heap_sys)
-echo "left alone: $((peak / megabyte)) MiB held at most, $((held / megabyte)) MiB after $second s"
+echo "scavenger: $((peak / megabyte)) MiB held at most, $((held / megabyte)) MiB after $second s"
 wait_for_free "$before"
 echo "MemFree $before kB before, $after kB after"
 
-# Without the scavenger they stay, until the kernel wants them.
+# Without the scavenger they are held until the kernel reclaims memory.
 echo 0 > $parameters/scavenge_ms
 insmod gomalloc_bench.ko workload=hold || exit
 rmmod gomalloc_bench
 sleep 1
 idle=$(value heap_idle)
-[ "$idle" -gt $((100 * megabyte)) ] || fail "only $idle bytes are idle"
+[ "$idle" -gt $((100 * megabyte)) ] || fail "only $idle bytes are idle, not 100 MiB"
 echo 2 > /proc/sys/vm/drop_caches
 left=$(value heap_idle)
 wait_for_free "$before"
 echo "pressure: $((idle / megabyte)) MiB idle before, $((left / megabyte)) MiB after, MemFree $after kB"
 
-# control takes what it says, and nothing else.
-sound		# before the counters begin anew
+# control accepts the words that it shows, and no others.
+sound		# before the counters are reset
 echo reset > $files/control || exit
 [ "$(value heap_released)" = 0 ] || fail "reset left heap_released at $(value heap_released)"
-echo nonsense 2> /dev/null > $files/control && fail "control took nonsense"
+echo nonsense 2> /dev/null > $files/control && fail "control accepted nonsense"
 for word in check flush reset scavenge release; do
-	grep -q "^$word " $files/control || fail "control does not say that it takes $word"
+	grep -q "^$word " $files/control || fail "control does not show the word $word"
 done
 unload
 

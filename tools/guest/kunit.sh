@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Run the KUnit suites: they run while the module loads, and report to the kernel
-# log.  Where the kernel has kmemleak, everything must be given back afterwards.
-# FILTER, a glob of what to run, is set before by kunit.py, which expects these modes.
+# Runs the KUnit suites, which report to the kernel log while their module
+# loads.  On kernels with kmemleak no memory may be leaked afterwards.  kunit.py
+# sets FILTER, a glob of what to run, and expects the modes below.
 
 . /verdict.sh
 
@@ -11,7 +11,8 @@ if [ -e $leaks ]; then
 	echo clear > $leaks
 fi
 
-# run_suites LEAVE [PARAMETER...]: load both modules, unload them.
+# run_suites LEAVE [PARAMETER...]: load both modules, leak LEAVE objects,
+# unload.
 run_suites() {
 	leave=$1
 	shift
@@ -27,23 +28,23 @@ run_suites() {
 
 run_suites 0 sbrk=1 || exit
 if [ "$FILTER" = "*" ] && ! dmesg | grep -q "gomalloc: sbrk: .* go back"; then
-	echo "rmmod gomalloc did not say what sbrk mode gave back"
+	echo "rmmod gomalloc did not log the memory that sbrk mode released"
 	exit 1
 fi
 run_suites 0 efence=1 || exit
 run_suites 3 || exit
 
-# It left objects behind: they must be reported, by class.
+# The leaked objects must be reported, by class.
 for line in "4 objects are still in use" "64 bytes: *3 objects, *192 bytes" "large: *1 objects" \
 	"1 finalizers never ran"; do
 	if ! dmesg | grep -q "gomalloc: .*$line"; then
-		echo "rmmod gomalloc did not say: $line"
+		echo "rmmod gomalloc did not log: $line"
 		exit 1
 	fi
 done
 
 if [ -e $leaks ]; then
-	sleep 6		# kmemleak reports no object younger than five seconds
+	sleep 6		# kmemleak ignores objects younger than five seconds
 	echo scan > $leaks
 	if [ -n "$(cat $leaks)" ]; then
 		echo "kmemleak found:"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Several nodes: memory comes from the node that was asked for and goes home to
-# it (workloads "numa-..." of the benchmark module, whose insmod fails when it
-# does not).  NODES is set before by numa.py.
+# Several nodes: memory comes from the requested node and returns to it.  The
+# workloads "numa-..." of the benchmark module check that; insmod fails if not.
+# smoke.py sets NODES.
 
 . /verdict.sh
 heaps=/sys/kernel/debug/gomalloc/mheap
@@ -17,12 +17,12 @@ for workload in numa-place numa-strict numa-home; do
 	rmmod gomalloc_bench || exit
 done
 
-# A live set has 1024 pages.  If those freed on another node stayed there, each of
-# 16 rounds and each pair of nodes would have needed new ones.
+# A live set has 1024 pages.  If pages freed on another node stayed there, each
+# of 16 rounds and each pair of nodes would need new ones.
 awk '
 	/^node/ { node = $2 }
 	/held/ {
-		print "node " node " holds " $2 " pages after the sets of 1024 that went from node to node"
+		print "node " node " holds " $2 " pages after live sets of 1024 pages were freed on other nodes"
 		if ($2 > 3 * 1024)
 			bad = 1
 	}

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
-# A short SMP smoke test: all CPUs hammer the allocator for some seconds with
-# checked contents (workload "smoke" of the benchmark module, whose insmod fails
-# on corruption) while every debugfs file is read again and again.  RATE, the
-# memprofilerate of that load or nothing for the default, is set before by smoke.py.
+# A short SMP smoke test: all CPUs use the allocator for some seconds and check
+# the contents of objects, while every debugfs file is read repeatedly.  The
+# load is the workload "smoke" of the benchmark module; insmod fails on
+# corruption.  smoke.py sets RATE, the memprofilerate of that load, or nothing
+# for the default.
 
 . /verdict.sh
 files=$gomalloc
 
-# A parameter out of range fails the load with a line that names it.
+# A parameter out of range fails insmod with a line that names it.
 for parameter in mcache_kb=70000 persistent_chunk_kb=1 memprofilerate=2000000000; do
 	if insmod gomalloc.ko $parameter 2> /dev/null; then
 		echo "gomalloc.ko was loaded with $parameter"
 		exit 1
 	fi
 	if ! dmesg | grep -q "gomalloc: $parameter is out of range"; then
-		echo "nothing was said about $parameter"
+		echo "insmod gomalloc.ko $parameter did not log that it is out of range"
 		exit 1
 	fi
 done
@@ -26,38 +27,39 @@ fi
 
 insmod gomalloc.ko ${RATE:+memprofilerate=$RATE} || exit
 insmod gomalloc_bench.ko workload=smoke seconds=5 &
-hammer=$!
+load=$!
 
 reads=0
 checks=0
-while kill -0 $hammer 2> /dev/null; do
+while kill -0 $load 2> /dev/null; do
 	for file in $(find $files -type f -perm -400); do
 		cat $file > /dev/null || exit
 		reads=$((reads + 1))
 	done
-	# All structures hold against each other, also while everything is on its way.
+	# The consistency check finds no error under load.
 	echo check > $files/control || exit
 	checks=$((checks + 1))
 done
-wait $hammer || exit
+wait $load || exit
 echo check > $files/control || exit
 
-# A rate of 4096 is a sample for every eighth object or so, the default for every 300th.
+# With memprofilerate=4096 about one object in 8 is sampled, by default one in
+# 300.
 if [ "$RATE" ]; then
 	samples=$(value profile_samples)
 	objects=$(value mallocs)
 	echo "$samples samples of $objects objects"
-	[ "$samples" -gt $((objects / 50)) ] || fail "too few for memprofilerate=$RATE"
+	[ "$samples" -gt $((objects / 50)) ] || fail "with memprofilerate=$RATE there were too few samples"
 fi
 
-# Tiny objects were among them; all are free, so once it is flushed no block is held.
+# All objects are free, so after a flush no tiny block is held.
 echo flush > $files/control || exit
 held=$(awk '$1 == "tiny" { print $6 }' $files/sizeclasses)
 tiny=$(awk '$1 == "tiny_mallocs" { print $2 }' $files/memstats)
 echo "$tiny tiny objects were combined, ${held:-no line of} blocks are held now"
 [ "$held" = 0 ] && [ "$tiny" -gt 0 ] || exit 1
 
-# What a CPU that goes offline has cached must go back: no object is left on it.
+# A CPU that goes offline is flushed: it has no cached object left.
 cpu=/sys/devices/system/cpu/cpu1
 if [ -e $cpu/online ]; then
 	echo 0 > $cpu/online || exit
@@ -70,7 +72,7 @@ fi
 rmmod gomalloc_bench || exit
 unload
 
-# The same load when nothing is ever freed: short, as memory is finite.
+# A load in sbrk mode: short, as nothing is freed.
 insmod gomalloc.ko sbrk=1 || exit
 insmod gomalloc_bench.ko workload=pair size=8,64,1000 rounds=3 || exit
 grep -q "^sbrk 1$" $files/memstats || exit
@@ -78,8 +80,8 @@ grep sbrk_ $files/memstats
 rmmod gomalloc_bench || exit
 unload
 if ! dmesg | grep "gomalloc: sbrk: .* go back"; then
-	echo "rmmod gomalloc did not say what sbrk mode gave back"
+	echo "rmmod gomalloc did not log the memory that sbrk mode released"
 	exit 1
 fi
-echo "$(nproc) CPUs hammered for 5 s, $reads reads of debugfs files and $checks checks of all structures meanwhile"
+echo "load on $(nproc) CPUs for 5 s, with $reads reads of debugfs files and $checks consistency checks"
 [ $reads -gt 0 ]

@@ -3,7 +3,7 @@
 
 . /verdict.sh
 
-# No blocks are kept aside or made of what can be moved meanwhile.
+# No compaction in the background, which would make larger blocks.
 echo 0 > /proc/sys/vm/compaction_proactiveness
 insmod gomalloc.ko || exit
 insmod gomalloc_torture.ko || exit

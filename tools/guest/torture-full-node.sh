@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-# Node 0 is full, and its CPUs go on allocating: what they need of node 1 must be
-# about as much as they hold, and what node 1 has in spans comes before new pages.
-# Sizes are in KiB of objects; a page has 4.
+# Node 0 is full, and its CPUs continue to allocate.  They must take about as
+# many pages of node 1 as their objects need, and free objects in its spans
+# before new pages.  Sizes are in KiB of objects; a page has 4.
 
 . /verdict.sh
 
 # Node 0 has the CPUs 0 and 1, node 1 has 2 and 3.
-megabyte=256		# of pages: what a heap grows by
+megabyte=256		# pages, by which a heap grows
 failed=
 insmod gomalloc.ko || exit
 insmod gomalloc_torture.ko || exit
@@ -16,7 +16,7 @@ before=$(held 1)
 on 0 torture live 2048
 grown=$(($(held 1) - before))
 echo "2048 KiB of objects on a full node: $grown pages of the other"
-[ $grown -le $((2 * 2048 / 4 + megabyte)) ] || failed="more than twice what is live, and 1 MiB"
+[ $grown -le $((2 * 2048 / 4 + megabyte)) ] || failed="the other node gave more than twice the live memory and 1 MiB"
 torture free
 echo release > $gomalloc/control
 
@@ -25,8 +25,8 @@ echo flush > $gomalloc/control
 before=$(held 1)
 on 0 torture same 16384
 grown=$(($(held 1) - before))
-echo "16384 KiB of objects beside node 1's spans with as many places: $grown new pages"
-[ $grown -le $((16384 / 4 / 4)) ] || failed="$failed; the other node's spans were not looked at first"
+echo "16384 KiB of objects, and node 1 has more free ones in its spans: $grown new pages"
+[ $grown -le $((16384 / 4 / 4)) ] || failed="$failed; new pages were taken before free objects in the other node's spans"
 [ -z "$failed" ] || fail "$failed"
 torture free
 torture unfill

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# Interrupts allocate, each of them sampled, whatever the CPU does when they come:
-# the heap profile has their stacks, and not what they interrupted.
+# Interrupts allocate, and each allocation is sampled, under all kinds of load.
+# The heap profile has the stacks of the interrupts without the interrupted
+# code.
 
 . /verdict.sh
 
-most=64			# stacks of one timer's interrupt
+most=64			# stacks of a timer's interrupt
 
-# All sorts of work for the kernel.
+# All kinds of work for the kernel.
 load() {
 	cat /proc/stat /proc/vmstat /proc/slabinfo > /dev/null
 	find /sys/devices/system > /dev/null
@@ -26,7 +27,7 @@ dmesg | grep "gomalloc_torture: irq:"
 samples=$(value profile_samples)
 buckets=$(value profile_buckets)
 echo "$samples samples in interrupts have $buckets stacks"
-[ "$samples" -gt 1000 ] || fail "too few samples"
-[ "$buckets" -le $most ] || fail "more than $most stacks: what was interrupted is among them"
+[ "$samples" -gt 1000 ] || fail "there were too few samples"
+[ "$buckets" -le $most ] || fail "there are more than $most stacks: they contain interrupted code"
 rmmod gomalloc_torture
 unload

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# CPU 1 is isolated, has objects of ours, and spins in a real-time process for
-# ever, as some users have it; on CPU 0 nothing may wait for it.
+# CPU 1 is isolated, has cached objects, and runs a real-time process for ever.
+# Nothing on CPU 0 may wait for it.
 
 . /verdict.sh
 
@@ -16,11 +16,11 @@ release() {
 
 [ "$(cat /sys/devices/system/cpu/isolated)" = 1 ] || fail "CPU 1 is not isolated"
 
-# The spinner gives way to nobody: neither now and then, nor, since 6.12, to a
-# server of the scheduler that lets others run.
+# The spinner is never preempted: no real-time throttling and, since 6.12, no
+# deadline servers, which let other tasks run.
 echo -1 > /proc/sys/kernel/sched_rt_runtime_us
 servers=$(ls -d /sys/kernel/debug/sched/*_server/cpu1 2> /dev/null) || servers=
-[ "$servers" ] || ! at_least 6 12 || fail "the scheduler's servers are not where they were"
+[ "$servers" ] || ! at_least 6 12 || fail "debugfs has no deadline servers of the scheduler"
 for server in $servers; do
 	echo 0 > $server/runtime
 done
@@ -30,10 +30,10 @@ insmod gomalloc_torture.ko
 on 1 torture live 4096
 on 1 torture free
 on 1 torture cache-hold
-torture timer 1		# frees after grace periods, in interrupts of both CPUs
+torture timer 1		# free after grace periods, in interrupts of both CPUs
 has=$(cached 1)
 echo "CPU 1 has $has objects and begins to spin"
-[ "$has" -gt 0 ] || fail "CPU 1 has no object"
+[ "$has" -gt 0 ] || fail "CPU 1 has no cached object"
 
 taskset 2 sh -c 'while :; do :; done' &
 spinner=$!
@@ -41,9 +41,9 @@ torture fifo $spinner
 taskset 2 touch /tmp/ran &
 other=$!
 sleep 1
-[ ! -e /tmp/ran ] || fail "CPU 1 runs others beside the spinner"
+[ ! -e /tmp/ran ] || fail "CPU 1 runs other tasks beside the spinner"
 
-[ "$(cached 1)" -gt 0 ] || fail "CPU 1 has no object any more"
+[ "$(cached 1)" -gt 0 ] || fail "CPU 1 has no cached object any more"
 within $limit torture cache-end
 within $limit torture rcu-barrier
 within $limit torture timer 0
@@ -54,11 +54,11 @@ within $limit release
 within $limit torture live 4096
 within $limit torture free
 within $limit torture cache 3
-[ ! -e /tmp/ran ] || fail "CPU 1 ran others beside the spinner"
+[ ! -e /tmp/ran ] || fail "CPU 1 ran other tasks beside the spinner"
 torture defer 1
 rmmod gomalloc_torture
 within $limit unload
-[ ! -e /tmp/ran ] || fail "CPU 1 ran others beside the spinner during the unload"
+[ ! -e /tmp/ran ] || fail "CPU 1 ran other tasks beside the spinner during the unload"
 kill -9 $spinner
 wait $spinner || :
 wait $other

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# NMIs allocate and free while all CPUs do.  The runner sends them.
+# NMIs allocate and free while all CPUs do.  The host sends them.
 
 . /verdict.sh
 
@@ -14,6 +14,6 @@ torture nmi 0
 dmesg | grep "gomalloc_torture: nmi:"
 taken=$(awk '$1 == "NMI:" { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n }' /proc/interrupts)
 echo "$taken NMIs on $(nproc) CPUs"
-[ "$taken" -gt 1000 ] || fail "too few"
+[ "$taken" -gt 1000 ] || fail "there were too few NMIs"
 rmmod gomalloc_bench gomalloc_torture || exit
 unload

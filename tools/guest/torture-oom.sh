@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The kernel kills a task for want of memory while gomalloc holds live objects and
-# idle pages: it says what it holds, and gives back what is idle.
+# An OOM kill while gomalloc holds live objects and idle pages: it logs what it
+# holds and releases what is idle.
 
 . /verdict.sh
 
@@ -14,9 +14,9 @@ torture free
 torture live $live
 idle=$(value heap_idle)
 echo "$((idle >> 20)) MiB are idle"
-[ $idle -gt $((32 << 20)) ] || fail "too few"
+[ $idle -gt $((32 << 20)) ] || fail "less than 32 MiB are idle"
 
-# Nobody else is killed.
+# Only this task may be killed.
 expect_oom
 echo 1 > /proc/sys/vm/overcommit_memory
 (echo 1000 > /proc/self/oom_score_adj && exec awk 'BEGIN { for (s = "x"; ; s = s s); }') &
@@ -28,12 +28,12 @@ dmesg | grep -q "Out of memory: Killed process" || fail "the kernel killed nobod
 
 line=$(dmesg | grep "gomalloc: out of memory: " | tail -n 1)
 echo "$line"
-said=$(echo "$line" | sed -n 's/.* \([0-9]*\) KiB held .*/\1/p')
-[ "$said" ] || fail "gomalloc did not say what it holds"
-[ $said -ge $live ] || fail "it said that it holds $said KiB; $live KiB of objects were live"
+logged=$(echo "$line" | sed -n 's/.* \([0-9]*\) KiB held .*/\1/p')
+[ "$logged" ] || fail "gomalloc did not log what it holds"
+[ $logged -ge $live ] || fail "gomalloc logged $logged KiB held, but $live KiB of objects were live"
 idle=$(value heap_idle)
 echo "$((idle >> 10)) KiB are idle after a task was killed"
-[ $idle -lt $((4 << 20)) ] || fail "idle memory was not given back"
+[ $idle -lt $((4 << 20)) ] || fail "idle memory was not released"
 torture live 4096
 torture free
 rmmod gomalloc_torture

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Memory that is plugged in while gomalloc is loaded: above 4 GiB, so that the
-# kernel takes its pages first.  The runner plugs it in when it is told to.
+# Memory is plugged in while gomalloc is loaded: above 4 GiB, so that the kernel
+# takes its pages first.  The host plugs it in on request.
 
 . /verdict.sh
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# Everything at once with a sample of the heap profile for each 4 KiB: tasks,
-# timers, frees after a grace period, calls that must not wait; the last two also
-# in timers that interrupt on PREEMPT_RT, too.
+# Concurrent load with a sample of the heap profile for each 4 KiB: tasks,
+# timers, frees after a grace period and calls that never wait, the last two
+# also in hardirq timers.
 
 . /verdict.sh
 
 cpus=$(seq 0 $(($(nproc) - 1)))
 
-# What a CPU does for its first sample it does once for each load.
+# The first sample of a CPU is special: reload the module for more of them.
 for time in 1 2 3; do
 	insmod gomalloc.ko memprofilerate=4096 || exit
 	insmod gomalloc_torture.ko || exit
@@ -19,7 +19,7 @@ for time in 1 2 3; do
 	rmmod gomalloc_torture || exit
 	unload
 done
-echo "first samples on $(nproc) CPUs while others draw random numbers"
+echo "first samples on $(nproc) CPUs while other tasks draw random numbers"
 
 insmod gomalloc.ko memprofilerate=4096 || exit
 insmod gomalloc_torture.ko || exit

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# rmmod while something goes on that knows of the module: events that are enabled
-# or cached, parameters that are written, the kernel that reclaims memory.
+# rmmod while the module is in use from outside: its trace events are enabled,
+# its parameters are written, the kernel reclaims memory.
 
 . /verdict.sh
 
@@ -12,7 +12,7 @@ slow_cycles=4
 mount -t tracefs none $tracing
 echo 1024 > $tracing/buffer_size_kb
 
-# load [COMMAND]: the module, used for 8 MiB.
+# load [COMMAND]: load the module and use 8 MiB.
 load() {
 	insmod gomalloc.ko
 	insmod gomalloc_torture.ko
@@ -21,7 +21,7 @@ load() {
 	rmmod gomalloc_torture
 }
 
-# Somebody still listens.
+# Trace events are still enabled.
 insmod gomalloc.ko
 echo 1 > $tracing/events/gomalloc/enable
 insmod gomalloc_torture.ko
@@ -31,21 +31,21 @@ rmmod gomalloc_torture
 unload
 echo "unloaded with its events enabled"
 
-# Somebody wants to listen as soon as the module is there: since 6.15 tracefs remembers.
+# Since 6.15 tracefs can enable events of a module before it is loaded.
 if at_least 6 15; then
 	echo ":mod:gomalloc" > $tracing/set_event
-	grep -q "mod:gomalloc" $tracing/set_event || fail "tracefs does not remember :mod:gomalloc"
+	grep -q "mod:gomalloc" $tracing/set_event || fail "tracefs did not store :mod:gomalloc"
 	load
 	[ "$(cat $tracing/events/gomalloc/gom_malloc/enable)" = 1 ] || fail "events of :mod:gomalloc are not enabled"
 	unload
 	echo "unloaded with its events enabled before it was loaded"
 	echo > $tracing/set_event
 else
-	echo "this kernel's tracefs does not remember events of modules that are not there"
+	echo "this kernel cannot enable events of a module before it is loaded"
 fi
 
-# Parameters that are written until the last moment.  A write counts if the module
-# was about to go before it and took it nevertheless.
+# A parameter is written all the time.  A write counts if it succeeded after the
+# unloading had begun.
 write_for_ever() {
 	count=0
 	while :; do
@@ -68,16 +68,16 @@ for cycle in $(seq $cycles); do
 done
 kill $writer
 echo "unloaded $cycles times while scavenge_ms was written, $(cat /tmp/writes) times during rmmod"
-[ "$(cat /tmp/writes)" -gt 0 ] || fail "nothing was written during rmmod"
+[ "$(cat /tmp/writes)" -gt 0 ] || fail "no write succeeded during rmmod"
 
-# reclaimed: pages that the kernel took from their users.
+# reclaimed: pages that the kernel has reclaimed.
 reclaimed() {
 	awk '/^pgsteal_(kswapd|direct) / { n += $2 } END { print n }' /proc/vmstat
 }
 
-# The kernel looks for memory: by request, and because the page cache is full.
+# The kernel reclaims memory: by drop_caches, and for the page cache.
 insmod gomalloc_torture_disk.ko
-echo 4 > /proc/sys/vm/drop_caches		# no line in the log for each from here on
+echo 4 > /proc/sys/vm/drop_caches		# do not log each of the writes below
 while :; do
 	echo 2 > /proc/sys/vm/drop_caches
 done &
@@ -88,7 +88,7 @@ for second in $(seq 20); do
 	[ "$(reclaimed)" = 0 ] || break
 	sleep 1
 done
-# Small objects: nobody is promised long runs of pages where reclaim is at work.
+# Small objects, as large blocks may fail under memory pressure.
 least=
 for cycle in $(seq $slow_cycles); do
 	before=$(reclaimed)
@@ -98,7 +98,7 @@ for cycle in $(seq $slow_cycles); do
 	[ "$least" ] && [ $least -le $pages ] || least=$pages
 done
 kill $dropper $reader
-echo "unloaded $slow_cycles times while memory was asked back, at least $least pages each time"
-[ $least -gt 0 ] || fail "no page was reclaimed meanwhile"
+echo "unloaded $slow_cycles times during reclaim of at least $least pages each time"
+[ $least -gt 0 ] || fail "no page was reclaimed during rmmod"
 wait $reader || :
 rmmod gomalloc_torture_disk

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# gomalloc's own verdict on a run, for guest scripts: `. /verdict.sh`.  What it
-# says in the kernel log is judged by complaints.py; here is what its files say.
-# A command that fails ends a script, and so the run, unless the script asks for
-# its status.
+# Functions for guest scripts: `. /verdict.sh`.  They check gomalloc by its
+# files in debugfs; complaints.py checks the kernel log.  A command that fails
+# ends the script, and fails the run, unless the script tests its status.
 
 set -e
 
@@ -13,34 +12,35 @@ fail() {
 	exit 1
 }
 
-# sound: all structures hold against each other, and nobody was seen to misuse it.
+# sound: the consistency check finds no error, and no misuse was counted.
 sound() {
-	echo check > $gomalloc/control || fail "the check found something"
+	echo check > $gomalloc/control || fail "the consistency check found errors"
 	grep -q "^misuse_" $gomalloc/memstats || fail "memstats has no counter of misuse"
 	awk '/^misuse_/ && $2 { print "memstats: " $0; bad = 1 } END { exit bad }' \
-		$gomalloc/memstats || fail "gomalloc was misused, or believes so"
+		$gomalloc/memstats || fail "gomalloc counted misuses"
 }
 
-# unload: rmmod gomalloc, which must be sound before.
+# unload: rmmod gomalloc, after sound.
 unload() {
 	sound
 	rmmod gomalloc || fail "gomalloc cannot be unloaded"
 }
 
-# torture COMMAND [NUMBER]: what gomalloc_torture.ko does, see its main.c.
+# torture COMMAND [NUMBER]: run a command of gomalloc_torture.ko, see its
+# main.c.
 torture() {
 	echo "$*" > /sys/module/gomalloc_torture/parameters/run ||
 		fail "torture $*: $(dmesg | grep "gomalloc_torture: " | tail -n 3)"
 }
 
-# on CPU COMMAND...: a command, also one of these, on that CPU.
+# on CPU COMMAND...: run a command, or one of these functions, on that CPU.
 on() {
 	mask=$(printf %x $((1 << $1)))
 	shift
 	taskset $mask sh -c ". /verdict.sh; $*"
 }
 
-# within SECONDS COMMAND...: it has to end in time.
+# within SECONDS COMMAND...: the command must end in time.
 within() {
 	limit=$1
 	shift
@@ -56,7 +56,7 @@ within() {
 	fail "$*: not done after $limit s"
 }
 
-# at_least MAJOR MINOR: is the kernel so new?
+# at_least MAJOR MINOR: whether the kernel is at least this version.
 at_least() {
 	version=$(uname -r)
 	minor=${version#*.}
@@ -68,8 +68,8 @@ total_kb() {
 	awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo
 }
 
-# plugged KB [HOW]: after "host: plug", wait until so much is there, and put it
-# online; HOW is what else to write than "online".
+# plugged KB [STATE]: after "host: plug", wait for so much memory and put it
+# online, by writing STATE ("online" if not given).
 plugged() {
 	before=$(total_kb)
 	for second in $(seq 20); do
@@ -83,22 +83,22 @@ plugged() {
 	[ "$(total_kb)" -gt $((before + $1)) ] || fail "no memory was plugged in"
 }
 
-# value NAME: of memstats.
+# value NAME: print a statistic of memstats.
 value() {
 	awk -v name="$1" '$1 == name { print $2 }' $gomalloc/memstats
 }
 
-# cached CPU: objects that it has.
+# cached CPU: print the number of objects in its cache.
 cached() {
 	awk -v cpu="$1" '$1 == cpu && $2 == "all" { print $9 }' $gomalloc/mcache
 }
 
-# held NODE: pages of its memory that the heap has.
+# held NODE: print the number of pages that its heap holds.
 held() {
 	awk -v nid="$1" '/^node/ { node = $2 } /held/ && node == nid { print $2 }' $gomalloc/mheap
 }
 
-# Between the two, what gomalloc reports is what the script provoked.
+# Between these two, the script provokes reports of gomalloc.
 expect_reports() {
 	echo "gomalloc: reports are expected from here" > /dev/kmsg
 }
@@ -107,7 +107,7 @@ expect_no_reports() {
 	echo "gomalloc: reports are expected no more" > /dev/kmsg
 }
 
-# Between the two, the kernel may kill a task for want of memory.
+# Between these two, the script provokes OOM kills.
 expect_oom() {
 	echo "gomalloc: OOM kills are expected from here" > /dev/kmsg
 }
