@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# gomalloc: what people want to do, one verb each.  `make help` lists them.
-# How the module is built stands in Kbuild; what is done in guests, in tools/.
+# gomalloc's verbs; `make help` lists them.  Kbuild builds the modules, and the
+# scripts in tools/ run them in guests.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 GOM := tools/setup.sh && python3 tools/gom
 
-# Only what was given on the command line is passed on.
+# Only variables that are set are passed on.
 TARGET ?=
 FILTER ?=
 WORKLOAD ?=
@@ -20,7 +20,7 @@ BUSY ?=
 .PHONY: all check bench bench-here soak style htmldocs kunit kunit-loop smoke inspect torture boot clean distclean-cache help
 
 all:
-	@test -d $(KDIR) || { echo "error: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=." >&2; exit 1; }
+	@test -d $(KDIR) || { echo "error: There are no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=." >&2; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 check:
@@ -39,7 +39,7 @@ bench-here:
 style:
 	@$(GOM) style
 
-# Only this verb needs Sphinx, and it needs no kernel to boot.
+# Only this verb needs Sphinx; it boots no kernel.
 htmldocs:
 	@tools/setup.sh docs && python3 tools/gom htmldocs
 
@@ -56,11 +56,11 @@ inspect:
 	@$(GOM) inspect $(or $(TARGET),stock-newest)
 
 torture:
-	@$(if $(TORTURE),,echo "error: which torture? Give TORTURE=name; tools/gom torture --help lists them." >&2; exit 1;) \
+	@$(if $(TORTURE),,echo "error: TORTURE= is not set; tools/gom torture --help lists the names." >&2; exit 1;) \
 	$(GOM) torture $(TORTURE) $(or $(TARGET),stock-newest)
 
 boot:
-	@$(if $(SCRIPT),,echo "error: which script shall the guest run? Give SCRIPT=file." >&2; exit 1;) \
+	@$(if $(SCRIPT),,echo "error: SCRIPT= is not set: it is the file of the script that the guest runs." >&2; exit 1;) \
 	$(GOM) boot $(or $(TARGET),uml) --build --script '$(SCRIPT)'
 
 clean:
@@ -72,23 +72,24 @@ distclean-cache: clean
 
 help:
 	@echo "make                 build gomalloc.ko for the running kernel (KDIR=... for another);"
-	@echo "                     BENCH=1: the benchmark and torture modules as well"
-	@echo "make check           build and test on every target; ends with N passed, N failed, N skipped"
-	@echo "make bench           measure against SLUB on every target; writes build/bench/report.html"
+	@echo "                     BENCH=1: also the benchmark and torture modules"
+	@echo "make check           build and test on all targets; ends with N passed, N failed, N skipped"
+	@echo "make bench           compare with SLUB on all targets; writes build/bench/report.html"
 	@echo "                     TARGET=uml|stock-6.1|stock-newest|... WORKLOAD=pair,batch SIZE=64,128"
-	@echo "make soak            an hour of churn: does anything get slower or larger? TARGET=uml SECONDS=3600"
-	@echo "make bench-here      the same on this machine (root; builds what it needs, loads gomalloc.ko if it is not)"
+	@echo "make soak            an hour of churn, to see whether anything gets slower or larger:"
+	@echo "                     TARGET=uml SECONDS=3600"
+	@echo "make bench-here      the comparison on this machine (as root; builds and loads what it needs)"
 	@echo "make kunit           KUnit on one target: TARGET=uml|uml-6.1|uml-debug FILTER='suite.case'"
-	@echo "make kunit-loop      the suites TIMES=50 times; BUSY=1: while all CPUs are busy; TARGET=... FILTER=..."
+	@echo "make kunit-loop      the suites TIMES=50 times; BUSY=1: with all CPUs busy; TARGET=... FILTER=..."
 	@echo "make smoke           SMP smoke test on one target: TARGET=stock-6.1|stock-newest|stock-rt;"
-	@echo "                     NODES=2: where memory comes from on a machine of so many NUMA nodes"
-	@echo "make inspect         heap profile, tracepoints, scavenger, fences on one: TARGET=stock-6.1|..."
-	@echo "make torture         one of TORTURE=unload|fragments|plug|full-node|no-memory-node|reclaim|oom|nmi|"
-	@echo "                     irq-stacks|isolated|isolated-ticking|profile"
-	@echo "make boot            boot a target with the modules and a script: TARGET=... SCRIPT=file"
-	@echo "make style           checkpatch.pl, sparse and kernel-doc, as the newest kernel has them"
-	@echo "make htmldocs        Documentation/ as a site in build/html; a warning is an error"
+	@echo "                     NODES=2: the test of NUMA nodes, on a machine with so many"
+	@echo "make inspect         heap profile, tracepoints, scavenger, guard pages: TARGET=stock-6.1|..."
+	@echo "make torture         a rare situation: TORTURE=unload|fragments|plug|full-node|no-memory-node|"
+	@echo "                     reclaim|oom|nmi|irq-stacks|isolated|isolated-ticking|profile TARGET=..."
+	@echo "make boot            boot a target with the modules and run a script: TARGET=... SCRIPT=file"
+	@echo "make style           checkpatch.pl, sparse, kernel-doc, headings and layers"
+	@echo "make htmldocs        Documentation/ as a site in build/html; warnings are errors"
 	@echo "make clean           remove what was built here"
 	@echo "make distclean-cache also remove the cache: kernels, packages, compilers"
 	@echo
-	@echo "Targets and cache are explained in Documentation/, and by tools/gom --help."
+	@echo "Documentation/kernels.rst and tools/gom --help describe targets and cache."

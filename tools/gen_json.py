@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Write JSON as a web service's answers look, the same text for the same seed.
+"""Generates JSON that looks like the answer of a web service; a seed always
+gives the same text.
 
-Nested records, names that repeat, short and long strings, numbers; the benchmark's json
-workload reads it beside real files to see what happens when there is more of it.
+It has nested records, repeated names, short and long strings, and numbers.  The
+benchmark's json workload reads it in addition to real files.
 """
 
 import argparse
@@ -39,8 +40,8 @@ def order(rng, number):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kib", type=int, default=4096, help="how much to write at least (default: %(default)s)")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--kib", type=int, default=4096, help="minimal size (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rng = random.Random(options.seed)

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Install what the tools need and this machine lacks, from Debian's packages.
-# Called by the Makefile before every verb that needs more than a compiler;
-# does nothing, and needs neither root nor network, when everything is there.
+# Installs missing packages that the tools need.  The Makefile runs it before
+# every verb that needs more than a compiler.  If nothing is missing, it does
+# nothing, and needs neither root nor network.
 #
-# An argument names what it is for: "tests" (the default), or "docs".
+# The argument names a set of packages: "tests" (the default), or "docs".
 
 fail() {
 	echo "error: $*" >&2
@@ -30,7 +30,7 @@ docs)
 	"
 	;;
 *)
-	fail "There is no set of packages $1: give tests or docs."
+	fail "There is no set of packages '$1': use tests or docs."
 	;;
 esac
 
@@ -39,7 +39,7 @@ command -v apt-get > /dev/null && command -v dpkg-query > /dev/null ||
 
 missing=
 for package in $packages; do
-	# "busybox" has what busybox-static has only if it is the static one, so go by name.
+	# Look for packages, not commands: busybox must be the static one.
 	status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)
 	[ "$status" = installed ] || missing="$missing $package"
 done

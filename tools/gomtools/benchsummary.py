@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmark's results at a glance: for each target and group of rows the lowest and the
-median ratio of SLUB to gomalloc, and in how many rows gomalloc is the dearer one.
+"""The benchmark's results at a glance: for each target and group of rows the
+lowest and the median ratio of SLUB to gomalloc, and the number of rows in which
+gomalloc is more expensive.
 """
 
 import statistics
 from dataclasses import dataclass
 
-# SLUB has no size classes above two pages: it hands larger requests to the page allocator.
+# SLUB has no size classes above two pages: it hands larger requests to the page
+# allocator.
 LARGE_FROM = 8193
 
-# A group, what is in it, and how its workloads' names begin: the first that fits counts.
+# Groups: name, description, prefixes of workloads.  The first match counts.
 GROUPS = [("memory", "bytes held for what is live, fragmented or not", ["held", "churn", "json-held"]),
           ("cross-CPU", "freed on another CPU, all CPUs at once; locks taken, cache lines moved",
            ["remote", "parallel", "cpus-"]),
@@ -19,16 +21,16 @@ GROUPS = [("memory", "bytes held for what is live, fragmented or not", ["held", 
           ("pair", "one allocated and freed at once", ["pair", "cache-pair", "cache-ctor", "noscan"]),
           ("other", "zeroed memory, frees after a grace period", [""])]
 
-# Counts for each call that are smaller on both sides are somebody else's.
+# Smaller counts for each call, of both allocators, are noise of other tasks.
 LEAST_COUNT = 0.01
 
-# How they stand side by side.
+# Order of the columns.
 ORDER = ["pair", "batch", "cross-CPU", "large", "memory", "other"]
 
 
 @dataclass(frozen=True)
-class Figures:
-    """One group on one target."""
+class Ratios:
+    """The ratios of one group on one target."""
 
     lowest: float
     median: float
@@ -41,17 +43,17 @@ def ratio(slub, gomalloc):
 
 
 def group_of(workload, size=None):
-    """Which group a row belongs to."""
-    for name, _, beginnings in GROUPS:
+    """The group of a row."""
+    for name, _, prefixes in GROUPS:
         if name == "large" and size and size >= LARGE_FROM:
             return name
-        if any(workload.startswith(beginning) for beginning in beginnings):
+        if any(workload.startswith(prefix) for prefix in prefixes):
             return name
     raise AssertionError("the last group takes every row")
 
 
 def of_rows(rows):
-    """(group, ratio) of each row that has one."""
+    """(group, ratio) of each row; the ratio may be None."""
     for row in rows:
         group = group_of(row["workload"], row["size"])
         yield group, ratio(row["held_slub"], row["held_gomalloc"]) if group == "memory" else row["ratio"]
@@ -63,7 +65,9 @@ def cells(lines):
 
 
 def of_churn(lines):
-    """The last round of each range of sizes: held at the peak, after the frees, and after idle memory was released."""
+    """The last round of each range of sizes: held at the peak, after the frees,
+    and after idle memory was released.
+    """
     last = {line["bytes"]: line for line in cells(lines)}
     for line in last.values():
         for column in line:
@@ -72,19 +76,20 @@ def of_churn(lines):
 
 
 def of_allocators(name, lines, keys, columns):
-    """A table with a line for each allocator: SLUB's over ours, for each of `columns`."""
+    """Ratios of a table with a line for each allocator, for each of `columns`.
+    """
     sides = {}
     for line in cells(lines):
         sides.setdefault(tuple(line[key] for key in keys), {})[line["allocator"]] = line
     for side in sides.values():
-        slub, ours = side.get("SLUB", side.get("kmalloc")), side.get("gomalloc")
-        for column in columns if slub and ours else []:
-            values = float(slub[column]), float(ours[column])
+        slub, gomalloc = side.get("SLUB", side.get("kmalloc")), side.get("gomalloc")
+        for column in columns if slub and gomalloc else []:
+            values = float(slub[column]), float(gomalloc[column])
             if max(values) >= LEAST_COUNT:
                 yield group_of(name), ratio(*values)
 
 
-# Tables that compare the two, and how they are read; the others have no ratio.
+# Tables that compare the two: key columns and value columns.
 BY_ALLOCATOR = {"cpus-locks": (["pattern", "cpus"], ["locks"]), "cpus-lines": (["pattern", "cpus"], ["lines_moved"]),
                 "json": (["text"], ["parse", "free"]), "json-held": (["text"], ["held_KiB"])}
 
@@ -98,17 +103,19 @@ def of_tables(tables):
 
 
 def of_target(target):
-    """{group: Figures} of one target of results.json, without the groups that it has no ratio in."""
+    """{group: Ratios} of one target of results.json, without groups that have
+    no ratio.
+    """
     found = {}
     for group, value in [*of_rows(target["rows"]), *of_tables(target["tables"])]:
         if value is not None:
             found.setdefault(group, []).append(value)
-    return {group: Figures(min(values), statistics.median(values), sum(value < 1 for value in values), len(values))
+    return {group: Ratios(min(values), statistics.median(values), sum(value < 1 for value in values), len(values))
             for group, values in found.items()}
 
 
 def notes(targets):
-    """What a reader has to know about the ratios, as (names of targets, note)."""
+    """Notes about the ratios, as (names of targets, note)."""
     found = {}
     for target in targets:
         if target["note"]:

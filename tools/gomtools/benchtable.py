@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmark's results as a table for people, one per target."""
+"""Prints the results of the benchmark as tables, one for each target."""
 
 import textwrap
 
@@ -14,7 +14,7 @@ GROUPS = (f"{'':26}{'--------------- minimum ----------------':>45}{'------- med
           f"{'-- bytes held --':>20}")
 
 
-WIDTH = 132     # of what is not a table
+WIDTH = 132     # of paragraphs
 
 
 def cell(value, width):
@@ -36,11 +36,11 @@ def line(row):
                     for name, width, _ in COLUMNS)
 
 
-TITLES = {"json": "json: text tokenised into a tree and freed; {unit} per object",
+TITLES = {"json": "json: text parsed into a tree, and the tree freed; {unit} per object",
           "json-held": "json-held: KiB held by such a tree",
           "churn": "churn: memory held over memory live, grown to 256 MiB, shrunk to a tenth, idle memory released",
-          "offtimes": "offtimes: nanoseconds (or instructions, where they are counted) with interrupts or preemption off:\n"
-                      "what half of the sections, all but one in a thousand, and the longest took",
+          "offtimes": "offtimes: nanoseconds, or counted instructions, with interrupts or preemption disabled:\n"
+                      "of half of the sections, of all but one in a thousand, and of the longest",
           "soak": "soak: {unit} for a free and an allocation as time goes on; memory held over memory live",
           "cpus-locks": "cpus-locks: spin locks taken, and waited for, for each call",
           "cpus-lines": "cpus-lines: cache lines moved from CPU to CPU, locked instructions and accesses, for each call",
@@ -48,7 +48,9 @@ TITLES = {"json": "json: text tokenised into a tree and freed; {unit} per object
 
 
 def show_table(name, lines, unit):
-    """Print a table with columns of its own: words to the left, numbers to the right."""
+    """Print a table with columns of its own; words are left-aligned, numbers
+    right-aligned.
+    """
     print(f"\n{TITLES.get(name, name).format(unit=unit)}")
     widths = [max(map(len, column)) for column in zip(*lines)]
     words = [not column[-1][0].isdigit() for column in zip(*lines)]
@@ -80,12 +82,13 @@ def show(target):
     print(flush=True)
 
 
-def summary_cell(figures):
-    return f"{figures.lowest:5.2f} {figures.median:6.2f} {figures.below:>3}/{figures.rows:<3}" if figures else "-"
+def summary_cell(ratios):
+    return f"{ratios.lowest:5.2f} {ratios.median:6.2f} {ratios.below:>3}/{ratios.rows:<3}" if ratios else "-"
 
 
 def show_summary(targets):
-    """Print each target's ratios at a glance; nothing if nothing was compared."""
+    """Print a summary of each target's ratios; nothing if nothing was compared.
+    """
     summaries = {target["name"]: benchsummary.of_target(target) for target in targets}
     summaries = {name: groups for name, groups in summaries.items() if groups}
     if not summaries:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Questions that only a boot answers: does this kernel image start under QEMU, and does
-KVM work here (a /dev/kvm that opens may still hang its first guest)?
+"""Test boots: does a kernel image start under QEMU, and does KVM work on this
+machine?
 
-The guest is the bare image with no root file system: it boots if it gets as far as
-missing one.  Answers are kept in the cache.
+A /dev/kvm that can be opened may still hang its first guest.  The guest is a
+kernel without a root file system: it has booted when it reports that.  Results
+are stored in the cache.
 """
 
 import functools
@@ -33,8 +34,9 @@ def boots(image, accelerator):
     return b"Unable to mount root fs" in done.stdout
 
 
-def remembered(question, ask):
-    """The answer to `question` from the cache, or from `ask()` the first time."""
+def cached_answer(question, ask):
+    """The answer to `question` from the cache, or from `ask()` the first time.
+    """
     answers = cache.root() / "boots.json"
     with cache.locked("boots"):
         known = json.loads(answers.read_text()) if answers.exists() else {}
@@ -46,9 +48,9 @@ def remembered(question, ask):
 
 def image_boots(package, version, image):
     def ask():
-        step(f"trying whether {package} {version} boots")
+        step(f"testing whether {package} {version} boots")
         return boots(image, "tcg")
-    return remembered(f"{package} {version}", ask)
+    return cached_answer(f"{package} {version}", ask)
 
 
 @functools.lru_cache(maxsize=None)
@@ -56,4 +58,4 @@ def kvm_works(image):
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     this_boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return remembered(f"kvm on boot {this_boot}", lambda: boots(image, "kvm"))
+    return cached_answer(f"kvm on boot {this_boot}", lambda: boots(image, "kvm"))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The cache outside the checkout: packages, kernel sources, built kernels, chroots.
+"""The cache outside the checkout: packages, kernel sources, built kernels,
+chroots.
 
-An entry is a directory that counts only once its stamp `NAME.complete` exists, and
-the stamp is written last.  So an interrupted run leaves an entry that is simply
-made again (or, where its maker can, continued), never one that is half right.
-A lock per entry lets two runs share the cache.
+An entry is a directory.  It is valid if its stamp `NAME.complete` exists, which
+is written last.  An entry of an interrupted run is made again, or continued
+where that is possible.  A lock for each entry lets two runs share the cache.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ def root():
 
 @contextlib.contextmanager
 def locked(name):
-    """Hold the entry's lock; a second run waits here for the first."""
+    """Hold the lock of an entry; another run waits."""
     locks = root() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with open(locks / name.replace("/", "_"), "w") as lock:
@@ -33,9 +33,10 @@ def locked(name):
 
 
 def entry(name, make, resume=False):
-    """Return the directory `name`, calling `make(directory)` if it is not complete.
+    """Return the directory `name`, calling `make(directory)` if it is not
+    complete.
 
-    With `resume`, what an interrupted run left is kept for `make` to go on from.
+    With `resume`, `make` continues in the directory of an interrupted run.
     """
     path = root() / name
     stamp = path.with_name(path.name + ".complete")
@@ -53,14 +54,14 @@ def entry(name, make, resume=False):
 
 
 def drop(name):
-    """Forget an entry, so that the next use makes it again."""
+    """Remove an entry; the next use makes it again."""
     path = root() / name
     path.with_name(path.name + ".complete").unlink(missing_ok=True)
     shutil.rmtree(path, ignore_errors=True)
 
 
 def write(path, text):
-    """Write a small file so that a reader sees the old or the new one, never half."""
+    """Write a small file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text)
@@ -69,7 +70,8 @@ def write(path, text):
 
 @contextlib.contextmanager
 def disk_space_explained(path):
-    """Turn 'no space left' into a sentence, also when a child process met it."""
+    """Report a full disk by a sentence, also if a child process found it full.
+    """
     try:
         yield
     except OSError as error:

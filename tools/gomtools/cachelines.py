@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The emulator's plugin that counts cache lines moving between CPUs: built here, used by bench.
+"""Builds QEMU's plugin that counts cache lines moving between CPUs, and reads
+its counts.
 
-The guest names what it did, a line each; the plugin writes the figures, a line each.
+For each measurement the guest prints a line that names it, and the plugin a
+line of counts.
 """
 
 import os
@@ -14,16 +16,16 @@ from .ui import Failure
 
 SOURCE = checkout.ROOT / "tools/plugin/cachelines.c"
 TABLE = "cpus-lines"
-SECONDS = 60            # until a QEMU that was told to quit is given up
+SECONDS = 60            # for a QEMU that was told to quit
 COLUMNS = ["lines_moved", "locked_instructions", "accesses"]
 
 
 def interface_version():
-    """What to ask QEMU for: before 9.1 the first version will do, from then on it is gone."""
+    """The version of the plugin interface: 1 until QEMU 8, 2 since QEMU 9."""
     text = process.lines(["qemu-system-x86_64", "--version"])[0]
     match = re.search(r"version (\d+)\.(\d+)", text)
     if not match:
-        raise Failure(f"This QEMU does not tell its version: {text}")
+        raise Failure(f"QEMU does not print its version: {text}")
     return 1 if (int(match[1]), int(match[2])) < (9, 0) else 2
 
 
@@ -42,7 +44,7 @@ def build():
 
 
 def refusal():
-    """Why the QEMU that is installed does not take the plugin; empty if it does."""
+    """Why the installed QEMU does not accept the plugin; empty if it does."""
     try:
         done = subprocess.run(["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display", "none", "-S",
                                "-plugin", f"{build()},out={os.devnull}", "-monitor", "stdio"],
@@ -53,17 +55,19 @@ def refusal():
 
 
 def options(output):
-    """QEMU's options: one thread for all CPUs, so that they take turns, and the plugin."""
+    """QEMU's options: one thread for all CPUs, so that they take turns, and the
+    plugin.
+    """
     return ["-accel", "tcg,thread=single", "-plugin", f"{build()},out={os.fspath(output)}"]
 
 
 def join(tables, counted):
-    """Put the plugin's figures, for each call, into the guest's table."""
+    """Add the plugin's counts, divided by the calls, to the guest's table."""
     head, *lines = tables[TABLE]
-    figures = [[int(word) for word in line.split()] for line in counted.splitlines()]
-    figures = figures[1:]       # the first is what was before
-    if len(figures) != len(lines):
-        raise Failure(f"The emulator counted {len(figures)} times, the guest {len(lines)} times.")
+    counts = [[int(word) for word in line.split()] for line in counted.splitlines()]
+    counts = counts[1:]         # the first line counts what was before
+    if len(counts) != len(lines):
+        raise Failure(f"The plugin printed {len(counts)} lines of counts, the guest {len(lines)} lines.")
     tables[TABLE] = [head[:3] + COLUMNS]
-    for line, numbers in zip(lines, figures):
+    for line, numbers in zip(lines, counts):
         tables[TABLE].append(line[:3] + [f"{number / int(line[3]):.3f}" for number in numbers])

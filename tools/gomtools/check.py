@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check`: every test there is, and one last line that adds them up.
+"""`make check`: all tests, and a last line with their totals.
 
-Kernels are built first, one after the other, since each uses all cores; meanwhile the rest is
-downloaded and unpacked.  The checks then run two at a time; each shows its result in one piece when done.
+Kernels are built first, one after the other, since each build uses all CPUs;
+meanwhile other packages are downloaded and unpacked.  Then the checks run, two
+at a time; each prints its result when it is complete.
 """
 
 import time
@@ -22,7 +23,7 @@ AT_ONCE = 2
 
 
 def builds(name):
-    """One check: the modules build against this header set, without a warning."""
+    """A check: the modules build against this header set without warnings."""
     chosen = headers.find(name)
     _, warned = modules.build(name)
     title = f"build with W=1 against {name} (Linux {chosen.version}, Debian {chosen.release}'s compiler)"
@@ -30,20 +31,22 @@ def builds(name):
 
 
 def variants():
-    """What the benchmark measures and nothing else here builds: {variant: the first target that it wants it for}."""
-    return {course.variant: course.target for course in reversed(bench.PLAN.values()) if course.variant}
+    """Variants of the modules that only the benchmark uses: {variant: its first
+    target}.
+    """
+    return {config.variant: config.target for config in reversed(bench.PLAN.values()) if config.variant}
 
 
 def builds_variant(name, variant):
-    """One check: the modules build for a target as the benchmark wants them.
-
-    What is put before each file makes for warnings that are of no interest."""
+    """A check: a variant of the modules builds for a target; warnings are
+    ignored.
+    """
     modules.build(targets.find(name).modules, variant=variant)
     return passed(f"build for {name}{variant}")
 
 
 def checks():
-    """Every check as (title, function), the long ones first."""
+    """All checks as (title, function), the longest first."""
     for name in reversed(KUNIT_TARGETS):
         yield f"KUnit on {name}", lambda name=name: kunit.run(targets.find(name))
     for name in headers.SETS:
@@ -70,8 +73,8 @@ def build_kernels():
         targets.find(name).kernel.image.exists()
 
 
-def fetch_the_rest():
-    """What is downloaded and unpacked, while the compilers have the CPUs."""
+def fetch_others():
+    """Download and unpack everything else, while kernels are built."""
     for name in KUNIT_TARGETS:
         targets.find(name).source().path.exists()
     for name in [*SMOKE_TARGETS, RT_TARGET]:
@@ -82,14 +85,14 @@ def fetch_the_rest():
 
 def prepare():
     """Make every kernel, image and compiler that the checks need."""
-    packages.index()        # both need it
+    packages.index()        # used by both threads
     with ThreadPoolExecutor(2) as pool:
-        for each in [pool.submit(build_kernels), pool.submit(fetch_the_rest)]:
+        for each in [pool.submit(build_kernels), pool.submit(fetch_others)]:
             each.result()
 
 
 def guarded(title, function):
-    """Run one check and show its outcome; what keeps it from running is a failure of it."""
+    """Run a check and print its outcome.  If it cannot run, it has failed."""
     start = time.monotonic()
     try:
         outcome = function()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where things are in the checkout, and where what is made from it goes."""
+"""Paths in the checkout, and of what is built from it."""
 
 from pathlib import Path
 
@@ -7,6 +7,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
 LOGS = BUILD / "log"
 GUEST_SCRIPTS = ROOT / "tools" / "guest"
-# What a module build needs of the checkout.
+# What the modules are built from.
 MODULE_SOURCES = ["Kbuild", "gomalloc", "kunit", "tools/bench", "tools/torture"]
 BUILT_ENDINGS = (".o", ".ko", ".mod", ".mod.c", ".symvers", ".order", "_table.h")

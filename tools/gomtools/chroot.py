@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A small Debian of another release, with its compiler: what headers of that release's
-kernels have to be built against with.
+"""A chroot with another Debian release and its compiler, which that release's
+kernel headers need.
 
-Everything is mounted in a mount namespace of the command's own, so that nothing stays
-mounted on the host, however the command ends.
+Each command mounts what it needs in a mount namespace of its own, so nothing
+stays mounted on the host.
 """
 
 import os
@@ -12,14 +12,14 @@ import shutil
 from . import cache, checkout, packages, process
 from .ui import Failure, step
 
-# perl and python3 run the kernel-doc that W=1 checks comments with.
+# W=1 runs kernel-doc, which needs perl or python3.
 TOOLS = "gcc,make,libelf-dev,libssl-dev,perl,python3"
 ENTER = ('mount -t proc proc "$1/proc" && mount --bind "$2" "$1/mnt" && '
          'root=$1 && shift 2 && exec chroot "$root" "$@"')
 
 
 def of_release(release):
-    """The directory of the chroot of a Debian release, made at first use."""
+    """The chroot directory of a Debian release, created at first use."""
     if os.geteuid():
         raise Failure(f"Building with Debian {release}'s compiler needs root: run the command with sudo.")
 
@@ -34,6 +34,8 @@ def of_release(release):
 
 
 def command(release, directory, argv):
-    """The command that runs `argv` in the chroot, which sees `directory` as /mnt."""
+    """The command that runs `argv` in the chroot, which sees `directory` as
+    /mnt.
+    """
     return ["unshare", "--mount", "sh", "-c", ENTER, "enter", str(of_release(release)),
             str(directory), *argv]

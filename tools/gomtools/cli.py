@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The command line: one subcommand per verb, each calling the file of its own name."""
+"""The command line: a subcommand for each verb, which calls the file of that
+name.
+"""
 
 import argparse
 import shutil
@@ -12,7 +14,7 @@ from .ui import Failure, paint, step
 
 
 def boot(options):
-    """Boot a target, with modules and a script; exit as the run went."""
+    """Boot a target with modules and a script; return the exit status."""
     target = targets.find(options.target, options.cpus, options.memory, options.counted, options.nodes)
     script = Path(options.script).read_text() if options.script else options.command
     carried = [Path(module) for module in options.module]
@@ -60,11 +62,11 @@ def add_boot(verbs):
     what.add_argument("-c", "--command", help="the guest's shell script itself")
     verb.add_argument("--module", action="append", default=[], help="a module file to put in /modules")
     verb.add_argument("--build", action="store_true", help="build the checkout's modules for this target first")
-    verb.add_argument("--timeout", type=int, default=120, help="seconds until a hung guest is ended")
+    verb.add_argument("--timeout", type=int, default=120, help="seconds until a hung guest is killed")
     verb.add_argument("--cpus", type=int)
-    verb.add_argument("--nodes", type=int, help="NUMA nodes, each with its part of CPUs and memory (stock targets)")
+    verb.add_argument("--nodes", type=int, help="number of NUMA nodes, with equal parts of CPUs and memory (stock targets)")
     verb.add_argument("--memory", type=int, help="MiB")
-    verb.add_argument("--append", default="", help="more kernel command line")
+    verb.add_argument("--append", default="", help="added to the kernel command line")
     verb.add_argument("--counted", action="store_true", help="count instructions (stock targets)")
 
 
@@ -83,13 +85,13 @@ def parser():
     verb = verbs.add_parser("build", help="build the modules for a target or header set")
     verb.set_defaults(run=build)
     verb.add_argument("target")
-    verb = verbs.add_parser("check", help="every test, on every target")
+    verb = verbs.add_parser("check", help="all tests, on all targets")
     verb.set_defaults(run=lambda options: check.run())
     verb = verbs.add_parser("kunit", help="the KUnit suites on one target")
     verb.set_defaults(run=lambda options: shown(kunit.run(targets.find(options.target), options.filter)))
     verb.add_argument("target")
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
-    verb = verbs.add_parser("kunit-loop", help="the KUnit suites again and again on one target")
+    verb = verbs.add_parser("kunit-loop", help="the KUnit suites, repeatedly, on one target")
     verb.set_defaults(run=lambda options: kunitloop.run(options.target, options.times, options.busy, options.filter))
     verb.add_argument("target")
     verb.add_argument("--times", type=int, default=50)
@@ -97,12 +99,12 @@ def parser():
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
     verb = verbs.add_parser("smoke", help="the SMP smoke test on one target")
     verb.set_defaults(run=lambda options: shown(smoke.run(check.smoke_target(options.target, options.nodes))))
-    verb.add_argument("--nodes", type=int, default=1, help="NUMA nodes: with several, the test of those")
+    verb.add_argument("--nodes", type=int, default=1, help="number of NUMA nodes: with several, test these")
     verb.add_argument("target")
-    verb = verbs.add_parser("inspect", help="heap profile, tracepoints, scavenger and fences on a stock target")
+    verb = verbs.add_parser("inspect", help="heap profile, tracepoints, scavenger and guard pages on a stock target")
     verb.set_defaults(run=lambda options: shown(inspection.run(check.smoke_target(options.target))))
     verb.add_argument("target")
-    verb = verbs.add_parser("torture", help="one situation that a test cannot wait for, on a stock target")
+    verb = verbs.add_parser("torture", help="a rare situation, created on a stock target")
     verb.set_defaults(run=lambda options: shown(torture.run(options.name, options.target)))
     verb.add_argument("name", help=", ".join(torture.TORTURES))
     verb.add_argument("target")
@@ -115,7 +117,7 @@ def parser():
     verb.add_argument("--target", action="append", help=", ".join(bench.PLAN))
     add_bench(verbs, "bench-here", "the comparison with SLUB, on this machine",
               lambda options: bench.run_here(options.workload, options.size))
-    verb = verbs.add_parser("soak", help="an hour of churn: does anything get slower or larger?")
+    verb = verbs.add_parser("soak", help="an hour of churn, to see whether anything gets slower or larger")
     verb.set_defaults(run=lambda options: bench.soak(options.target, options.seconds))
     verb.add_argument("--target", default="uml", help="uml, stock-6.1, stock-newest")
     verb.add_argument("--seconds", type=int, default=3600)

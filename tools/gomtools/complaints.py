@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What in a guest's kernel log fails the run, whatever the guest's script returned: what
-the kernel complains of, and gomalloc's own verdict.
+"""Lines of a guest's kernel log that fail the run: warnings of the kernel and
+reports of gomalloc.
 
-The module's reports are plain lines that start with `gomalloc: `.  Tests provoke them: what
-it says while KUnit runs, or where a guest's script expects it (verdict.sh), is left to them.
-Where a script expects a task to be killed for want of memory, the kernel's report of that is
-no complaint.
+gomalloc's reports are lines that start with `gomalloc: `.  Tests provoke them,
+so they are ignored while KUnit runs, and where a guest's script expects them
+(verdict.sh).  The kernel's reports of OOM kills are ignored where a script
+expects these.
 """
 
 import re
@@ -42,36 +42,38 @@ PATTERNS = [
     r"Call Trace:",
 ]
 COMPLAINT = re.compile("|".join(PATTERNS))
-OWN_PATTERNS = [
-    r", called from ",                  # every report of misuse (report.c) ends so
+GOMALLOC_PATTERNS = [
+    r", called from ",                  # the end of every report of misuse (report.c)
     r"double free",
     r"still in use",
     r"never ran",
     r"was not destroyed",
     r"check: ",
 ]
-OWN = re.compile(r"\bgomalloc: .*?(" + "|".join(OWN_PATTERNS) + ")")
+GOMALLOC = re.compile(r"\bgomalloc: .*?(" + "|".join(GOMALLOC_PATTERNS) + ")")
 PROVOKED = re.compile(r"\bgomalloc: (?:(KUnit starts|reports are expected from here)"
                       r"|KUnit ended|reports are expected no more)")
-# A KUnit suite that provokes the kernel itself, lockdep for one (kunit/percpu/mcache_debug_test.c).
+# A KUnit suite that provokes reports of the kernel
+# (kunit/percpu/mcache_debug_test.c).
 KERNEL_PROVOKED = re.compile(r"\bgomalloc: the kernel's reports are expected (?:(from here)|no more)")
 OOM_BORDER = re.compile(r"\bgomalloc: OOM kills are expected (?:(from here)|no more)")
-# Such a report begins with the one line and has a trace, once.  Who was killed may then get no
-# page for a fault that was under way, which has a report of its own.
+# A report of an OOM kill begins with this line and has one stack trace.
+# Afterwards a page fault of the killed task may fail, which is reported
+# separately.
 OOM_REPORT = re.compile(r" invoked oom-killer: ")
 OOM_KILLED = re.compile(r"Killed process \d+ \((\S+)\)")
 OOM_TRACE = re.compile(r"Call Trace:")
-# Said on every boot by kernels we do not change, and no fault of a module.
+# Printed at every boot by the stock kernels.
 HARMLESS = re.compile(r"Spectre V2 : WARNING|RETBleed: WARNING|WARNING: Spectre|MDS: WARNING")
 
 
-# What comes before is the kernel's own boot, before there is a module: newest UML with
-# lockdep, for one, complains of its own way to start the second CPU.
+# Lines before this one are ignored: UML with lockdep, for example, warns while
+# it starts the second CPU.
 FIRST_PROCESS = "Run /init as init process"
 
 
 def without_oom_reports(lines):
-    """The lines, but for the stack trace in each report of an OOM kill that was expected."""
+    """The lines without the stack traces of expected OOM kills."""
     expected = reported = False
     failing = OOM_REPORT
     for line in lines:
@@ -89,8 +91,9 @@ def without_oom_reports(lines):
 
 
 def find(log):
-    """The log lines that are complaints, in order: from the first process on, or all
-    of them in a log of a kernel that never got so far."""
+    """The complaints of a log, in order: from the start of the first process
+    on, if it started.
+    """
     provoked = kernel_provoked = False
     found = []
     for line in without_oom_reports(log.rpartition(FIRST_PROCESS)[2].splitlines()):
@@ -101,6 +104,6 @@ def find(log):
             kernel_provoked = bool(kernel_border[1])
         elif kernel_provoked:
             continue
-        elif COMPLAINT.search(line) and not HARMLESS.search(line) or not provoked and OWN.search(line):
+        elif COMPLAINT.search(line) and not HARMLESS.search(line) or not provoked and GOMALLOC.search(line):
             found.append(line)
     return found

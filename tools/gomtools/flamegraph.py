@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A flame graph (Gregg 2011) of a heap profile as one SVG file: the wider a box the more was asked for below it."""
+"""A flame graph (Gregg 2011) of a heap profile as SVG: the width of a box is
+the memory allocated below it.
+"""
 
 import zlib
 from html import escape
 
 WIDTH, ROW, MARGIN, LETTER = 1200, 18, 10, 6.6
-LEAST = 0.5     # pixels; what is narrower is left out
+LEAST = 0.5     # pixels; narrower boxes are omitted
 
 
 class Node:
     def __init__(self):
         self.value = 0
-        self.size = 0       # as value, never negative: what its width is by
+        self.size = 0       # sum of absolute values, for the width
         self.children = {}
 
     def add(self, path, value):
@@ -25,7 +27,7 @@ class Node:
 
 
 def colour(name, value, difference):
-    """Warm colours that tell names apart; in a difference red is more and blue is less."""
+    """Warm colours, by name; in a difference red is more and blue is less."""
     shade = zlib.crc32(name.encode()) % 56
     if difference:
         return f"rgb(255,{150 + shade},{150 + shade})" if value >= 0 else f"rgb({140 + shade},{160 + shade},255)"
@@ -48,16 +50,16 @@ def boxes(node, name, x, level, scale, bottom, amount, difference):
 
 
 def draw(profile, amount, difference=False):
-    """The SVG of `profile`; `amount` makes words of a value."""
+    """The SVG of `profile`; `amount` formats a value."""
     root = Node()
     for stack, value in profile.values.items():
         root.add(tuple(reversed(stack)), value)
     height = root.depth() * ROW + 60
     scale = (WIDTH - 2 * MARGIN) / max(root.size, 1)
     body = boxes(root, "all", MARGIN, 0, scale, height - MARGIN - ROW, amount, difference)
-    key = "red: more than before, blue: less" if difference else "the wider, the more; callers below"
+    key = "red: more than before, blue: less" if difference else "width: amount; callers below"
     if not profile.values:
-        key = "empty: there is nothing in this profile to draw"
+        key = "this profile is empty"
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         'font-family="monospace" font-size="11">',

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Running one guest from power-on to power-off, and judging how it went.
+"""Runs one guest from power-on to power-off, and checks the run.
 
-A target (targets.py) supplies the command line of the machine.  The guest has two serial
-lines: the kernel log comes out of one and goes to a file in build/log/, the script's
-output out of the other, with the script's exit status as its last line.  The run fails
-when the script does, when the kernel log holds a complaint (complaints.py), when the
-guest dies before the script ends, and when it hangs: then it is ended at the limit.
+A target (targets.py) supplies the command line of the machine.  The guest has
+two serial lines: one for the kernel log, which goes to a file in build/log/,
+one for the script's output, whose last line is the script's exit status.  The
+run fails if the script fails, if the kernel log has complaints (complaints.py),
+if the guest dies before the script ends, and if it exceeds its time limit.
 """
 
 import os
@@ -24,11 +24,11 @@ from .ui import note, step
 EXIT_LINE = re.compile(r"^guest script exit: (\d+)$", re.MULTILINE)
 SECONDS_TO_POWER_OFF = 15
 LAST_LINES = 15
-BOOTS = 3       # at most, see lost_an_instruction()
+BOOTS = 3       # at most, see emulator_failed()
 
 
 class Result:
-    """How a run went."""
+    """The result of a run."""
 
     def __init__(self, output, log, log_path, seconds, timed_out, failures=()):
         match = EXIT_LINE.search(output)
@@ -39,23 +39,23 @@ class Result:
         self.seconds = seconds
         self.timed_out = timed_out
         self.complaints = complaints.find(log)
-        self.failures = list(failures)      # of what the guest asked its host for
+        self.failures = list(failures)      # of the guest's requests to its host
 
     @property
     def passed(self):
         return not self.verdict()
 
     def verdict(self):
-        """Why the run failed, as text for the user; empty when it passed."""
+        """Why the run failed, for the user; empty if it passed."""
         reasons = []
         if self.timed_out:
-            reasons.append(f"the guest did not finish within its limit and was ended after {self.seconds:.0f} s")
+            reasons.append(f"the guest exceeded its time limit and was killed after {self.seconds:.0f} s")
         elif self.status is None:
             reasons.append("the guest died before its script ended")
         elif self.status:
             reasons.append(f"the guest's script ended with status {self.status}")
         if self.complaints:
-            reasons.append(f"the guest's kernel complained ({len(self.complaints)} lines), first:\n    "
+            reasons.append(f"the guest's kernel log has {len(self.complaints)} complaints, the first:\n    "
                            + self.complaints[0])
         reasons += self.failures
         if not reasons:
@@ -67,7 +67,8 @@ class Result:
 
 
 class Channel:
-    """The script's serial line: a pipe, read by a thread as the guest writes."""
+    """The script's serial line: a pipe, read by a thread as the guest writes.
+    """
 
     def __init__(self, on_line):
         self.reader, self.writer = os.pipe()
@@ -92,13 +93,15 @@ class Channel:
         self.text += rest
 
     def close(self):
-        """Let go of our writing end; the reader ends when the guest has, too."""
+        """Close the writing end; the reader ends when the guest has closed it,
+        too.
+        """
         os.close(self.writer)
         self.thread.join(timeout=2)
 
 
 def end(machine):
-    """End the machine's process group, gently and then for good."""
+    """Kill the machine's process group: by SIGTERM, then by SIGKILL."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(machine.pid, how)
@@ -108,7 +111,9 @@ def end(machine):
 
 
 def wait(machine, channel, timeout):
-    """Wait for the script's end, then for the machine's; True when a limit was reached."""
+    """Wait for the end of the script, then of the machine; True if the time
+    limit was exceeded.
+    """
     deadline = time.monotonic() + timeout
     while machine.poll() is None and not channel.ended.is_set():
         if time.monotonic() > deadline:
@@ -121,20 +126,25 @@ def wait(machine, channel, timeout):
     return False
 
 
-def lost_an_instruction(log):
-    """Did the emulator run the breakpoint that a kernel sets while it patches its own code, after it was taken away?
+def emulator_failed(log):
+    """Whether the emulator executed a breakpoint that the kernel had already
+    removed.
 
-    Seen with several emulated CPUs on kernels that had not come to their first process."""
+    Kernels set breakpoints while they patch their own code.  With several
+    emulated CPUs this happens before the first process starts.
+    """
     return "Oops: int3" in log and "Run /init as init process" not in log
 
 
 def run(target, script, modules=(), timeout=120, append="", log_path=None, on_line=None):
-    """Boot `target` with `modules` in /modules, run `script` there, return the Result."""
+    """Boot `target` with `modules` in /modules, run `script` there, return the
+    Result.
+    """
     for _ in range(BOOTS):
         result = boot_once(target, script, modules, timeout, append, log_path, on_line)
-        if not lost_an_instruction(result.log):
+        if not emulator_failed(result.log):
             break
-        note("the emulator lost an instruction that the kernel had patched while it booted; booting again")
+        note("the emulator executed a breakpoint that the kernel had removed; booting again")
     return result
 
 
@@ -148,7 +158,7 @@ def boot_once(target, script, modules, timeout, append, log_path, on_line):
         initrd = Path(scratch) / "initrd"
         initrd.write_bytes(initramfs.build(script, modules))
         host = Host(f"{scratch}/monitor") if getattr(target, "monitor", False) else None
-        channel = Channel(host.asked if host else on_line)
+        channel = Channel(host.handle if host else on_line)
         command = target.command(initrd, channel.writer, scratch, append)
         with open(log_path, "wb") as log:
             machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Header sets: what modules for Debian's own kernels are built against.
+"""Header sets, against which modules for Debian's kernels are built.
 
-The header packages are unpacked, not installed, into the chroot of the release they come
-from, whose compiler they need: their makefiles name absolute paths, which are right there.
+The header packages are unpacked into the chroot of their release, since they
+need its compiler, and their makefiles contain absolute paths.
 """
 
 from . import cache, chroot, packages, stock
@@ -10,7 +10,7 @@ from .ui import Failure
 
 
 class Headers:
-    """The headers that go with one stock kernel."""
+    """The headers of a stock kernel."""
 
     def __init__(self, name, kernel):
         self.name = name
@@ -35,13 +35,15 @@ class Headers:
             kbuild = "linux-kbuild-" + release.partition("-")[0].removesuffix(".0")
         for name in (f"linux-headers-{release}-{self.kernel.flavour}", f"linux-headers-{release}-common", kbuild):
             if name not in packages.index():
-                raise Failure(f"Debian's package lists hold no {name}, which Linux {self.version}'s headers need.")
+                raise Failure(f"Debian's package lists have no {name}, which the headers of Linux {self.version} need.")
             yield name, version
 
     def make(self, directory, *arguments):
-        """The command that builds the module in `directory` against these headers."""
+        """The command that builds the module in `directory` against these
+        headers.
+        """
         self.install()
-        # Type information (BTF) would need pahole, and helps no test.
+        # No BTF, which would need pahole.
         return chroot.command(self.release, directory, [
             "make", "-C", f"/usr/src/linux-headers-{self.kernel.release}-{self.kernel.flavour}", "M=/mnt",
             "CONFIG_DEBUG_INFO_BTF_MODULES=", *arguments])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Headings of reStructuredText whose underline is broken, without the tools that would render them."""
+"""Finds broken underlines of headings in reStructuredText, without Sphinx."""
 
 import re
 
@@ -8,13 +8,15 @@ GLUED = re.compile(r"(===|---)\S*\w")
 
 
 def is_heading(lines, at):
-    """Is lines[at] a line of text that the one below it underlines?  Above a heading is nothing, or its overline."""
+    """Whether lines[at] is a heading: above it is an empty line, or its
+    overline.
+    """
     above = lines[at - 1] if at else ""
     return bool(re.match(r"\S", lines[at])) and not LINE.match(lines[at]) and (not above or bool(LINE.fullmatch(above)))
 
 
 def wrong(text):
-    """What is wrong with a document's underlines, as (line number, sentence)."""
+    """The broken underlines of a document, as (line number, sentence)."""
     lines = text.splitlines()
     for at, line in enumerate(lines):
         if GLUED.match(line):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Heap profiles as debugfs `heap` has them: reading one, scaling its samples up, subtracting another."""
+"""Heap profiles from debugfs `heap`: parsing, scaling samples, subtracting
+another profile.
+"""
 
 import math
 import re
@@ -10,19 +12,23 @@ from .ui import Failure
 HEADER = re.compile(r"heap profile: (\d+): (\d+) \[(\d+): (\d+)\] @ heap_v2/(\d+)$")
 SAMPLES = re.compile(r"(\d+): (\d+) \[(\d+): (\d+)\] @((?: 0x[0-9a-f]+)+)$")
 SYMBOL = re.compile(r"(0x[0-9a-f]+) (.+)$")
-# Where the values are found in a line of samples: objects, then bytes.
+# Groups of SAMPLES: objects and bytes.
 VALUES = {"inuse": (1, 2), "alloc": (3, 4)}
 
 
 def unsampled(objects, size, rate):
-    """How much one line's samples stand for: each object of s bytes was one with probability 1 - exp(-s/rate)."""
+    """The scale of a line: an object of s bytes is sampled with probability 1 -
+    exp(-s/rate).
+    """
     if not objects or rate <= 1:
         return 1
     return 1 / -math.expm1(-size / objects / rate)
 
 
 class Profile:
-    """Estimates by stack, a tuple of names from the caller of the allocator outwards."""
+    """Estimates by stack: a tuple of names, from the caller of the allocator
+    outwards.
+    """
 
     def __init__(self, what, values):
         self.what = what            # "inuse bytes", ...
@@ -38,7 +44,7 @@ class Profile:
         return Profile(f"{self.what}, difference", Counter({s: v for s, v in values.items() if round(v)}))
 
     def functions(self):
-        """For each function what it asked for itself, and what it and those it called did."""
+        """For each function: what it allocated itself, and with its callees."""
         own, all_of = Counter(), Counter()
         for stack, value in self.values.items():
             own[stack[0]] += value
@@ -48,7 +54,9 @@ class Profile:
 
 
 def parse(text, which="inuse", unit="bytes", name="the profile"):
-    """A profile's text as a Profile of `which` ("inuse" or "alloc") in `unit` ("bytes" or "objects")."""
+    """A profile's text as a Profile of `which` ("inuse" or "alloc") in `unit`
+    ("bytes" or "objects").
+    """
     symbols, rate, values = {}, None, Counter()
     objects_at, bytes_at = VALUES[which]
     for number, line in enumerate(text.splitlines(), 1):
@@ -64,10 +72,10 @@ def parse(text, which="inuse", unit="bytes", name="the profile"):
         elif match := SYMBOL.match(line):
             symbols[match[1]] = match[2]
         elif line and not line.startswith(("---", "binary=")):
-            raise Failure(f"Line {number} of {name} is not of a heap profile: {line[:60]!r}")
+            raise Failure(f"Line {number} of {name} is no line of a heap profile: {line[:60]!r}")
     if rate is None:
-        raise Failure(f"There is no line \"heap profile: ...\" in {name}: "
-                      "it should be what debugfs gomalloc/heap says.")
+        raise Failure(f"{name} has no line \"heap profile: ...\": "
+                      "it should be a copy of debugfs gomalloc/heap.")
     return Profile(f"{which} {unit}", Counter({s: v for s, v in values.items() if v}))
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""gomprof: who holds memory, as a table or a flame graph, and what changed between two profiles."""
+"""gomprof: shows which functions hold memory, as a table or a flame graph, and
+the difference of two profiles.
+"""
 
 import argparse
 import sys
@@ -8,12 +10,14 @@ from pathlib import Path
 from . import flamegraph, heapprofile
 from .ui import Failure, paint
 
-EPILOG = """Profiles are what debugfs gomalloc/heap says: cat it into a file.  Samples are scaled up to an
-estimate of all allocations; with a memprofilerate of 1 it is exact."""
+EPILOG = """A profile is a copy of debugfs gomalloc/heap.  Samples are scaled to an estimate of all
+allocations, which is exact with memprofilerate=1."""
 
 
 def amount_of(unit):
-    """A function from a number to words: bytes in KiB and so on, objects as they are."""
+    """A function that formats a number of bytes, in KiB and so on, or of
+    objects.
+    """
     def amount(value):
         if unit == "objects":
             return f"{value:,.0f} objects"
@@ -35,17 +39,17 @@ def table(profile, lines, by_all, amount):
         yield (f"{amount(own[name]):>14} {own[name] / total:>7.1%} {amount(all_of[name]):>14} "
                f"{all_of[name] / total:>7.1%}  {name}")
     if len(names) > lines:
-        yield f"... and {len(names) - lines} functions more (--lines)"
+        yield f"... and {len(names) - lines} more functions (--lines)"
 
 
 def parser():
     top = argparse.ArgumentParser(prog="tools/gomprof", description=__doc__, epilog=EPILOG)
     top.add_argument("profile", type=Path)
     top.add_argument("--base", type=Path, metavar="OLDER", help="show what changed since this profile")
-    top.add_argument("--alloc", action="store_true", help="all that was allocated, not only what is live")
+    top.add_argument("--alloc", action="store_true", help="show all allocations, not only live objects")
     top.add_argument("--objects", action="store_true", help="count objects, not bytes")
-    top.add_argument("--all", action="store_true", help="sort by what a function and its callees asked for")
-    top.add_argument("--lines", type=int, default=20, help="of the table (default: 20)")
+    top.add_argument("--all", action="store_true", help="sort by what a function and its callees allocated")
+    top.add_argument("--lines", type=int, default=20, help="number of lines of the table (default: 20)")
     top.add_argument("--svg", type=Path, metavar="FILE", help="draw a flame graph into this file")
     return top
 

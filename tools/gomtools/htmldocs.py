@@ -2,8 +2,8 @@
 """`make htmldocs`: the pages of Documentation/ as a site in build/html.
 
 Sphinx and its theme are Debian's packages.  The kernel-doc extension is that of
-the newest kernel source in the cache.  A warning is an error: the site is made,
-and the exit status is 1.
+the newest kernel source in the cache.  With warnings the site is built, but the
+exit status is 1.
 """
 
 import os
@@ -19,7 +19,7 @@ SITE = checkout.BUILD / "html"
 LOG = checkout.LOGS / "htmldocs.log"
 WARNINGS = checkout.LOGS / "htmldocs-warnings.log"
 EXTENSION = "Documentation/sphinx/kerneldoc.py"
-# Debian's own, whatever python3 comes first in $PATH.
+# Debian's, independent of $PATH.
 SPHINX = Path("/usr/bin/sphinx-build")
 
 
@@ -49,7 +49,7 @@ def run():
                               env={**os.environ, "srctree": str(source.path)})
     warned = [line.replace(f"{checkout.ROOT}/", "") for line in WARNINGS.read_text().splitlines()]
     if warned and (SITE / "index.html").exists():
-        raise Failure("The pages have defects, listed here; the site is made all the same.\n" + "\n".join(warned))
+        raise Failure("The site was built with these warnings, which are errors:\n" + "\n".join(warned))
     if done.returncode:
         raise Failure(f"Sphinx failed (exit {done.returncode}); the end of {LOG}:\n"
                       f"{process.tail(LOG.read_text(errors='replace'))}")

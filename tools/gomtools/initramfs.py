@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's root file system: a cpio archive (format "newc") that the kernel unpacks
-into memory.  The same on every target: busybox, /init, /verdict.sh, the script and the modules.
+"""The guest's root file system: a cpio archive (format "newc") that the kernel
+unpacks into memory.
+
+It contains busybox, /init, /verdict.sh, the script and the modules.
 """
 
 import shutil
@@ -14,7 +16,7 @@ CONSOLE = (5, 1)
 
 
 class Archive:
-    """A cpio archive in the making."""
+    """Builds a cpio archive."""
 
     def __init__(self):
         self.data = bytearray()
@@ -44,7 +46,9 @@ class Archive:
 
 
 def build(script, modules):
-    """The archive's bytes: `script` is the text of a shell script, `modules` are paths."""
+    """The archive's bytes: `script` is the text of a shell script, `modules`
+    are paths.
+    """
     busybox = shutil.which("busybox")
     if not busybox:
         raise Failure("busybox is not installed: run tools/setup.sh, or install busybox-static.")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a developer looks with, on a stock kernel; its heap profile is read by the pprof of gperftools and by gomprof."""
+"""Tools for developers on a stock kernel.  The heap profile is read by
+google-pprof and by gomprof.
+"""
 
 import re
 import subprocess
@@ -16,7 +18,8 @@ TIMEOUT = 240
 
 
 def pprof(text):
-    """What google-pprof makes of a profile: its total in bytes, and the words of its table."""
+    """What google-pprof reads in a profile: the total in bytes, and its table.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".heap") as file:
         file.write(text)
         file.flush()
@@ -29,14 +32,16 @@ def pprof(text):
 
 
 def compare(text):
-    """A sentence on what both make of the profile; Failure if they disagree or miss who allocated."""
+    """Compare what both read; Failure if they differ, or if the table lacks the
+    caller.
+    """
     mine = heapprofile.parse(text, "alloc", "bytes").total
     theirs, table = pprof(text)
     if not mine or abs(mine - theirs) > mine / 1000:
         raise Failure(f"gomprof finds {mine:.0f} bytes allocated, google-pprof {theirs}.")
     if "mixed_gomalloc" not in table:
-        raise Failure(f"google-pprof does not name who allocated:\n{table}")
-    return f"profile: google-pprof and gomprof agree on {mine / 2**20:.1f} MiB, and on who asked for them"
+        raise Failure(f"google-pprof does not name the caller of the allocator:\n{table}")
+    return f"profile: google-pprof and gomprof agree on {mine / 2**20:.1f} MiB and the caller"
 
 
 def run(target, source=checkout.ROOT):

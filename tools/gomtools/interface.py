@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The public functions: what gomalloc.h declares, and where their kernel-doc is.
-
-Files are found by searching gomalloc/, whatever folder of it they are in.
+"""The public functions: those that gomalloc.h declares, and the files with
+their kernel-doc.
 """
 
 import re
@@ -21,12 +20,14 @@ IDENTIFIERS = re.compile(r":identifiers:((?: [^:]*)?)")
 
 
 def declared(header=HEADER):
-    """The functions and macros of the header that users call: those without leading underscores."""
+    """The public functions and macros of the header: those without leading
+    underscores.
+    """
     return set(CALL.findall(COMMENT.sub("", header.read_text())))
 
 
 def documented(sources=SOURCES):
-    """Where the kernel-doc of functions stands: {name: file}."""
+    """The files with the kernel-doc of functions: {name: file}."""
     found = {}
     for path in sorted(sources.rglob("*.[ch]")):
         for name in KERNEL_DOC.findall(path.read_text()):
@@ -37,7 +38,7 @@ def documented(sources=SOURCES):
 
 
 def named(page=PAGE):
-    """The functions that the page's kernel-doc directives name, in their order."""
+    """The functions in the page's kernel-doc directives, in order."""
     for options in DIRECTIVE.findall(page.read_text()):
         for identifiers in IDENTIFIERS.findall(options):
             yield from identifiers.split()

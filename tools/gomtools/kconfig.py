@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Kernel configuration fragments: tools/kernel-configs/*.config.
 
-A fragment is what scripts/kconfig would read, plus one thing: a line may end in
-`# since X.Y` or `# until X.Y` (and `: why`), naming the first or last kernel version that
-it is for.  Whatever else a fragment asks for has to be in the final .config, or the build
-of the kernel fails and says which option did not take effect.
+A fragment has the format of .config.  In addition a line may end in `# since
+X.Y` or `# until X.Y` (and `: why`), the first or last kernel version to which
+it applies.  All settings must be in the final .config; else the build of the
+kernel fails and names the option.
 """
 
 import re
@@ -25,22 +25,22 @@ def applies(limit, version, series):
 
 
 def settings(fragments, series):
-    """The settings that the named fragments ask of a kernel of this series, in order."""
-    asked = {}
+    """The settings of these fragments for a kernel of this series, in order."""
+    wanted = {}
     for name in fragments:
         for number, line in enumerate((DIRECTORY / name).read_text().splitlines(), 1):
             match = OPTION.fullmatch(line)
             if match and applies(match["limit"], match["version"], series):
                 option = re.search(r"CONFIG_\w+", match["setting"])[0]
-                asked[option] = match["setting"]
+                wanted[option] = match["setting"]
             elif not match and line.strip() and not line.startswith(("# ", "#\n")) and line != "#":
                 raise Failure(f"{DIRECTORY / name}:{number} is no kernel option: {line}")
-    return list(asked.values())
+    return list(wanted.values())
 
 
-def missing(asked, config):
-    """The settings that did not make it into the final .config."""
+def missing(wanted, config):
+    """The settings that are not in the final .config."""
     lines = set(config.splitlines())
     names = {re.split("[= ]", line.removeprefix("# "))[0] for line in lines}
-    return [s for s in asked if s not in lines and not
+    return [s for s in wanted if s not in lines and not
             (s.startswith("# ") and s.split()[1] not in names)]

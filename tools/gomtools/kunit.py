@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The KUnit suites on one target, read by the kernel's own kunit.py parser."""
+"""Runs the KUnit suites on a target; the kernel's kunit.py parses the results.
+"""
 
 import re
 import subprocess
@@ -10,7 +11,7 @@ from .tally import Outcome
 from .ui import Failure
 
 SCRIPT = checkout.GUEST_SCRIPTS / "kunit.sh"
-# What gomalloc is loaded with, for one run of the suites each.
+# Parameters of gomalloc; the suites run once with each.
 MODES = ["sbrk=1", "efence=1", ""]
 START = re.compile(r"gomalloc: KUnit starts ?(.*)")
 END = "gomalloc: KUnit ended"
@@ -18,16 +19,15 @@ RESULT = re.compile(r"^\s*(not )?ok \d+ ", re.M)
 SUMMARY = re.compile(r"Testing complete\. Ran \d+ tests:(.*)")
 TIMEOUT = {"uml-debug": 900}
 DEFAULT_TIMEOUT = 200
-# Where all memory is cleared anyway (Debian's default), nobody sees that it was not when it had to be.
+# Debian's default clears all memory, which would hide missing zeroing.
 APPEND = {"uml": "init_on_alloc=0"}
 ALL = "*"
 
 
 def ktap(log):
-    """The KTAP in a part of a kernel log: what the kunit module printed, under one header.
+    """The KTAP in a part of a kernel log, with a header.
 
-    A 6.1 kernel prints no header of the whole run when tests come in a module; a newer
-    one does."""
+    A 6.1 kernel prints no header for tests in a module."""
     lines = log.partition(END)[0].splitlines()[1:]
     text = [re.sub(r"^(<\d+>)?\[ *\d+\.\d+\] ?", "", line) for line in lines]
     if any(re.fullmatch(r"KTAP version 1", line) for line in text):
@@ -37,7 +37,7 @@ def ktap(log):
 
 
 def parse(text):
-    """Let the kernel's parser show the results; return its display and its counts."""
+    """Run the kernel's parser; return its output and its counts."""
     parser = sources.newest().path / "tools/testing/kunit/kunit.py"
     done = subprocess.run([sys.executable, str(parser), "parse"], input=text, text=True,
                           capture_output=True)
@@ -49,16 +49,17 @@ def parse(text):
 
 
 def parts(log):
-    """The part of a kernel log that belongs to each mode: {mode: text}."""
+    """The parts of a kernel log by mode: {mode: text}."""
     runs = list(START.finditer(log))
     return {at[1].strip(): log[at.start():nxt and nxt.start()] for at, nxt in zip(runs, [*runs[1:], None])}
 
 
 def count(outcome, log, filtered=False):
-    """Add to `outcome` what a kernel log says of the suites' run in each mode.
+    """Add the results of each mode in a kernel log to `outcome`.
 
-    A mode that did not run, or in which no test passed, has failed: with a filter it is
-    enough that one did in any."""
+    A mode that did not run, or in which no test passed, has failed.  With a
+    filter one passed test in any mode is enough.
+    """
     found = parts(log)
     for mode in MODES:
         title = f"gomalloc loaded with {mode or 'no parameters'}"
@@ -83,11 +84,13 @@ def count(outcome, log, filtered=False):
 
 
 def run(target, filter_glob="", source=checkout.ROOT):
-    """Run the suites (those that match `filter_glob`) on a target; return the Outcome."""
+    """Run the suites (those that match `filter_glob`) on a target; return the
+    Outcome.
+    """
     built, warned = modules.build(target.modules, source)
     if "gomalloc_kunit.ko" not in built:
-        raise Failure(f"No gomalloc_kunit.ko was built for {target.name}: its kernel has no KUnit "
-                      "(the UML targets have it), or kunit/ is empty.")
+        raise Failure(f"gomalloc_kunit.ko was not built for {target.name}, whose kernel has no KUnit: "
+                      "use a UML target.")
     script = f"FILTER='{filter_glob or ALL}'\n" + SCRIPT.read_text()
     result = guest.run(target, script, built.values(), TIMEOUT.get(target.name, DEFAULT_TIMEOUT),
                        APPEND.get(target.name, ""), checkout.LOGS / f"kunit-{target.name}.log")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The KUnit suites again and again while others want the CPUs: which tests fail now and then?"""
+"""Runs the KUnit suites repeatedly, optionally with busy CPUs, to find tests
+that fail sometimes.
+"""
 
 import collections
 import contextlib
@@ -17,7 +19,7 @@ SPIN = "while :; do :; done"
 
 @contextlib.contextmanager
 def busy_cpus(wanted):
-    """All of this machine's CPUs spin, as those of somebody else's work do."""
+    """A context in which all CPUs of this machine are busy, if `wanted`."""
     spinners = [subprocess.Popen(["sh", "-c", SPIN], stdin=subprocess.DEVNULL)
                 for _ in range(os.cpu_count() if wanted else 0)]
     try:
@@ -29,17 +31,17 @@ def busy_cpus(wanted):
 
 
 def failed_tests(text):
-    """The tests that a run's display shows as failed, each with what gomalloc was loaded with."""
+    """The failed tests of a run, each with gomalloc's parameters."""
     _, *runs = LOADED.split(text)
     for mode, shown in zip(runs[::2], runs[1::2]):
         for name in FAILED_TEST.findall(shown):
-            if not name.startswith("gomalloc_"):        # a suite fails with its test
+            if not name.startswith("gomalloc_"):        # skip suites, which fail with a test
                 yield f"{name} (gomalloc with {mode})"
 
 
 def run(target_name, times, busy, filter_glob=""):
     if times < 1:
-        raise Failure(f"The suites can be run once or more often, not {times} times.")
+        raise Failure(f"TIMES must be at least 1, not {times}.")
     passed = failed = 0
     by_test = collections.Counter()
     with busy_cpus(busy):

@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The layers of gomalloc/ (Documentation/layers.rst): a folder uses only those below it.
+"""The layers of gomalloc/ (Documentation/layers.rst): a folder uses only those
+below it.
 
-Two things tell what uses what: the headers that a file includes, and the symbols that an
-object file needs and another one defines.  A declaration by hand does not get round it.
+A file uses the headers that it includes, and the files that define the symbols
+which its object file needs.  The latter also finds uses without a header.
 """
 
 import re
 import subprocess
 
-# From the bottom up.  debug/ looks at everything, and nothing but module.c uses it.
+# From the bottom up.  debug/ may use everything; only module.c uses debug/.
 LAYERS = ["base", "heap", "central", "special", "percpu", "api"]
 DEBUG = "debug"
 EVERYTHING = "module"
 INCLUDE = re.compile(r'^#\s*include\s+"([^"]+)"', re.MULTILINE)
-# Tracepoints are how the kernel itself lets layers below be heard of above: who fires one
-# calls nobody.  Their code is in debug/trace.c.
+# All layers fire tracepoints, whose code is in debug/trace.c.  This is no use
+# of debug/.
 TRACEPOINT = re.compile(r"__(tracepoint|traceiter|SCT__tp_func|SCK__tp_func|probestub)_")
 
 
 def layer_of(path):
-    """The layer of a file, given by its path below gomalloc/: None for gomalloc.h and what is made."""
+    """The layer of a file, by its path in gomalloc/: None for gomalloc.h and
+    generated files.
+    """
     if len(path.parts) > 1:
         return path.parts[0]
     return EVERYTHING if path.stem == "module" else None
@@ -34,12 +37,12 @@ def allowed(user, used):
 
 def complaint(user, path, used, what):
     if user not in [*LAYERS, DEBUG, EVERYTHING, None]:
-        return f"{path} is in no layer that there is: {', '.join(LAYERS)}, {DEBUG}"
+        return f"{path} is in none of the layers {', '.join(LAYERS)}, {DEBUG}"
     return f"{path} uses {what} of {used}, which is not below {user}"
 
 
 def by_includes(root):
-    """What includes say that they must not, a line each."""
+    """Forbidden includes, a line each."""
     for path in sorted(root.rglob("*.[ch]")):
         user = layer_of(path.relative_to(root))
         for name in INCLUDE.findall(path.read_text()):
@@ -67,9 +70,9 @@ def symbols(objects):
 
 
 def by_symbols(sources, root):
-    """What the object files of a build below `root` need that they must not, a line each.
+    """Forbidden symbols in the object files of a build in `root`, a line each.
 
-    A build directory may still hold objects of sources that there are no more."""
+    Objects of sources that were removed are ignored."""
     found = symbols([root / path.relative_to(sources).with_suffix(".o") for path in sorted(sources.rglob("*.c"))
                      if (root / path.relative_to(sources).with_suffix(".o")).exists()])
     home = {name: path for path, (defined, _) in found.items() for name in defined}
@@ -81,6 +84,6 @@ def by_symbols(sources, root):
                 yield complaint(user, path.relative_to(root), used, name)
 
 
-def wrong(sources, objects):
-    """All that breaks the layers in a source folder and in what was built from it."""
+def violations(sources, objects):
+    """All violations of the layers in a source folder and its build."""
     return [*by_includes(sources), *by_symbols(sources, objects)]

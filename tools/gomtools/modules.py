@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Building the modules for a target or against a header set.
+"""Builds the modules for a target or against a header set.
 
-Each target has its own copy of the sources in build/mod/TARGET/, so that kernels do not
-share object files.  Only files that changed are copied: a second build takes seconds.
+Each target has a copy of the sources in build/mod/TARGET/, so kernels do not
+share object files.  Only changed files are copied, so a second build takes
+seconds.
 """
 
 import os
@@ -14,13 +15,15 @@ from . import cache, checkout, headers, process, targets
 from .ui import Failure, step
 
 WARNING = re.compile(r"\b(warning|WARNING|error):")
-# What the kernel's own build says about itself on every out-of-tree build.
+# Warnings of every out-of-tree build.
 HARMLESS = re.compile(r"the compiler differs from the one used|pahole version differs|"
                       r"Symbol info of vmlinux is missing|Skipping BTF generation")
 
 
 class UmlToolchain:
-    """Modules for a UML target: built natively, against the kernel's build directory."""
+    """Builds modules for a UML target: natively, against the kernel's build
+    directory.
+    """
 
     def __init__(self, target):
         self.name = target.name
@@ -32,7 +35,7 @@ class UmlToolchain:
 
 
 def toolchain_of(name):
-    """What modules for the target or header set `name` are built with."""
+    """The toolchain for the target or header set `name`."""
     if name in headers.SETS:
         return headers.find(name)
     target = targets.find(name)
@@ -40,13 +43,17 @@ def toolchain_of(name):
 
 
 def is_source(file):
-    """Whether a file is written by hand, and not made by a build (as .gitignore has it)."""
+    """Whether a file is a source, and not a result of a build (as in
+    .gitignore).
+    """
     made = file.name.startswith(".") or file.name.endswith(checkout.BUILT_ENDINGS)
     return file.is_file() and not made and (file.suffix or file.name == "Kbuild")
 
 
 def source_files(source):
-    """The modules' source files below the directory `source`, as relative paths."""
+    """The modules' source files below the directory `source`, as relative
+    paths.
+    """
     for part in checkout.MODULE_SOURCES:
         path = source / part
         for file in path.rglob("*") if path.is_dir() else [path]:
@@ -55,7 +62,7 @@ def source_files(source):
 
 
 def copy(source, directory):
-    """Make `directory` hold the sources as they are now, touching only what changed."""
+    """Update the sources in `directory`; unchanged files are not touched."""
     wanted = set(source_files(source))
     for file in wanted:
         old, new = directory / file, source / file
@@ -89,17 +96,19 @@ def build_log(name, source, arguments, variant=""):
 def build(name, source=checkout.ROOT, variant=""):
     """Build the modules for `name`; return ({file name: path}, warnings).
 
-    A variant, "-offtimes", is built with GOM_OFFTIMES=1, in a directory of its own."""
+    The variant "-offtimes" is built with GOM_OFFTIMES=1, in a directory of its
+    own.
+    """
     directory, log = build_log(name, source, [f"{variable(variant)}=1"] if variant else [], variant)
     names = [f"{Path(line).stem}.ko" for line in (directory / "modules.order").read_text().split()]
     return {name: directory / name for name in names}, warnings(log)
 
 
 def variable(variant):
-    """What make calls a variant: "-offtimes" is GOM_OFFTIMES."""
+    """The make variable of a variant: GOM_OFFTIMES of "-offtimes"."""
     return "GOM" + variant.replace("-", "_").upper()
 
 
 def analyse(name, source=checkout.ROOT):
-    """What sparse says about every source file in a build for `name`."""
+    """The output of sparse for all source files in a build for `name`."""
     return build_log(name, source, ["C=2", "CHECK=sparse"])[1]

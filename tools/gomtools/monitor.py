@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Talking to QEMU's monitor (QMP) while a guest runs: what a guest's script asks of its host.
+"""Requests of guest scripts to the host, by QEMU's monitor (QMP).
 
-A script writes a line that begins with `host: ` and goes on; `Host.asked` does it.
+A script prints a line that begins with `host: `, which `Host.handle` executes;
+it does not wait.
 """
 
 import json
@@ -13,7 +14,7 @@ SECONDS_TO_ANSWER = 10
 
 
 class Monitor:
-    """One connection to the monitor of a running QEMU."""
+    """A connection to the monitor of a running QEMU."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -24,7 +25,7 @@ class Monitor:
         self.command("qmp_capabilities")
 
     def command(self, name, **arguments):
-        """Run one command; events that come meanwhile are passed over."""
+        """Run a command; events are ignored."""
         self.socket.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
         while True:
             answer = json.loads(self.lines.readline())
@@ -39,7 +40,7 @@ class Monitor:
 
 
 class Host:
-    """What the host does for a guest, through the monitor at `path`."""
+    """Executes requests of a guest, by the monitor at `path`."""
 
     PREFIX = "host: "
 
@@ -49,8 +50,9 @@ class Host:
         self.stop = threading.Event()
         self.sender = None
 
-    def asked(self, line):
-        """Do what a script's line asks for; a line of another kind is none of ours."""
+    def handle(self, line):
+        """Execute the request in a line of the script's output, if it is one.
+        """
         if not line.startswith(self.PREFIX):
             return
         what, *rest = line.removeprefix(self.PREFIX).split()
@@ -60,7 +62,7 @@ class Host:
             self.failures.append(f"{line}: {error}")
 
     def do_plug(self, megabytes, node="0"):
-        """Plug memory into a node, as somebody with a screwdriver would."""
+        """Plug memory into a node."""
         monitor = Monitor(self.path)
         monitor.command("object-add", **{"qom-type": "memory-backend-ram", "id": "plugged",
                                          "size": int(megabytes) << 20})
@@ -68,7 +70,7 @@ class Host:
         monitor.close()
 
     def do_nmi(self, what):
-        """Send NMIs, as many as there can be, from `begin` to `end`."""
+        """Send NMIs, as fast as possible, from `begin` to `end`."""
         if what == "begin":
             self.sender = threading.Thread(target=self.send_nmis, daemon=True)
             self.sender.start()
@@ -80,7 +82,7 @@ class Host:
             monitor = Monitor(self.path)
             while not self.stop.is_set():
                 monitor.command("inject-nmi")
-                time.sleep(0.0005)      # the guest must get on with something else, too
+                time.sleep(0.0005)      # lets the guest make progress
             monitor.close()
         except (OSError, RuntimeError, ValueError) as error:
             self.failures.append(f"inject-nmi: {error}")

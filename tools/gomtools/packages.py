@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian's kernel packages, of this release and the newer ones.
+"""Debian's kernel packages, of this release and newer ones.
 
-The system's own apt configuration is read (where packages come from, and which keys
-vouch for them) but never changed: apt-get gets directories of its own in the cache,
-and a source list written there at run time.  Which versions exist is looked up at most
-once a day, and an older answer serves when there is no network.
+The package source and keys come from the system's apt configuration, which is
+not changed: apt-get uses directories and a source list in the cache.  The
+package lists are fetched at most once a day; without network the old ones are
+used.
 """
 
 import functools
@@ -18,7 +18,8 @@ from pathlib import Path
 from . import cache, process
 from .ui import Failure, note, step
 
-# The suites looked over, oldest release first; the newest kernel may be in any of them.
+# The suites that are searched, oldest release first; the newest kernel may be
+# in any.
 SUITES = ["bookworm", "bookworm-security", "bookworm-backports",
           "trixie", "trixie-security", "trixie-backports", "forky", "sid"]
 KEYRINGS = ["/usr/share/keyrings/debian-archive-keyring.pgp",
@@ -31,7 +32,7 @@ def directory():
 
 
 def apt_options():
-    """apt-get's options for directories of our own."""
+    """Options of apt-get for its directories in the cache."""
     at = directory()
     return ["-o", f"Dir::Etc::sourcelist={at}/sources.list", "-o", "Dir::Etc::sourceparts=-",
             "-o", f"Dir::State::lists={at}/lists", "-o", f"Dir::Cache={at}/cache",
@@ -40,7 +41,7 @@ def apt_options():
 
 @functools.lru_cache(maxsize=None)
 def archive(security=False):
-    """Where this system gets Debian's packages from, by its own configuration."""
+    """The URI of Debian's packages in the system's apt configuration."""
     suite = "-security" if security else ""
     targets = process.lines(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)",
                              "Created-By: Packages"])
@@ -65,7 +66,7 @@ def source_lines():
 
 
 def update():
-    """Fetch the package lists and keep the answer: {package: [[version, suite], …]}."""
+    """Fetch the package lists; return {package: [[version, suite], …]}."""
     at = directory()
     for part in ("lists/partial", "cache/archives/partial"):
         (at / part).mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ def update():
 
 @functools.lru_cache(maxsize=None)
 def index():
-    """Every kernel package there is: {package: [[version, suite], …]}."""
+    """All kernel packages: {package: [[version, suite], …]}."""
     answer = directory() / "kernels.json"
     with cache.locked("apt"):
         if answer.exists() and time.time() - answer.stat().st_mtime < MAX_AGE:
@@ -95,7 +96,7 @@ def index():
             cache.write(answer, json.dumps(found, indent=1))
             return found
     if answer.exists():
-        note("the package lists cannot be fetched now; going on with what the cache knows.")
+        note("the package lists cannot be fetched; those in the cache are used.")
         return json.loads(answer.read_text())
     raise Failure("Debian's package lists cannot be fetched: check the network (and the package "
                   "source in /etc/apt), then run the command again.")
@@ -106,7 +107,9 @@ def version_key(version):
 
 
 def matching(pattern):
-    """(match, version, suite) of every package whose name matches, newest first."""
+    """(match, version, suite) of every package whose name matches, newest
+    first.
+    """
     found = [(match, version, suite)
              for name, places in index().items() if (match := re.fullmatch(pattern, name))
              for version, suite in places]
@@ -118,7 +121,7 @@ def suite_of(name, version):
 
 
 def release_of(suite):
-    """The release a suite belongs to: its compiler builds its headers."""
+    """The release of a suite, whose compiler its headers need."""
     return suite.partition("-")[0]
 
 
@@ -135,8 +138,8 @@ def download(name, version):
 
 
 def extract(package, where):
-    """Unpack a package file under `where`, touching nothing else of the system."""
-    # Not dpkg-deb --extract: it would replace the link /lib -> usr/lib by a directory.
+    """Unpack a package file into `where`."""
+    # dpkg-deb --extract would replace the link /lib -> usr/lib by a directory.
     Path(where).mkdir(parents=True, exist_ok=True)
     script = ('set -o pipefail; dpkg-deb --fsys-tarfile "$1" | '
               'tar -x --keep-directory-symlink --no-same-owner -C "$2"')

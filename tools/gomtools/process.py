@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Running other programs: quietly, with their output kept in a log for when they fail."""
+"""Runs other programs, with their output in a log that is shown if they fail.
+"""
 
 import subprocess
 from pathlib import Path
@@ -14,7 +15,9 @@ def tail(text, lines=TAIL_LINES):
 
 
 def run(command, log, what, **options):
-    """Run `command` with its output in the file `log`; a failure shows the log's end."""
+    """Run `command` with its output in the file `log`; a Failure contains the
+    end of the log.
+    """
     log = Path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w") as output:
@@ -26,7 +29,7 @@ def run(command, log, what, **options):
 
 
 def lines(command, **options):
-    """The output lines of a command that has to work."""
+    """The output lines of a command; Failure if it fails."""
     done = subprocess.run(command, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, **options)
     if done.returncode:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""build/bench/report.html: the results as one page to look at, pass on and check.
+"""build/bench/report.html: a page with the results of the benchmark.
 
-It stands by itself: plots are drawn by gnuplot as SVG and put into the page, and below
-them are all rows, the machines and their command lines, and how to repeat the run.
+It contains plots, drawn by gnuplot as SVG, all rows, the machines with their
+command lines, and the command that repeats the run.
 """
 
 import html
@@ -18,8 +18,7 @@ from . import benchsummary, cache
 
 COLOURS = {"SLUB": "#c0392b", "gomalloc": "#1f77b4", "floor": "#7f8c8d", "sbrk mode": "#b8860b"}
 
-# A plot: its title, what is told along x, the workloads whose rows it shows, and the curves
-# as (name, column).
+# Plots: title, label of x, workloads, and curves as (name, column).
 COSTS = [("SLUB", "slub"), ("gomalloc", "gomalloc"), ("floor", "floor"), ("sbrk mode", "sbrk")]
 PLOTS = [
     ("Allocate and free, size not constant", "bytes", ["pair", "large"], COSTS),
@@ -27,18 +26,18 @@ PLOTS = [
     ("10,000 live, freed at random", "bytes", ["batch-random"], COSTS),
     ("Named cache, many in a call, each", "objects in a call", ["cache-bulk-"], COSTS[:2]),
     ("Some of the live objects replaced", "objects of 16 bytes live", ["live-"], COSTS[:2]),
-    ("1,000 objects of 1 KiB come and go", "spans in use in part", ["spans-"], COSTS[:2]),
-    ("50 page runs of 33 to 64 KiB come and go", "idle runs in the heap", ["runs-"], COSTS[:2]),
+    ("1,000 objects of 1 KiB allocated and freed", "partial spans", ["spans-"], COSTS[:2]),
+    ("50 page runs of 33 to 64 KiB allocated and freed", "idle runs in the heap", ["runs-"], COSTS[:2]),
     ("No-scan objects", "bytes", ["noscan"], COSTS[:3]),
-    ("Bytes held for each byte asked for", "bytes", ["held"], [("SLUB", "held_slub"), ("gomalloc", "held_gomalloc")]),
+    ("Bytes held for each byte requested", "bytes", ["held"], [("SLUB", "held_slub"), ("gomalloc", "held_gomalloc")]),
 ]
 
-# Tables by number of CPUs: the column that is drawn, and what it is.
+# Tables by number of CPUs: name, column that is plotted, title.
 CPU_TABLES = [("cpus-lines", "lines_moved", "Cache lines moved"), ("cpus-locks", "locks", "Spin locks taken")]
-PATTERNS = {"pair": "pairs", "batch": "1,200 objects come and go",
-            "neighbour": "1,200 come, the neighbour frees them"}
+PATTERNS = {"pair": "pairs", "batch": "1,200 objects allocated and freed",
+            "neighbour": "1,200 objects allocated, freed by the next CPU"}
 
-# What is set to the right: a number, one that is marked, or that there is none.
+# Cells that are right-aligned: numbers, with or without markup, and "-".
 NUMBER = re.compile(r"(<span[^>]*>)?[\d-]")
 
 STYLE = """
@@ -60,7 +59,7 @@ pre { padding: .6em 1em; overflow-x: auto; } details { margin: 1em 0; }
 
 
 def abscissa(row):
-    """What a row is plotted over: the number at the end of its name, or its size."""
+    """The x value of a row: the number at the end of its name, or its size."""
     number = row["workload"].rpartition("-")[2]
     return int(number) if number.isdigit() else row["size"]
 
@@ -71,7 +70,7 @@ def belongs(row, workloads):
 
 
 def points(target, workloads, column):
-    """One curve as sorted (x, y); memory is told per byte asked for."""
+    """A curve as sorted (x, y); memory held is divided by the size."""
     found = {}
     for row in target["rows"]:
         x, y = abscissa(row) if belongs(row, workloads) else None, row.get(column)
@@ -86,7 +85,7 @@ AXES = ("set grid ytics lc rgb '#dddddd'\nset border 3\nset xtics nomirror\nset 
 
 
 def gnuplot(script):
-    """What it draws, as SVG."""
+    """Run gnuplot; return the SVG."""
     done = subprocess.run(["gnuplot"], input=TERMINAL + AXES + script, capture_output=True, text=True)
     if done.returncode:
         return f"<p>gnuplot failed: {html.escape(done.stderr.strip())}</p>"
@@ -94,7 +93,7 @@ def gnuplot(script):
 
 
 def value_axis(values):
-    """From 0 on, unless some are so much larger that the others would not be seen."""
+    """A y axis from 0, or a logarithmic one for a wide range of values."""
     return "set logscale y\n" if max(values) > 8 * min(values) > 0 else "set yrange [0:*]\n"
 
 
@@ -114,7 +113,9 @@ def curves_over(along, unit, curves):
 
 
 def curves_of_table(lines, x, column, along, unit):
-    """A curve for each allocator, out of the columns of a table that are named after them."""
+    """A curve for each allocator, from the columns of a table that have its
+    name.
+    """
     head, *body = lines
     cells = [dict(zip(head, line)) for line in body]
     data, parts = "", []
@@ -145,7 +146,7 @@ CHURN = [("grown", "grown to 256 MiB"), ("shrunk", "nine of ten freed"), ("relea
 
 
 def bars_of_churn(lines):
-    """Bytes held for each byte live, in the last round."""
+    """Bytes held for each live byte, in the last round."""
     last = dict(zip(lines[0], lines[-1]))
     data = "".join(f'"{what}" {last[f"slub_{when}"]} {last[f"gomalloc_{when}"]}\n'
                    for when, what in CHURN if f"slub_{when}" in last)
@@ -156,7 +157,7 @@ def bars_of_churn(lines):
 
 
 def bars_of_json(lines, unit):
-    """Parsing and freeing a text, for each allocator, from the json table."""
+    """Cost of parsing and freeing, for each allocator, from the json table."""
     head, *body = lines
     cells = [dict(zip(head, line)) for line in body]
     data = "".join(f"\"{c['allocator'].removeprefix('gomalloc-')}\\n{c['text'].partition('-')[0]}\" "
@@ -167,8 +168,8 @@ def bars_of_json(lines, unit):
                    "plot $d using 2:xtic(1) lc rgb '#1f77b4' title 'parse', '' using 3 lc rgb '#9bc4e2' title 'free'\n")
 
 
-def figures(target):
-    """All plots that the target has rows for."""
+def plots(target):
+    """All plots for which the target has rows."""
     if not shutil.which("gnuplot"):
         return "<p>gnuplot is not installed, so there are no plots: run tools/setup.sh and make bench again.</p>"
     text = ""
@@ -199,7 +200,9 @@ def figures(target):
 
 
 def table(lines, kind="rows"):
-    """Lines of cells, the first of them the head; columns of words to the left, of numbers to the right."""
+    """A table from lines of cells, the first one the head; words are
+    left-aligned, numbers right-aligned.
+    """
     words = [not NUMBER.match(cell) for cell in lines[-1]]
 
     def row(cells, tag):
@@ -229,16 +232,16 @@ def rows(target):
     return f"<details><summary>all {len(lines) - 1} rows</summary>{table(lines)}</details>\n"
 
 
-def summary_cell(figures):
-    if not figures:
+def summary_cell(ratios):
+    if not ratios:
         return "-"
-    below = (f'<small class="slower">{figures.below} of {figures.rows} below 1</small>' if figures.below
-             else f"<small>none of {figures.rows} below 1</small>")
-    return f"<b>{figures.median:.2f}</b><small>lowest {ratio(figures.lowest)}</small>{below}"
+    below = (f'<small class="slower">{ratios.below} of {ratios.rows} below 1</small>' if ratios.below
+             else f"<small>none of {ratios.rows} below 1</small>")
+    return f"<b>{ratios.median:.2f}</b><small>lowest {ratio(ratios.lowest)}</small>{below}"
 
 
 def summary(targets):
-    """Each target's ratios at a glance, a line each."""
+    """A summary of the ratios, a line for each target."""
     lines = []
     for target in targets:
         groups = benchsummary.of_target(target)
@@ -250,8 +253,8 @@ def summary(targets):
     if not lines:
         return ""
     what = {group: text for group, text, _ in benchsummary.GROUPS}
-    return ("<h2>Summary</h2>\n<p>SLUB / gomalloc: the median of the rows, the lowest, and in how many gomalloc is the "
-            "dearer one.</p>\n" + table([["target", *benchsummary.ORDER], *lines], "summary")
+    return ("<h2>Summary</h2>\n<p>SLUB / gomalloc: the median of the rows, the lowest, and the number of rows in which "
+            "gomalloc is more expensive.</p>\n" + table([["target", *benchsummary.ORDER], *lines], "summary")
             + "<p>" + "; ".join(f"<b>{group}</b>: {what[group]}" for group in benchsummary.ORDER) + ".</p>\n"
             + "".join(f'<p class="note"><b>{html.escape(names)}</b>: {html.escape(note)}</p>\n'
                       for names, note in benchsummary.notes(targets)))
@@ -265,7 +268,7 @@ def section(target):
     return (f"<h2 id=\"{name}\">{name}</h2>\n<p>Linux {html.escape(target['kernel'])}, "
             f"{html.escape(target['machine'])}, {target['cpus']} CPU(s); {target['unit']} per operation, the minimum "
             f"of the rounds.<br>Command line: <code>{html.escape(target['cmdline'])}</code></p>\n"
-            + note + figures(target) + tables + (rows(target) if target["rows"] else ""))
+            + note + plots(target) + tables + (rows(target) if target["rows"] else ""))
 
 
 def processor():
@@ -275,14 +278,13 @@ def processor():
 
 
 def write(targets, command, path):
-    """Write the page to `path`; `command` is what repeats the run."""
+    """Write the page to `path`; `command` repeats the run."""
     body = summary(targets) + "".join(section(target) for target in targets)
     cache.write(path, f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>gomalloc against SLUB</title><style>{STYLE}</style></head><body>
 <h1>gomalloc against SLUB</h1>
-<p>Measured on {os.cpu_count()} CPUs of {html.escape(processor())}. A ratio is SLUB's figure over gomalloc's:
-above 1 gomalloc is cheaper. How it is measured, and what the figures mean, is in
-Documentation/performance.rst.</p>
+<p>Measured on {os.cpu_count()} CPUs of {html.escape(processor())}. A ratio is SLUB's result over gomalloc's:
+above 1 gomalloc is cheaper. Documentation/performance.rst describes the measurements.</p>
 <p>To repeat it:</p><pre>{html.escape(command)}</pre>
 {body}</body></html>
 """)

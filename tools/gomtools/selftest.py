@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tools' own tests (tools/tests/), run as a part of `make check`."""
+"""The tests of the tools (tools/tests/), as a part of `make check`."""
 
 import io
 import unittest
@@ -12,7 +12,7 @@ TESTS = checkout.ROOT / "tools/tests"
 
 
 def run(tests=TESTS):
-    """Run the tests found in a directory; if there is none, something is wrong with the search."""
+    """Run the tests in a directory; finding none is a failure."""
     log = io.StringIO()
     suite = unittest.defaultTestLoader.discover(str(tests), top_level_dir=str(tests.parent))
     if not suite.countTestCases():

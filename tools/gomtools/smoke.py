@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The smoke test: a few seconds of load on several CPUs of a stock kernel, then unload.
+"""The smoke test: a few seconds of load on several CPUs of a stock kernel, then
+unload.
 
-With several nodes it is another: where memory comes from, and whether it goes home.
+With several nodes it tests which node memory comes from, and whether it returns
+there.
 """
 
 from . import checkout, guest, modules
 from .tally import Outcome
 
 TIMEOUT = 180
-# Kernels on which the load has a sample of the heap profile for so many bytes: what a sample
-# must not do in its context shows on PREEMPT_RT.
+# memprofilerate by target.  Many samples on PREEMPT_RT find those that sleep in
+# atomic context.
 RATES = {"stock-rt": 4096}
 
 

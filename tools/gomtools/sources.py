@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernel source trees, out of Debian's linux-source packages.
+"""Kernel source trees, from Debian's linux-source packages.
 
-Test kernels are built from them (out of tree, so one tree serves several kernels), and
-checkpatch.pl, kernel-doc and kunit.py are the ones they hold.
+Test kernels are built from them, in directories of their own, and
+checkpatch.pl, kernel-doc and kunit.py are used from them.
 """
 
 import re
@@ -15,7 +15,7 @@ PACKAGE = r"linux-source-(\d+\.\d+)"
 
 
 class Source:
-    """One unpacked kernel source tree."""
+    """A kernel source tree."""
 
     def __init__(self, name, version):
         self.name = name
@@ -24,7 +24,7 @@ class Source:
 
     @property
     def series(self):
-        """The version as a pair of numbers to compare with."""
+        """The version as a pair of numbers."""
         return tuple(packages.version_key(self.version)[:2])
 
     @property

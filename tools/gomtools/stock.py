@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian's own kernels: the image to boot, and the headers that go with it.
+"""Debian's kernels: the images, and the matching headers.
 
-A recent kernel's image sits in linux-binary-RELEASE (the very newest, not yet signed, in
-linux-binary-unsigned-RELEASE), an older one's in linux-image-RELEASE.  The flavour "rt" is
-PREEMPT_RT: its packages end in -rt-amd64.
+The image of a recent kernel is in linux-binary-RELEASE, of the newest, before
+it is signed, in linux-binary-unsigned-RELEASE, and of an older kernel in
+linux-image-RELEASE.  The packages of PREEMPT_RT kernels end in -rt-amd64.
 """
 
 import functools
@@ -16,7 +16,8 @@ PLAIN, RT = "amd64", "rt-amd64"
 
 
 class StockKernel:
-    """One of Debian's kernels: `release` is its uname -r without the flavour."""
+    """One of Debian's kernels: `release` is its uname -r without the flavour.
+    """
 
     def __init__(self, package, release, version, suite, flavour=PLAIN):
         self.package = package
@@ -35,14 +36,15 @@ class StockKernel:
 
 
 def candidates(series, flavour=PLAIN):
-    """The kernels of a series (None: of any), newest first, one package each."""
+    """The kernels of a series (None: of any), newest first."""
     found = {}
     for match, version, suite in packages.matching(IMAGE + flavour):
         release = match["release"]
         if series in (None, match["series"]) and f"linux-headers-{release}-{flavour}" in packages.index():
             found.setdefault((tuple(packages.version_key(version)), release), []).append((match[0], version, suite))
     for (_, release), choices in found.items():
-        # "binary" before "binary-unsigned" before "image", which is empty where the others exist.
+        # Prefer "binary", then "binary-unsigned"; "image" is empty if these
+        # exist.
         name, version, suite = min(choices, key=lambda choice: ("linux-image" in choice[0], len(choice[0])))
         yield StockKernel(name, release, version, suite, flavour)
 

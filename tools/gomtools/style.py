@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel's own checks of style, taken from the newest source tree: checkpatch.pl,
-sparse (over the build for the `uml` target) and kernel-doc; and of our own, of headings in
-documents and of the layers of gomalloc/."""
+"""Checks of style: checkpatch.pl and kernel-doc of the newest kernel source,
+sparse on the build for the target `uml`, headings of documents, and the layers
+of gomalloc/.
+"""
 
 import re
 import shutil
@@ -13,7 +14,7 @@ from .tally import failed, passed
 
 TARGET = "uml"
 C_SOURCES = ["gomalloc/**/*.[ch]", "kunit/**/*.[ch]", "tools/bench/**/*.[ch]", "tools/torture/**/*.[ch]"]
-# An out-of-tree module has to ask which kernel it is built for; its compat.h alone does.
+# Only out-of-tree modules, in their compat.h, compare kernel versions.
 IGNORED = "LINUX_VERSION_CODE,CONSTANT_COMPARISON"
 DOCUMENTED = ["gomalloc/**/*.[ch]"]
 GENERATED = re.compile(r"_table\.h$|\.mod\.c$")
@@ -67,7 +68,7 @@ def documents():
 def layering():
     modules.build(TARGET)
     objects = checkout.BUILD / "mod" / TARGET / "gomalloc"
-    return verdict("layers of gomalloc/", "\n".join(layers.wrong(checkout.ROOT / "gomalloc", objects)))
+    return verdict("layers of gomalloc/", "\n".join(layers.violations(checkout.ROOT / "gomalloc", objects)))
 
 
 def checks():

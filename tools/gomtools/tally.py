@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What checks return, and how they add up to the last line of `make check`."""
+"""Outcomes of checks, and their sum in the last line of `make check`."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from .ui import paint
 
 @dataclass
 class Outcome:
-    """One check's result: counts, and what to show the user."""
+    """The result of a check: counts, and text for the user."""
 
     title: str
     passed: int = 0
@@ -36,6 +36,6 @@ def failed(title, text):
 
 
 def last_line(outcomes):
-    """The line that says it all, in the exact form that CI reads."""
+    """The totals, in the format that CI parses."""
     return (f"{sum(o.passed for o in outcomes)} passed, {sum(o.failed for o in outcomes)} failed, "
             f"{sum(o.skipped for o in outcomes)} skipped")

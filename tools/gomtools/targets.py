@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The targets: every kind of machine the module is tested and measured on.
+"""The targets: kernels and machines on which the modules are tested and
+measured.
 
-A target knows its kernel and the command line that boots it; how a run is watched and
-judged is the same for all (guest.py).  TARGETS is the list; `find` turns a name from the
-command line into a Target.
+A target has a kernel and a command line that boots it.  guest.py runs all
+targets in the same way.  TARGETS is the list; `find` returns a target by its
+name.
 """
 
 import functools
@@ -20,7 +21,7 @@ UML_PLAIN = ["uml.config", "smp.config", "plain.config"]
 
 
 class Uml:
-    """User-mode Linux: a kernel as a plain process, on the machine's real CPUs."""
+    """User-mode Linux: the kernel is a process on the real CPUs."""
 
     def __init__(self, name, source, fragments, cpus=1, memory=768):
         self.name = name
@@ -51,7 +52,7 @@ class Uml:
 
 
 class Stock:
-    """Debian's own kernel image under QEMU: emulated, or by KVM where that works."""
+    """Debian's kernel image under QEMU: with KVM if it works, else emulated."""
 
     def __init__(self, name, image, headers, cpus=1, memory=1024, counted=False):
         self.name = name
@@ -61,10 +62,10 @@ class Stock:
         self.memory = memory
         self.counted = counted
         self.nodes = 1
-        self.plugin = []        # options of the emulator's, when it is to count something
-        self.numa = None        # nodes that are not alike: for each (MiB, CPUs)
-        self.slots = False      # memory may be plugged in
-        self.monitor = False    # the guest may ask its host for something (monitor.py)
+        self.plugin = []        # options that load a plugin of the emulator
+        self.numa = None        # unequal nodes: (MiB, CPUs) of each
+        self.slots = False      # slots for memory that is plugged in
+        self.monitor = False    # the script may send requests to the host (monitor.py)
 
     @functools.cached_property
     def kernel(self):
@@ -91,7 +92,7 @@ class Stock:
         return [(memory, f"{node * cpus}-{(node + 1) * cpus - 1}") for node in range(self.nodes)]
 
     def node_options(self):
-        """QEMU's nodes are the guest's."""
+        """Options of QEMU for the guest's nodes."""
         if self.nodes == 1 and not self.numa:
             return []
         options = []
@@ -122,7 +123,7 @@ TARGETS = {
     "uml": lambda: Uml("uml", sources.newest, UML_SMP, cpus=2),
     "uml-6.1": lambda: Uml("uml-6.1", lambda: sources.series("6.1"), UML_BASE),
     "uml-debug": lambda: Uml("uml-debug", sources.newest, UML_DEBUG, cpus=2, memory=512),
-    # For the benchmark alone: what hardening and accounting cost.
+    # For the benchmark only: without hardening and accounting.
     "uml-plain": lambda: Uml("uml-plain", sources.newest, UML_PLAIN, cpus=2),
     "stock-6.1": lambda: Stock("stock-6.1", stock.series_6_1, "headers-6.1"),
     "stock-newest": lambda: Stock("stock-newest", stock.newest, "headers-newest"),
@@ -135,9 +136,9 @@ def find(name, cpus=None, memory=None, counted=False, nodes=None):
         raise Failure(f"There is no target '{name}'; the targets are {', '.join(TARGETS)}.")
     target = TARGETS[name]()
     if counted and not isinstance(target, Stock):
-        raise Failure(f"{name} cannot be counted: only the stock targets can.")
+        raise Failure(f"{name} cannot count instructions: only the stock targets can.")
     if counted and cpus not in (None, 1):
-        raise Failure("A counted target has one CPU.")
+        raise Failure("Instructions can be counted on one CPU only.")
     if cpus is not None:
         target.cpus = check_cpus(target, cpus)
     if memory is not None:

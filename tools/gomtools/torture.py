@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Situations that a machine gets into and a test cannot wait for: memory that is fragmented,
-full, gone or plugged in, NMIs, an isolated CPU, unloading under load.  Each is a guest's script
-(tools/guest/torture-NAME.sh) on a machine made for it.
+"""Rare situations: fragmented memory, a full node, memory hotplug, NMIs, an
+isolated CPU, unloading under load.  Each is a guest script,
+tools/guest/torture-NAME.sh, and the machine that it needs.
 """
 
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ OLD_AND_NEW = ["stock-6.1", "stock-newest"]
 
 @dataclass
 class Torture:
-    """What one needs of its machine."""
+    """The machine for a situation."""
 
     targets: list = field(default_factory=lambda: OLD_AND_NEW)
     cpus: int = 2
     memory: int = 512
     append: str = ""
-    numa: list = None       # for each node (its MiB, its CPUs); 0 MiB: it has no memory
-    slots: bool = False     # memory may be plugged in
-    script: str = ""        # of another one, whose machine is not the same
+    numa: list = None       # (MiB, CPUs) of each node; 0 MiB: without memory
+    slots: bool = False     # slots for memory that is plugged in
+    script: str = ""        # name of another script to run
 
 
 TORTURES = {
@@ -39,14 +39,14 @@ TORTURES = {
     "irq-stacks": Torture(),
     "nmi": Torture(append="apic_extnmi=all", memory=1024),
     "isolated": Torture(targets=[*OLD_AND_NEW, "stock-rt"], append="isolcpus=1 nohz_full=1"),
-    # RCU's callbacks run on the CPU itself, by its tick.  On 6.1 they may be left to a thread
-    # that never runs, and the kernel's own rcu_barrier() does not end.
+    # The CPU's tick runs RCU callbacks.  On 6.1 they may be left to a thread
+    # that never runs, so that even the kernel's rcu_barrier() does not end.
     "isolated-ticking": Torture(targets=["stock-newest"], append="isolcpus=1", script="isolated"),
 }
 
 
 def machine(name, target_name):
-    """The target as the torture wants it."""
+    """The target, configured for a situation."""
     wanted = TORTURES[name]
     memory = sum(megabytes for megabytes, _ in wanted.numa) if wanted.numa else wanted.memory
     target = targets.find(target_name, wanted.cpus, memory)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tools say to a person: steps, a progress line, and one clear sentence
-when something is missing.
+"""Output for the user: steps, progress, and errors.
 
-Steps go to standard error so that standard output holds results only.  Colour and
-rewritten lines appear on a terminal; a log file gets plain lines.
+Steps go to standard error, results to standard output.  Colours and rewritten
+lines are used on a terminal only.
 """
 
 import os
@@ -12,7 +11,8 @@ import time
 
 
 class Failure(Exception):
-    """A sentence for the user: what is missing or wrong, and the remedy."""
+    """An error for the user: a sentence that names the problem and the remedy.
+    """
 
 
 def on_terminal(stream):
@@ -27,17 +27,18 @@ def paint(text, colour, stream=sys.stdout):
 
 
 def step(text):
-    """Say what happens now."""
+    """Print what is done now."""
     print(paint("==>", "blue", sys.stderr), text, file=sys.stderr, flush=True)
 
 
 def note(text):
-    """Say something the user may want to know, without stopping."""
+    """Print a note and continue."""
     print(paint("note:", "yellow", sys.stderr), text, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """One line that grows: rewritten on a terminal, now and then in a log."""
+    """A progress line: rewritten on a terminal, printed at intervals in a log.
+    """
 
     LOG_INTERVAL = 30
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""User-mode Linux kernels: configured from tinyconfig plus fragments, built in the cache.
+"""User-mode Linux kernels: configured from tinyconfig plus fragments, built in
+the cache.
 
-The cache entry is named by the kernel's version and a hash of the settings, so a change
-of a fragment builds a new kernel and the old one stays for whoever goes back.
+The name of the cache entry contains the kernel's version and a hash of the
+settings.  A changed fragment builds a new kernel; the old one is kept.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ LOG_WORDS = ("  CC ", "  AS ", "  LD ", "  AR ", "  HOSTCC ")
 
 
 class UmlKernel:
-    """One UML kernel: its image to run and its build directory to build modules in."""
+    """A UML kernel: its image, and its build directory for modules."""
 
     def __init__(self, name, source, fragments):
         self.name = name
@@ -47,7 +48,7 @@ class UmlKernel:
         process.run(self.make(path, "olddefconfig"), log, f"Configuring {self.name}")
         lost = kconfig.missing(self.settings, (path / ".config").read_text())
         if lost:
-            raise Failure(f"Linux {self.version} for UML did not take {', '.join(lost)}: correct "
+            raise Failure(f"Linux {self.version} for UML ignored {', '.join(lost)}: correct "
                           f"the fragments in {kconfig.DIRECTORY}.")
 
     def build(self, path):

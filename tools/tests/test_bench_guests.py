@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmark in real guests: that rows are what they say."""
+"""The benchmark in real guests."""
 
 import unittest
 
@@ -7,13 +7,15 @@ from gomtools import bench
 
 
 def rows(name, *workloads, size=""):
-    """{workload: row} of these, measured on a target."""
+    """Measure workloads on a target; return {workload: row}."""
     return {row["workload"]: row for row in bench.measure(name, ",".join(workloads), size)["rows"]}
 
 
 class Memory(unittest.TestCase):
-    def test_a_row_is_the_same_whatever_was_measured_before(self):
-        """What an earlier row made gomalloc take must not be missing in a later one."""
+    def test_a_row_does_not_depend_on_earlier_rows(self):
+        """Metadata that an earlier row needed must be in the result of a later
+        row.
+        """
         row = "held-noscan-1to8"
         first = rows("uml", row)[row]["held_gomalloc"]
         later = rows("uml", "held-noscan", row)[row]["held_gomalloc"]
@@ -21,21 +23,22 @@ class Memory(unittest.TestCase):
 
 
 class AsShipped(unittest.TestCase):
-    def test_all_memory_is_cleared_as_debian_has_it(self):
-        """So that asking for it changes nothing, where instructions are counted."""
+    def test_all_memory_is_cleared_by_default(self):
+        """Then __GFP_ZERO does not change the number of instructions."""
         found = rows("stock-newest-shipped", "pair", "zeroed", size="1024")
         for side in ("slub", "gomalloc"):
             self.assertAlmostEqual(found["pair"][side], found["zeroed"][side], delta=5)
 
 
 class AfterAGracePeriod(unittest.TestCase):
-    def test_the_frees_are_in_the_turn_of_their_own_side(self):
+    def test_frees_are_accounted_to_their_allocator(self):
         found = rows("stock-newest", "rcu", size="64")
         for side in ("slub", "gomalloc"):
-            # What one side leaves over comes in some turns of the other and not in all.
+            # Frees deferred by one allocator would be in some samples of the
+            # other.
             lowest, median = found["rcu"][side], found["rcu"][f"{side}_median"]
             self.assertAlmostEqual(median, lowest, delta=0.05 * lowest)
-            self.assertGreater(found["rcu-free"][f"{side}_median"], 30)     # no free takes less
+            self.assertGreater(found["rcu-free"][f"{side}_median"], 30)     # fewer instructions are no free
 
 
 if __name__ == "__main__":

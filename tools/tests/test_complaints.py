@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What in a kernel log is a complaint, and what is not."""
+"""Lines of a kernel log that are complaints, and lines that are not."""
 
 import unittest
 
@@ -53,22 +53,22 @@ class Complaints(unittest.TestCase):
         for line in COMPLAINTS + OWN:
             self.assertEqual(complaints.find(f"[    1.000000] {line}\n"), [f"[    1.000000] {line}"])
 
-    def test_the_rest_is_not(self):
+    def test_other_lines_are_no_complaints(self):
         for line in HARMLESS:
             self.assertEqual(complaints.find(f"[    1.000000] {line}\n"), [])
 
-    def test_what_a_test_provokes_is_for_the_test_to_judge(self):
+    def test_provoked_reports_are_no_complaints(self):
         for begin, end in (("KUnit starts sbrk=1", "KUnit ended"),
                            ("reports are expected from here", "reports are expected no more")):
             log = "\n".join([f"[1] gomalloc: {begin}", *OWN, COMPLAINTS[0], f"[2] gomalloc: {end}", OWN[0]])
             self.assertEqual(complaints.find(log), [COMPLAINTS[0], OWN[0]])
 
-    def test_what_a_suite_provokes_the_kernel_to_say_is_left_to_it(self):
+    def test_provoked_kernel_reports_are_no_complaints(self):
         log = "\n".join(["[1] gomalloc: the kernel's reports are expected from here", COMPLAINTS[0], OWN[0],
                          "[2] gomalloc: the kernel's reports are expected no more", COMPLAINTS[0]])
         self.assertEqual(complaints.find(log), [COMPLAINTS[0]])
 
-    def test_a_kill_that_is_expected(self):
+    def test_expected_oom_kills_are_no_complaints(self):
         report = ["[1] tail invoked oom-killer: gfp_mask=0x140cca", "[1] Call Trace:", "[1]  dump_stack",
                   "[1] Out of memory: Killed process 1 (tail)"]
         begin, end = "[0] gomalloc: OOM kills are expected from here", "[2] gomalloc: OOM kills are expected no more"
@@ -84,7 +84,7 @@ class Complaints(unittest.TestCase):
         self.assertEqual(found(begin, *report, "[1] head: page allocation failure: order:0", trace, end), [trace])
         self.assertEqual(found(begin, *report, OWN[0], COMPLAINTS[0], end), [OWN[0], COMPLAINTS[0]])
 
-    def test_what_was_said_before_the_first_process_is_the_kernels_own(self):
+    def test_lines_before_the_first_process_are_ignored(self):
         log = f"[1] WARNING: a\n[2] {complaints.FIRST_PROCESS}\n[3] WARNING: b\n"
         self.assertEqual(complaints.find(log), ["[3] WARNING: b"])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The runner, on a real guest: what it must notice, and what it must give back."""
+"""Running real guests: output, exit status, and failures."""
 
 import unittest
 
@@ -13,13 +13,13 @@ def boot(script, timeout=60):
 
 
 class Guest(unittest.TestCase):
-    def test_output_and_exit_status_come_back(self):
+    def test_output_and_exit_status_are_returned(self):
         result = boot("echo one; echo two >&2; exit 7")
         self.assertEqual(result.output, "one\ntwo\n")
         self.assertEqual(result.status, 7)
         self.assertIn("status 7", result.verdict())
 
-    def test_success_is_success(self):
+    def test_success_passes(self):
         result = boot("true")
         self.assertTrue(result.passed, result.verdict())
 
@@ -40,7 +40,7 @@ class Guest(unittest.TestCase):
         self.assertFalse(result.passed)
         self.assertIn("WARNING: CPU: 0", result.verdict())
 
-    def test_gomallocs_own_report_fails_the_run_unless_it_is_expected(self):
+    def test_unexpected_report_of_gomalloc_fails_the_run(self):
         left = 'echo "gomalloc: 2 objects are still in use, 128 bytes" > /dev/kmsg'
         self.assertIn("still in use", boot(left).verdict())
         result = boot(f". /verdict.sh; expect_reports; {left}; expect_no_reports")
@@ -51,19 +51,19 @@ class Guest(unittest.TestCase):
         self.assertFalse(result.passed)
         self.assertTrue(result.complaints)
 
-    def test_hang_is_ended_at_the_limit(self):
+    def test_hang_is_killed_at_the_limit(self):
         result = boot("echo before; sleep 1000", timeout=4)
         self.assertTrue(result.timed_out)
         self.assertLess(result.seconds, 15)
         self.assertIn("before", result.verdict())
 
 
-class LostInstruction(unittest.TestCase):
-    def test_it_is_told_from_a_crash_later_on(self):
+class EmulatorFailure(unittest.TestCase):
+    def test_later_crashes_are_no_emulator_failure(self):
         early = "sched_clock: Marking stable\nOops: int3: 0000 [#1] SMP"
-        self.assertTrue(guest.lost_an_instruction(early))
-        self.assertFalse(guest.lost_an_instruction("Run /init as init process\n" + early))
-        self.assertFalse(guest.lost_an_instruction("Oops: general protection fault"))
+        self.assertTrue(guest.emulator_failed(early))
+        self.assertFalse(guest.emulator_failed("Run /init as init process\n" + early))
+        self.assertFalse(guest.emulator_failed("Oops: general protection fault"))
 
 
 class Names(unittest.TestCase):
@@ -76,10 +76,10 @@ class Names(unittest.TestCase):
     def test_unknown_target_names_the_known_ones(self):
         self.assertIn("stock-newest", self.assert_one_sentence("windows"))
 
-    def test_uml_cannot_be_counted(self):
+    def test_uml_cannot_count_instructions(self):
         self.assert_one_sentence("uml", counted=True)
 
-    def test_cpus_that_a_target_cannot_have(self):
+    def test_invalid_number_of_cpus(self):
         self.assert_one_sentence("uml-6.1", cpus=2)
         self.assert_one_sentence("stock-6.1", cpus=0)
 

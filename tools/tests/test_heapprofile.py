@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Heap profiles: reading, scaling up, differences, the flame graph, and pprof's opinion of the same text."""
+"""Heap profiles: parsing, scaling, differences, flame graph, and comparison
+with google-pprof.
+"""
 
 import re
 import subprocess
@@ -26,29 +28,29 @@ heap profile: 3: 3136 [14: 36240] @ heap_v2/1024
 
 
 class Reading(unittest.TestCase):
-    def test_samples_stand_for_more_the_smaller_they_are(self):
+    def test_smaller_samples_are_scaled_more(self):
         live = heapprofile.parse(TEXT, "inuse", "objects").values
         self.assertAlmostEqual(live[("leaf [m]", "root")], 2 / (1 - 2.718281828 ** (-32 / 1024)), 4)
         self.assertAlmostEqual(live[("other<T>", "root")], 1 / (1 - 2.718281828 ** -3), 6)
 
-    def test_every_object_a_sample_is_taken_as_it_is(self):
+    def test_rate_1_is_not_scaled(self):
         self.assertEqual(heapprofile.parse(TEXT.replace("v2/1024", "v2/1"), "alloc").total, 36240)
 
-    def test_an_address_without_a_symbol_stays_one(self):
+    def test_address_without_symbol_is_kept(self):
         self.assertIn(("0x7fffffff00000001",), heapprofile.parse(TEXT, "alloc").values)
 
-    def test_what_is_freed_is_not_in_use(self):
+    def test_freed_samples_are_not_in_use(self):
         self.assertEqual(len(heapprofile.parse(TEXT).values), 2)
 
-    def test_other_files_are_refused_with_the_line(self):
-        with self.assertRaisesRegex(Failure, "Line 1 of x is not"):
+    def test_other_files_are_refused_with_a_line(self):
+        with self.assertRaisesRegex(Failure, "Line 1 of x is no line"):
             heapprofile.parse("root:x:0:0\n", name="x")
         with self.assertRaisesRegex(Failure, "no line"):
             heapprofile.parse("", name="x")
 
 
 class Difference(unittest.TestCase):
-    def test_what_stayed_is_left_out(self):
+    def test_unchanged_stacks_are_omitted(self):
         more = TEXT.replace("1: 3072 [3: 9216]", "2: 6144 [4: 12288]")
         change = heapprofile.parse(more).minus(heapprofile.parse(TEXT))
         self.assertEqual([stack[0] for stack in change.values], ["other<T>"])
@@ -79,7 +81,7 @@ class NothingLive(unittest.TestCase):
 
 
 class PprofOfGperftools(unittest.TestCase):
-    def test_it_comes_to_the_same_total(self):
+    def test_totals_are_equal(self):
         with tempfile.NamedTemporaryFile("w", suffix=".heap") as file:
             file.write(TEXT)
             file.flush()

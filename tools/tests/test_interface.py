@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every public function is in the documentation, and every page of it is in the index."""
+"""All public functions are documented, and all pages are in the index."""
 
 import re
 import tempfile
@@ -13,7 +13,7 @@ PAGES = checkout.ROOT / "Documentation"
 
 
 def sources(files):
-    """A folder with these files: {path in it: text}."""
+    """A folder with files: {path: text}."""
     directory = tempfile.TemporaryDirectory()
     for name, text in files.items():
         path = Path(directory.name) / name
@@ -33,7 +33,7 @@ class Interface(unittest.TestCase):
         with sources({"gom.h": "/* not gom_this() */\nvoid *__gom_that(void);\nvoid gom_free(const void *p);\n"}) as root:
             self.assertEqual(interface.declared(Path(root) / "gom.h"), {"gom_free"})
 
-    def test_files_in_sub_folders_are_found(self):
+    def test_files_in_subfolders_are_found(self):
         with sources({"api/malloc.c": "/**\n * gom_free - free memory\n", "heap/mheap.c": "int x;\n"}) as root:
             self.assertEqual(interface.documented(Path(root)), {"gom_free": Path(root) / "api/malloc.c"})
 
@@ -55,7 +55,7 @@ class Pages(unittest.TestCase):
         self.assertEqual(pages - set(re.findall(r"^   (\S+)$", index, re.MULTILINE)), set())
         self.assertEqual(pages - set(re.findall(r"``([\w-]+)\.rst``", index)), set())
 
-    def test_functions_that_the_paths_name_exist(self):
+    def test_functions_in_paths_rst_exist(self):
         code = "\n".join(path.read_text() for path in interface.SOURCES.rglob("*.[ch]"))
         named = set(re.findall(r"\b(gom_\w+)\(", (PAGES / "paths.rst").read_text()))
         self.assertTrue(named)

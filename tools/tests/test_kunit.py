@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A run of the suites counts only as far as its log shows it."""
+"""Counting KUnit results in a kernel log."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which tests a run of the suites shows as failed."""
+"""Finding failed tests in the output of a run."""
 
 import subprocess
 import unittest
@@ -22,7 +22,7 @@ class KunitLoop(unittest.TestCase):
         self.assertEqual(list(kunitloop.failed_tests(SHOWN)),
                          ["now_and_then (gomalloc with sbrk=1)", "now_and_then (gomalloc with no parameters)"])
 
-    def test_nothing_spins_afterwards(self):
+    def test_no_spinner_is_left(self):
         with kunitloop.busy_cpus(True):
             spinning = subprocess.run(["pgrep", "-c", "-P", str(kunitloop.os.getpid()), "-f", kunitloop.SPIN],
                                       capture_output=True, text=True).stdout

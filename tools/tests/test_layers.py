@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A call that goes up a layer is seen, by the header or by the symbol that it needs."""
+"""Calls of a higher layer are found by headers and by symbols."""
 
 import subprocess
 import tempfile
@@ -31,7 +31,7 @@ class Layers(unittest.TestCase):
         self.assertEqual(list(layers.by_includes(self.root)),
                          ['heap/mheap.c uses "percpu/mcache.h" of percpu, which is not below heap'])
 
-    def test_headers_of_layers_below_and_of_ones_own(self):
+    def test_headers_of_lower_layers_and_of_the_same(self):
         self.write("gomalloc.h", "")
         for name in ("base/compat.h", "heap/mheap.h", "percpu/mcache.h", "debug/check.h"):
             self.write(name, '#include "gomalloc.h"\n')
@@ -40,24 +40,24 @@ class Layers(unittest.TestCase):
         self.write("module.c", '#include "debug/check.h"\n#include "base/compat.h"\n')
         self.assertEqual(list(layers.by_includes(self.root)), [])
 
-    def test_debug_is_used_by_nobody(self):
+    def test_debug_is_not_used(self):
         self.write("debug/check.h", "")
         self.write("api/malloc.c", '#include "debug/check.h"\n')
         self.assertEqual(len(list(layers.by_includes(self.root))), 1)
 
-    def test_a_folder_that_is_no_layer(self):
+    def test_an_unknown_folder(self):
         self.write("base/compat.h", "")
         self.write("common/util.c", '#include "base/compat.h"\n')
-        self.assertIn("is in no layer", list(layers.by_includes(self.root))[0])
+        self.assertIn("is in none of the layers", list(layers.by_includes(self.root))[0])
 
-    def test_a_symbol_that_was_declared_by_hand(self):
+    def test_a_symbol_declared_without_header(self):
         self.compile("percpu/mcache.c", "int gom_mcache_flush(void) { return 0; }\n")
         self.compile("heap/mheap.c", "int gom_mcache_flush(void);\nint grow(void) { return gom_mcache_flush(); }\n")
         self.compile("api/malloc.c", "int gom_mcache_flush(void);\nint get(void) { return gom_mcache_flush(); }\n")
         self.assertEqual(list(layers.by_symbols(self.root, self.root)),
                          ["heap/mheap.o uses gom_mcache_flush of percpu, which is not below heap"])
 
-    def test_the_sources_as_they_are(self):
+    def test_the_sources_have_no_violations(self):
         self.assertEqual(list(layers.by_includes(checkout.ROOT / "gomalloc")), [])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a guest's script may ask of its host."""
+"""Requests of a guest script to its host."""
 
 import json
 import socket
@@ -12,12 +12,12 @@ from gomtools.monitor import Host
 
 
 class Qemu:
-    """As much of QEMU's monitor as answers a connection; keeps the commands."""
+    """A minimal QEMU monitor for one connection; records the commands."""
 
     def __init__(self, path, answer):
         self.answer = answer
         self.commands = []
-        self.arguments = {}         # of the last one
+        self.arguments = {}         # of the last command
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
         self.socket.listen()
@@ -37,13 +37,13 @@ class Qemu:
                 stream.flush()
 
 
-class Asked(unittest.TestCase):
+class Requests(unittest.TestCase):
     def ask(self, line, answer):
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "monitor"
             qemu = Qemu(path, answer)
             host = Host(path)
-            host.asked(line)
+            host.handle(line)
             host.close()
             self.arguments = qemu.arguments
             return host.failures, qemu.commands
@@ -58,11 +58,11 @@ class Asked(unittest.TestCase):
         self.ask("host: plug 512 1", {"return": {}})
         self.assertEqual(self.arguments["node"], 1)
 
-    def test_what_the_host_cannot_do_fails_the_run(self):
+    def test_an_impossible_request_fails_the_run(self):
         self.assertIn("no slots", self.ask("host: plug 512", {"error": {"desc": "no slots"}})[0][0])
         self.assertTrue(self.ask("host: dance", {"return": {}})[0])
 
-    def test_other_lines_are_none_of_ours(self):
+    def test_other_lines_are_ignored(self):
         self.assertEqual(self.ask("all is well", {"return": {}}), ([], []))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The report: what is plotted over what, and a page that nothing in the results can break."""
+"""The report: points of plots, and the page."""
 
 import tempfile
 import unittest
@@ -24,11 +24,11 @@ class Points(unittest.TestCase):
         some = target(row("pair", 64, 20, 10), row("pair", 8, 18, 9), row("pair-const", 8, 1, 1), row("large", 99, 5, 4))
         self.assertEqual(report.points(some, ["pair", "large"], "gomalloc"), [(8, 9), (64, 10), (99, 4)])
 
-    def test_bulk_is_over_the_number_in_its_name(self):
+    def test_bulk_is_plotted_over_the_number_in_its_name(self):
         some = target(row("cache-bulk-16", 64, 9, 3), row("cache-bulk-2", 64, 8, 4))
         self.assertEqual(report.points(some, ["cache-bulk-"], "slub"), [(2, 8), (16, 9)])
 
-    def test_memory_is_told_per_byte(self):
+    def test_memory_is_plotted_per_byte(self):
         some = target(row("held", 48, None, None, held=72.0))
         self.assertEqual(report.points(some, ["held"], "held_slub"), [(48, 1.5)])
 
@@ -40,12 +40,12 @@ class Page(unittest.TestCase):
             report.write(targets, "make bench SIZE=8", path)
             return path.read_text()
 
-    def test_what_is_slower_is_marked(self):
+    def test_slower_rows_are_marked(self):
         page = self.page(target(row("pair", 8, 10, 20), row("pair", 16, 30, 10)))
         self.assertIn('<span class="slower">0.50</span>', page)
         self.assertIn('<span class="faster">3.00</span>', page)
 
-    def test_the_summary_comes_first_with_what_is_below_1_marked(self):
+    def test_summary_is_first_and_marks_ratios_below_1(self):
         page = self.page(target(row("pair", 8, 30, 10), row("batch-fifo", 8, 10, 20), row("batch-fifo", 16, 60, 10),
                                 row("batch-fifo", 64, 60, 10)))
         opening = page[:page.index('<h2 id="uml">')]
@@ -55,27 +55,27 @@ class Page(unittest.TestCase):
         self.assertIn('<small class="slower">1 of 3 below 1</small>', opening)
         self.assertLess(page.index("Summary"), page.index("<svg"))
 
-    def test_what_a_reader_has_to_know_stands_in_the_summary_and_beside_the_rows(self):
+    def test_notes_are_in_the_summary_and_beside_the_rows(self):
         page = self.page(target(row("pair", 8, 2, 1), note="no <cmpxchg>"))
         summary, _, rest = page.partition('<h2 id="uml">')
         self.assertIn("no &lt;cmpxchg&gt;", summary)
         self.assertIn("no &lt;cmpxchg&gt;", rest)
 
-    def test_where_nothing_is_compared_there_is_no_summary(self):
+    def test_without_ratios_there_is_no_summary(self):
         self.assertNotIn("Summary", self.page(target(tables={"offtimes": [["where", "longest"], ["lock", "9"]]})))
 
-    def test_text_from_outside_is_text(self):
+    def test_text_is_escaped(self):
         page = self.page(target(row("pair", 8, 2, 1)))
         self.assertIn("&lt;here&gt;", page)
         self.assertIn("a=1 &amp; b", page)
 
-    def test_a_plot_that_can_be_drawn_is_drawn(self):
+    def test_plots_are_drawn(self):
         lines = [["text", "allocator", "parse", "free"], ["a.json", "kmalloc", "3", "2"], ["a.json", "gomalloc", "2", "1"]]
         page = self.page(target(row("pair", 8, 2, 1), row("pair", 64, 3, 1), tables={"json": lines}))
         self.assertEqual(page.count("<svg"), 2)
         self.assertNotIn("gnuplot failed", page)
 
-    def test_tables_that_grow_are_drawn(self):
+    def test_tables_are_plotted(self):
         tables = {"churn": [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk"],
                             ["1-256", "1", "1.2", "1.1", "9.1", "8.1"], ["1-4096", "1", "1.3", "1.1", "8.1", "7.1"]],
                   "soak": [["second", "slub_med", "gomalloc_med", "slub_held", "gomalloc_held"],
@@ -86,7 +86,7 @@ class Page(unittest.TestCase):
         self.assertEqual(page.count("<svg"), 5)
         self.assertNotIn("gnuplot failed", page)
 
-    def test_churn_shows_what_is_held_right_after_the_frees_and_when_idle_memory_was_released(self):
+    def test_churn_shows_memory_after_frees_and_after_release(self):
         lines = [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk",
                   "slub_released", "gomalloc_released"],
                  ["1-256", "1", "1.2", "1.1", "9.1", "9.9", "9.0", "8.0"]]
@@ -95,12 +95,12 @@ class Page(unittest.TestCase):
         self.assertIn("released", page)
         self.assertNotIn("gnuplot failed", page)
 
-    def test_words_stand_to_the_left_and_numbers_to_the_right(self):
+    def test_words_are_left_aligned_and_numbers_right_aligned(self):
         text = report.table([["text", "n", "ratio"], ["a.json", "1.5", report.ratio(0.5)]])
         self.assertIn("<td class=words>a.json</td><td>1.5</td><td><span", text)
         self.assertIn("<th class=words>text</th><th>n</th>", text)
 
-    def test_live_sets_are_over_powers_of_ten(self):
+    def test_live_sets_are_plotted_over_powers_of_ten(self):
         some = target(*(row(f"live-{10 ** n}", None, 9, 3) for n in (2, 3, 4)))
         self.assertEqual(report.points(some, ["live-"], "slub"), [(100, 9), (1000, 9), (10000, 9)])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The run of these tests: that it is one."""
+"""Running these tests."""
 
 import tempfile
 import unittest

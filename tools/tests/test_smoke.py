@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which load the smoke test puts on which kernel."""
+"""The sampling rate of the smoke test, by target."""
 
 import unittest
 
@@ -10,7 +10,7 @@ class Rate(unittest.TestCase):
     def test_preempt_rt_has_many_samples(self):
         self.assertIn("RATE=4096\n", smoke.script(targets.find("stock-rt")))
 
-    def test_others_have_the_default(self):
+    def test_other_targets_have_the_default(self):
         self.assertIn("RATE=\n", smoke.script(targets.find("stock-6.1")))
 
 

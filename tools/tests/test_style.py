@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `make style` finds by itself, and what it needs."""
+"""Checks of `make style` that are implemented here."""
 
 import unittest
 from unittest import mock
@@ -35,7 +35,7 @@ of       two
 
 
 class Headings(unittest.TestCase):
-    def test_nothing_wrong(self):
+    def test_no_errors(self):
         self.assertEqual(list(headings.wrong(SOUND)), [])
 
     def test_text_that_follows_an_underline(self):
@@ -48,7 +48,7 @@ class Headings(unittest.TestCase):
 
 
 class Sparse(unittest.TestCase):
-    def test_without_it_nothing_was_checked(self):
+    def test_missing_sparse_is_a_failure(self):
         with mock.patch("shutil.which", return_value=None):
             self.assertEqual(style.sparse().failed, 1)
 
