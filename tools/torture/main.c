@@ -58,7 +58,7 @@ static int run_set(const char *val, const struct kernel_param *kp)
 /* The kernel serializes writes to the parameters of a module. */
 static const struct kernel_param_ops run_ops = { .set = run_set };
 module_param_cb(run, &run_ops, NULL, 0200);
-MODULE_PARM_DESC(run, "command to run; tools/torture/main.c lists them");
+MODULE_PARM_DESC(run, "command to run; the table of commands in the source lists them");
 
 static int __init torture_init(void)
 {
