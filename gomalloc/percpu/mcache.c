@@ -23,20 +23,16 @@
  * its capacity.  Classes of page runs steal none; they use what is unused.
  */
 #include <linux/bitops.h>
-#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
-#include <linux/nodemask.h>
-#include <linux/rcupdate.h>
-#include <linux/smp.h>
 
 #include "base/compat.h"
 #include "base/node.h"
 #include "base/persistent.h"
 #include "base/report.h"
 #include "central/mcentral.h"
+#include "percpu/cpu_call.h"
 #include "percpu/mcache.h"
 #include "special/profile.h"
 
@@ -74,13 +70,6 @@ struct gom_mcache_class *gom_mcache_class_of(const struct gom_mcache *c, unsigne
 	return &per_cpu_ptr(gom_cache_class(class)->cpu, c->cpu)->k;
 }
 
-static unsigned int loaded_nr(const struct gom_mcache *c, unsigned int class)
-{
-	const struct gom_magazine *mag = gom_mcache_class_of(c, class)->mag;
-
-	return mag ? READ_ONCE(gom_mcache_slot_of(c, class)->top) - &mag->bottom : 0;
-}
-
 static void magazine_load(struct gom_mcache *c, unsigned int class, struct gom_magazine *mag)
 {
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
@@ -102,7 +91,7 @@ static struct gom_magazine *magazine_unload(struct gom_mcache *c, unsigned int c
 	gom_mcache_assert_owned(c);
 	if (!mag)
 		return NULL;
-	mag->nr = loaded_nr(c, class);
+	mag->nr = gom_mcache_loaded(c, class);
 	k->mag = NULL;
 	s->top = no_magazine;
 	s->end = no_magazine;
@@ -157,41 +146,6 @@ static void magazines_return(struct gom_magazine *list)
 		list = mag->next;
 		gom_mcentral_return(mag);
 	}
-}
-
-/* === Sample intervals; inside the cache, or while nobody uses it === */
-
-/*
- * Draw a new sample interval for @class: the objects allocated until the next
- * sample (profile.h).  Those allocated since the last draw are accounted.
- */
-static void sample_interval_draw(struct gom_mcache *c, unsigned int class)
-{
-	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
-	struct gom_slot *s = gom_mcache_slot_of(c, class);
-
-	k->mallocs += k->armed - max(s->left, 0LL);
-	/*
-	 * Blocks of tiny objects are not sampled; tiny.c samples the objects.
-	 */
-	k->armed = class == GOM_CLASS_TINY ? GOM_PROFILE_NEVER :
-					     gom_profile_step(gom_class(class)->size);
-	WRITE_ONCE(s->left, k->armed);
-}
-
-/* Count an object allocated on the slow path; true if it is to be sampled. */
-static bool sample_count_down(struct gom_mcache *c, unsigned int class)
-{
-	struct gom_slot *s = gom_mcache_slot_of(c, class);
-
-	gom_mcache_assert_owned(c);
-	if (s->left <= 0) {
-		sample_interval_draw(c, class);
-		return true;
-	}
-	s->left--;
-	gom_mcache_class_of(c, class)->armed--;
-	return false;
 }
 
 /* === Capacity; inside the cache === */
@@ -298,7 +252,7 @@ static bool magazine_fits(struct gom_mcache *c, unsigned int class, unsigned int
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	size_t more;
 
-	if (loaded_nr(c, class) && k->spare)
+	if (gom_mcache_loaded(c, class) && k->spare)
 		return false;
 	if (nr <= k->limit)
 		return true;
@@ -334,11 +288,11 @@ static bool magazine_install(struct gom_magazine *mag)
 	k = gom_mcache_class_of(c, class);
 	magazine_account(k, mag->nr + 1);
 	k->mallocs++;
-	sample = sample_count_down(c, class);
+	sample = gom_mcache_count_down(c, class);
 	if (!magazine_fits(c, class, mag->nr)) {
 		magazine_account(k, -(int)mag->nr);
 		out = mag;
-	} else if (!loaded_nr(c, class)) {
+	} else if (!gom_mcache_loaded(c, class)) {
 		out = magazine_unload(c, class);
 		magazine_load(c, class, mag);
 		if (out && !k->spare)
@@ -382,7 +336,7 @@ void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample)
 		return object_alloc_bypass(class, gfp, sample);
 	p = gom_mcache_pop(c, class);
 	if (p) {
-		*sample = sample_count_down(c, class);
+		*sample = gom_mcache_count_down(c, class);
 		gom_mcache_leave_slow(c);
 		return p;
 	}
@@ -510,106 +464,12 @@ void gom_mcache_free_slow(const struct gom_place *at, unsigned long caller)
 		gom_mcentral_free(at, caller);
 }
 
-/* === Calls on every CPU, each into its own cache === */
-
-/**
- * struct cpu_call - a function to run on every CPU, inside its cache
- * @fn: the function; called inside the cache of the CPU it runs on, or on that
- *	of an offline CPU.  May be called more than once for a cache
- * @wants: called on another CPU: may @fn have work in @c?  NULL means always
- * @nid: node that the CPUs to call take memory from, or NUMA_NO_NODE for all
- * @busy: CPUs whose interrupt found the cache in use; they are called again
- * @first: first class that @fn handles
- * @end: one past the last class that @fn handles
- * @mags: magazines that @fn flushed
- * @blocks: blocks of tiny objects that @fn closed, linked through themselves
- */
-struct cpu_call {
-	void (*fn)(struct gom_mcache *c, struct cpu_call *call);
-	bool (*wants)(const struct gom_mcache *c, const struct cpu_call *call);
-	int nid;
-	atomic_t busy;
-	unsigned int first;
-	unsigned int end;
-	struct llist_head mags;
-	struct llist_head blocks;
-};
-
-/* Runs in an IPI, or on the calling CPU as a plain call with interrupts off. */
-static void cpu_call_handler(void *info)
-{
-	struct cpu_call *call = info;
-	struct gom_mcache *c = this_cpu_ptr(&gom_mcache);
-
-	c->asked++;
-	if (c->mallocing & GOM_MALLOCING) {
-		atomic_inc(&call->busy);
-		return;
-	}
-	c = gom_mcache_enter_slow();
-	if (!c)		/* debug=1: this cache holds and counts nothing */
-		return;
-	call->fn(c, call);
-	gom_mcache_leave_slow(c);
-}
-
-static bool cpu_call_wanted(int cpu, void *info)
-{
-	struct cpu_call *call = info;
-
-	if (call->nid != NUMA_NO_NODE && gom_cpu_mem_node(cpu) != call->nid)
-		return false;
-	return !call->wants || call->wants(per_cpu_ptr(&gom_mcache, cpu), call);
-}
-
-/*
- * Run @call->fn on the online CPUs that have work.  By IPI: a work item would
- * never run on a CPU that an isolated real-time task occupies.  An IPI finds
- * the cache in use only if it hit the few instructions inside; that CPU is
- * called again.
- */
-static void cpu_call_online(struct cpu_call *call)
-{
-	do {
-		atomic_set(&call->busy, 0);
-		on_each_cpu_cond(cpu_call_wanted, cpu_call_handler, call, true);
-		cpu_relax();
-	} while (atomic_read(&call->busy));
-}
-
-/* Call @call->fn for the cache of a CPU on which nothing runs: the caller owns it. */
-static void cpu_call_dead(int cpu, struct cpu_call *call)
-{
-	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
-
-	c->mallocing |= GOM_MALLOCING;
-	call->fn(c, call);
-	c->mallocing &= ~GOM_MALLOCING;
-}
-
-static DEFINE_MUTEX(offline_lock);	/* who owns the caches of offline CPUs */
-
-/* As cpu_call_online(), and for the caches of offline CPUs.  May sleep. */
-static void cpu_call_all(struct cpu_call *call)
-{
-	int cpu;
-
-	cpus_read_lock();
-	cpu_call_online(call);
-	mutex_lock(&offline_lock);
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			cpu_call_dead(cpu, call);
-	mutex_unlock(&offline_lock);
-	cpus_read_unlock();
-}
-
 /* === Flushing === */
 
 /*
  * Return flushed magazines and closed blocks to mcentral.  Outside the cache.
  */
-static void flush_finish(struct cpu_call *call)
+static void flush_finish(struct gom_cpu_call *call)
 {
 	struct llist_node *node, *next;
 	struct gom_place at;
@@ -632,7 +492,7 @@ static bool class_holds_any(const struct gom_mcache *c, unsigned int class)
 /*
  * Does @c hold anything of the classes to be flushed?  Racy, from another CPU.
  */
-static bool flush_wanted(const struct gom_mcache *c, const struct cpu_call *call)
+static bool flush_wanted(const struct gom_mcache *c, const struct gom_cpu_call *call)
 {
 	unsigned int class;
 
@@ -643,7 +503,7 @@ static bool flush_wanted(const struct gom_mcache *c, const struct cpu_call *call
 	return false;
 }
 
-static void flush_cpu(struct gom_mcache *c, struct cpu_call *call)
+static void flush_cpu(struct gom_mcache *c, struct gom_cpu_call *call)
 {
 	struct gom_magazine *mags = NULL, *mag;
 	unsigned int class, n = 0;
@@ -664,13 +524,13 @@ static void flush_cpu(struct gom_mcache *c, struct cpu_call *call)
 
 /*
  * Flush the classes from @first up to but not including @end on the CPUs of
- * node @nid, all CPUs for NUMA_NO_NODE.  @run is cpu_call_online() or
- * cpu_call_all().
+ * node @nid, all CPUs for NUMA_NO_NODE.  @run is gom_cpu_call_online() or
+ * gom_cpu_call_all().
  */
 static void flush_class_range(unsigned int first, unsigned int end, int nid,
-			      void (*run)(struct cpu_call *call))
+			      void (*run)(struct gom_cpu_call *call))
 {
-	struct cpu_call call = {
+	struct gom_cpu_call call = {
 		.fn = flush_cpu,
 		.wants = flush_wanted,
 		.nid = nid,
@@ -694,14 +554,14 @@ static void flush_class_range(unsigned int first, unsigned int end, int nid,
  */
 void gom_mcache_flush_all(void)
 {
-	flush_class_range(1, gom_class_end(), NUMA_NO_NODE, cpu_call_all);
+	flush_class_range(1, gom_class_end(), NUMA_NO_NODE, gom_cpu_call_all);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 
 /* Flush one class on all CPUs.  May sleep. */
 void gom_mcache_flush_class(unsigned int class)
 {
-	flush_class_range(class, class + 1, NUMA_NO_NODE, cpu_call_all);
+	flush_class_range(class, class + 1, NUMA_NO_NODE, gom_cpu_call_all);
 }
 
 /**
@@ -721,7 +581,7 @@ void gom_mcache_reclaim(int nid)
 
 	if (nid != NUMA_NO_NODE && test_and_set_bit_lock(nid, reclaiming))
 		return;
-	flush_class_range(1, gom_class_end(), nid, cpu_call_online);
+	flush_class_range(1, gom_class_end(), nid, gom_cpu_call_online);
 	if (nid != NUMA_NO_NODE)
 		clear_bit_unlock(nid, reclaiming);
 }
@@ -730,226 +590,12 @@ GOM_EXPORT_FOR_TEST(gom_mcache_reclaim);
 /* Flush the cache of a dead CPU, from the CPU that takes it down. */
 static int flush_dead_cpu(unsigned int cpu)
 {
-	struct cpu_call call = { .fn = flush_cpu, .first = 1, .end = gom_class_end() };
+	struct gom_cpu_call call = { .fn = flush_cpu, .first = 1, .end = gom_class_end() };
 
-	cpu_call_dead(cpu, &call);
+	gom_cpu_call_dead(cpu, &call);
 	flush_finish(&call);
 	return 0;
 }
-
-/* === Sampling === */
-
-/*
- * Serializes resets of statistics and draws of sample intervals, on all CPUs.
- */
-static DEFINE_MUTEX(counting_lock);
-
-static void sample_intervals_draw(struct gom_mcache *c)
-{
-	unsigned int class;
-
-	for_each_gom_class(class)
-		sample_interval_draw(c, class);
-	c->tiny.sample_left = gom_profile_step(1);
-}
-
-static void sample_intervals_draw_cpu(struct gom_mcache *c, struct cpu_call *unused)
-{
-	sample_intervals_draw(c);
-}
-
-/**
- * gom_mcache_set_profile_rate - change memprofilerate with immediate effect
- * @rate: mean bytes between samples; 0 for no samples, 1 for every allocation
- *
- * Draws new sample intervals on all CPUs.
- *
- * Context: task, may sleep.
- * Return: 0; -EINVAL if @rate is too large.
- */
-int gom_mcache_set_profile_rate(unsigned int rate)
-{
-	struct cpu_call call = { .fn = sample_intervals_draw_cpu, .nid = NUMA_NO_NODE };
-	int err = gom_profile_set_rate(rate);
-
-	if (err)
-		return err;
-	mutex_lock(&counting_lock);
-	cpu_call_all(&call);
-	mutex_unlock(&counting_lock);
-	return 0;
-}
-GOM_EXPORT_FOR_TEST(gom_mcache_set_profile_rate);
-
-/* Draw the sample intervals of a class that nobody uses yet.  May sleep. */
-void gom_mcache_arm_class(unsigned int class)
-{
-	int cpu;
-
-	mutex_lock(&counting_lock);
-	for_each_possible_cpu(cpu)
-		sample_interval_draw(per_cpu_ptr(&gom_mcache, cpu), class);
-	mutex_unlock(&counting_lock);
-}
-
-/* === Resetting statistics === */
-
-static void stats_reset_class(struct gom_mcache *c, unsigned int class)
-{
-	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
-	u64 held = loaded_nr(c, class) + (k->spare ? k->spare->nr : 0);
-	u64 mallocs = k->mallocs + k->armed - max(gom_mcache_slot_of(c, class)->left, 0LL);
-	u64 frees = mallocs + held - k->in;
-	u64 n = min(mallocs, frees);
-
-	/* Frees are derived from mallocs, so they drop by @n as well. */
-	k->mallocs -= n;
-	k->refills = 0;
-	k->flushes = 0;
-}
-
-static void stats_reset_cpu(struct gom_mcache *c, struct cpu_call *unused)
-{
-	unsigned int class;
-
-	for_each_gom_class(class)
-		stats_reset_class(c, class);
-	gom_tiny_reset(&c->tiny);
-	c->inside = 0;
-}
-
-/* Reset the statistics of all CPUs; live objects stay counted.  May sleep. */
-void gom_mcache_reset(void)
-{
-	struct cpu_call call = { .fn = stats_reset_cpu, .nid = NUMA_NO_NODE };
-
-	mutex_lock(&counting_lock);
-	cpu_call_all(&call);
-	mutex_unlock(&counting_lock);
-}
-
-/* === Modes === */
-
-/*
- * Protects the two below, and serializes writing them to all CPUs' @mallocing.
- */
-static DEFINE_MUTEX(modes_lock);
-static u8 modes;		/* bits of @mallocing set from load to unload */
-static unsigned int slow_users;	/* users that force every call to the slow path */
-
-/* The mode bits that @mallocing should have on every CPU. */
-static u8 modes_wanted(void)
-{
-	return modes | (READ_ONCE(slow_users) ? GOM_MALLOCING_SLOW : 0);
-}
-
-/* On the CPU of @c, or while that CPU is offline.  Does nothing from inside. */
-static void modes_set(struct gom_mcache *c)
-{
-	if (!(c->mallocing & GOM_MALLOCING))
-		c->mallocing = modes_wanted();
-}
-
-static void modes_set_this_cpu(void *unused)
-{
-	modes_set(this_cpu_ptr(&gom_mcache));
-}
-
-static bool modes_are_set(void)
-{
-	int cpu;
-
-	for_each_online_cpu(cpu)
-		if ((READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->mallocing) & ~GOM_MALLOCING) !=
-		    modes_wanted())
-			return false;
-	return true;
-}
-
-/**
- * gom_mcache_force_slow - force every call to take the slow path, or stop that
- * @by: 1 to add a user of the slow path, -1 to remove one
- *
- * May be called before gom_mcache_init() and after gom_mcache_exit(): a
- * tracepoint can be enabled as long as the module is loaded.
- *
- * Each CPU's flag is set in an IPI.  If the IPI hits gom_mcache_enter() between
- * the test and the store of the flag, or hits code inside the cache, the leave
- * overwrites what the IPI stored.  All of that runs with preemption off, so it
- * has ended after a grace period.  If the flag is correct then it stays
- * correct:  every later enter tests it.  If not, it is set again.
- *
- * Context: task, may sleep.
- */
-void gom_mcache_force_slow(int by)
-{
-	int cpu;
-
-	mutex_lock(&modes_lock);
-	WRITE_ONCE(slow_users, slow_users + by);
-	cpus_read_lock();
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			modes_set(per_cpu_ptr(&gom_mcache, cpu));
-	do {
-		on_each_cpu(modes_set_this_cpu, NULL, true);
-		synchronize_rcu();
-	} while (!modes_are_set());
-	cpus_read_unlock();
-	mutex_unlock(&modes_lock);
-}
-GOM_EXPORT_FOR_TEST(gom_mcache_force_slow);
-
-/* === Statistics === */
-
-/*
- * Statistics of one class on the possible CPU @cpu; exact if that CPU is idle.
- * The seqcount pairs with gom_mcache_enter_slow() and gom_mcache_leave_slow().
- * The fast paths do not write it; their stores to the slot are read racily.
- */
-void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_stats *stats)
-{
-	const struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
-	const struct gom_mcache_class *k = gom_mcache_class_of(c, class);
-	const struct gom_magazine *spare;
-	unsigned int seq;
-	s64 in, sample_left;
-
-	do {
-		seq = raw_read_seqcount_begin(&c->seq);
-		sample_left = READ_ONCE(gom_mcache_slot_of(c, class)->left);
-		stats->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->armed) -
-				 max(sample_left, 0LL);
-		stats->held = loaded_nr(c, class);
-		spare = READ_ONCE(k->spare);
-		stats->held += spare ? READ_ONCE(spare->nr) : 0;
-		in = READ_ONCE(k->in);
-		stats->limit = READ_ONCE(k->limit);
-		stats->refills = READ_ONCE(k->refills);
-		stats->flushes = READ_ONCE(k->flushes);
-	} while (read_seqcount_retry(&c->seq, seq));
-	stats->frees = stats->mallocs + stats->held - in;
-}
-GOM_EXPORT_FOR_TEST(gom_mcache_read);
-
-/* Capacity of the cache of @cpu in bytes; at most mcache_kb << 10. */
-size_t gom_mcache_bytes(int cpu)
-{
-	return READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->bytes);
-}
-GOM_EXPORT_FOR_TEST(gom_mcache_bytes);
-
-/* Calls on all CPUs that found their cache in use and bypassed it. */
-unsigned long gom_mcache_inside(void)
-{
-	unsigned long sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->inside);
-	return sum;
-}
-GOM_EXPORT_FOR_TEST(gom_mcache_inside);
 
 /* === Init and exit === */
 
@@ -973,8 +619,8 @@ static int mcache_init_cpu(int cpu)
 		}
 	}
 	gom_tiny_init(&c->tiny);
-	sample_intervals_draw(c);
-	modes_set(c);
+	gom_mcache_draw_intervals(c);
+	gom_mcache_set_modes(c);
 	return 0;
 }
 
@@ -1000,23 +646,19 @@ struct gom_cache_cpu __percpu *gom_mcache_new_class(void)
  */
 int gom_mcache_init(u8 mode)
 {
-	int cpu, err = 0;
+	int cpu, err;
 
 	/*
 	 * The slow paths call kmemleak, and clear objects for init_on_free=1.
 	 */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || want_init_on_free())
 		mode |= GOM_MALLOCING_SLOW;
-	mutex_lock(&modes_lock);
-	modes = mode;
+	gom_mcache_init_modes(mode);
 	for_each_possible_cpu(cpu) {
 		err = mcache_init_cpu(cpu);
 		if (err)
-			break;
+			return err;
 	}
-	mutex_unlock(&modes_lock);
-	if (err)
-		return err;
 	/* The teardown of a PREPARE state runs when the CPU is dead. */
 	cpuhp_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "gomalloc:dead",
 						NULL, flush_dead_cpu);

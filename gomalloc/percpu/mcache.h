@@ -343,6 +343,10 @@ int gom_mcache_set_profile_rate(unsigned int rate);
 void gom_mcache_force_slow(int by);
 void gom_mcache_reset(void);
 void gom_mcache_free_slow(const struct gom_place *at, unsigned long caller);
+bool gom_mcache_count_down(struct gom_mcache *c, unsigned int class);
+void gom_mcache_draw_intervals(struct gom_mcache *c);
+void gom_mcache_init_modes(u8 mode);
+void gom_mcache_set_modes(struct gom_mcache *c);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class(unsigned int class);
 void gom_mcache_reclaim(int nid);
@@ -352,5 +356,13 @@ struct gom_mcache_class *gom_mcache_class_of(const struct gom_mcache *c, unsigne
 void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_stats *stats);
 size_t gom_mcache_bytes(int cpu);
 unsigned long gom_mcache_inside(void);
+
+/* Objects in the loaded magazine of @class; racy on another CPU. */
+static inline unsigned int gom_mcache_loaded(const struct gom_mcache *c, unsigned int class)
+{
+	const struct gom_magazine *mag = gom_mcache_class_of(c, class)->mag;
+
+	return mag ? READ_ONCE(gom_mcache_slot_of(c, class)->top) - &mag->bottom : 0;
+}
 
 #endif /* GOM_MCACHE_H */
