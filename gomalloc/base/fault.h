@@ -35,6 +35,7 @@ static inline bool gom_should_fail(size_t bytes, gfp_t gfp)
 enum gom_test_point {
 	GOM_AT_NEW_CHUNK,	/* a chunk has been allocated, and is not used yet */
 	GOM_AT_BLOCK,		/* before alloc_pages_node() for a block */
+	GOM_AT_GROWN,		/* a heap has grown by a block, and its lock is not held */
 	GOM_AT_DIRECTORY,	/* a longer directory has been allocated, and is not used yet */
 	GOM_AT_FULL_BATCH,	/* a full batch is detached, before call_rcu() */
 	GOM_AT_DETACHED_BATCH,	/* the same for a batch that is not full, in a task */

@@ -522,6 +522,7 @@ static int mheap_grow(unsigned int order, int nid, gfp_t gfp)
 	growth_account_locked(h, 1U << order);
 	run_free_locked(h, s);
 	spin_unlock_irqrestore(&h->lock, flags);
+	gom_test_point(GOM_AT_GROWN, order, gfp);
 	return h->nid;
 }
 

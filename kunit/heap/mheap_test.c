@@ -177,12 +177,146 @@ static void aligned_runs_are_found(struct kunit *test)
 		gom_free(hole[i]);
 }
 
+/* === The heap is looked at again after it asked for pages === */
+
+#define LARGE_PAGES	64U		/* too many to be cached */
+
+/* A run that is long enough for BLOCK_PAGES, and in which they fit nowhere. */
+#define BLOCK_PAGES	256U
+#define RUN_HEAD	61U		/* odd, so that it is not aligned */
+#define RUN_PAGES	401U
+#define RUN_TAIL	(2 * BLOCK_PAGES - RUN_HEAD - RUN_PAGES)
+#define RUNS		12U		/* more than a look at a few */
+
+static struct {
+	void *free[RUNS];		/* what another CPU frees meanwhile */
+	void *taken;			/* what another CPU allocates meanwhile */
+	unsigned int denied;
+	unsigned int spent;		/* blocks asked for with what the caller may spend */
+	unsigned int grown;
+	bool deny_all;
+	bool take;
+} meanwhile;
+
+static void *pages_alloc(unsigned int npages)
+{
+	return gom_malloc(npages * PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
+}
+
+static void pages_free_meanwhile(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < RUNS; i++) {
+		gom_free(meanwhile.free[i]);
+		meanwhile.free[i] = NULL;
+	}
+}
+
+static bool grown_interfere(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	bool polite = !(gfp & URGENT) && gfp & __GFP_NOMEMALLOC;
+
+	if (at == GOM_AT_BLOCK) {
+		meanwhile.spent += !polite;
+		meanwhile.denied += polite || meanwhile.deny_all;
+		if (meanwhile.deny_all && !order)
+			pages_free_meanwhile();
+		return polite || meanwhile.deny_all;
+	}
+	if (at != GOM_AT_GROWN || meanwhile.grown++)
+		return false;
+	pages_free_meanwhile();
+	if (meanwhile.take)
+		meanwhile.taken = pages_alloc(LARGE_PAGES);
+	return false;
+}
+
+static void meanwhile_begin(void)
+{
+	memset(&meanwhile, 0, sizeof(meanwhile));
+	gom_release_memory();
+}
+
+static void *pages_alloc_meanwhile(size_t size)
+{
+	void *p;
+
+	gom_release_memory();
+	WRITE_ONCE(gom_test_hook, grown_interfere);
+	p = gom_malloc(size, GFP_KERNEL | __GFP_NOWARN);
+	WRITE_ONCE(gom_test_hook, NULL);
+	return p;
+}
+
+/* The last block that is denied has one page; then nothing is left but what the caller may spend. */
+static void runs_freed_while_growing_are_found(struct kunit *test)
+{
+	const unsigned int class = gom_size_to_slot(1152) >> GOM_SLOT_SHIFT;
+	void *p;
+
+	KUNIT_ASSERT_GT(test, (unsigned int)gom_classes[class].npages, 1U);
+	meanwhile_begin();
+	meanwhile.deny_all = true;
+	meanwhile.free[0] = pages_alloc(LARGE_PAGES);
+	KUNIT_ASSERT_NOT_NULL(test, meanwhile.free[0]);
+	p = pages_alloc_meanwhile(1152);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NULL(test, meanwhile.free[0]);
+	KUNIT_EXPECT_GT(test, meanwhile.denied, 0U);
+	KUNIT_EXPECT_EQ(test, meanwhile.spent, 0U);
+	gom_free(p);
+}
+
+static void heap_whose_new_run_is_taken_grows_again(struct kunit *test)
+{
+	void *p;
+
+	meanwhile_begin();
+	meanwhile.take = true;
+	p = pages_alloc_meanwhile(LARGE_PAGES * PAGE_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NOT_NULL(test, meanwhile.taken);
+	KUNIT_EXPECT_EQ(test, meanwhile.grown, 2U);
+	KUNIT_EXPECT_EQ(test, meanwhile.spent, 2U);
+	gom_free(meanwhile.taken);
+	gom_free(p);
+}
+
+/* Runs that are freed when the heap has grown come before the new one in the list. */
+static void heap_with_many_runs_grows_once(struct kunit *test)
+{
+	void *head[RUNS], *tail[RUNS], *p;
+	unsigned int i;
+
+	meanwhile_begin();
+	for (i = 0; i < RUNS; i++) {
+		gom_free(pages_alloc(2 * BLOCK_PAGES));
+		head[i] = pages_alloc(RUN_HEAD);
+		meanwhile.free[i] = pages_alloc(RUN_PAGES);
+		tail[i] = pages_alloc(RUN_TAIL);
+		KUNIT_ASSERT_NOT_NULL(test, tail[i]);
+		KUNIT_ASSERT_PTR_EQ(test, head[i] + RUN_HEAD * PAGE_SIZE, meanwhile.free[i]);
+		KUNIT_ASSERT_PTR_EQ(test, meanwhile.free[i] + RUN_PAGES * PAGE_SIZE, tail[i]);
+	}
+	p = pages_alloc_meanwhile(BLOCK_PAGES * PAGE_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NULL(test, meanwhile.free[0]);
+	KUNIT_EXPECT_EQ(test, meanwhile.spent, 1U);
+	gom_free(p);
+	gom_free_bulk(RUNS, head);
+	gom_free_bulk(RUNS, tail);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(bins_are_ordered_by_length),
 	HEAP_CASE(heap_grows_in_proportion),
 	HEAP_CASE(polite_gfp_does_not_reclaim),
 	HEAP_CASE(reserves_serve_one_object_only),
 	HEAP_CASE(aligned_runs_are_found),
+	HEAP_CASE(runs_freed_while_growing_are_found),
+	HEAP_CASE(heap_whose_new_run_is_taken_grows_again),
+	HEAP_CASE(heap_with_many_runs_grows_once),
 	{}
 };
 
