@@ -28,6 +28,7 @@
 #include <linux/mm.h>
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/node.h"
 #include "base/persistent.h"
 #include "base/report.h"
@@ -581,6 +582,7 @@ void gom_mcache_reclaim(int nid)
 
 	if (nid != NUMA_NO_NODE && test_and_set_bit_lock(nid, reclaiming))
 		return;
+	gom_test_point(GOM_AT_RECLAIM, nid, 0);
 	flush_class_range(1, gom_class_end(), nid, gom_cpu_call_online);
 	if (nid != NUMA_NO_NODE)
 		clear_bit_unlock(nid, reclaiming);

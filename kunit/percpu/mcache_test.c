@@ -12,6 +12,7 @@
 #include <linux/topology.h>
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "central/mcentral.h"
 #include "gomalloc.h"
 #include "percpu/mcache.h"
@@ -377,6 +378,61 @@ static void empty_magazines_are_bounded(struct kunit *test)
 	}
 }
 
+static struct {
+	int nid;
+	bool nested;
+	unsigned int flushes;		/* of @nid */
+	unsigned int flushes_other;	/* of another node */
+	unsigned int flushes_all;
+	u64 cached;			/* after a second reclaim of @nid, while the first one is at work */
+	u64 cached_all;			/* after reclaim of all nodes in the same place */
+} reclaims;
+
+/* Other tasks reclaim memory while one has begun to flush the caches of a node. */
+static bool others_reclaim(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	if (at != GOM_AT_RECLAIM)
+		return false;
+	reclaims.flushes += (int)order == reclaims.nid;
+	reclaims.flushes_other += (int)order == reclaims.nid + 1;
+	reclaims.flushes_all += (int)order == NUMA_NO_NODE;
+	if (reclaims.nested)
+		return false;
+	reclaims.nested = true;
+	gom_mcache_reclaim(reclaims.nid);
+	reclaims.cached = cached_on(raw_smp_processor_id());
+	gom_mcache_reclaim(reclaims.nid + 1);
+	gom_mcache_reclaim(NUMA_NO_NODE);
+	reclaims.cached_all = cached_on(raw_smp_processor_id());
+	return false;
+}
+
+/* Another node is not the worse for it, nor is who reclaims before a task is killed. */
+static void node_is_reclaimed_by_one_task(struct kunit *test)
+{
+	u64 cached;
+
+	if (!caching())
+		kunit_skip(test, "nothing is cached");
+	memset(&reclaims, 0, sizeof(reclaims));
+	reclaims.nid = numa_mem_id();
+	migrate_disable();
+	gom_free(gom_malloc(96, GFP_KERNEL));
+	cached = cached_on(raw_smp_processor_id());
+	WRITE_ONCE(gom_test_hook, others_reclaim);
+	gom_mcache_reclaim(reclaims.nid);
+	KUNIT_EXPECT_EQ(test, reclaims.flushes, 1U);
+	gom_mcache_reclaim(reclaims.nid);
+	WRITE_ONCE(gom_test_hook, NULL);
+	migrate_enable();
+	KUNIT_EXPECT_GT(test, cached, 0ULL);
+	KUNIT_EXPECT_EQ(test, reclaims.cached, cached);
+	KUNIT_EXPECT_EQ(test, reclaims.cached_all, 0ULL);
+	KUNIT_EXPECT_EQ(test, reclaims.flushes, 2U);
+	KUNIT_EXPECT_EQ(test, reclaims.flushes_other, 1U);
+	KUNIT_EXPECT_EQ(test, reclaims.flushes_all, 1U);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
@@ -384,6 +440,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(full_magazine_respects_the_bound),
 	KUNIT_CASE(busy_cpu_is_flushed),
 	KUNIT_CASE(reclaim_flushes_one_node),
+	KUNIT_CASE(node_is_reclaimed_by_one_task),
 	KUNIT_CASE(empty_cpu_is_not_interrupted),
 	KUNIT_CASE(release_empties_all_caches),
 	KUNIT_CASE(offline_cpu_is_flushed),
