@@ -13,6 +13,7 @@
 #include <linux/percpu.h>
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "percpu/cpu_call.h"
 #include "percpu/mcache.h"
 #include "special/profile.h"
@@ -103,6 +104,7 @@ void gom_mcache_arm_class(unsigned int class)
 	int cpu;
 
 	mutex_lock(&counting_lock);
+	gom_test_point(GOM_AT_ARM, 0, 0);
 	for_each_possible_cpu(cpu)
 		sample_interval_draw(per_cpu_ptr(&gom_mcache, cpu), class);
 	mutex_unlock(&counting_lock);
@@ -143,6 +145,7 @@ void gom_mcache_reset(void)
 	gom_cpu_call_all(&call);
 	mutex_unlock(&counting_lock);
 }
+GOM_EXPORT_FOR_TEST(gom_mcache_reset);
 
 /* === Statistics === */
 

@@ -433,6 +433,74 @@ static void node_is_reclaimed_by_one_task(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reclaims.flushes_all, 1U);
 }
 
+struct counting {
+	struct task_struct *task;
+	struct completion done;
+	bool early;			/* done while the class was being armed */
+};
+
+static struct {
+	struct counting rate;
+	struct counting reset;
+	bool woken;
+} counters;
+
+static int rate_set(void *unused)
+{
+	gom_mcache_set_profile_rate(0);
+	complete(&counters.rate.done);
+	return 0;
+}
+
+static int counts_reset(void *unused)
+{
+	gom_mcache_reset();
+	complete(&counters.reset.done);
+	return 0;
+}
+
+static bool counting_begins(struct counting *c, int (*fn)(void *), const char *name)
+{
+	init_completion(&c->done);
+	c->task = kthread_create(fn, NULL, "%s", name);
+	return !IS_ERR(c->task);
+}
+
+/* Those who count on all CPUs begin while the intervals of a class are about to be drawn. */
+static bool others_count(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	if (at != GOM_AT_ARM || counters.woken)
+		return false;
+	counters.woken = true;
+	wake_up_process(counters.rate.task);
+	wake_up_process(counters.reset.task);
+	counters.rate.early = wait_for_completion_timeout(&counters.rate.done, HZ / 5);
+	counters.reset.early = try_wait_for_completion(&counters.reset.done);
+	return false;
+}
+
+/* It writes the counters of all CPUs from one; they do so in an interrupt of each CPU. */
+static void rate_and_reset_wait_for_a_new_class(struct kunit *test)
+{
+	struct gom_cache *cache;
+
+	memset(&counters, 0, sizeof(counters));
+	KUNIT_ASSERT_TRUE(test, counting_begins(&counters.rate, rate_set, "gom_rate"));
+	KUNIT_ASSERT_TRUE(test, counting_begins(&counters.reset, counts_reset, "gom_reset"));
+	WRITE_ONCE(gom_test_hook, others_count);
+	cache = gom_cache_create("test_armed", 200, 0, GOM_NO_MERGE, NULL);
+	WRITE_ONCE(gom_test_hook, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_ASSERT_TRUE(test, counters.woken);
+	if (!counters.rate.early)
+		wait_for_completion(&counters.rate.done);
+	if (!counters.reset.early)
+		wait_for_completion(&counters.reset.done);
+	gom_cache_destroy(cache);
+	KUNIT_EXPECT_FALSE(test, counters.rate.early);
+	KUNIT_EXPECT_FALSE(test, counters.reset.early);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
@@ -442,6 +510,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(reclaim_flushes_one_node),
 	KUNIT_CASE(node_is_reclaimed_by_one_task),
 	KUNIT_CASE(empty_cpu_is_not_interrupted),
+	KUNIT_CASE(rate_and_reset_wait_for_a_new_class),
 	KUNIT_CASE(release_empties_all_caches),
 	KUNIT_CASE(offline_cpu_is_flushed),
 	HEAP_CASE(empty_magazines_are_bounded),
