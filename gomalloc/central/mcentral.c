@@ -530,6 +530,7 @@ struct gom_magazine *gom_mcentral_refill(struct gom_magazine *mag, unsigned int 
 		trace_gom_refill(class, full->nr, nid);
 	return full;
 }
+GOM_EXPORT_FOR_TEST(gom_mcentral_refill);
 
 /**
  * gom_mcentral_return - return a cache's magazine to the depot

@@ -501,11 +501,89 @@ static void rate_and_reset_wait_for_a_new_class(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, counters.reset.early);
 }
 
+/* Of two guards of the bound this is the first: a longer magazine stays in the depot. */
+static void refill_respects_the_limit(struct kunit *test)
+{
+	const unsigned int class = gom_size_to_slot(1024) >> GOM_SLOT_SHIFT;
+	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
+	struct gom_magazine *mag;
+	void **p = new_array(test);
+	unsigned int nr;
+
+	if (!caching())
+		kunit_skip(test, "nothing is cached");
+	fill(test, p, 1024);
+	empty(p);
+	gom_mcache_flush_all();
+	KUNIT_ASSERT_NOT_NULL(test, c->full);
+	nr = c->full->nr;
+	KUNIT_ASSERT_GT(test, nr, 3U);
+	mag = gom_mcentral_refill(gom_magazine_new(class, GFP_KERNEL), 3, numa_mem_id(),
+				  GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mag);
+	KUNIT_EXPECT_EQ(test, (unsigned int)mag->nr, 3U);
+	KUNIT_EXPECT_EQ(test, (unsigned int)c->full->nr, nr - 3);
+	gom_mcentral_return(mag);
+}
+
+static struct {
+	unsigned int kb;		/* capacity from then on */
+	bool flushed;
+} during_refill;
+
+static bool others_flush(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	if (at != GOM_AT_BLOCK || during_refill.flushed)
+		return false;
+	during_refill.flushed = true;
+	gom_mcache_flush_all();
+	gom_mcache_kb = during_refill.kb;
+	return false;
+}
+
+/* Allocate an object by a refill, in which all caches are flushed and have @kb from then on. */
+static void refill_while_flushed(struct kunit *test, unsigned int kb, struct gom_mcache_stats *stats)
+{
+	const unsigned int before = gom_mcache_kb;
+	void *p;
+
+	gom_release_memory();
+	during_refill.kb = kb;
+	during_refill.flushed = false;
+	migrate_disable();
+	WRITE_ONCE(gom_test_hook, others_flush);
+	p = gom_malloc(64, GFP_KERNEL);
+	WRITE_ONCE(gom_test_hook, NULL);
+	gom_mcache_read(raw_smp_processor_id(), gom_size_to_slot(64) >> GOM_SLOT_SHIFT, stats);
+	KUNIT_EXPECT_LE(test, gom_mcache_bytes(raw_smp_processor_id()), (size_t)gom_mcache_kb << 10);
+	migrate_enable();
+	gom_mcache_kb = before;
+	KUNIT_EXPECT_TRUE(test, during_refill.flushed);
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	KUNIT_EXPECT_LE(test, stats->held, 2 * stats->limit);
+	gom_free(p);
+}
+
+/* The second: what was wanted, with a limit that has been lowered meanwhile. */
+static void magazine_above_the_limit_is_returned(struct kunit *test)
+{
+	struct gom_mcache_stats stats;
+
+	if (!caching())
+		kunit_skip(test, "nothing is cached");
+	refill_while_flushed(test, gom_mcache_kb, &stats);
+	KUNIT_EXPECT_GT(test, stats.held, 0U);
+	refill_while_flushed(test, 0, &stats);
+	KUNIT_EXPECT_EQ(test, stats.held, 0U);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
 	KUNIT_CASE(capacity_is_stolen_after_misses),
 	KUNIT_CASE(full_magazine_respects_the_bound),
+	KUNIT_CASE(refill_respects_the_limit),
+	KUNIT_CASE(magazine_above_the_limit_is_returned),
 	KUNIT_CASE(busy_cpu_is_flushed),
 	KUNIT_CASE(reclaim_flushes_one_node),
 	KUNIT_CASE(node_is_reclaimed_by_one_task),
