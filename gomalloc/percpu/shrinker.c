@@ -33,7 +33,8 @@
  */
 #define OOM_PROGRESS_PAGES	(SZ_1M / PAGE_SIZE)
 
-static struct shrinker *shrinker;
+struct shrinker *gom_shrinker;
+GOM_EXPORT_FOR_TEST(gom_shrinker);
 
 /* Capacity of the caches of the CPUs that take memory from @nid, in bytes. */
 static unsigned long cached_bytes(int nid)
@@ -107,25 +108,25 @@ int gom_shrinker_init(void)
 {
 	int err;
 
-	shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "gomalloc");
-	if (!shrinker)
+	gom_shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "gomalloc");
+	if (!gom_shrinker)
 		return -ENOMEM;
-	shrinker->count_objects = gom_shrinker_count;
-	shrinker->scan_objects = gom_shrinker_scan;
-	shrinker->seeks = DEFAULT_SEEKS;
-	err = gom_shrinker_register(shrinker);
+	gom_shrinker->count_objects = gom_shrinker_count;
+	gom_shrinker->scan_objects = gom_shrinker_scan;
+	gom_shrinker->seeks = DEFAULT_SEEKS;
+	err = gom_shrinker_register(gom_shrinker);
 	if (err) {
-		kfree(shrinker);
+		kfree(gom_shrinker);
 		return err;
 	}
 	err = register_oom_notifier(&oom_notifier);
 	if (err)
-		shrinker_free(shrinker);
+		shrinker_free(gom_shrinker);
 	return err;
 }
 
 void gom_shrinker_exit(void)
 {
 	unregister_oom_notifier(&oom_notifier);
-	shrinker_free(shrinker);
+	shrinker_free(gom_shrinker);
 }

@@ -6,6 +6,8 @@
 #include <linux/notifier.h>
 #include <linux/shrinker.h>
 
+extern struct shrinker *gom_shrinker;
+
 unsigned long gom_shrinker_count(struct shrinker *sh, struct shrink_control *sc);
 unsigned long gom_shrinker_scan(struct shrinker *sh, struct shrink_control *sc);
 int gom_shrinker_oom(struct notifier_block *nb, unsigned long unused, void *freed);

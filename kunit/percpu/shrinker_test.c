@@ -110,10 +110,21 @@ static void oom_releases_everything(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
 }
 
+/*
+ * The kernel then keeps what it deferred for each node.  It passes the node in any case, so
+ * no call of the shrinker shows the flag.
+ */
+static void shrinker_is_numa_aware(struct kunit *test)
+{
+	KUNIT_ASSERT_NOT_NULL(test, gom_shrinker);
+	KUNIT_EXPECT_TRUE(test, gom_shrinker->flags & SHRINKER_NUMA_AWARE);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(idle_pages_are_released),
 	KUNIT_CASE(cached_objects_are_released),
 	KUNIT_CASE(oom_releases_everything),
+	KUNIT_CASE(shrinker_is_numa_aware),
 	{}
 };
 
