@@ -304,6 +304,7 @@ static void monitor_start(struct free_rcu_cpu *g)
 	    cmpxchg(&g->monitor, MONITOR_IDLE, MONITOR_STARTING) != MONITOR_IDLE)
 		return;
 	g->waiting = llist_del_all(&g->list);
+	gom_test_point(GOM_AT_MONITOR_START, 0, 0);
 	call_rcu(&g->rcu, monitor_rcu);
 	/* Pairs with smp_load_acquire() in adders_wait(). */
 	smp_store_release(&g->monitor, MONITOR_PENDING);
@@ -328,6 +329,7 @@ static void monitor_work(struct work_struct *work)
 	struct free_rcu_cpu *g = container_of(work, struct free_rcu_cpu, work);
 	struct llist_node *done = g->waiting, *next;
 
+	gom_test_point(GOM_AT_MONITOR, 0, 0);
 	batch_detach(g);
 	next = llist_del_all(&g->list);
 	if (next) {

@@ -39,6 +39,8 @@ enum gom_test_point {
 	GOM_AT_DIRECTORY,	/* a longer directory has been allocated, and is not used yet */
 	GOM_AT_FULL_BATCH,	/* a full batch is detached, before call_rcu() */
 	GOM_AT_DETACHED_BATCH,	/* the same for a batch that is not full, in a task */
+	GOM_AT_MONITOR,		/* a monitor's grace period is over, nothing detached yet; in a task */
+	GOM_AT_MONITOR_START,	/* a monitor is marked as starting, before call_rcu() */
 	GOM_AT_DEFERRED,	/* deferred objects are about to be freed, and marked so */
 	GOM_AT_DEFERRED_WAKE,	/* before the irq_work for deferred objects; order: urgent? */
 	GOM_AT_RECLAIM,		/* caches are about to be flushed; order: of which node */

@@ -48,20 +48,37 @@ static void batch_waits_for_a_grace_period(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
+/*
+ * A task on another CPU that frees after a grace period, and is delayed before
+ * it calls call_rcu().
+ */
 struct sender {
 	struct headed *p[MANY];
+	enum gom_test_point delay_at;
+	bool linked;			/* its first object is linked, not in a batch */
+	struct completion due;		/* its monitor has waited for a grace period */
+	struct completion delayed;
 	struct completion done;
-	bool detached;
+	bool is_delayed;
 };
 
 static struct sender *sender;
 
-/* Delay the CPU before it passes its batch to RCU. */
-static bool batch_delay(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool sender_delay(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
-	if (at == GOM_AT_FULL_BATCH && current->flags & PF_KTHREAD &&
-	    !READ_ONCE(sender->detached)) {
-		WRITE_ONCE(sender->detached, true);
+	struct sender *s = sender;
+
+	if (at == GOM_AT_MONITOR && !completion_done(&s->due)) {
+		complete_all(&s->due);
+		/*
+		 * The monitor leaves the batch to the sender.  Otherwise RCU
+		 * would wait for the monitor.
+		 */
+		wait_for_completion_timeout(&s->delayed, HZ);
+	}
+	if (at == s->delay_at && !strcmp(current->comm, "gom_sender") && !s->is_delayed) {
+		WRITE_ONCE(s->is_delayed, true);
+		complete_all(&s->delayed);
 		mdelay(50);
 	}
 	return false;
@@ -70,14 +87,81 @@ static bool batch_delay(enum gom_test_point at, unsigned int order, gfp_t gfp)
 static int sender_main(void *arg)
 {
 	struct sender *s = arg;
-	unsigned int i;
+	unsigned int i = 0;
 
-	for (i = 0; i < MANY && !READ_ONCE(s->detached); i++)
+	if (s->linked) {
+		preempt_disable();
+		gom_rcufree_pretend(true);
+		gom_free_rcu(s->p[i++], rcu);
+		gom_rcufree_pretend(false);
+		preempt_enable();
+	} else {
+		gom_free_rcu(s->p[i++], rcu);
+		wait_for_completion_timeout(&s->due, HZ);
+	}
+	for (; i < MANY && !READ_ONCE(s->is_delayed); i++)
 		gom_free_rcu(s->p[i], rcu);
 	for (; i < MANY; i++)
 		gom_free(s->p[i]);
 	complete(&s->done);
 	return 0;
+}
+
+/* Have a block of batches allocated, as for an object that found none. */
+static void batches_prepare(struct kunit *test)
+{
+	struct headed *p = gom_malloc(sizeof(*p), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_free_rcu(p, rcu);
+	gom_free_rcu_barrier();
+}
+
+static void sender_start(struct kunit *test, struct sender *s)
+{
+	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+	struct task_struct *t;
+
+	t = kthread_create(sender_main, s, "gom_sender");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	kthread_bind(t, cpu);
+	sender = s;
+	/* Otherwise the barrier waits for other callbacks, and so for the sender. */
+	rcu_barrier();
+	WRITE_ONCE(gom_test_hook, sender_delay);
+	wake_up_process(t);
+}
+
+static void sender_test(struct kunit *test, enum gom_test_point delay_at, bool linked)
+{
+	struct sender *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
+	u64 before = gomtest_live_objects();
+	unsigned int i;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs online");
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	batches_prepare(test);
+	s->delay_at = delay_at;
+	s->linked = linked;
+	init_completion(&s->due);
+	init_completion(&s->delayed);
+	init_completion(&s->done);
+	for (i = 0; i < MANY; i++) {
+		s->p[i] = gom_malloc(sizeof(*s->p[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, s->p[i]);
+	}
+	sender_start(test, s);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&s->delayed, 5 * HZ), 0UL);
+	gom_free_rcu_barrier();
+	/*
+	 * The sender frees the rest directly, so only what it passes to RCU may
+	 * still be live.
+	 */
+	wait_for_completion(&s->done);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
+	WRITE_ONCE(gom_test_hook, NULL);
+	gom_free_rcu_barrier();
 }
 
 /*
@@ -86,38 +170,13 @@ static int sender_main(void *arg)
  */
 static void barrier_waits_for_detached_batch(struct kunit *test)
 {
-	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
-	struct sender *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
-	u64 before = gomtest_live_objects();
-	struct task_struct *t;
-	unsigned int i;
+	sender_test(test, GOM_AT_FULL_BATCH, false);
+}
 
-	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two CPUs online");
-	KUNIT_ASSERT_NOT_NULL(test, s);
-	gom_free_rcu_barrier();
-	init_completion(&s->done);
-	for (i = 0; i < MANY; i++) {
-		s->p[i] = gom_malloc(sizeof(*s->p[i]), GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, s->p[i]);
-	}
-	t = kthread_create(sender_main, s, "gom_sender");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
-	kthread_bind(t, cpu);
-	sender = s;
-	WRITE_ONCE(gom_test_hook, batch_delay);
-	wake_up_process(t);
-	while (!READ_ONCE(s->detached) && !completion_done(&s->done))
-		cpu_relax();
-	KUNIT_EXPECT_TRUE(test, READ_ONCE(s->detached));
-	gom_free_rcu_barrier();
-	/*
-	 * The sender frees the rest directly, so only the batch may still be
-	 * live.
-	 */
-	wait_for_completion(&s->done);
-	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
-	WRITE_ONCE(gom_test_hook, NULL);
+/* The same for linked objects of another CPU, whose monitor is about to start. */
+static void barrier_waits_for_starting_monitor(struct kunit *test)
+{
+	sender_test(test, GOM_AT_MONITOR_START, true);
 }
 
 static struct completion detached;
@@ -462,6 +521,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(headless_free_waits_without_memory),
 	HEAP_CASE(concurrent_barriers_both_wait),
 	HEAP_CASE(barrier_waits_for_detached_batch),
+	HEAP_CASE(barrier_waits_for_starting_monitor),
 	HEAP_CASE(deferred_frees_under_raw_locks),
 	HEAP_CASE(interrupt_does_not_use_busy_batch),
 	HEAP_CASE(deferred_frees_in_interrupts),
