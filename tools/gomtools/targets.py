@@ -99,7 +99,8 @@ class Stock:
         for node, (memory, cpus) in enumerate(self.numa or self.equal_nodes()):
             if memory:
                 options += ["-object", f"memory-backend-ram,id=m{node},size={memory}M"]
-            options += ["-numa", f"node,nodeid={node},cpus={cpus}" + f",memdev=m{node}" * bool(memory)]
+            options += ["-numa", f"node,nodeid={node}" + f",cpus={cpus}" * bool(cpus)
+                        + f",memdev=m{node}" * bool(memory)]
         return options
 
     def command(self, initrd, output, scratch, append):

@@ -22,7 +22,8 @@ class Torture:
     cpus: int = 2
     memory: int = 512
     append: str = ""
-    numa: list = None       # (MiB, CPUs) of each node; 0 MiB: without memory
+    numa: list = None       # (MiB, CPUs) of each node; 0 MiB: without memory, and offline
+                            # if it has no CPUs either; with slots the last one is possible
     slots: bool = False     # slots for memory that is plugged in
     script: str = ""        # name of another script to run
 
@@ -33,7 +34,7 @@ TORTURES = {
     "fragments": Torture(),
     "plug": Torture(slots=True),
     "full-node": Torture(cpus=4, numa=[(256, "0-1"), (768, "2-3")]),
-    "no-memory-node": Torture(cpus=4, numa=[(512, "0-1"), (0, "2-3")], slots=True),
+    "no-memory-node": Torture(cpus=4, numa=[(512, "0-1"), (0, "2-3"), (0, "")], slots=True),
     "reclaim": Torture(cpus=4, numa=[(512, "0-1"), (512, "2-3")]),
     "oom": Torture(memory=384),
     "irq-stacks": Torture(),

@@ -56,6 +56,12 @@ for cpu in 0 1 2 3; do
 	on $cpu torture cache 2
 done
 torture without-memory 1
+[ "$(cat $nodes/possible)" = 0-2 ] && [ "$(cat $nodes/online)" = 0-1 ] ||
+	fail "nodes online: $(cat $nodes/online), of $(cat $nodes/possible)"
+torture without-memory 2
+shown=$(awk '/^node/ { printf "%s ", $2 }' $gomalloc/mheap)
+[ "$shown" = "0 1 " ] || fail "nodes in mheap: $shown"
+echo "node 2 is offline: of it nothing is asked, which the kernel would report with a trace"
 like_others 0 0
 like_others 2 0
 rmmod gomalloc_torture

@@ -62,24 +62,33 @@ int torture_same(unsigned int kib)
 	return held_alloc(&(unsigned int){ SAME_SIZE }, 1, kib, GFP_KERNEL);
 }
 
-/* What is asked of a node without memory: NULL if it is to be of no other. */
+static int without_memory(unsigned int size, gfp_t gfp, unsigned int nid)
+{
+	void *strict = gom_malloc_node(size, gfp | __GFP_THISNODE | __GFP_NOWARN, nid);
+	void *p = gom_malloc_node(size, gfp, nid);
+
+	gom_free(strict);
+	gom_free(p);
+	if (!strict && p)
+		return 0;
+	pr_err("%u bytes of node %u, gfp %pGg: %s\n", size, nid, &gfp,
+	       strict ? "are of another one" : "were not to be had of any");
+	return -EIO;
+}
+
+/*
+ * What is asked of a node without memory: NULL if it is to be of no other.  Memory of a zone
+ * comes from the page allocator without the heap.
+ */
 int torture_without_memory(unsigned int nid)
 {
 	unsigned int i;
-	void *p, *strict;
+	int err = 0;
 
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		strict = gom_malloc_node(sizes[i], GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN, nid);
-		p = gom_malloc_node(sizes[i], GFP_KERNEL, nid);
-		gom_free(strict);
-		gom_free(p);
-		if (strict || !p) {
-			pr_err("%u bytes of node %u: %s\n", sizes[i], nid,
-			       strict ? "are of another one" : "were not to be had of any");
-			return -EIO;
-		}
-	}
-	return 0;
+	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++)
+		err = without_memory(sizes[i], GFP_KERNEL, nid) ?:
+		      without_memory(sizes[i], GFP_KERNEL | __GFP_DMA, nid);
+	return err;
 }
 
 int torture_free(unsigned int unused)
