@@ -13,14 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import benchsummary, benchtable, cache, cachelines, checkout, guest, modules, process, report, targets
+from . import (benchsummary, benchtable, cache, cachelines, checkout, guest, modules, process,
+               report, targets)
 from .ui import Failure, note, step
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
 DIRECTORY = checkout.BUILD / "bench"
 TIMEOUT = 900
 COUNTED = "init_on_alloc=0 mitigations=off"
-WITHOUT_PROFILE = "memprofilerate=0"    # SLUB has no heap profile; see heap-profile.rst for its cost
+# SLUB has no heap profile; heap-profile.rst describes its cost.
+WITHOUT_PROFILE = "memprofilerate=0"
 
 
 @dataclass(frozen=True)
@@ -41,35 +43,46 @@ class Configuration:
     variant: str = ""       # variant of the modules
 
 
-UML_NOTE = ("UML has no double-word compare-exchange: SLUB's slow paths take a bit lock there, with interrupts off, "
-            "so ratios of batches and live sets are too good for gomalloc. Those of the stock kernels are not.")
-PLAIN_NOTE = ("A kernel without freelist hardening, freelist randomisation (gomalloc has none there, either), hardened "
+UML_NOTE = ("UML has no double-word compare-exchange: SLUB's slow paths take a bit lock there, "
+            "with interrupts off, "
+            "so ratios of batches and live sets are too good for gomalloc. Those of the stock "
+            "kernels are not.")
+PLAIN_NOTE = ("A kernel without freelist hardening, freelist randomisation (gomalloc has none "
+              "there, either), hardened "
               "usercopy and memcg: the difference to uml is the cost of these. ")
-SHIPPED_NOTE = ("As Debian and gomalloc ship: init_on_alloc=1, mitigations on, heap profile on. The emulator counts "
-                "each byte or word that is cleared as an instruction, for both allocators, so from 1 KiB on clearing is "
-                "most of the cost; samples of the profile are random.")
+SHIPPED_NOTE = ("As Debian and gomalloc ship: init_on_alloc=1, mitigations on, heap profile on. "
+                "The emulator counts "
+                "each byte or word that is cleared as an instruction, for both allocators, so from "
+                "1 KiB on clearing is most of the cost; samples of the profile are random.")
 
 # Workloads that show how defaults, or hardening, change the ratios.
-SHIPPED = ("pair", "pair-const", "pair-sized", "cache-pair", "cache-batch", "batch-fifo", "batch-random", "mixed",
-           "zeroed")
-PLAIN = (*SHIPPED, "live-1000000", "cache-bulk-16", "cache-bulk-30", "cache-bulk-250", "noscan", "remote", "parallel")
+SHIPPED = ("pair", "pair-const", "pair-sized", "cache-pair", "cache-batch", "batch-fifo",
+           "batch-random", "mixed", "zeroed")
+PLAIN = (*SHIPPED, "live-1000000", "cache-bulk-16", "cache-bulk-30", "cache-bulk-250", "noscan",
+         "remote", "parallel")
 FEW_SIZES = "64,256,1024,4096"
 
-PLAN = {"stock-6.1": Configuration("stock-6.1", COUNTED, counted=True),
-        "stock-newest": Configuration("stock-newest", COUNTED, counted=True),
-        "stock-6.1-shipped": Configuration("stock-6.1", "", counted=True, some=SHIPPED, sizes=FEW_SIZES, gomalloc="",
-                                    note=SHIPPED_NOTE),
-        "stock-newest-shipped": Configuration("stock-newest", "", counted=True, some=SHIPPED, sizes=FEW_SIZES, gomalloc="",
-                                       note=SHIPPED_NOTE),
-        "uml": Configuration("uml", "init_on_alloc=0", memory=1024, note=UML_NOTE),
-        "uml-plain": Configuration("uml-plain", "init_on_alloc=0", memory=1024, some=PLAIN, note=PLAIN_NOTE + UML_NOTE),
-        # Time says little under an emulator; these count waits of CPUs for each
-        # other.
-        "uml-offtimes": Configuration("uml", "init_on_alloc=0", only=("offtimes",), variant="-offtimes"),
-        "stock-newest-offtimes": Configuration("stock-newest", COUNTED, counted=True, only=("offtimes",),
-                                        variant="-offtimes"),
-        "stock-newest-8cpu": Configuration("stock-newest", "init_on_alloc=0", cpus=8, only=("persistent", "cpus-locks")),
-        "stock-newest-lines": Configuration("stock-newest", "init_on_alloc=0", cpus=8, only=("cpus-lines",), lines=True)}
+PLAN = {
+    "stock-6.1": Configuration("stock-6.1", COUNTED, counted=True),
+    "stock-newest": Configuration("stock-newest", COUNTED, counted=True),
+    "stock-6.1-shipped": Configuration("stock-6.1", "", counted=True, some=SHIPPED,
+                                       sizes=FEW_SIZES, gomalloc="", note=SHIPPED_NOTE),
+    "stock-newest-shipped": Configuration("stock-newest", "", counted=True, some=SHIPPED,
+                                          sizes=FEW_SIZES, gomalloc="", note=SHIPPED_NOTE),
+    "uml": Configuration("uml", "init_on_alloc=0", memory=1024, note=UML_NOTE),
+    "uml-plain": Configuration("uml-plain", "init_on_alloc=0", memory=1024, some=PLAIN,
+                               note=PLAIN_NOTE + UML_NOTE),
+    # Time says little under an emulator; these count waits of CPUs for each
+    # other.
+    "uml-offtimes": Configuration("uml", "init_on_alloc=0", only=("offtimes",),
+                                  variant="-offtimes"),
+    "stock-newest-offtimes": Configuration("stock-newest", COUNTED, counted=True,
+                                           only=("offtimes",), variant="-offtimes"),
+    "stock-newest-8cpu": Configuration("stock-newest", "init_on_alloc=0", cpus=8,
+                                       only=("persistent", "cpus-locks")),
+    "stock-newest-lines": Configuration("stock-newest", "init_on_alloc=0", cpus=8,
+                                        only=("cpus-lines",), lines=True),
+}
 
 # Workloads that run in a configuration with `only`, and in the usual ones.
 EVERYWHERE = {"persistent"}
@@ -90,7 +103,8 @@ def parameters(**wanted):
 
 
 def matches(workload, requested):
-    return not workload or not requested or any(workload.startswith(name) for name in requested.split(","))
+    return (not workload or not requested
+            or any(workload.startswith(name) for name in requested.split(",")))
 
 
 def only_requested(config, requested):
@@ -117,7 +131,8 @@ def workloads_of(name, requested):
     if config.only:
         return ",".join(only_requested(config, requested))
     own = [work for other in PLAN.values() for work in other.only if work not in EVERYWHERE]
-    return ",".join(part for part in requested.split(",") if not any(work.startswith(part) for work in own))
+    return ",".join(part for part in requested.split(",")
+                    if not any(work.startswith(part) for work in own))
 
 
 def sbrk_parameters(workload, size, counted):
@@ -125,8 +140,8 @@ def sbrk_parameters(workload, size, counted):
     requested.
     """
     names = [name for name in SBRK_WORKLOADS if matches(name, workload)]
-    sizes = [s for s in (size.split(",") if size else map(str, (8, 16, 32, 64, 128, 256, 512, 1024)))
-             if s.isdigit() and int(s) <= SBRK_LARGEST]
+    sizes = size.split(",") if size else map(str, (8, 16, 32, 64, 128, 256, 512, 1024))
+    sizes = [s for s in sizes if s.isdigit() and int(s) <= SBRK_LARGEST]
     if not names or not sizes:
         return ""
     return f"workload={','.join(names)} size={','.join(sizes)} {SBRK_EFFORT[counted]}"
@@ -139,7 +154,8 @@ def json_texts(workload, counted):
     generated = checkout.BUILD / f"bench/generated-{GENERATED_KIB[counted]}KiB.json"
     if not generated.exists():
         program = checkout.ROOT / "tools/gen_json.py"
-        cache.write(generated, "\n".join(process.lines([str(program), "--kib", str(GENERATED_KIB[counted])])))
+        cache.write(generated,
+                    "\n".join(process.lines([str(program), "--kib", str(GENERATED_KIB[counted])])))
     return [path for path in JSON_FILES if path.exists()] + [generated]
 
 
@@ -176,7 +192,8 @@ def parse_both(text):
     """
     normal, _, in_sbrk = text.partition("# sbrk\n")
     facts, rows, tables = parse(normal)
-    costs = {(r["workload"], r["size"]): r["gomalloc"] for r in (parse(in_sbrk)[1] if in_sbrk else [])}
+    costs = {(r["workload"], r["size"]): r["gomalloc"]
+             for r in (parse(in_sbrk)[1] if in_sbrk else [])}
     for each in rows:
         each["sbrk"] = costs.get((each["workload"], each["size"]))
     return facts, rows, tables
@@ -186,7 +203,8 @@ def alone(text):
     """The parameters of the rows that need gomalloc freshly loaded, as the
     results list them.
     """
-    return [line.removeprefix("# alone ").split() for line in text.splitlines() if line.startswith("# alone ")]
+    return [line.removeprefix("# alone ").split() for line in text.splitlines()
+            if line.startswith("# alone ")]
 
 
 def row(cells):
@@ -194,7 +212,8 @@ def row(cells):
     values = {name: number(text) for name, text in cells.items() if name != "workload"}
     size = values["size"]
     return {"workload": cells["workload"], "size": int(size) if size is not None else None,
-            "slub": values["slub_min"], "gomalloc": values["gomalloc_min"], "floor": values["floor_min"],
+            "slub": values["slub_min"], "gomalloc": values["gomalloc_min"],
+            "floor": values["floor_min"],
             "ratio": benchsummary.ratio(values["slub_min"], values["gomalloc_min"]),
             "slub_median": values["slub_med"], "gomalloc_median": values["gomalloc_med"],
             "floor_median": values["floor_med"],
@@ -249,7 +268,8 @@ def run(names, workload, size):
     work = {name: workloads_of(name, workload) for name in names}
     names = [name for name in names if work[name] or not workload]
     if not names:
-        raise Failure(f"{workload} does not run on this target; without TARGET= it runs where it can, if it exists.")
+        raise Failure(f"{workload} does not run on this target; without TARGET= it runs where it "
+                      f"can, if it exists.")
     refusal = cachelines.refusal() if any(PLAN[name].lines for name in names) else ""
     if refusal:
         reason = f"cache lines cannot be counted: this QEMU does not accept the plugin: {refusal}"
@@ -275,7 +295,8 @@ def run(names, workload, size):
 def command(verb, workload, size, names=()):
     """The command that repeats a measurement."""
     variables = {"TARGET": names[0] if len(names) == 1 else "", "WORKLOAD": workload, "SIZE": size}
-    return " ".join(["make", verb, *(f"{name}={value}" for name, value in variables.items() if value)])
+    return " ".join(["make", verb,
+                     *(f"{name}={value}" for name, value in variables.items() if value)])
 
 
 def soak(name, seconds):
@@ -284,13 +305,16 @@ def soak(name, seconds):
     """
     if name not in PLAN:
         raise Failure(f"There is no benchmark on '{name}'; the targets are {', '.join(PLAN)}.")
-    if PLAN[name].only or PLAN[name].some:
-        raise Failure(f"{name} is for {', '.join(PLAN[name].only or PLAN[name].some)} only: take "
-                      f"{', '.join(other for other in PLAN if not PLAN[other].only and not PLAN[other].some)}.")
+    config = PLAN[name]
+    if config.only or config.some:
+        others = [other for other in PLAN if not PLAN[other].only and not PLAN[other].some]
+        raise Failure(f"{name} is for {', '.join(config.only or config.some)} only: take "
+                      f"{', '.join(others)}.")
     if not 1 <= seconds <= 86400:
         raise Failure(f"SECONDS must be a number from 1 to 86400, not {seconds}.")
     step(f"this takes {seconds} seconds, and a little more")
-    publish([measure(name, "soak", "", seconds)], f"make soak TARGET={name} SECONDS={seconds}", "soak", "soak")
+    publish([measure(name, "soak", "", seconds)], f"make soak TARGET={name} SECONDS={seconds}",
+            "soak", "soak")
     return 0
 
 
@@ -346,13 +370,15 @@ def run_here(workload, size):
     text, rate = results_here(allocator, benchmark, wanted.split())
     rows_alone = alone(text)
     if rows_alone and was_loaded:
-        note("gomalloc was loaded before and stays loaded, so rows of memory do not include its present metadata; "
-             "run rmmod gomalloc first to have it reloaded for each row.")
+        note("gomalloc was loaded before and stays loaded, so rows of memory do not include its "
+             "present metadata; run rmmod gomalloc first to have it reloaded for each row.")
     for arguments in rows_alone:
         text += results_here(allocator, benchmark, ["alone=1", *arguments])[0]
     facts, rows, tables = parse_both(text)
+    cmdline = Path("/proc/cmdline").read_text().strip()
     publish([{"name": "here", "kernel": facts.get("kernel", ""), "unit": facts["unit"],
-              "cpus": int(facts["cpus"]), "machine": "this machine", "note": "", "rows": rows, "tables": tables,
-              "cmdline": f"{Path('/proc/cmdline').read_text().strip()}; gomalloc.ko memprofilerate={rate}"}],
+              "cpus": int(facts["cpus"]), "machine": "this machine", "note": "", "rows": rows,
+              "tables": tables,
+              "cmdline": f"{cmdline}; gomalloc.ko memprofilerate={rate}"}],
             command("bench-here", workload, size))
     return 0

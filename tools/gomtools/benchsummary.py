@@ -12,13 +12,16 @@ from dataclasses import dataclass
 LARGE_FROM = 8193
 
 # Groups: name, description, prefixes of workloads.  The first match counts.
-GROUPS = [("memory", "bytes held for what is live, fragmented or not", ["held", "churn", "json-held"]),
+GROUPS = [("memory", "bytes held for what is live, fragmented or not",
+           ["held", "churn", "json-held"]),
           ("cross-CPU", "freed on another CPU, all CPUs at once; locks taken, cache lines moved",
            ["remote", "parallel", "cpus-"]),
           ("large", "above 8 KiB, in pairs and batches", ["large", "runs-"]),
           ("batch", "many live at a time: batches, bulk calls, live sets, mixed sizes, JSON",
-           ["batch", "cache-batch", "bulk", "cache-bulk", "cache-prefill", "live-", "spans-", "mixed", "json"]),
-          ("pair", "one allocated and freed at once", ["pair", "cache-pair", "cache-ctor", "noscan"]),
+           ["batch", "cache-batch", "bulk", "cache-bulk", "cache-prefill", "live-", "spans-",
+            "mixed", "json"]),
+          ("pair", "one allocated and freed at once",
+           ["pair", "cache-pair", "cache-ctor", "noscan"]),
           ("other", "zeroed memory, frees after a grace period", [""])]
 
 # Smaller counts for each call, of both allocators, are noise of other tasks.
@@ -56,7 +59,10 @@ def of_rows(rows):
     """(group, ratio) of each row; the ratio may be None."""
     for row in rows:
         group = group_of(row["workload"], row["size"])
-        yield group, ratio(row["held_slub"], row["held_gomalloc"]) if group == "memory" else row["ratio"]
+        if group == "memory":
+            yield group, ratio(row["held_slub"], row["held_gomalloc"])
+        else:
+            yield group, row["ratio"]
 
 
 def cells(lines):
@@ -72,7 +78,8 @@ def of_churn(lines):
     for line in last.values():
         for column in line:
             if column.startswith("slub_"):
-                yield "memory", ratio(float(line[column]), float(line[column.replace("slub", "gomalloc")]))
+                yield "memory", ratio(float(line[column]),
+                                      float(line[column.replace("slub", "gomalloc")]))
 
 
 def of_allocators(name, lines, keys, columns):
@@ -90,7 +97,8 @@ def of_allocators(name, lines, keys, columns):
 
 
 # Tables that compare the two: key columns and value columns.
-BY_ALLOCATOR = {"cpus-locks": (["pattern", "cpus"], ["locks"]), "cpus-lines": (["pattern", "cpus"], ["lines_moved"]),
+BY_ALLOCATOR = {"cpus-locks": (["pattern", "cpus"], ["locks"]),
+                "cpus-lines": (["pattern", "cpus"], ["lines_moved"]),
                 "json": (["text"], ["parse", "free"]), "json-held": (["text"], ["held_KiB"])}
 
 
@@ -110,7 +118,8 @@ def of_target(target):
     for group, value in [*of_rows(target["rows"]), *of_tables(target["tables"])]:
         if value is not None:
             found.setdefault(group, []).append(value)
-    return {group: Ratios(min(values), statistics.median(values), sum(value < 1 for value in values), len(values))
+    return {group: Ratios(min(values), statistics.median(values),
+                          sum(value < 1 for value in values), len(values))
             for group, values in found.items()}
 
 

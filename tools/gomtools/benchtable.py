@@ -6,10 +6,10 @@ import textwrap
 from . import benchsummary
 from .ui import paint
 
-COLUMNS = [("workload", 18, "workload"), ("size", 7, "size"), ("slub", 9, "SLUB"), ("gomalloc", 9, "gomalloc"),
-           ("floor", 8, "floor"), ("sbrk", 8, "sbrk"), ("ratio", 7, "ratio"), ("slub_median", 9, "SLUB"),
-           ("gomalloc_median", 9, "gomalloc"), ("ratio_median", 7, "ratio"),
-           ("held_slub", 9, "SLUB"), ("held_gomalloc", 9, "gomalloc")]
+COLUMNS = [("workload", 18, "workload"), ("size", 7, "size"), ("slub", 9, "SLUB"),
+           ("gomalloc", 9, "gomalloc"), ("floor", 8, "floor"), ("sbrk", 8, "sbrk"),
+           ("ratio", 7, "ratio"), ("slub_median", 9, "SLUB"), ("gomalloc_median", 9, "gomalloc"),
+           ("ratio_median", 7, "ratio"), ("held_slub", 9, "SLUB"), ("held_gomalloc", 9, "gomalloc")]
 GROUPS = (f"{'':26}{'--------------- minimum ----------------':>45}{'------- median -------':>28}"
           f"{'-- bytes held --':>20}")
 
@@ -38,13 +38,18 @@ def line(row):
 
 TITLES = {"json": "json: text parsed into a tree, and the tree freed; {unit} per object",
           "json-held": "json-held: KiB held by such a tree",
-          "churn": "churn: memory held over memory live, grown to 256 MiB, shrunk to a tenth, idle memory released",
-          "offtimes": "offtimes: nanoseconds, or counted instructions, with interrupts or preemption disabled:\n"
-                      "of half of the sections, of all but one in a thousand, and of the longest",
-          "soak": "soak: {unit} for a free and an allocation as time goes on; memory held over memory live",
+          "churn": "churn: memory held over memory live, grown to 256 MiB, shrunk to a tenth, idle "
+          "memory released",
+          "offtimes": "offtimes: nanoseconds, or counted instructions, with interrupts or "
+          "preemption disabled:\n"
+          "of half of the sections, of all but one in a thousand, and of the longest",
+          "soak": "soak: {unit} for a free and an allocation as time goes on; memory held over "
+          "memory live",
           "cpus-locks": "cpus-locks: spin locks taken, and waited for, for each call",
-          "cpus-lines": "cpus-lines: cache lines moved from CPU to CPU, locked instructions and accesses, for each call",
-          "persistent": "persistent: {unit} per block of 64 bytes, one chunk under a lock or one for each CPU"}
+          "cpus-lines": "cpus-lines: cache lines moved from CPU to CPU, locked instructions and "
+          "accesses, for each call",
+          "persistent": "persistent: {unit} per block of 64 bytes, one chunk under a lock or one "
+          "for each CPU"}
 
 
 def show_table(name, lines, unit):
@@ -74,7 +79,8 @@ def show(target):
         print(paragraph(f"note: {target['note']}"))
     if target["rows"]:
         print(GROUPS)
-        print(" ".join(f"{title:{'<' if name == 'workload' else '>'}{width}}" for name, width, title in COLUMNS))
+        print(" ".join(f"{title:{'<' if name == 'workload' else '>'}{width}}" for name, width,
+                       title in COLUMNS))
     for row in target["rows"]:
         print(line(row))
     for name, lines in target["tables"].items():
@@ -83,7 +89,9 @@ def show(target):
 
 
 def summary_cell(ratios):
-    return f"{ratios.lowest:5.2f} {ratios.median:6.2f} {ratios.below:>3}/{ratios.rows:<3}" if ratios else "-"
+    if not ratios:
+        return "-"
+    return f"{ratios.lowest:5.2f} {ratios.median:6.2f} {ratios.below:>3}/{ratios.rows:<3}"
 
 
 def show_summary(targets):
@@ -94,7 +102,8 @@ def show_summary(targets):
     if not summaries:
         return
     width = max(map(len, summaries)) + 2
-    print(paint("summary: SLUB / gomalloc, above 1 gomalloc is cheaper; lowest, median, rows below 1 of all", "bold"))
+    print(paint("summary: SLUB / gomalloc, above 1 gomalloc is cheaper; lowest, median, rows below "
+                "1 of all", "bold"))
     print(f"{'':{width}}" + "".join(f"{group:<22}" for group in benchsummary.ORDER).rstrip())
     for name, groups in summaries.items():
         print(f"{name:{width}}" + "".join(f"{summary_cell(groups.get(group)):<22}"

@@ -46,9 +46,10 @@ def build():
 def refusal():
     """Why the installed QEMU does not accept the plugin; empty if it does."""
     try:
-        done = subprocess.run(["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display", "none", "-S",
-                               "-plugin", f"{build()},out={os.devnull}", "-monitor", "stdio"],
-                              input="quit\n", capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display",
+                               "none", "-S", "-plugin", f"{build()},out={os.devnull}", "-monitor",
+                               "stdio"], input="quit\n", capture_output=True, text=True,
+                              timeout=SECONDS)
     except subprocess.TimeoutExpired:
         return f"it did not end within {SECONDS} s"
     return process.tail(done.stderr, 1) or f"exit {done.returncode}" if done.returncode else ""
@@ -67,7 +68,8 @@ def join(tables, counted):
     counts = [[int(word) for word in line.split()] for line in counted.splitlines()]
     counts = counts[1:]         # the first line counts what was before
     if len(counts) != len(lines):
-        raise Failure(f"The plugin printed {len(counts)} lines of counts, the guest {len(lines)} lines.")
+        raise Failure(f"The plugin printed {len(counts)} lines of counts, the guest {len(lines)} "
+                      f"lines.")
     tables[TABLE] = [head[:3] + COLUMNS]
     for line, numbers in zip(lines, counts):
         tables[TABLE].append(line[:3] + [f"{number / int(line[3]):.3f}" for number in numbers])

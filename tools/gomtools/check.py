@@ -9,7 +9,8 @@ at a time; each prints its result when it is complete.
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import bench, checkout, headers, inspection, kunit, modules, packages, selftest, smoke, style, targets, torture
+from . import (bench, checkout, headers, inspection, kunit, modules, packages, selftest, smoke,
+               style, targets, torture)
 from .tally import failed, last_line, passed
 from .ui import Failure
 
@@ -26,7 +27,8 @@ def builds(name):
     """A check: the modules build against this header set without warnings."""
     chosen = headers.find(name)
     _, warned = modules.build(name)
-    title = f"build with W=1 against {name} (Linux {chosen.version}, Debian {chosen.release}'s compiler)"
+    title = (f"build with W=1 against {name} (Linux {chosen.version}, "
+             f"Debian {chosen.release}'s compiler)")
     return failed(title, "\n".join(warned)) if warned else passed(title)
 
 
@@ -34,7 +36,8 @@ def variants():
     """Variants of the modules that only the benchmark uses: {variant: its first
     target}.
     """
-    return {config.variant: config.target for config in reversed(bench.PLAN.values()) if config.variant}
+    return {config.variant: config.target for config in reversed(bench.PLAN.values())
+            if config.variant}
 
 
 def builds_variant(name, variant):
@@ -52,12 +55,14 @@ def checks():
     for name in headers.SETS:
         yield f"build against {name}", lambda name=name: builds(name)
     for variant, name in variants().items():
-        yield f"build for {name}{variant}", lambda name=name, variant=variant: builds_variant(name, variant)
+        yield (f"build for {name}{variant}",
+               lambda name=name, variant=variant: builds_variant(name, variant))
     for name in SMOKE_TARGETS:
         yield f"smoke on {name}", lambda name=name: smoke.run(smoke_target(name))
         yield f"inspection on {name}", lambda name=name: inspection.run(smoke_target(name))
         for nodes in NUMA_NODES:
-            yield f"{nodes} nodes on {name}", lambda name=name, nodes=nodes: smoke.run(smoke_target(name, nodes))
+            yield (f"{nodes} nodes on {name}",
+                   lambda name=name, nodes=nodes: smoke.run(smoke_target(name, nodes)))
     yield f"smoke on {RT_TARGET}", lambda: smoke.run(smoke_target(RT_TARGET))
     yield from torture.checks()
     yield from style.checks()

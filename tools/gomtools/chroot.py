@@ -21,11 +21,13 @@ ENTER = ('mount -t proc proc "$1/proc" && mount --bind "$2" "$1/mnt" && '
 def of_release(release):
     """The chroot directory of a Debian release, created at first use."""
     if os.geteuid():
-        raise Failure(f"Building with Debian {release}'s compiler needs root: run the command with sudo.")
+        raise Failure(f"Building with Debian {release}'s compiler needs root: run the command with "
+                      f"sudo.")
 
     def bootstrap(path):
         if not shutil.which("debootstrap"):
-            raise Failure("debootstrap is not installed: run tools/setup.sh, or install debootstrap.")
+            raise Failure("debootstrap is not installed: run tools/setup.sh, or install "
+                          "debootstrap.")
         step(f"setting up Debian {release}'s compiler in a chroot (about a minute)")
         process.run(["debootstrap", "--variant=minbase", f"--include={TOOLS}", release, str(path),
                      packages.archive()],

@@ -8,14 +8,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import (bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop, modules, smoke, style,
-               targets, torture)
+from . import (bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop,
+               modules, smoke, style, targets, torture)
 from .ui import Failure, paint, step
 
 
 def boot(options):
     """Boot a target with modules and a script; return the exit status."""
-    target = targets.find(options.target, options.cpus, options.memory, options.counted, options.nodes)
+    target = targets.find(options.target, options.cpus, options.memory, options.counted,
+                          options.nodes)
     script = Path(options.script).read_text() if options.script else options.command
     carried = [Path(module) for module in options.module]
     for module in carried:
@@ -25,7 +26,8 @@ def boot(options):
         built, _ = modules.build(target.modules)
         carried += built.values()
     result = guest.run(target, script, carried, options.timeout, options.append,
-                       checkout.LOGS / f"boot-{target.name}.log", on_line=lambda line: print(line, flush=True))
+                       checkout.LOGS / f"boot-{target.name}.log",
+                       on_line=lambda line: print(line, flush=True))
     if not result.passed:
         print(paint("FAILED: ", "red") + result.verdict(), file=sys.stderr)
         return result.status or 1
@@ -60,11 +62,16 @@ def add_boot(verbs):
     what = verb.add_mutually_exclusive_group(required=True)
     what.add_argument("--script", help="file with the guest's shell script")
     what.add_argument("-c", "--command", help="the guest's shell script itself")
-    verb.add_argument("--module", action="append", default=[], help="a module file to put in /modules")
-    verb.add_argument("--build", action="store_true", help="build the checkout's modules for this target first")
-    verb.add_argument("--timeout", type=int, default=120, help="seconds until a hung guest is killed")
+    verb.add_argument("--module", action="append", default=[],
+                      help="a module file to put in /modules")
+    verb.add_argument("--build", action="store_true",
+                      help="build the checkout's modules for this target first")
+    verb.add_argument("--timeout", type=int, default=120,
+                      help="seconds until a hung guest is killed")
     verb.add_argument("--cpus", type=int)
-    verb.add_argument("--nodes", type=int, help="number of NUMA nodes, with equal parts of CPUs and memory (stock targets)")
+    verb.add_argument("--nodes", type=int,
+                      help="number of NUMA nodes, with equal parts of CPUs and memory (stock "
+                      "targets)")
     verb.add_argument("--memory", type=int, help="MiB")
     verb.add_argument("--append", default="", help="added to the kernel command line")
     verb.add_argument("--counted", action="store_true", help="count instructions (stock targets)")
@@ -79,7 +86,8 @@ def add_bench(verbs, name, what, run):
 
 
 def parser():
-    top = argparse.ArgumentParser(prog="tools/gom", description="gomalloc's tools: kernels, guests, tests, benchmark.")
+    top = argparse.ArgumentParser(
+        prog="tools/gom", description="gomalloc's tools: kernels, guests, tests, benchmark.")
     verbs = top.add_subparsers(metavar="verb", required=True)
     add_boot(verbs)
     verb = verbs.add_parser("build", help="build the modules for a target or header set")
@@ -88,20 +96,27 @@ def parser():
     verb = verbs.add_parser("check", help="all tests, on all targets")
     verb.set_defaults(run=lambda options: check.run())
     verb = verbs.add_parser("kunit", help="the KUnit suites on one target")
-    verb.set_defaults(run=lambda options: shown(kunit.run(targets.find(options.target), options.filter)))
+    verb.set_defaults(run=lambda options: shown(kunit.run(targets.find(options.target),
+                                                          options.filter)))
     verb.add_argument("target")
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
     verb = verbs.add_parser("kunit-loop", help="the KUnit suites, repeatedly, on one target")
-    verb.set_defaults(run=lambda options: kunitloop.run(options.target, options.times, options.busy, options.filter))
+    verb.set_defaults(run=lambda options: kunitloop.run(options.target, options.times, options.busy,
+                                                        options.filter))
     verb.add_argument("target")
     verb.add_argument("--times", type=int, default=50)
-    verb.add_argument("--busy", action="store_true", help="keep all of this machine's CPUs busy meanwhile")
+    verb.add_argument("--busy", action="store_true",
+                      help="keep all of this machine's CPUs busy meanwhile")
     verb.add_argument("--filter", default="", help="glob of suite or suite.case")
     verb = verbs.add_parser("smoke", help="the SMP smoke test on one target")
-    verb.set_defaults(run=lambda options: shown(smoke.run(check.smoke_target(options.target, options.nodes))))
-    verb.add_argument("--nodes", type=int, default=1, help="number of NUMA nodes: with several, test these")
+    verb.set_defaults(run=lambda options: shown(smoke.run(check.smoke_target(options.target,
+                                                                             options.nodes))))
+    verb.add_argument("--nodes", type=int, default=1,
+                      help="number of NUMA nodes: with several, test these")
     verb.add_argument("target")
-    verb = verbs.add_parser("inspect", help="heap profile, tracepoints, scavenger and guard pages on a stock target")
+    verb = verbs.add_parser("inspect",
+                            help="heap profile, tracepoints, scavenger and guard pages on a stock "
+                            "target")
     verb.set_defaults(run=lambda options: shown(inspection.run(check.smoke_target(options.target))))
     verb.add_argument("target")
     verb = verbs.add_parser("torture", help="a rare situation, created on a stock target")
@@ -113,11 +128,13 @@ def parser():
     verb = verbs.add_parser("htmldocs", help="the documentation as a site in build/html")
     verb.set_defaults(run=lambda options: htmldocs.run())
     verb = add_bench(verbs, "bench", "the comparison with SLUB, in guests",
-                     lambda options: bench.run(options.target or list(bench.PLAN), options.workload, options.size))
+                     lambda options: bench.run(options.target or list(bench.PLAN), options.workload,
+                                               options.size))
     verb.add_argument("--target", action="append", help=", ".join(bench.PLAN))
     add_bench(verbs, "bench-here", "the comparison with SLUB, on this machine",
               lambda options: bench.run_here(options.workload, options.size))
-    verb = verbs.add_parser("soak", help="an hour of churn, to see whether anything gets slower or larger")
+    verb = verbs.add_parser("soak",
+                            help="an hour of churn, to see whether anything gets slower or larger")
     verb.set_defaults(run=lambda options: bench.soak(options.target, options.seconds))
     verb.add_argument("--target", default="uml", help="uml, stock-6.1, stock-newest")
     verb.add_argument("--seconds", type=int, default=3600)

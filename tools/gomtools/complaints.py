@@ -55,7 +55,8 @@ PROVOKED = re.compile(r"\bgomalloc: (?:(KUnit starts|reports are expected from h
                       r"|KUnit ended|reports are expected no more)")
 # A KUnit suite that provokes reports of the kernel
 # (kunit/percpu/mcache_debug_test.c).
-KERNEL_PROVOKED = re.compile(r"\bgomalloc: the kernel's reports are expected (?:(from here)|no more)")
+KERNEL_PROVOKED = re.compile(r"\bgomalloc: the kernel's reports are expected "
+                             r"(?:(from here)|no more)")
 OOM_BORDER = re.compile(r"\bgomalloc: OOM kills are expected (?:(from here)|no more)")
 # A report of an OOM kill begins with this line and has one stack trace.
 # Afterwards a page fault of the killed task may fail, which is reported
@@ -79,7 +80,8 @@ def without_oom_reports(lines):
     for line in lines:
         killed = OOM_KILLED.search(line)
         if killed:
-            failing = re.compile(rf"{OOM_REPORT.pattern}| {re.escape(killed[1])}: page allocation failure: ")
+            failing = re.compile(rf"{OOM_REPORT.pattern}| {re.escape(killed[1])}: page allocation "
+                                 f"failure: ")
         border = OOM_BORDER.search(line)
         if border:
             expected = bool(border[1])
@@ -104,6 +106,7 @@ def find(log):
             kernel_provoked = bool(kernel_border[1])
         elif kernel_provoked:
             continue
-        elif COMPLAINT.search(line) and not HARMLESS.search(line) or not provoked and GOMALLOC.search(line):
+        elif (COMPLAINT.search(line) and not HARMLESS.search(line)
+              or not provoked and GOMALLOC.search(line)):
             found.append(line)
     return found

@@ -30,7 +30,9 @@ def colour(name, value, difference):
     """Warm colours, by name; in a difference red is more and blue is less."""
     shade = zlib.crc32(name.encode()) % 56
     if difference:
-        return f"rgb(255,{150 + shade},{150 + shade})" if value >= 0 else f"rgb({140 + shade},{160 + shade},255)"
+        if value >= 0:
+            return f"rgb(255,{150 + shade},{150 + shade})"
+        return f"rgb({140 + shade},{160 + shade},255)"
     return f"rgb({200 + shade},{110 + shade * 2},{40 + shade})"
 
 

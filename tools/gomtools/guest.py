@@ -49,14 +49,15 @@ class Result:
         """Why the run failed, for the user; empty if it passed."""
         reasons = []
         if self.timed_out:
-            reasons.append(f"the guest exceeded its time limit and was killed after {self.seconds:.0f} s")
+            reasons.append(f"the guest exceeded its time limit and was killed after "
+                           f"{self.seconds:.0f} s")
         elif self.status is None:
             reasons.append("the guest died before its script ended")
         elif self.status:
             reasons.append(f"the guest's script ended with status {self.status}")
         if self.complaints:
-            reasons.append(f"the guest's kernel log has {len(self.complaints)} complaints, the first:\n    "
-                           + self.complaints[0])
+            reasons.append(f"the guest's kernel log has {len(self.complaints)} complaints, the "
+                           f"first:\n    " + self.complaints[0])
         reasons += self.failures
         if not reasons:
             return ""

@@ -33,9 +33,11 @@ class Headers:
         kbuild = f"linux-kbuild-{release}"
         if kbuild not in packages.index():
             kbuild = "linux-kbuild-" + release.partition("-")[0].removesuffix(".0")
-        for name in (f"linux-headers-{release}-{self.kernel.flavour}", f"linux-headers-{release}-common", kbuild):
+        for name in (f"linux-headers-{release}-{self.kernel.flavour}",
+                     f"linux-headers-{release}-common", kbuild):
             if name not in packages.index():
-                raise Failure(f"Debian's package lists have no {name}, which the headers of Linux {self.version} need.")
+                raise Failure(f"Debian's package lists have no {name}, which the headers of Linux "
+                              f"{self.version} need.")
             yield name, version
 
     def make(self, directory, *arguments):
@@ -44,9 +46,10 @@ class Headers:
         """
         self.install()
         # No BTF, which would need pahole.
-        return chroot.command(self.release, directory, [
-            "make", "-C", f"/usr/src/linux-headers-{self.kernel.release}-{self.kernel.flavour}", "M=/mnt",
-            "CONFIG_DEBUG_INFO_BTF_MODULES=", *arguments])
+        source = f"/usr/src/linux-headers-{self.kernel.release}-{self.kernel.flavour}"
+        return chroot.command(self.release, directory,
+                              ["make", "-C", source, "M=/mnt", "CONFIG_DEBUG_INFO_BTF_MODULES=",
+                               *arguments])
 
 
 SETS = {

@@ -12,7 +12,8 @@ def is_heading(lines, at):
     overline.
     """
     above = lines[at - 1] if at else ""
-    return bool(re.match(r"\S", lines[at])) and not LINE.match(lines[at]) and (not above or bool(LINE.fullmatch(above)))
+    text = bool(re.match(r"\S", lines[at])) and not LINE.match(lines[at])
+    return text and (not above or bool(LINE.fullmatch(above)))
 
 
 def wrong(text):
@@ -21,5 +22,6 @@ def wrong(text):
     for at, line in enumerate(lines):
         if GLUED.match(line):
             yield at + 1, "text follows an underline on its line"
-        elif at and LINE.fullmatch(line) and is_heading(lines, at - 1) and len(line) < len(lines[at - 1]):
+        elif at and LINE.fullmatch(line) and is_heading(lines,
+                                                        at - 1) and len(line) < len(lines[at - 1]):
             yield at + 1, "an underline is shorter than its heading"

@@ -41,7 +41,8 @@ class Profile:
     def minus(self, base):
         values = Counter(self.values)
         values.subtract(base.values)
-        return Profile(f"{self.what}, difference", Counter({s: v for s, v in values.items() if round(v)}))
+        return Profile(f"{self.what}, difference",
+                       Counter({s: v for s, v in values.items() if round(v)}))
 
     def functions(self):
         """For each function: what it allocated itself, and with its callees."""

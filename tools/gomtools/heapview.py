@@ -45,11 +45,15 @@ def table(profile, lines, by_all, amount):
 def parser():
     top = argparse.ArgumentParser(prog="tools/gomprof", description=__doc__, epilog=EPILOG)
     top.add_argument("profile", type=Path)
-    top.add_argument("--base", type=Path, metavar="OLDER", help="show what changed since this profile")
-    top.add_argument("--alloc", action="store_true", help="show all allocations, not only live objects")
+    top.add_argument("--base", type=Path, metavar="OLDER",
+                     help="show what changed since this profile")
+    top.add_argument("--alloc", action="store_true",
+                     help="show all allocations, not only live objects")
     top.add_argument("--objects", action="store_true", help="count objects, not bytes")
-    top.add_argument("--all", action="store_true", help="sort by what a function and its callees allocated")
-    top.add_argument("--lines", type=int, default=20, help="number of lines of the table (default: 20)")
+    top.add_argument("--all", action="store_true",
+                     help="sort by what a function and its callees allocated")
+    top.add_argument("--lines", type=int, default=20,
+                     help="number of lines of the table (default: 20)")
     top.add_argument("--svg", type=Path, metavar="FILE", help="draw a flame graph into this file")
     return top
 

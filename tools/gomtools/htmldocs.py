@@ -27,7 +27,8 @@ def kernel():
     """The source tree with the kernel-doc extension."""
     source = sources.newest()
     if not (source.path / EXTENSION).exists():
-        raise Failure(f"The source of Linux {source.version} holds no {EXTENSION}, which reads the kernel-doc.")
+        raise Failure(f"The source of Linux {source.version} holds no {EXTENSION}, which reads the "
+                      f"kernel-doc.")
     return source
 
 
@@ -40,16 +41,19 @@ def run():
     if not SPHINX.exists():
         raise Failure(f"There is no {SPHINX}: run tools/setup.sh docs as root.")
     source = kernel()
-    step(f"making {SITE.relative_to(checkout.ROOT)} with the kernel-doc extension of Linux {source.version}")
+    step(f"making {SITE.relative_to(checkout.ROOT)} with the kernel-doc extension of Linux "
+         f"{source.version}")
     shutil.rmtree(SITE, ignore_errors=True)
     checkout.LOGS.mkdir(parents=True, exist_ok=True)
     WARNINGS.write_text("")
     with open(LOG, "w") as log:
-        done = subprocess.run(command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        done = subprocess.run(command(), stdin=subprocess.DEVNULL, stdout=log,
+                              stderr=subprocess.STDOUT,
                               env={**os.environ, "srctree": str(source.path)})
     warned = [line.replace(f"{checkout.ROOT}/", "") for line in WARNINGS.read_text().splitlines()]
     if warned and (SITE / "index.html").exists():
-        raise Failure("The site was built with these warnings, which are errors:\n" + "\n".join(warned))
+        raise Failure("The site was built with these warnings, which are errors:\n"
+                      + "\n".join(warned))
     if done.returncode:
         raise Failure(f"Sphinx failed (exit {done.returncode}); the end of {LOG}:\n"
                       f"{process.tail(LOG.read_text(errors='replace'))}")

@@ -53,7 +53,8 @@ def build(script, modules):
     if not busybox:
         raise Failure("busybox is not installed: run tools/setup.sh, or install busybox-static.")
     archive = Archive()
-    for name in ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp", "modules"):
+    for name in ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp",
+                 "modules"):
         archive.directory(name)
     archive.add("dev/console", stat.S_IFCHR | 0o600, device=CONSOLE)
     archive.file("bin/busybox", Path(busybox).read_bytes(), 0o755)

@@ -23,8 +23,8 @@ def pprof(text):
     with tempfile.NamedTemporaryFile("w", suffix=".heap") as file:
         file.write(text)
         file.flush()
-        done = subprocess.run(["google-pprof", "--text", "--show_bytes", "--alloc_space", file.name],
-                              capture_output=True, text=True)
+        done = subprocess.run(["google-pprof", "--text", "--show_bytes", "--alloc_space",
+                               file.name], capture_output=True, text=True)
     total = re.search(r"Total: (\d+) B", done.stdout)
     if not total:
         raise Failure(f"google-pprof cannot read the profile: {done.stderr.strip()[-300:]}")

@@ -32,7 +32,8 @@ def documented(sources=SOURCES):
     for path in sorted(sources.rglob("*.[ch]")):
         for name in KERNEL_DOC.findall(path.read_text()):
             if name in found:
-                raise Failure(f"{name} has kernel-doc twice, in {found[name].name} and in {path.name}.")
+                raise Failure(f"{name} has kernel-doc twice, in {found[name].name} and in "
+                              f"{path.name}.")
             found[name] = path
     return found
 

@@ -43,7 +43,8 @@ def parse(text):
                           capture_output=True)
     summary = SUMMARY.search(done.stdout)
     if not summary:
-        raise Failure(f"kunit.py could not read the results: {process.tail(done.stdout + done.stderr, 5)}")
+        raise Failure(f"kunit.py could not read the results: "
+                      f"{process.tail(done.stdout + done.stderr, 5)}")
     counts = {word: int(number) for word, number in re.findall(r"(\w+): (\d+)", summary[1])}
     return done.stdout, counts
 
@@ -51,7 +52,8 @@ def parse(text):
 def parts(log):
     """The parts of a kernel log by mode: {mode: text}."""
     runs = list(START.finditer(log))
-    return {at[1].strip(): log[at.start():nxt and nxt.start()] for at, nxt in zip(runs, [*runs[1:], None])}
+    return {at[1].strip(): log[at.start():nxt and nxt.start()] for at,
+            nxt in zip(runs, [*runs[1:], None])}
 
 
 def count(outcome, log, filtered=False):
@@ -89,8 +91,8 @@ def run(target, filter_glob="", source=checkout.ROOT):
     """
     built, warned = modules.build(target.modules, source)
     if "gomalloc_kunit.ko" not in built:
-        raise Failure(f"gomalloc_kunit.ko was not built for {target.name}, whose kernel has no KUnit: "
-                      "use a UML target.")
+        raise Failure(f"gomalloc_kunit.ko was not built for {target.name}, whose kernel has no "
+                      "KUnit: use a UML target.")
     script = f"FILTER='{filter_glob or ALL}'\n" + SCRIPT.read_text()
     result = guest.run(target, script, built.values(), TIMEOUT.get(target.name, DEFAULT_TIMEOUT),
                        APPEND.get(target.name, ""), checkout.LOGS / f"kunit-{target.name}.log")

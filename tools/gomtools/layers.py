@@ -59,7 +59,8 @@ def symbols(objects):
     found = {}
     for path in objects:
         defined, needed = set(), set()
-        for line in subprocess.run(["nm", str(path)], capture_output=True, text=True, check=True).stdout.splitlines():
+        for line in subprocess.run(["nm", str(path)], capture_output=True, text=True,
+                                   check=True).stdout.splitlines():
             kind, name = line.split()[-2:]
             if kind == "U":
                 needed.add(name)
@@ -73,7 +74,8 @@ def by_symbols(sources, root):
     """Forbidden symbols in the object files of a build in `root`, a line each.
 
     Objects of sources that were removed are ignored."""
-    found = symbols([root / path.relative_to(sources).with_suffix(".o") for path in sorted(sources.rglob("*.c"))
+    found = symbols([root / path.relative_to(sources).with_suffix(".o")
+                     for path in sorted(sources.rglob("*.c"))
                      if (root / path.relative_to(sources).with_suffix(".o")).exists()])
     home = {name: path for path, (defined, _) in found.items() for name in defined}
     for path, (_, needed) in found.items():

@@ -88,8 +88,8 @@ def build_log(name, source, arguments, variant=""):
         copy(source, directory)
         log = checkout.LOGS / f"build-{name}{variant}.log"
         step(f"building the modules for {name}{variant}: Linux {toolchain.version}")
-        process.run(toolchain.make(directory, "W=1", "BENCH=1", f"-j{os.cpu_count()}", *arguments, "modules"), log,
-                    f"Building the modules for {name}")
+        process.run(toolchain.make(directory, "W=1", "BENCH=1", f"-j{os.cpu_count()}", *arguments,
+                                   "modules"), log, f"Building the modules for {name}")
         return directory, log.read_text(errors="replace")
 
 

@@ -34,9 +34,9 @@ def directory():
 def apt_options():
     """Options of apt-get for its directories in the cache."""
     at = directory()
-    return ["-o", f"Dir::Etc::sourcelist={at}/sources.list", "-o", "Dir::Etc::sourceparts=-",
-            "-o", f"Dir::State::lists={at}/lists", "-o", f"Dir::Cache={at}/cache",
-            "-o", "APT::Sandbox::User=", "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=3"]
+    return ["-o", f"Dir::Etc::sourcelist={at}/sources.list", "-o", "Dir::Etc::sourceparts=-", "-o",
+            f"Dir::State::lists={at}/lists", "-o", f"Dir::Cache={at}/cache", "-o",
+            "APT::Sandbox::User=", "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=3"]
 
 
 @functools.lru_cache(maxsize=None)
@@ -132,7 +132,8 @@ def download(name, version):
         done = subprocess.run(["apt-get", *apt_options(), "-qq", "download", f"{name}={version}"],
                               cwd=path, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode or not list(path.glob("*.deb")):
-            raise Failure(f"The package {name} {version} cannot be downloaded ({process.tail(done.stderr, 1)}): "
+            raise Failure(f"The package {name} {version} cannot be downloaded "
+                          f"({process.tail(done.stderr, 1)}): "
                           "check the network, then run the command again.")
     return next(cache.entry(f"packages/{name}_{version}", fetch).glob("*.deb"))
 

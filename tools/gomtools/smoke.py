@@ -25,7 +25,8 @@ def title(target):
 def script(target):
     if target.nodes > 1:
         return f"NODES={target.nodes}\n" + (checkout.GUEST_SCRIPTS / "numa.sh").read_text()
-    return f"RATE={RATES.get(target.name, '')}\n" + (checkout.GUEST_SCRIPTS / "smoke.sh").read_text()
+    return f"RATE={RATES.get(target.name, '')}\n" + (checkout.GUEST_SCRIPTS
+                                                     / "smoke.sh").read_text()
 
 
 def run(target, source=checkout.ROOT):

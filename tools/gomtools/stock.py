@@ -11,7 +11,8 @@ import functools
 from . import bootprobe, cache, packages
 from .ui import Failure
 
-IMAGE = r"linux-(?:image|binary|binary-unsigned)-(?P<release>(?P<series>\d+\.\d+)\.[\w.+]+(?:-\d+)?)-"
+IMAGE = (r"linux-(?:image|binary|binary-unsigned)-"
+         r"(?P<release>(?P<series>\d+\.\d+)\.[\w.+]+(?:-\d+)?)-")
 PLAIN, RT = "amd64", "rt-amd64"
 
 
@@ -40,12 +41,15 @@ def candidates(series, flavour=PLAIN):
     found = {}
     for match, version, suite in packages.matching(IMAGE + flavour):
         release = match["release"]
-        if series in (None, match["series"]) and f"linux-headers-{release}-{flavour}" in packages.index():
-            found.setdefault((tuple(packages.version_key(version)), release), []).append((match[0], version, suite))
+        if series in (None,
+                      match["series"]) and f"linux-headers-{release}-{flavour}" in packages.index():
+            found.setdefault((tuple(packages.version_key(version)), release),
+                             []).append((match[0], version, suite))
     for (_, release), choices in found.items():
         # Prefer "binary", then "binary-unsigned"; "image" is empty if these
         # exist.
-        name, version, suite = min(choices, key=lambda choice: ("linux-image" in choice[0], len(choice[0])))
+        name, version, suite = min(choices,
+                                   key=lambda choice: ("linux-image" in choice[0], len(choice[0])))
         yield StockKernel(name, release, version, suite, flavour)
 
 

@@ -13,7 +13,8 @@ from . import checkout, headings, layers, modules, sources
 from .tally import failed, passed
 
 TARGET = "uml"
-C_SOURCES = ["gomalloc/**/*.[ch]", "kunit/**/*.[ch]", "tools/bench/**/*.[ch]", "tools/torture/**/*.[ch]"]
+C_SOURCES = ["gomalloc/**/*.[ch]", "kunit/**/*.[ch]", "tools/bench/**/*.[ch]",
+             "tools/torture/**/*.[ch]"]
 # Only out-of-tree modules, in their compat.h, compare kernel versions.
 IGNORED = "LINUX_VERSION_CODE,CONSTANT_COMPARISON"
 DOCUMENTED = ["gomalloc/**/*.[ch]"]
@@ -22,7 +23,8 @@ GENERATED = re.compile(r"_table\.h$|\.mod\.c$")
 
 def files(patterns):
     found = {path for pattern in patterns for path in checkout.ROOT.glob(pattern)}
-    return [str(path.relative_to(checkout.ROOT)) for path in sorted(found) if not GENERATED.search(path.name)]
+    return [str(path.relative_to(checkout.ROOT)) for path in sorted(found)
+            if not GENERATED.search(path.name)]
 
 
 def verdict(title, complaint):
@@ -32,9 +34,8 @@ def verdict(title, complaint):
 def checkpatch():
     title = "checkpatch"
     script = sources.newest().path / "scripts/checkpatch.pl"
-    done = subprocess.run(["perl", str(script), "--no-tree", "--terse", "--show-types", "--no-summary",
-                           "--ignore", IGNORED,
-                           "--file", *files(C_SOURCES)],
+    done = subprocess.run(["perl", str(script), "--no-tree", "--terse", "--show-types",
+                           "--no-summary", "--ignore", IGNORED, "--file", *files(C_SOURCES)],
                           cwd=checkout.ROOT, capture_output=True, text=True)
     lines = [line for line in (done.stdout + done.stderr).splitlines() if ": CHECK:" not in line]
     return verdict(f"{title} ({len(files(C_SOURCES))} files)", "\n".join(lines))
@@ -68,7 +69,8 @@ def documents():
 def layering():
     modules.build(TARGET)
     objects = checkout.BUILD / "mod" / TARGET / "gomalloc"
-    return verdict("layers of gomalloc/", "\n".join(layers.violations(checkout.ROOT / "gomalloc", objects)))
+    return verdict("layers of gomalloc/",
+                   "\n".join(layers.violations(checkout.ROOT / "gomalloc", objects)))
 
 
 def checks():

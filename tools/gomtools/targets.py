@@ -73,7 +73,8 @@ class Stock:
 
     @property
     def accelerator(self):
-        return "kvm" if not self.counted and not self.plugin and bootprobe.kvm_works(self.kernel.image) else "tcg"
+        may_use_kvm = not self.counted and not self.plugin
+        return "kvm" if may_use_kvm and bootprobe.kvm_works(self.kernel.image) else "tcg"
 
     @property
     def machine(self):
@@ -83,8 +84,8 @@ class Stock:
 
     def describe(self):
         how = "QEMU, counting instructions" if self.counted else f"QEMU ({self.accelerator})"
-        return f"{self.name}: Linux {self.kernel.version} in {how}, {self.cpus} CPU{'s' * (self.cpus > 1)}" \
-            + f", {self.nodes} nodes" * (self.nodes > 1)
+        return (f"{self.name}: Linux {self.kernel.version} in {how}, {self.cpus} "
+                f"CPU{'s' * (self.cpus > 1)}" + f", {self.nodes} nodes" * (self.nodes > 1))
 
     def equal_nodes(self):
         """The CPUs and the memory in equal parts."""
@@ -105,19 +106,19 @@ class Stock:
 
     def command(self, initrd, output, scratch, append):
         if not shutil.which("qemu-system-x86_64"):
-            raise Failure("qemu-system-x86_64 is not installed: run tools/setup.sh, or install qemu-system-x86.")
+            raise Failure("qemu-system-x86_64 is not installed: run tools/setup.sh, or install "
+                          "qemu-system-x86.")
         speed = ["-icount", "shift=0"] if self.counted else []
         accelerator = self.accelerator
         threads = ",thread=multi" if accelerator == "tcg" and not self.counted else ""
         return ["qemu-system-x86_64", *(self.plugin or ["-accel", accelerator + threads]), *speed,
-                "-cpu", "host" if accelerator == "kvm" else "max",
-                "-smp", str(self.cpus), "-m", f"{self.memory}" + ",slots=2,maxmem=2G" * self.slots, *self.node_options(),
+                "-cpu", "host" if accelerator == "kvm" else "max", "-smp", str(self.cpus), "-m",
+                f"{self.memory}" + ",slots=2,maxmem=2G" * self.slots, *self.node_options(),
                 *(["-qmp", f"unix:{scratch}/monitor,server=on,wait=off"] if self.monitor else []),
-                "-nodefaults", "-display", "none",
-                "-no-reboot", "-kernel", str(self.kernel.image), "-initrd", str(initrd),
-                "-serial", "file:/dev/fd/2",
-                "-chardev", f"file,id=output,path=/dev/fd/{output}", "-serial", "chardev:output",
-                "-append", f"console=ttyS0 ignore_loglevel panic=-1 {append}"]
+                "-nodefaults", "-display", "none", "-no-reboot", "-kernel", str(self.kernel.image),
+                "-initrd", str(initrd), "-serial", "file:/dev/fd/2", "-chardev",
+                f"file,id=output,path=/dev/fd/{output}", "-serial", "chardev:output", "-append",
+                f"console=ttyS0 ignore_loglevel panic=-1 {append}"]
 
 
 TARGETS = {
@@ -162,5 +163,6 @@ def check_nodes(target, nodes):
     if not isinstance(target, Stock):
         raise Failure(f"{target.name} has one node: only the stock targets can have several.")
     if nodes < 1 or target.cpus % nodes or target.memory % nodes:
-        raise Failure(f"{target.cpus} CPUs and {target.memory} MiB cannot be divided by {nodes} nodes.")
+        raise Failure(f"{target.cpus} CPUs and {target.memory} MiB cannot be divided by {nodes} "
+                      f"nodes.")
     return nodes

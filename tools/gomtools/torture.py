@@ -68,7 +68,8 @@ def run(name, target_name, source=checkout.ROOT):
     result = guest.run(target, script, built.values(), TIMEOUT, TORTURES[name].append,
                        checkout.LOGS / f"torture-{name}-{target.name}.log")
     return Outcome(f"torture {name} on {target.describe()}", passed=int(result.passed),
-                   failed=int(not result.passed), text=result.verdict() or result.output, seconds=result.seconds)
+                   failed=int(not result.passed), text=result.verdict() or result.output,
+                   seconds=result.seconds)
 
 
 def checks():

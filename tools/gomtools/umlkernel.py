@@ -29,8 +29,8 @@ class UmlKernel:
     @property
     def path(self):
         digest = hashlib.sha256("\n".join(self.settings).encode()).hexdigest()[:12]
-        return cache.entry(f"kernels/{self.name}-{self.source.package_version}-{digest}", self.build,
-                           resume=True)
+        return cache.entry(f"kernels/{self.name}-{self.source.package_version}-{digest}",
+                           self.build, resume=True)
 
     @property
     def image(self):

@@ -47,13 +47,15 @@ echo "PROFILE BEGINS"
 cat $files/heap || exit
 echo "PROFILE ENDS"
 rmmod gomalloc_bench
-echo 2000000000 2> /dev/null > $parameters/memprofilerate && fail "memprofilerate accepted 2000000000"
+echo 2000000000 2> /dev/null > $parameters/memprofilerate &&
+	fail "memprofilerate accepted 2000000000"
 echo 1 > $parameters/memprofilerate || exit
 before=$(value profile_samples)
 insmod gomalloc_bench.ko workload=pair size=64 rounds=1 iters=100 > /dev/null || exit
 rmmod gomalloc_bench
 after=$(value profile_samples)
-[ $((after - before)) -ge 100 ] || fail "with memprofilerate=1 there were only $((after - before)) samples of 100 objects"
+[ $((after - before)) -ge 100 ] ||
+	fail "with memprofilerate=1 there were only $((after - before)) samples of 100 objects"
 echo "sampled: $((after - before)) with memprofilerate=1"
 echo 0 > $parameters/memprofilerate || exit
 

@@ -16,7 +16,8 @@ before=$(held 1)
 on 0 torture live 2048
 grown=$(($(held 1) - before))
 echo "2048 KiB of objects on a full node: $grown pages of the other"
-[ $grown -le $((2 * 2048 / 4 + megabyte)) ] || failed="the other node gave more than twice the live memory and 1 MiB"
+[ $grown -le $((2 * 2048 / 4 + megabyte)) ] ||
+	failed="the other node gave more than twice the live memory and 1 MiB"
 torture free
 echo release > $gomalloc/control
 
@@ -26,7 +27,8 @@ before=$(held 1)
 on 0 torture same 16384
 grown=$(($(held 1) - before))
 echo "16384 KiB of objects, and node 1 has more free ones in its spans: $grown new pages"
-[ $grown -le $((16384 / 4 / 4)) ] || failed="$failed; new pages were taken before free objects in the other node's spans"
+[ $grown -le $((16384 / 4 / 4)) ] ||
+	failed="$failed; new pages were taken before free objects in the other node's spans"
 [ -z "$failed" ] || fail "$failed"
 torture free
 torture unfill

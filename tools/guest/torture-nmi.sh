@@ -12,7 +12,9 @@ echo "host: nmi end"
 sleep 1
 torture nmi 0
 dmesg | grep "gomalloc_torture: nmi:"
-taken=$(awk '$1 == "NMI:" { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n }' /proc/interrupts)
+taken=$(awk '
+	$1 == "NMI:" { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i }
+	END { print n }' /proc/interrupts)
 echo "$taken NMIs on $(nproc) CPUs"
 [ "$taken" -gt 1000 ] || fail "there were too few NMIs"
 rmmod gomalloc_bench gomalloc_torture || exit

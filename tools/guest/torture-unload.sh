@@ -36,7 +36,8 @@ if at_least 6 15; then
 	echo ":mod:gomalloc" > $tracing/set_event
 	grep -q "mod:gomalloc" $tracing/set_event || fail "tracefs did not store :mod:gomalloc"
 	load
-	[ "$(cat $tracing/events/gomalloc/gom_malloc/enable)" = 1 ] || fail "events of :mod:gomalloc are not enabled"
+	[ "$(cat $tracing/events/gomalloc/gom_malloc/enable)" = 1 ] ||
+		fail "events of :mod:gomalloc are not enabled"
 	unload
 	echo "unloaded with its events enabled before it was loaded"
 	echo > $tracing/set_event

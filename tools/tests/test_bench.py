@@ -20,8 +20,9 @@ held - - - - - - - 64.0 70.5
 class Results(unittest.TestCase):
     def test_facts(self):
         facts = bench.parse(RESULTS)[0]
-        self.assertEqual(facts, {"cmdline": "console=ttyS0 init_on_alloc=0", "unit": "cycles", "cpus": "2",
-                                 "kernel": "7.3.4"})
+        self.assertEqual(facts,
+                         {"cmdline": "console=ttyS0 init_on_alloc=0", "unit": "cycles", "cpus": "2",
+                          "kernel": "7.3.4"})
 
     def test_row_has_ratio_of_slub_to_gomalloc(self):
         row = bench.parse(RESULTS)[1][0]
@@ -44,7 +45,8 @@ class Results(unittest.TestCase):
             bench.parse("sh: insmod: not found\n")
 
     def test_targets_without_results_are_noted_and_others_shown(self):
-        some, none = {"name": "some", "rows": [1], "tables": {}}, {"name": "none", "rows": [], "tables": {}}
+        some, none = {"name": "some", "rows": [1], "tables": {}}, {"name": "none", "rows": [],
+                                                                   "tables": {}}
         with mock.patch.object(bench, "note") as note:
             self.assertEqual(bench.with_results([none, some], "rcu"), [some])
         self.assertIn("rcu could not be measured on none", note.call_args[0][0])
@@ -52,7 +54,8 @@ class Results(unittest.TestCase):
             bench.with_results([none], "rcu")
 
     def test_a_table_has_its_own_columns(self):
-        tables = bench.parse(RESULTS + "# table json text parse\n= json a.json 12\n= json b.json 9\n")[2]
+        tables = bench.parse(RESULTS
+                             + "# table json text parse\n= json a.json 12\n= json b.json 9\n")[2]
         self.assertEqual(tables, {"json": [["text", "parse"], ["a.json", "12"], ["b.json", "9"]]})
 
     def test_rows_of_several_loads_are_joined(self):
@@ -73,7 +76,8 @@ class Results(unittest.TestCase):
 
     def test_sbrk_mode_runs_small_requested_sizes(self):
         self.assertEqual(bench.sbrk_parameters("held", "", False), "")
-        self.assertEqual(bench.sbrk_parameters("pair-const", "64,4096", True), "workload=pair-const size=64 rounds=3")
+        self.assertEqual(bench.sbrk_parameters("pair-const", "64,4096", True),
+                         "workload=pair-const size=64 rounds=3")
 
 
 class Here(unittest.TestCase):
@@ -84,7 +88,8 @@ class Here(unittest.TestCase):
 
         def load(_allocator, _benchmark, arguments):
             loads.append(arguments)
-            return RESULTS.replace("pair", f"load{len(loads)}") + "# alone workload=held size=8\n", "0"
+            return RESULTS.replace("pair",
+                                   f"load{len(loads)}") + "# alone workload=held size=8\n", "0"
 
         class Place(type(Path())):
             def exists(self):
@@ -98,8 +103,10 @@ class Here(unittest.TestCase):
 
     def test_gomalloc_is_reloaded_for_each_row_of_memory(self):
         loads, (target,) = self.run_here()
-        self.assertEqual(loads, [["workload=held", "size=8"], ["alone=1", "workload=held", "size=8"]])
-        self.assertEqual([row["workload"] for row in target["rows"]], ["load1", "held", "load2", "held"])
+        self.assertEqual(loads,
+                         [["workload=held", "size=8"], ["alone=1", "workload=held", "size=8"]])
+        self.assertEqual([row["workload"] for row in target["rows"]],
+                         ["load1", "held", "load2", "held"])
 
     def test_loaded_gomalloc_stays_loaded_with_a_note(self):
         said = self.run_here(in_use=True)[1][0]
@@ -125,7 +132,8 @@ class Configurations(unittest.TestCase):
     def test_a_configuration_with_some_of_the_usual_workloads(self):
         self.assertEqual(bench.workloads_of("stock-6.1-shipped", "mixed,held,offtimes"), "mixed")
         self.assertEqual(bench.workloads_of("stock-6.1", "mixed"), "mixed")
-        self.assertEqual(bench.workloads_of("uml-plain", "cache-bulk"), "cache-bulk-16,cache-bulk-30,cache-bulk-250")
+        self.assertEqual(bench.workloads_of("uml-plain", "cache-bulk"),
+                         "cache-bulk-16,cache-bulk-30,cache-bulk-250")
         self.assertEqual(bench.workloads_of("uml-plain", "held"), "")
         self.assertEqual(bench.workloads_of("uml-plain", "").split(","), list(bench.PLAIN))
 
@@ -140,7 +148,8 @@ class Configurations(unittest.TestCase):
             self.assertIn("init_on_alloc=1", config.note)
 
     def test_only_shipped_configurations_have_the_profile(self):
-        self.assertEqual({name for name, config in bench.PLAN.items() if config.gomalloc != bench.WITHOUT_PROFILE},
+        self.assertEqual({name for name, config in bench.PLAN.items()
+                          if config.gomalloc != bench.WITHOUT_PROFILE},
                          {"stock-6.1-shipped", "stock-newest-shipped"})
 
     def test_all_uml_configurations_have_the_uml_note(self):
@@ -153,8 +162,10 @@ class Configurations(unittest.TestCase):
         self.assertNotIn("uml-plain", check.KUNIT_TARGETS + check.SMOKE_TARGETS)
 
     def test_plain_kernel_lacks_hardening(self):
-        usual, plain = (set(kconfig.settings(fragments, (7, 3))) for fragments in (targets.UML_SMP, targets.UML_PLAIN))
-        for option in ("SLAB_FREELIST_RANDOM", "SLAB_FREELIST_HARDENED", "SLAB_BUCKETS", "MEMCG", "HARDENED_USERCOPY"):
+        usual, plain = (set(kconfig.settings(fragments, (7, 3)))
+                        for fragments in (targets.UML_SMP, targets.UML_PLAIN))
+        for option in ("SLAB_FREELIST_RANDOM", "SLAB_FREELIST_HARDENED", "SLAB_BUCKETS", "MEMCG",
+                       "HARDENED_USERCOPY"):
             self.assertIn(f"CONFIG_{option}=y", usual)
             self.assertIn(f"# CONFIG_{option} is not set", plain)
 

@@ -38,7 +38,8 @@ class AfterAGracePeriod(unittest.TestCase):
             # other.
             lowest, median = found["rcu"][side], found["rcu"][f"{side}_median"]
             self.assertAlmostEqual(median, lowest, delta=0.05 * lowest)
-            self.assertGreater(found["rcu-free"][f"{side}_median"], 30)     # fewer instructions are no free
+            # Fewer instructions are no free.
+            self.assertGreater(found["rcu-free"][f"{side}_median"], 30)
 
 
 if __name__ == "__main__":

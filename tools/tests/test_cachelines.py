@@ -13,10 +13,12 @@ HEAD = ["pattern", "cpus", "allocator", "calls"]
 
 class Join(unittest.TestCase):
     def test_counts_are_divided_by_calls_without_the_first(self):
-        tables = {"cpus-lines": [HEAD, ["pair", "1", "SLUB", "100"], ["pair", "1", "gomalloc", "50"]]}
+        tables = {"cpus-lines": [HEAD, ["pair", "1", "SLUB", "100"],
+                                 ["pair", "1", "gomalloc", "50"]]}
         cachelines.join(tables, "7 7 7\n10 20 400\n5 0 100\n")
         self.assertEqual(tables["cpus-lines"][1], ["pair", "1", "SLUB", "0.100", "0.200", "4.000"])
-        self.assertEqual(tables["cpus-lines"][2], ["pair", "1", "gomalloc", "0.100", "0.000", "2.000"])
+        self.assertEqual(tables["cpus-lines"][2],
+                         ["pair", "1", "gomalloc", "0.100", "0.000", "2.000"])
 
     def test_a_missing_line_is_an_error(self):
         tables = {"cpus-lines": [HEAD, ["pair", "1", "SLUB", "100"]]}

@@ -51,7 +51,8 @@ DEBUG_LOCKS_WARN is fine as part of a config listing
 class Complaints(unittest.TestCase):
     def test_every_complaint_is_found(self):
         for line in COMPLAINTS + OWN:
-            self.assertEqual(complaints.find(f"[    1.000000] {line}\n"), [f"[    1.000000] {line}"])
+            self.assertEqual(complaints.find(f"[    1.000000] {line}\n"),
+                             [f"[    1.000000] {line}"])
 
     def test_other_lines_are_no_complaints(self):
         for line in HARMLESS:
@@ -60,18 +61,21 @@ class Complaints(unittest.TestCase):
     def test_provoked_reports_are_no_complaints(self):
         for begin, end in (("KUnit starts sbrk=1", "KUnit ended"),
                            ("reports are expected from here", "reports are expected no more")):
-            log = "\n".join([f"[1] gomalloc: {begin}", *OWN, COMPLAINTS[0], f"[2] gomalloc: {end}", OWN[0]])
+            log = "\n".join([f"[1] gomalloc: {begin}", *OWN, COMPLAINTS[0], f"[2] gomalloc: {end}",
+                             OWN[0]])
             self.assertEqual(complaints.find(log), [COMPLAINTS[0], OWN[0]])
 
     def test_provoked_kernel_reports_are_no_complaints(self):
-        log = "\n".join(["[1] gomalloc: the kernel's reports are expected from here", COMPLAINTS[0], OWN[0],
-                         "[2] gomalloc: the kernel's reports are expected no more", COMPLAINTS[0]])
+        log = "\n".join(["[1] gomalloc: the kernel's reports are expected from here", COMPLAINTS[0],
+                         OWN[0], "[2] gomalloc: the kernel's reports are expected no more",
+                         COMPLAINTS[0]])
         self.assertEqual(complaints.find(log), [COMPLAINTS[0]])
 
     def test_expected_oom_kills_are_no_complaints(self):
-        report = ["[1] tail invoked oom-killer: gfp_mask=0x140cca", "[1] Call Trace:", "[1]  dump_stack",
-                  "[1] Out of memory: Killed process 1 (tail)"]
-        begin, end = "[0] gomalloc: OOM kills are expected from here", "[2] gomalloc: OOM kills are expected no more"
+        report = ["[1] tail invoked oom-killer: gfp_mask=0x140cca", "[1] Call Trace:",
+                  "[1]  dump_stack", "[1] Out of memory: Killed process 1 (tail)"]
+        begin = "[0] gomalloc: OOM kills are expected from here"
+        end = "[2] gomalloc: OOM kills are expected no more"
         trace = report[1]
 
         def found(*lines):
@@ -80,8 +84,10 @@ class Complaints(unittest.TestCase):
         self.assertEqual(found(*report), [trace])
         self.assertEqual(found(begin, end, *report), [trace])
         self.assertEqual(found(begin, *report, trace, end), [trace])
-        self.assertEqual(found(begin, *report, "[1] tail: page allocation failure: order:0", trace, end), [])
-        self.assertEqual(found(begin, *report, "[1] head: page allocation failure: order:0", trace, end), [trace])
+        self.assertEqual(found(begin, *report, "[1] tail: page allocation failure: order:0", trace,
+                               end), [])
+        self.assertEqual(found(begin, *report, "[1] head: page allocation failure: order:0", trace,
+                               end), [trace])
         self.assertEqual(found(begin, *report, OWN[0], COMPLAINTS[0], end), [OWN[0], COMPLAINTS[0]])
 
     def test_lines_before_the_first_process_are_ignored(self):

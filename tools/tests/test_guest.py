@@ -24,7 +24,8 @@ class Guest(unittest.TestCase):
         self.assertTrue(result.passed, result.verdict())
 
     def test_script_finds_its_file_systems(self):
-        result = boot("test -d /sys/kernel/debug/kunit && test -e /proc/slabinfo && test -c /dev/null && touch /tmp/x")
+        result = boot("test -d /sys/kernel/debug/kunit && test -e /proc/slabinfo && test -c "
+                      "/dev/null && touch /tmp/x")
         self.assertTrue(result.passed, result.verdict())
 
     def test_long_output_is_complete(self):

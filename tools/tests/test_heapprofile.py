@@ -62,7 +62,8 @@ class FlameGraph(unittest.TestCase):
     def test_it_is_one_svg_with_a_box_for_each_frame(self):
         profile = heapprofile.parse(TEXT)
         text = flamegraph.draw(profile, str)
-        titles = [title.text.split(":")[0] for title in xml.fromstring(text).iter("{http://www.w3.org/2000/svg}title")]
+        titles = [title.text.split(":")[0]
+                  for title in xml.fromstring(text).iter("{http://www.w3.org/2000/svg}title")]
         self.assertEqual(sorted(titles), ["all", "leaf [m]", "other<T>", "root"])
 
 
@@ -70,9 +71,10 @@ class NothingLive(unittest.TestCase):
     def test_the_svg_is_written_and_says_that_it_is_empty(self):
         with tempfile.TemporaryDirectory() as folder:
             profile, svg = Path(folder, "heap.txt"), Path(folder, "heap.svg")
-            profile.write_text("--- symbol\nbinary=kernel\n---\nheap profile: 0: 0 [0: 0] @ heap_v2/524288\n")
-            done = subprocess.run([sys.executable, str(checkout.ROOT / "tools/gomprof"), str(profile),
-                                   "--svg", str(svg)], capture_output=True, text=True)
+            profile.write_text("--- symbol\nbinary=kernel\n---\nheap profile: 0: 0 [0: 0] @ "
+                               "heap_v2/524288\n")
+            done = subprocess.run([sys.executable, str(checkout.ROOT / "tools/gomprof"),
+                                   str(profile), "--svg", str(svg)], capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("0 B in 0 stacks", done.stdout)
             self.assertIn(f"written to {svg}", done.stdout)

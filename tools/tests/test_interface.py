@@ -30,22 +30,28 @@ class Interface(unittest.TestCase):
         self.assertEqual(interface.declared() - set(interface.documented()), set())
 
     def test_names_in_comments_and_with_underscores_do_not_count(self):
-        with sources({"gom.h": "/* not gom_this() */\nvoid *__gom_that(void);\nvoid gom_free(const void *p);\n"}) as root:
+        with sources({"gom.h": "/* not gom_this() */\nvoid *__gom_that(void);\nvoid gom_free(const "
+                      "void *p);\n"}) as root:
             self.assertEqual(interface.declared(Path(root) / "gom.h"), {"gom_free"})
 
     def test_files_in_subfolders_are_found(self):
-        with sources({"api/malloc.c": "/**\n * gom_free - free memory\n", "heap/mheap.c": "int x;\n"}) as root:
-            self.assertEqual(interface.documented(Path(root)), {"gom_free": Path(root) / "api/malloc.c"})
+        with sources({"api/malloc.c": "/**\n * gom_free - free memory\n",
+                      "heap/mheap.c": "int x;\n"}) as root:
+            self.assertEqual(interface.documented(Path(root)),
+                             {"gom_free": Path(root) / "api/malloc.c"})
 
     def test_kernel_doc_in_two_files_is_an_error(self):
-        with sources({"a.c": "/**\n * gom_free - free\n", "b/b.c": "/**\n * gom_free() - free\n"}) as root:
+        with sources({"a.c": "/**\n * gom_free - free\n",
+                      "b/b.c": "/**\n * gom_free() - free\n"}) as root:
             with self.assertRaises(Failure):
                 interface.documented(Path(root))
 
     def test_all_lines_of_a_directive_are_read(self):
-        text = ".. kernel-doc:: gomalloc\n   :identifiers: gom_a gom_b\n                 gom_c\n\nText: gom_d\n"
+        text = (".. kernel-doc:: gomalloc\n   :identifiers: gom_a gom_b\n"
+                "                 gom_c\n\nText: gom_d\n")
         with sources({"page.rst": text}) as root:
-            self.assertEqual(list(interface.named(Path(root) / "page.rst")), ["gom_a", "gom_b", "gom_c"])
+            self.assertEqual(list(interface.named(Path(root) / "page.rst")),
+                             ["gom_a", "gom_b", "gom_c"])
 
 
 class Pages(unittest.TestCase):

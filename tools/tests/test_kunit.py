@@ -8,8 +8,9 @@ from gomtools.tally import Outcome
 
 
 def mode(name, *results):
-    lines = [f"gomalloc: KUnit starts {name}", "    KTAP version 1", "    # Subtest: suite", f"    1..{len(results)}",
-             *(f"    {result}" for result in results), "ok 1 suite", kunit.END]
+    lines = [f"gomalloc: KUnit starts {name}", "    KTAP version 1", "    # Subtest: suite",
+             f"    1..{len(results)}", *(f"    {result}" for result in results), "ok 1 suite",
+             kunit.END]
     return "".join(f"[    1.000000] {line}\n" for line in lines)
 
 

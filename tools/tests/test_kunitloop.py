@@ -20,12 +20,13 @@ gomalloc loaded with no parameters:
 class KunitLoop(unittest.TestCase):
     def test_failed_tests_are_named_with_their_mode(self):
         self.assertEqual(list(kunitloop.failed_tests(SHOWN)),
-                         ["now_and_then (gomalloc with sbrk=1)", "now_and_then (gomalloc with no parameters)"])
+                         ["now_and_then (gomalloc with sbrk=1)",
+                          "now_and_then (gomalloc with no parameters)"])
 
     def test_no_spinner_is_left(self):
         with kunitloop.busy_cpus(True):
-            spinning = subprocess.run(["pgrep", "-c", "-P", str(kunitloop.os.getpid()), "-f", kunitloop.SPIN],
-                                      capture_output=True, text=True).stdout
+            spinning = subprocess.run(["pgrep", "-c", "-P", str(kunitloop.os.getpid()), "-f",
+                                       kunitloop.SPIN], capture_output=True, text=True).stdout
         self.assertEqual(int(spinning), kunitloop.os.cpu_count())
         left = subprocess.run(["pgrep", "-P", str(kunitloop.os.getpid()), "-f", kunitloop.SPIN],
                               capture_output=True, text=True).stdout

@@ -35,7 +35,9 @@ class Layers(unittest.TestCase):
         self.write("gomalloc.h", "")
         for name in ("base/compat.h", "heap/mheap.h", "percpu/mcache.h", "debug/check.h"):
             self.write(name, '#include "gomalloc.h"\n')
-        self.write("percpu/tiny.c", '#include "base/compat.h"\n#include "heap/mheap.h"\n#include "percpu/mcache.h"\n')
+        self.write("percpu/tiny.c",
+                   '#include "base/compat.h"\n#include "heap/mheap.h"\n'
+                   '#include "percpu/mcache.h"\n')
         self.write("debug/check.c", '#include "percpu/mcache.h"\n')
         self.write("module.c", '#include "debug/check.h"\n#include "base/compat.h"\n')
         self.assertEqual(list(layers.by_includes(self.root)), [])
@@ -52,8 +54,10 @@ class Layers(unittest.TestCase):
 
     def test_a_symbol_declared_without_header(self):
         self.compile("percpu/mcache.c", "int gom_mcache_flush(void) { return 0; }\n")
-        self.compile("heap/mheap.c", "int gom_mcache_flush(void);\nint grow(void) { return gom_mcache_flush(); }\n")
-        self.compile("api/malloc.c", "int gom_mcache_flush(void);\nint get(void) { return gom_mcache_flush(); }\n")
+        self.compile("heap/mheap.c",
+                     "int gom_mcache_flush(void);\nint grow(void) { return gom_mcache_flush(); }\n")
+        self.compile("api/malloc.c",
+                     "int gom_mcache_flush(void);\nint get(void) { return gom_mcache_flush(); }\n")
         self.assertEqual(list(layers.by_symbols(self.root, self.root)),
                          ["heap/mheap.o uses gom_mcache_flush of percpu, which is not below heap"])
 

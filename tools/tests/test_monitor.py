@@ -33,7 +33,8 @@ class Qemu:
                 self.commands.append(command["execute"])
                 self.arguments = command.get("arguments", {})
                 known = self.commands[-1] == "qmp_capabilities"
-                stream.write('{"event": "SOMETHING"}\n' + json.dumps({"return": {}} if known else self.answer) + "\n")
+                stream.write('{"event": "SOMETHING"}\n'
+                             + json.dumps({"return": {}} if known else self.answer) + "\n")
                 stream.flush()
 
 

@@ -9,20 +9,23 @@ from gomtools import report
 
 
 def row(workload, size, slub, gomalloc, held=None):
-    return {"workload": workload, "size": size, "slub": slub, "gomalloc": gomalloc, "floor": None, "sbrk": None,
-            "ratio": slub and round(slub / gomalloc, 2), "slub_median": slub, "gomalloc_median": gomalloc,
-            "ratio_median": None, "held_slub": held, "held_gomalloc": held}
+    return {"workload": workload, "size": size, "slub": slub, "gomalloc": gomalloc, "floor": None,
+            "sbrk": None, "ratio": slub and round(slub / gomalloc, 2), "slub_median": slub,
+            "gomalloc_median": gomalloc, "ratio_median": None, "held_slub": held,
+            "held_gomalloc": held}
 
 
 def target(*rows, tables=None, note=""):
-    return {"name": "uml", "note": note, "kernel": "7.3.4", "machine": "<here>", "cpus": 2, "unit": "cycles",
-            "cmdline": "a=1 & b", "rows": list(rows), "tables": tables or {}}
+    return {"name": "uml", "note": note, "kernel": "7.3.4", "machine": "<here>", "cpus": 2,
+            "unit": "cycles", "cmdline": "a=1 & b", "rows": list(rows), "tables": tables or {}}
 
 
 class Points(unittest.TestCase):
     def test_sizes_are_sorted_and_of_the_named_workloads(self):
-        some = target(row("pair", 64, 20, 10), row("pair", 8, 18, 9), row("pair-const", 8, 1, 1), row("large", 99, 5, 4))
-        self.assertEqual(report.points(some, ["pair", "large"], "gomalloc"), [(8, 9), (64, 10), (99, 4)])
+        some = target(row("pair", 64, 20, 10), row("pair", 8, 18, 9), row("pair-const", 8, 1, 1),
+                      row("large", 99, 5, 4))
+        self.assertEqual(report.points(some, ["pair", "large"], "gomalloc"),
+                         [(8, 9), (64, 10), (99, 4)])
 
     def test_bulk_is_plotted_over_the_number_in_its_name(self):
         some = target(row("cache-bulk-16", 64, 9, 3), row("cache-bulk-2", 64, 8, 4))
@@ -46,8 +49,8 @@ class Page(unittest.TestCase):
         self.assertIn('<span class="faster">3.00</span>', page)
 
     def test_summary_is_first_and_marks_ratios_below_1(self):
-        page = self.page(target(row("pair", 8, 30, 10), row("batch-fifo", 8, 10, 20), row("batch-fifo", 16, 60, 10),
-                                row("batch-fifo", 64, 60, 10)))
+        page = self.page(target(row("pair", 8, 30, 10), row("batch-fifo", 8, 10, 20),
+                                row("batch-fifo", 16, 60, 10), row("batch-fifo", 64, 60, 10)))
         opening = page[:page.index('<h2 id="uml">')]
         self.assertIn("<b>3.00</b>", opening)
         self.assertIn("none of 1 below 1", opening)
@@ -62,7 +65,9 @@ class Page(unittest.TestCase):
         self.assertIn("no &lt;cmpxchg&gt;", rest)
 
     def test_without_ratios_there_is_no_summary(self):
-        self.assertNotIn("Summary", self.page(target(tables={"offtimes": [["where", "longest"], ["lock", "9"]]})))
+        self.assertNotIn("Summary",
+                         self.page(target(tables={"offtimes": [["where", "longest"],
+                                                               ["lock", "9"]]})))
 
     def test_text_is_escaped(self):
         page = self.page(target(row("pair", 8, 2, 1)))
@@ -70,25 +75,30 @@ class Page(unittest.TestCase):
         self.assertIn("a=1 &amp; b", page)
 
     def test_plots_are_drawn(self):
-        lines = [["text", "allocator", "parse", "free"], ["a.json", "kmalloc", "3", "2"], ["a.json", "gomalloc", "2", "1"]]
-        page = self.page(target(row("pair", 8, 2, 1), row("pair", 64, 3, 1), tables={"json": lines}))
+        lines = [["text", "allocator", "parse", "free"], ["a.json", "kmalloc", "3", "2"],
+                 ["a.json", "gomalloc", "2", "1"]]
+        page = self.page(target(row("pair", 8, 2, 1), row("pair", 64, 3, 1),
+                                tables={"json": lines}))
         self.assertEqual(page.count("<svg"), 2)
         self.assertNotIn("gnuplot failed", page)
 
     def test_tables_are_plotted(self):
-        tables = {"churn": [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk"],
-                            ["1-256", "1", "1.2", "1.1", "9.1", "8.1"], ["1-4096", "1", "1.3", "1.1", "8.1", "7.1"]],
+        tables = {"churn": [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk",
+                             "gomalloc_shrunk"], ["1-256", "1", "1.2", "1.1", "9.1", "8.1"],
+                            ["1-4096", "1", "1.3", "1.1", "8.1", "7.1"]],
                   "soak": [["second", "slub_med", "gomalloc_med", "slub_held", "gomalloc_held"],
-                           ["60", "300.1", "100.1", "1.4", "1.3"], ["120", "301.1", "101.1", "1.4", "1.3"]],
-                  "cpus-lines": [["pattern", "cpus", "allocator", "lines_moved"], ["pair", "1", "SLUB", "0.000"],
-                                 ["pair", "1", "gomalloc", "0.000"], ["pair", "2", "SLUB", "0.1"]]}
+                           ["60", "300.1", "100.1", "1.4", "1.3"],
+                           ["120", "301.1", "101.1", "1.4", "1.3"]],
+                  "cpus-lines": [["pattern", "cpus", "allocator", "lines_moved"],
+                                 ["pair", "1", "SLUB", "0.000"], ["pair", "1", "gomalloc", "0.000"],
+                                 ["pair", "2", "SLUB", "0.1"]]}
         page = self.page(target(row("pair", 8, 2, 1), tables=tables))
         self.assertEqual(page.count("<svg"), 5)
         self.assertNotIn("gnuplot failed", page)
 
     def test_churn_shows_memory_after_frees_and_after_release(self):
-        lines = [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk", "gomalloc_shrunk",
-                  "slub_released", "gomalloc_released"],
+        lines = [["bytes", "round", "slub_grown", "gomalloc_grown", "slub_shrunk",
+                  "gomalloc_shrunk", "slub_released", "gomalloc_released"],
                  ["1-256", "1", "1.2", "1.1", "9.1", "9.9", "9.0", "8.0"]]
         page = self.page(target(row("pair", 8, 2, 1), tables={"churn": lines}))
         self.assertIn("nine of ten freed", page)

@@ -39,8 +39,10 @@ class Headings(unittest.TestCase):
         self.assertEqual(list(headings.wrong(SOUND)), [])
 
     def test_text_that_follows_an_underline(self):
-        self.assertEqual([line for line, _ in headings.wrong("Fragments\n=========that allocate\n")], [2])
-        self.assertEqual([line for line, _ in headings.wrong("Fragments\n---------that allocate\n")], [2])
+        self.assertEqual([line for line,
+                          _ in headings.wrong("Fragments\n=========that allocate\n")], [2])
+        self.assertEqual([line for line,
+                          _ in headings.wrong("Fragments\n---------that allocate\n")], [2])
 
     def test_an_underline_that_is_too_short(self):
         self.assertEqual([line for line, _ in headings.wrong("Text.\n\nFragments\n=====\n")], [4])
