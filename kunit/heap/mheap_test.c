@@ -177,7 +177,7 @@ static void aligned_runs_are_found(struct kunit *test)
 		gom_free(hole[i]);
 }
 
-/* === The heap is looked at again after it asked for pages === */
+/* === Runs that are freed or taken while the heap grows === */
 
 #define LARGE_PAGES	64U		/* too many to be cached */
 
@@ -196,75 +196,78 @@ static struct {
 	unsigned int grown;
 	bool deny_all;
 	bool take;
-} meanwhile;
+} growth;
 
 static void *pages_alloc(unsigned int npages)
 {
 	return gom_malloc(npages * PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
 }
 
-static void pages_free_meanwhile(void)
+static void runs_free(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < RUNS; i++) {
-		gom_free(meanwhile.free[i]);
-		meanwhile.free[i] = NULL;
+		gom_free(growth.free[i]);
+		growth.free[i] = NULL;
 	}
 }
 
-static bool grown_interfere(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool growth_interfere(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	bool polite = !(gfp & URGENT) && gfp & __GFP_NOMEMALLOC;
 
 	if (at == GOM_AT_BLOCK) {
-		meanwhile.spent += !polite;
-		meanwhile.denied += polite || meanwhile.deny_all;
-		if (meanwhile.deny_all && !order)
-			pages_free_meanwhile();
-		return polite || meanwhile.deny_all;
+		growth.spent += !polite;
+		growth.denied += polite || growth.deny_all;
+		if (growth.deny_all && !order)
+			runs_free();
+		return polite || growth.deny_all;
 	}
-	if (at != GOM_AT_GROWN || meanwhile.grown++)
+	if (at != GOM_AT_GROWN || growth.grown++)
 		return false;
-	pages_free_meanwhile();
-	if (meanwhile.take)
-		meanwhile.taken = pages_alloc(LARGE_PAGES);
+	runs_free();
+	if (growth.take)
+		growth.taken = pages_alloc(LARGE_PAGES);
 	return false;
 }
 
-static void meanwhile_begin(void)
+static void growth_test_begin(void)
 {
-	memset(&meanwhile, 0, sizeof(meanwhile));
+	memset(&growth, 0, sizeof(growth));
 	gom_release_memory();
 }
 
-static void *pages_alloc_meanwhile(size_t size)
+static void *alloc_while_growing(size_t size)
 {
 	void *p;
 
 	gom_release_memory();
-	WRITE_ONCE(gom_test_hook, grown_interfere);
+	WRITE_ONCE(gom_test_hook, growth_interfere);
 	p = gom_malloc(size, GFP_KERNEL | __GFP_NOWARN);
 	WRITE_ONCE(gom_test_hook, NULL);
 	return p;
 }
 
-/* The last block that is denied has one page; then nothing is left but what the caller may spend. */
+/*
+ * The heap looks for a free run once more after the page allocator has failed,
+ * before it uses reserves or waits.
+ */
 static void runs_freed_while_growing_are_found(struct kunit *test)
 {
 	const unsigned int class = gom_size_to_slot(1152) >> GOM_SLOT_SHIFT;
 	void *p;
 
 	KUNIT_ASSERT_GT(test, (unsigned int)gom_classes[class].npages, 1U);
-	meanwhile_begin();
-	meanwhile.deny_all = true;
-	meanwhile.free[0] = pages_alloc(LARGE_PAGES);
-	KUNIT_ASSERT_NOT_NULL(test, meanwhile.free[0]);
-	p = pages_alloc_meanwhile(1152);
+	growth_test_begin();
+	growth.deny_all = true;
+	growth.free[0] = pages_alloc(LARGE_PAGES);
+	KUNIT_ASSERT_NOT_NULL(test, growth.free[0]);
+	p = alloc_while_growing(1152);
 	KUNIT_EXPECT_NOT_NULL(test, p);
-	KUNIT_EXPECT_NULL(test, meanwhile.free[0]);
-	KUNIT_EXPECT_GT(test, meanwhile.denied, 0U);
-	KUNIT_EXPECT_EQ(test, meanwhile.spent, 0U);
+	KUNIT_EXPECT_NULL(test, growth.free[0]);
+	KUNIT_EXPECT_GT(test, growth.denied, 0U);
+	KUNIT_EXPECT_EQ(test, growth.spent, 0U);
 	gom_free(p);
 }
 
@@ -272,37 +275,37 @@ static void heap_whose_new_run_is_taken_grows_again(struct kunit *test)
 {
 	void *p;
 
-	meanwhile_begin();
-	meanwhile.take = true;
-	p = pages_alloc_meanwhile(LARGE_PAGES * PAGE_SIZE);
+	growth_test_begin();
+	growth.take = true;
+	p = alloc_while_growing(LARGE_PAGES * PAGE_SIZE);
 	KUNIT_EXPECT_NOT_NULL(test, p);
-	KUNIT_EXPECT_NOT_NULL(test, meanwhile.taken);
-	KUNIT_EXPECT_EQ(test, meanwhile.grown, 2U);
-	KUNIT_EXPECT_EQ(test, meanwhile.spent, 2U);
-	gom_free(meanwhile.taken);
+	KUNIT_EXPECT_NOT_NULL(test, growth.taken);
+	KUNIT_EXPECT_EQ(test, growth.grown, 2U);
+	KUNIT_EXPECT_EQ(test, growth.spent, 2U);
+	gom_free(growth.taken);
 	gom_free(p);
 }
 
-/* Runs that are freed when the heap has grown come before the new one in the list. */
+/* The new run is found behind many runs that were freed while the heap grew. */
 static void heap_with_many_runs_grows_once(struct kunit *test)
 {
 	void *head[RUNS], *tail[RUNS], *p;
 	unsigned int i;
 
-	meanwhile_begin();
+	growth_test_begin();
 	for (i = 0; i < RUNS; i++) {
 		gom_free(pages_alloc(2 * BLOCK_PAGES));
 		head[i] = pages_alloc(RUN_HEAD);
-		meanwhile.free[i] = pages_alloc(RUN_PAGES);
+		growth.free[i] = pages_alloc(RUN_PAGES);
 		tail[i] = pages_alloc(RUN_TAIL);
 		KUNIT_ASSERT_NOT_NULL(test, tail[i]);
-		KUNIT_ASSERT_PTR_EQ(test, head[i] + RUN_HEAD * PAGE_SIZE, meanwhile.free[i]);
-		KUNIT_ASSERT_PTR_EQ(test, meanwhile.free[i] + RUN_PAGES * PAGE_SIZE, tail[i]);
+		KUNIT_ASSERT_PTR_EQ(test, head[i] + RUN_HEAD * PAGE_SIZE, growth.free[i]);
+		KUNIT_ASSERT_PTR_EQ(test, growth.free[i] + RUN_PAGES * PAGE_SIZE, tail[i]);
 	}
-	p = pages_alloc_meanwhile(BLOCK_PAGES * PAGE_SIZE);
+	p = alloc_while_growing(BLOCK_PAGES * PAGE_SIZE);
 	KUNIT_EXPECT_NOT_NULL(test, p);
-	KUNIT_EXPECT_NULL(test, meanwhile.free[0]);
-	KUNIT_EXPECT_EQ(test, meanwhile.spent, 1U);
+	KUNIT_EXPECT_NULL(test, growth.free[0]);
+	KUNIT_EXPECT_EQ(test, growth.spent, 1U);
 	gom_free(p);
 	gom_free_bulk(RUNS, head);
 	gom_free_bulk(RUNS, tail);

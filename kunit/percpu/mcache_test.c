@@ -384,12 +384,12 @@ static struct {
 	unsigned int flushes;		/* of @nid */
 	unsigned int flushes_other;	/* of another node */
 	unsigned int flushes_all;
-	u64 cached;			/* after a second reclaim of @nid, while the first one is at work */
-	u64 cached_all;			/* after reclaim of all nodes in the same place */
+	u64 cached;			/* after a second reclaim of @nid inside the first */
+	u64 cached_all;			/* after a reclaim of all nodes inside it */
 } reclaims;
 
-/* Other tasks reclaim memory while one has begun to flush the caches of a node. */
-static bool others_reclaim(enum gom_test_point at, unsigned int order, gfp_t gfp)
+/* Reclaim again, as other tasks may, while the caches of a node are flushed. */
+static bool reclaim_nested(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	if (at != GOM_AT_RECLAIM)
 		return false;
@@ -400,26 +400,29 @@ static bool others_reclaim(enum gom_test_point at, unsigned int order, gfp_t gfp
 		return false;
 	reclaims.nested = true;
 	gom_mcache_reclaim(reclaims.nid);
-	reclaims.cached = cached_on(raw_smp_processor_id());
+	reclaims.cached = cpu_cached(raw_smp_processor_id());
 	gom_mcache_reclaim(reclaims.nid + 1);
 	gom_mcache_reclaim(NUMA_NO_NODE);
-	reclaims.cached_all = cached_on(raw_smp_processor_id());
+	reclaims.cached_all = cpu_cached(raw_smp_processor_id());
 	return false;
 }
 
-/* Another node is not the worse for it, nor is who reclaims before a task is killed. */
+/*
+ * One task flushes the caches of a node.  Reclaim of another node, and of all
+ * nodes before an OOM kill, does not depend on it.
+ */
 static void node_is_reclaimed_by_one_task(struct kunit *test)
 {
 	u64 cached;
 
-	if (!caching())
+	if (!mcache_enabled())
 		kunit_skip(test, "nothing is cached");
 	memset(&reclaims, 0, sizeof(reclaims));
 	reclaims.nid = numa_mem_id();
 	migrate_disable();
 	gom_free(gom_malloc(96, GFP_KERNEL));
-	cached = cached_on(raw_smp_processor_id());
-	WRITE_ONCE(gom_test_hook, others_reclaim);
+	cached = cpu_cached(raw_smp_processor_id());
+	WRITE_ONCE(gom_test_hook, reclaim_nested);
 	gom_mcache_reclaim(reclaims.nid);
 	KUNIT_EXPECT_EQ(test, reclaims.flushes, 1U);
 	gom_mcache_reclaim(reclaims.nid);
@@ -436,7 +439,7 @@ static void node_is_reclaimed_by_one_task(struct kunit *test)
 struct counting {
 	struct task_struct *task;
 	struct completion done;
-	bool early;			/* done while the class was being armed */
+	bool early;			/* done before the intervals were drawn */
 };
 
 static struct {
@@ -459,15 +462,18 @@ static int counts_reset(void *unused)
 	return 0;
 }
 
-static bool counting_begins(struct counting *c, int (*fn)(void *), const char *name)
+static bool counting_prepare(struct counting *c, int (*fn)(void *), const char *name)
 {
 	init_completion(&c->done);
 	c->task = kthread_create(fn, NULL, "%s", name);
 	return !IS_ERR(c->task);
 }
 
-/* Those who count on all CPUs begin while the intervals of a class are about to be drawn. */
-static bool others_count(enum gom_test_point at, unsigned int order, gfp_t gfp)
+/*
+ * Start both tasks when the sample intervals of a new class are about to be
+ * drawn.
+ */
+static bool counting_start(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	if (at != GOM_AT_ARM || counters.woken)
 		return false;
@@ -479,15 +485,18 @@ static bool others_count(enum gom_test_point at, unsigned int order, gfp_t gfp)
 	return false;
 }
 
-/* It writes the counters of all CPUs from one; they do so in an interrupt of each CPU. */
+/*
+ * A new class has its intervals drawn for all CPUs from one of them.  Setting
+ * the rate and resetting statistics change the same counters in an IPI.
+ */
 static void rate_and_reset_wait_for_a_new_class(struct kunit *test)
 {
 	struct gom_cache *cache;
 
 	memset(&counters, 0, sizeof(counters));
-	KUNIT_ASSERT_TRUE(test, counting_begins(&counters.rate, rate_set, "gom_rate"));
-	KUNIT_ASSERT_TRUE(test, counting_begins(&counters.reset, counts_reset, "gom_reset"));
-	WRITE_ONCE(gom_test_hook, others_count);
+	KUNIT_ASSERT_TRUE(test, counting_prepare(&counters.rate, rate_set, "gom_rate"));
+	KUNIT_ASSERT_TRUE(test, counting_prepare(&counters.reset, counts_reset, "gom_reset"));
+	WRITE_ONCE(gom_test_hook, counting_start);
 	cache = gom_cache_create("test_armed", 200, 0, GOM_NO_MERGE, NULL);
 	WRITE_ONCE(gom_test_hook, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
@@ -501,19 +510,19 @@ static void rate_and_reset_wait_for_a_new_class(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, counters.reset.early);
 }
 
-/* Of two guards of the bound this is the first: a longer magazine stays in the depot. */
+/* First guard of the bound: a magazine of more objects stays in the depot. */
 static void refill_respects_the_limit(struct kunit *test)
 {
 	const unsigned int class = gom_size_to_slot(1024) >> GOM_SLOT_SHIFT;
 	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
 	struct gom_magazine *mag;
-	void **p = new_array(test);
+	void **p = array_alloc(test);
 	unsigned int nr;
 
-	if (!caching())
+	if (!mcache_enabled())
 		kunit_skip(test, "nothing is cached");
-	fill(test, p, 1024);
-	empty(p);
+	objects_alloc(test, p, 1024);
+	objects_free(p);
 	gom_mcache_flush_all();
 	KUNIT_ASSERT_NOT_NULL(test, c->full);
 	nr = c->full->nr;
@@ -527,11 +536,11 @@ static void refill_respects_the_limit(struct kunit *test)
 }
 
 static struct {
-	unsigned int kb;		/* capacity from then on */
+	unsigned int kb;		/* new capacity */
 	bool flushed;
 } during_refill;
 
-static bool others_flush(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool caches_flush_meanwhile(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	if (at != GOM_AT_BLOCK || during_refill.flushed)
 		return false;
@@ -541,7 +550,10 @@ static bool others_flush(enum gom_test_point at, unsigned int order, gfp_t gfp)
 	return false;
 }
 
-/* Allocate an object by a refill, in which all caches are flushed and have @kb from then on. */
+/*
+ * Allocate an object by a refill.  During it all caches are flushed, and their
+ * capacity is set to @kb.
+ */
 static void refill_while_flushed(struct kunit *test, unsigned int kb, struct gom_mcache_stats *stats)
 {
 	const unsigned int before = gom_mcache_kb;
@@ -551,7 +563,7 @@ static void refill_while_flushed(struct kunit *test, unsigned int kb, struct gom
 	during_refill.kb = kb;
 	during_refill.flushed = false;
 	migrate_disable();
-	WRITE_ONCE(gom_test_hook, others_flush);
+	WRITE_ONCE(gom_test_hook, caches_flush_meanwhile);
 	p = gom_malloc(64, GFP_KERNEL);
 	WRITE_ONCE(gom_test_hook, NULL);
 	gom_mcache_read(raw_smp_processor_id(), gom_size_to_slot(64) >> GOM_SLOT_SHIFT, stats);
@@ -564,12 +576,12 @@ static void refill_while_flushed(struct kunit *test, unsigned int kb, struct gom
 	gom_free(p);
 }
 
-/* The second: what was wanted, with a limit that has been lowered meanwhile. */
+/* Second guard: the limit was lowered while the magazine was fetched. */
 static void magazine_above_the_limit_is_returned(struct kunit *test)
 {
 	struct gom_mcache_stats stats;
 
-	if (!caching())
+	if (!mcache_enabled())
 		kunit_skip(test, "nothing is cached");
 	refill_while_flushed(test, gom_mcache_kb, &stats);
 	KUNIT_EXPECT_GT(test, stats.held, 0U);
