@@ -17,7 +17,7 @@
 
 static int static_data;
 
-static int misuse_init(struct kunit *test)
+static int misuse_begin(struct kunit *test)
 {
 	int err = gomtest_begin(test);
 
@@ -28,7 +28,7 @@ static int misuse_init(struct kunit *test)
 	return gomtest_log_capture();
 }
 
-static void misuse_exit(struct kunit *test)
+static void misuse_end(struct kunit *test)
 {
 	void *p = gom_malloc(100, GFP_KERNEL);
 
@@ -375,7 +375,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_misuse_suite = {
 	.name = "gomalloc_misuse",
-	.init = misuse_init,
-	.exit = misuse_exit,
+	.init = misuse_begin,
+	.exit = misuse_end,
 	.test_cases = cases,
 };

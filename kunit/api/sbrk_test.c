@@ -12,7 +12,7 @@
 #include "gomalloc.h"
 #include "suites.h"
 
-static int sbrk_init(struct kunit *test)
+static int sbrk_begin(struct kunit *test)
 {
 	gomtest_needs_sbrk(test);
 	return gomtest_begin_any(test);
@@ -129,7 +129,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_sbrk_suite = {
 	.name = "gomalloc_sbrk",
-	.init = sbrk_init,
+	.init = sbrk_begin,
 	.exit = gomtest_end,
 	.test_cases = cases,
 };

@@ -44,7 +44,7 @@ static unsigned int byte_of(const void *p)
 /*
  * Tests run on one CPU, so that they know which blocks are open; first none is.
  */
-static int tiny_init(struct kunit *test)
+static int tiny_begin(struct kunit *test)
 {
 	struct gom_mcache *c;
 	int err;
@@ -64,7 +64,7 @@ static int tiny_init(struct kunit *test)
 	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 }
 
-static void tiny_exit(struct kunit *test)
+static void tiny_end(struct kunit *test)
 {
 	if (!test->priv)	/* skipped */
 		return;
@@ -692,7 +692,7 @@ static struct kunit_case cases[] = {
 
 struct kunit_suite gomalloc_tiny_suite = {
 	.name = "gomalloc_tiny",
-	.init = tiny_init,
-	.exit = tiny_exit,
+	.init = tiny_begin,
+	.exit = tiny_end,
 	.test_cases = cases,
 };
