@@ -161,9 +161,9 @@ static int __init gom_init(void)
 	err = gom_finalizer_init();
 	if (err)
 		goto no_finalizer;
-	err = gom_rcufree_init();
+	err = gom_free_rcu_init();
 	if (err)
-		goto no_rcufree;
+		goto no_free_rcu;
 	err = gom_shrinker_init();
 	if (err)
 		goto no_shrinker;
@@ -180,8 +180,8 @@ static int __init gom_init(void)
 no_scavenger:
 	gom_shrinker_exit();
 no_shrinker:
-	gom_rcufree_exit();
-no_rcufree:
+	gom_free_rcu_exit();
+no_free_rcu:
 	gom_finalizer_exit();
 no_finalizer:
 	gom_efence_exit();
@@ -226,7 +226,7 @@ static void __exit gom_exit(void)
 	gom_debugfs_exit();
 	pending_frees_wait();
 	gom_nolock_exit();
-	gom_rcufree_exit();
+	gom_free_rcu_exit();
 	gom_finalizer_exit();
 	gom_shrinker_exit();
 	gom_scavenger_exit();	/* after the shrinker, which may wake it */

@@ -81,7 +81,7 @@ static size_t slot_span_bytes(unsigned int slot)
  */
 static __always_inline size_t slot_push_run(struct gom_slot *s, size_t nr, void **p, u32 entry)
 {
-	const u32 slot = entry & GOM_ENTRY_SLOT_MASK, recip = s->recip, limit = s->limit;
+	const u32 slot = entry & GOM_ENTRY_SLOT_MASK, recip = s->recip, limit = s->recip_limit;
 	const size_t bytes = nr > 1 ? slot_span_bytes(slot) : 0;
 	size_t off = gom_entry_offset(entry, p[0]), i = 0;
 	void **top = s->top, **end = s->end;

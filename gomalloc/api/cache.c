@@ -67,7 +67,7 @@ static bool class_set_reciprocal(struct gom_class *cl)
 	u64 excess = recip * cl->size - (1ULL << 32);
 
 	cl->recip = recip;
-	cl->limit = (cl->nelems - 1) * excess + 1;
+	cl->recip_limit = (cl->nelems - 1) * excess + 1;
 	return (cl->nelems + 1) * excess < recip;
 }
 
@@ -143,8 +143,8 @@ static struct gom_cache_class *class_new(void)
 	cc = gom_persistent_alloc_gfp(sizeof(*cc), 0, GOM_MCENTRAL_SYS, GFP_KERNEL);
 	if (!cc)
 		return NULL;
-	cc->facts.size = sizeof(u64);
-	cc->central = gom_mcentral_new(&cc->facts);
+	cc->layout.size = sizeof(u64);
+	cc->central = gom_mcentral_new(&cc->layout);
 	cc->cpu = cc->central ? gom_mcache_new_class() : NULL;
 	if (!cc->cpu)
 		return NULL;
@@ -214,7 +214,7 @@ static struct gom_cache_class *class_alloc(void)
 	return cc;
 }
 
-static void class_setup(struct gom_cache_class *cc, const struct gom_class *facts,
+static void class_setup(struct gom_cache_class *cc, const struct gom_class *layout,
 			slab_flags_t flags, void (*ctor)(void *))
 {
 	struct gom_class_stats stats;
@@ -222,24 +222,24 @@ static void class_setup(struct gom_cache_class *cc, const struct gom_class *fact
 
 	gom_class_read(cc->class, &stats);
 	cc->mallocs = stats.mallocs;
-	cc->facts = *facts;
+	cc->layout = *layout;
 	cc->ctor = ctor;
 	cc->rcu = flags & SLAB_TYPESAFE_BY_RCU;
 	cc->users = 1;
 	for_each_gom_node(nid)
-		gom_mcentral_set_class(cc->central[nid], facts);
-	gom_mcache_arm_class(cc->class);
+		gom_mcentral_set_class(cc->central[nid], layout);
+	gom_mcache_draw_class(cc->class);
 }
 
-/* A class that a new cache with @facts and @align can share, or NULL. */
-static struct gom_cache_class *class_find_shared(const struct gom_class *facts, unsigned int align)
+/* A class that a new cache with @layout and @align can share, or NULL. */
+static struct gom_cache_class *class_find_shared(const struct gom_class *layout, unsigned int align)
 {
 	struct gom_cache_class *cc;
 	struct gom_cache *c;
 
 	list_for_each_entry(c, &caches, list) {
 		cc = gom_cache_class(c->class);
-		if (!cc->ctor && !(c->flags & ALONE_FLAGS) && cc->facts.size == facts->size &&
+		if (!cc->ctor && !(c->flags & ALONE_FLAGS) && cc->layout.size == layout->size &&
 		    c->align >= align)
 			return cc;
 	}
@@ -299,18 +299,18 @@ static struct gom_cache_class *class_alloc_for(unsigned int size, unsigned int a
 					       slab_flags_t flags, void (*ctor)(void *))
 {
 	struct gom_cache_class *cc = NULL;
-	struct gom_class facts;
+	struct gom_class layout;
 
-	class_set_geometry(&facts, ALIGN(size, align), align);
+	class_set_geometry(&layout, ALIGN(size, align), align);
 	if (!ctor && !(flags & ALONE_FLAGS))
-		cc = class_find_shared(&facts, align);
+		cc = class_find_shared(&layout, align);
 	if (cc) {
 		cc->users++;
 		return cc;
 	}
 	cc = class_alloc();
 	if (cc)
-		class_setup(cc, &facts, flags, ctor);
+		class_setup(cc, &layout, flags, ctor);
 	return cc;
 }
 
@@ -483,7 +483,7 @@ static void cache_show_line(struct seq_file *m, const struct gom_cache *c)
 
 	gom_class_read(c->class, &stats);
 	seq_printf(m, "%-24s %6u %6u %5u %5u %7u %6u %10llu %10llu %10llu %7lu %10zu%s%s\n",
-		   c->name, c->size, cc->facts.size, c->align, cc->facts.npages, cc->facts.nelems,
+		   c->name, c->size, cc->layout.size, c->align, cc->layout.npages, cc->layout.nelems,
 		   cc->users, stats.mallocs - stats.frees, stats.mallocs - cc->mallocs,
 		   stats.frees - cc->mallocs, stats.spans,
 		   (size_t)stats.pages << PAGE_SHIFT,

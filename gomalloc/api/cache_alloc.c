@@ -29,7 +29,7 @@ static __always_inline void *cache_prepare(struct gom_cache *cache, void *p, gfp
 	if (cc->ctor || (cc->rcu && !(gfp & __GFP_ZERO)))
 		zero = false;
 	if (zero)
-		memset(p, 0, cc->facts.size);
+		memset(p, 0, cc->layout.size);
 	kmemleak_alloc(p, cache->size, 1, gfp);
 	return p;
 }
@@ -166,7 +166,7 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 		return cache_alloc(cache, gfp);
 	might_alloc(gfp);
 	cache_check_gfp(cache, gfp, _RET_IP_);
-	p = gom_take_on_node(cache->class, gfp & GOM_PAGE_GFP, node, &sample);
+	p = gom_alloc_on_node(cache->class, gfp & GOM_PAGE_GFP, node, &sample);
 	return p ? cache_prepare_slow(cache, p, gfp, sample, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_cache_alloc_node);

@@ -135,7 +135,7 @@ static struct batch *batch_alloc(void)
 	struct batch *b;
 
 	raw_spin_lock_irqsave(&freelist_lock, flags);
-	b = gom_fixalloc_take(&freelist);
+	b = gom_fixalloc_alloc(&freelist);
 	raw_spin_unlock_irqrestore(&freelist_lock, flags);
 	if (b)
 		b->nr = 0;
@@ -147,7 +147,7 @@ static void batch_free(struct batch *b)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&freelist_lock, flags);
-	gom_fixalloc_give(&freelist, b);
+	gom_fixalloc_free(&freelist, b);
 	raw_spin_unlock_irqrestore(&freelist_lock, flags);
 }
 
@@ -562,13 +562,13 @@ EXPORT_SYMBOL_GPL(gom_free_rcu_barrier);
  * For tests: set @busy of this CPU, as if it were filling its batch.
  * Preemption off.
  */
-void gom_rcufree_pretend(bool inside)
+void gom_free_rcu_pretend(bool inside)
 {
 	WRITE_ONCE(this_cpu_ptr(&free_rcu_cpus)->busy, inside);
 }
-GOM_EXPORT_FOR_TEST(gom_rcufree_pretend);
+GOM_EXPORT_FOR_TEST(gom_free_rcu_pretend);
 
-int gom_rcufree_init(void)
+int gom_free_rcu_init(void)
 {
 	struct free_rcu_cpu *g;
 	int cpu;
@@ -588,7 +588,7 @@ int gom_rcufree_init(void)
 }
 
 /* On unload, after gom_free_rcu_barrier(), when nobody frees any more. */
-void gom_rcufree_exit(void)
+void gom_free_rcu_exit(void)
 {
 	destroy_workqueue(wq);
 }

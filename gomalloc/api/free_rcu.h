@@ -7,8 +7,8 @@
 
 #include <linux/types.h>
 
-int gom_rcufree_init(void);
-void gom_rcufree_exit(void);
-void gom_rcufree_pretend(bool inside);
+int gom_free_rcu_init(void);
+void gom_free_rcu_exit(void);
+void gom_free_rcu_pretend(bool inside);
 
 #endif /* GOM_RCUFREE_H */

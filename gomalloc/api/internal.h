@@ -51,7 +51,7 @@ void *gom_backend_alloc(size_t size, size_t align, unsigned int class, gfp_t gfp
 			unsigned long caller);
 gfp_t gom_check_zone(gfp_t gfp, unsigned long caller);
 void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller);
-void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample);
+void *gom_alloc_on_node(unsigned int class, gfp_t gfp, int node, bool *sample);
 void gom_free_slow(const void *p, unsigned long caller);
 void gom_free_place(const struct gom_place *at, unsigned long caller);
 void gom_resolve(const void *p, struct gom_place *at);

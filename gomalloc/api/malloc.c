@@ -322,7 +322,7 @@ EXPORT_SYMBOL_GPL(__gom_malloc_noscan);
  * The cache may return an object of another node that was freed here: return
  * that to its own mcentral, and allocate from the mcentral of @node.
  */
-void *gom_take_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
+void *gom_alloc_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 {
 	struct gom_place at;
 	void *p;
@@ -365,7 +365,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 		return zone_alloc(size, gfp, node, _RET_IP_);
 	if (!class)
 		return large_alloc(size, gfp, node, _RET_IP_);
-	p = gom_take_on_node(class, gfp & GOM_PAGE_GFP, node, &sample);
+	p = gom_alloc_on_node(class, gfp & GOM_PAGE_GFP, node, &sample);
 	return p ? object_prepare_slow(p, size, class, gfp, sample, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(gom_malloc_node);
@@ -479,7 +479,7 @@ static noinline void free_leave_slow(const void *p, u32 entry, struct gom_mcache
 	void *block = NULL;
 
 	if (tiny)
-		tiny = gom_tiny_put(c, p, entry, &block);
+		tiny = gom_tiny_free_inside(c, p, entry, &block);
 	gom_mcache_leave(c);
 	if (!tiny)
 		free_slow_entry(p, entry, caller);
@@ -527,10 +527,10 @@ void gom_free(const void *p)
 		return free_slow_entry(p, entry, _RET_IP_);
 	/*
 	 * Pages of others, and of large and tiny objects, have a slot with
-	 * limit 0.
+	 * recip_limit 0.
 	 */
 	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
-	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->limit || !gom_slot_push(s, p)))
+	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->recip_limit || !gom_slot_push(s, p)))
 		return free_leave(p, entry, gom_mcache_again(c), _RET_IP_);
 	gom_mcache_leave(c);
 }

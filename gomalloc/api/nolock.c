@@ -259,12 +259,12 @@ static bool cache_push(const struct gom_place *at, unsigned long caller)
  * "none" can be seen without the lock.  GOM_SLOT_ASK has other reasons too
  * (short spans).
  */
-static enum gom_special_look specials_try_look(const struct gom_place *at)
+static enum gom_special_found specials_try_find(const struct gom_place *at)
 {
 	if (at->slot != GOM_SLOT_ASK || !gom_special_maybe(at->p) ||
 	    !gom_span_has_specials(at->span))
 		return GOM_SPECIAL_NONE;
-	return gom_special_try_look(at);
+	return gom_special_try_find(at);
 }
 
 /* Free @at now; false if that is not possible in this context. */
@@ -296,7 +296,7 @@ static bool object_try_free(const struct gom_place *at, unsigned long caller)
  */
 void gom_free_nolock(const void *p)
 {
-	enum gom_special_look look;
+	enum gom_special_found look;
 	struct gom_place at;
 
 	if (ZERO_OR_NULL_PTR(p) || gom_backend_only())
@@ -307,7 +307,7 @@ void gom_free_nolock(const void *p)
 			   p);
 		return;
 	}
-	look = specials_try_look(&at);
+	look = specials_try_find(&at);
 	if (look == GOM_SPECIAL_NONE && object_try_free(&at, _RET_IP_))
 		return;
 	if (look == GOM_SPECIAL_NONE || look == GOM_SPECIAL_NO_FINALIZER)

@@ -20,7 +20,7 @@ extern const char * const gom_stat_names[GOM_NR_STATS];
  * Reset a pair of counters: subtract the smaller from both, so that their
  * difference, the number of live objects, stays the same.
  */
-static inline void gom_stats_forget(u64 *mallocs, u64 *frees)
+static inline void gom_stats_reset_pair(u64 *mallocs, u64 *frees)
 {
 	u64 n = min(*mallocs, *frees);
 

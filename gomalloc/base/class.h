@@ -27,7 +27,7 @@ struct gom_mcentral;
 /**
  * struct gom_cache_class - the class of a named cache
  * @class: its number
- * @facts: size, span length and so on, as for a size class; written only while
+ * @layout: size, span length and so on, as for a size class; written only while
  *	no cache uses the class
  * @cpu: its part of each CPU's cache
  * @central: its mcentral on each node
@@ -40,7 +40,7 @@ struct gom_mcentral;
  */
 struct gom_cache_class {
 	unsigned int class;
-	struct gom_class facts;
+	struct gom_class layout;
 	struct gom_cache_cpu __percpu *cpu;
 	struct gom_mcentral **central;
 	void (*ctor)(void *p);
@@ -63,7 +63,7 @@ static inline struct gom_cache_class *gom_cache_class(unsigned int class)
 static inline const struct gom_class *gom_class(unsigned int class)
 {
 	return likely(class < GOM_NR_SPAN_CLASSES) ? &gom_classes[class] :
-						     &gom_cache_class(class)->facts;
+						     &gom_cache_class(class)->layout;
 }
 
 /* The slot that the page map holds for pages of any class. */

@@ -71,7 +71,7 @@ void *gom_fixalloc_block(const struct gom_fixalloc *f, gfp_t gfp)
 	if (gom_should_fail(gom_fixalloc_block_bytes(f), gfp))
 		return NULL;
 	if (many > few)
-		block = fixalloc_block_alloc(f, many, gom_gfp_polite(gfp));
+		block = fixalloc_block_alloc(f, many, gom_gfp_light(gfp));
 	return block ?: fixalloc_block_alloc(f, few, gfp);
 }
 

@@ -30,7 +30,7 @@ void gom_fixalloc_carve(struct gom_fixalloc *f, void *block);
  * Pop a record, its contents undefined.  NULL if the freelist is empty and
  * needs a block.  The owner's lock is held.
  */
-static inline void *gom_fixalloc_take(struct gom_fixalloc *f)
+static inline void *gom_fixalloc_alloc(struct gom_fixalloc *f)
 {
 	void *record = f->free;
 
@@ -41,7 +41,7 @@ static inline void *gom_fixalloc_take(struct gom_fixalloc *f)
 	return record;
 }
 
-static inline void gom_fixalloc_give(struct gom_fixalloc *f, void *record)
+static inline void gom_fixalloc_free(struct gom_fixalloc *f, void *record)
 {
 	*(void **)record = f->free;
 	f->free = record;

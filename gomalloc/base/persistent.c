@@ -217,7 +217,7 @@ static size_t chunk_next_bytes(u64 had)
  */
 static struct chunk *chunk_alloc(size_t bytes, size_t need, gfp_t gfp)
 {
-	const gfp_t try = gom_gfp_polite(gfp);
+	const gfp_t try = gom_gfp_light(gfp);
 	struct chunk *chunk;
 
 	need = PAGE_ALIGN(need + sizeof(*chunk));

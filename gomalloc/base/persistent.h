@@ -20,7 +20,7 @@
  * does not reclaim, does not touch reserves, not even those of the current
  * task, does not wake kswapd, and stays on its node.
  */
-static inline gfp_t gom_gfp_polite(gfp_t gfp)
+static inline gfp_t gom_gfp_light(gfp_t gfp)
 {
 	return (gfp & ~(__GFP_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL | __GFP_HIGH |
 			__GFP_MEMALLOC | GOM_GFP_ATOMIC)) |

@@ -87,8 +87,8 @@ void gom_report_reset(void)
 }
 
 /* Report all call sites again.  For tests, which provoke a report twice. */
-void gom_report_forget(void)
+void gom_report_again(void)
 {
 	memset(reported_sites, 0, sizeof(reported_sites));
 }
-GOM_EXPORT_FOR_TEST(gom_report_forget);
+GOM_EXPORT_FOR_TEST(gom_report_again);

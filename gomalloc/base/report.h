@@ -25,7 +25,7 @@ extern const char * const gom_misuse_names[GOM_NR_MISUSES];
 __printf(3, 4) __cold
 void gom_report(enum gom_misuse kind, unsigned long caller, const char *fmt, ...);
 unsigned long gom_misuse_count(enum gom_misuse kind);
-void gom_report_forget(void);
+void gom_report_again(void);
 void gom_report_reset(void);
 
 #endif /* GOM_REPORT_H */

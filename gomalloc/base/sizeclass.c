@@ -44,7 +44,7 @@
 	[i] = {								\
 		.size = (_size) + BUILD_BUG_ON_ZERO(UNFIT(_size, span)),	\
 		.recip = RECIP(_size),					\
-		.limit = LIMIT(_size, span),				\
+		.recip_limit = LIMIT(_size, span),				\
 		.nelems = NELEMS(_size, span),				\
 		.npages = NPAGES(span),					\
 		.align = DIV_ROUND_UP(LOWEST_BIT(_size), PAGE_SIZE),	\
@@ -60,7 +60,7 @@
 	[GOM_CLASS_RUN + (i)] = {					\
 		.size = (GOM_RUN_MIN_PAGES + (i)) * PAGE_SIZE,		\
 		.recip = 1,						\
-		.limit = 1,						\
+		.recip_limit = 1,						\
 		.nelems = 1,						\
 		.npages = GOM_RUN_MIN_PAGES + (i),			\
 		.align = LOWEST_BIT(GOM_RUN_MIN_PAGES + (i)),		\

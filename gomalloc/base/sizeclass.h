@@ -84,7 +84,7 @@ enum gom_slot_index {
  * struct gom_class - the constant data of a class
  * @size: bytes per object
  * @recip: 2^32 / @size rounded up; see gom_class_index()
- * @limit: off * @recip modulo 2^32 is below @limit if, and only if, an object
+ * @recip_limit: off * @recip modulo 2^32 is below it if, and only if, an object
  *	begins at byte off of a span
  * @nelems: objects in a span
  * @npages: pages in a span
@@ -94,7 +94,7 @@ enum gom_slot_index {
 struct gom_class {
 	u32 size;
 	u32 recip;
-	u32 limit;
+	u32 recip_limit;
 	u16 nelems;
 	u16 npages;
 	u16 align;
@@ -139,7 +139,7 @@ static inline unsigned int gom_class_index(const struct gom_class *cl, u32 off)
 /* Does an object begin at byte @off of a span? */
 static inline bool gom_class_begins(const struct gom_class *cl, u32 off)
 {
-	return off * cl->recip < cl->limit;
+	return off * cl->recip < cl->recip_limit;
 }
 
 #endif /* GOM_SIZECLASS_H */

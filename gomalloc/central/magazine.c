@@ -48,7 +48,7 @@ unsigned long gom_magazine_inuse(unsigned int freelist)
 static_assert(GOM_MAGAZINE_FREELISTS <= 1U << 4);
 static_assert(GOM_NR_SPAN_CLASSES + GOM_MAX_CACHE_CLASSES <= 1U << 12);
 
-static void *magazine_record_take(struct gom_fixalloc *f, void *block)
+static void *magazine_record_alloc(struct gom_fixalloc *f, void *block)
 {
 	unsigned long flags;
 	void *record;
@@ -56,7 +56,7 @@ static void *magazine_record_take(struct gom_fixalloc *f, void *block)
 	spin_lock_irqsave(&magazine_lock, flags);
 	if (block)
 		gom_fixalloc_carve(f, block);
-	record = gom_fixalloc_take(f);
+	record = gom_fixalloc_alloc(f);
 	spin_unlock_irqrestore(&magazine_lock, flags);
 	return record;
 }
@@ -66,14 +66,14 @@ struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 {
 	const unsigned int freelist = gom_magazine_freelist(class);
 	struct gom_fixalloc *f = &magazine_freelists[freelist];
-	struct gom_magazine *mag = magazine_record_take(f, NULL);
+	struct gom_magazine *mag = magazine_record_alloc(f, NULL);
 	void *block;
 
 	if (!mag) {
 		block = gom_fixalloc_block(f, gfp);
 		if (!block)
 			return NULL;
-		mag = magazine_record_take(f, block);
+		mag = magazine_record_alloc(f, block);
 	}
 	mag->next = NULL;
 	mag->nr = 0;
@@ -89,7 +89,7 @@ void gom_magazine_delete(struct gom_magazine *mag)
 	unsigned long flags;
 
 	spin_lock_irqsave(&magazine_lock, flags);
-	gom_fixalloc_give(&magazine_freelists[mag->freelist], mag);
+	gom_fixalloc_free(&magazine_freelists[mag->freelist], mag);
 	spin_unlock_irqrestore(&magazine_lock, flags);
 }
 

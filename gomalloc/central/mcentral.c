@@ -43,7 +43,7 @@
 #define DEPOT_MAX	16U
 
 /* Bounds per lock section: */
-#define PUT_MAX_SPANS	16U		/* spans that objects are put into */
+#define PUSH_MAX_SPANS	16U		/* spans that objects are put into */
 #define TAKE_MAX_SPANS	16U		/* spans that objects are taken from */
 #define DRAIN_MAX_SCAN	32U		/* spans looked at in draining */
 
@@ -163,21 +163,21 @@ static bool depot_push_locked(struct gom_mcentral *c, struct gom_magazine **list
 /* === Objects and spans === */
 
 /**
- * struct span_put_ctx - what to do after the lock is dropped
+ * struct span_push_ctx - what to do after the lock is dropped
  * @empty_spans: spans to free: all their objects are free
  * @double_free: an object that was free already, or NULL
  * @keep_spans: do not free spans; the caller's context does not allow it
  * @grace: free the spans after a grace period; set while they are accounted to
  *	the class, which another cache may get as soon as they are not
  */
-struct span_put_ctx {
+struct span_push_ctx {
 	struct list_head empty_spans;
 	const void *double_free;
 	bool keep_spans;
 	bool grace;
 };
 
-#define SPAN_PUT_CTX_INIT(ctx)	{ .empty_spans = LIST_HEAD_INIT((ctx).empty_spans) }
+#define SPAN_PUSH_CTX_INIT(ctx)	{ .empty_spans = LIST_HEAD_INIT((ctx).empty_spans) }
 
 /* Account @n spans like @s, 1 or -1. */
 static void mcentral_account_span(struct gom_mcentral *c, const struct gom_span *s, int n)
@@ -192,8 +192,9 @@ static bool class_needs_grace(unsigned int class)
 	return class >= GOM_NR_SPAN_CLASSES && gom_cache_class(class)->rcu;
 }
 
-/* Remove @s, on no list, from its class; span_put_finish() frees it. */
-static void span_detach_locked(struct gom_mcentral *c, struct gom_span *s, struct span_put_ctx *ctx)
+/* Remove @s, on no list, from its class; span_push_finish() frees it. */
+static void span_detach_locked(struct gom_mcentral *c, struct gom_span *s,
+			       struct span_push_ctx *ctx)
 {
 	lockdep_assert_held(&c->lock);
 	s->state = GOM_SPAN_BUSY;
@@ -207,7 +208,7 @@ static void span_detach_locked(struct gom_mcentral *c, struct gom_span *s, struc
  * the list, or spans must be kept; @listed: @s is on the list now.
  */
 static void span_all_free_locked(struct gom_mcentral *c, struct gom_span *s, bool listed,
-				 struct span_put_ctx *ctx)
+				 struct span_push_ctx *ctx)
 {
 	if (!ctx->keep_spans && !list_empty(&c->spans) &&
 	    (!listed || !list_is_singular(&c->spans))) {
@@ -220,8 +221,8 @@ static void span_all_free_locked(struct gom_mcentral *c, struct gom_span *s, boo
 }
 
 /* Account for @n objects that were put into @s. */
-static __always_inline void span_account_put_locked(struct gom_mcentral *c, struct gom_span *s,
-						    unsigned int n, struct span_put_ctx *ctx)
+static __always_inline void span_account_push_locked(struct gom_mcentral *c, struct gom_span *s,
+						    unsigned int n, struct span_push_ctx *ctx)
 {
 	const unsigned int had = s->nfree;
 
@@ -239,11 +240,11 @@ static __always_inline void span_account_put_locked(struct gom_mcentral *c, stru
  * The last object is known to be in the pages of @s.  If it is not below the
  * end of the objects, it is not an object.
  */
-static __always_inline unsigned int span_put_objects_locked(struct gom_mcentral *c,
+static __always_inline unsigned int span_push_objects_locked(struct gom_mcentral *c,
 							    const struct gom_class *cl,
 							    struct gom_span *s, void *const *objs,
 							    unsigned int n,
-							    struct span_put_ctx *ctx)
+							    struct span_push_ctx *ctx)
 {
 	const size_t bytes = gom_span_object_bytes(s, cl);
 	unsigned int returned = 0;
@@ -258,14 +259,14 @@ static __always_inline unsigned int span_put_objects_locked(struct gom_mcentral 
 		off = objs[n - 1] - s->base;
 		if (off >= bytes)
 			break;
-		if (likely(gom_span_put(s, cl, off))) {
+		if (likely(gom_span_push(s, cl, off))) {
 			returned++;
 		} else {
 			c->double_frees++;
 			ctx->double_free = objs[n - 1];
 		}
 	} while (--n);
-	span_account_put_locked(c, s, returned, ctx);
+	span_account_push_locked(c, s, returned, ctx);
 	return n;
 }
 
@@ -277,12 +278,12 @@ static __always_inline unsigned int span_put_objects_locked(struct gom_mcentral 
  * Returns how many are left: 0, or the objects up to one that is not of node
  * @nid, the node of @c, or those that exceed the bound of the lock section.
  */
-static unsigned int mcentral_put_objects_locked(struct gom_mcentral *c, int nid, unsigned int class,
-						void *const *objs, unsigned int n,
-						struct span_put_ctx *ctx)
+static unsigned int mcentral_push_objects_locked(struct gom_mcentral *c, int nid,
+						 unsigned int class, void *const *objs,
+						 unsigned int n, struct span_push_ctx *ctx)
 {
 	const struct gom_class *cl = gom_class(class);
-	unsigned int spans = PUT_MAX_SPANS;
+	unsigned int spans = PUSH_MAX_SPANS;
 	struct gom_span *s;
 
 	lockdep_assert_held(&c->lock);
@@ -295,7 +296,7 @@ static unsigned int mcentral_put_objects_locked(struct gom_mcentral *c, int nid,
 		}
 		if (unlikely(s->nid != nid))
 			break;
-		n = span_put_objects_locked(c, cl, s, objs, n, ctx);
+		n = span_push_objects_locked(c, cl, s, objs, n, ctx);
 	}
 	return n;
 }
@@ -312,7 +313,7 @@ static void span_free_rcu(struct rcu_head *head)
 	gom_mheap_free(s);
 }
 
-static void span_put_finish(struct span_put_ctx *ctx, unsigned long caller)
+static void span_push_finish(struct span_push_ctx *ctx, unsigned long caller)
 {
 	struct gom_span *s, *next;
 
@@ -331,7 +332,7 @@ static void span_put_finish(struct span_put_ctx *ctx, unsigned long caller)
 /* Put all objects of @mag into their spans. */
 static void magazine_flush_to_spans(struct gom_magazine *mag, unsigned long caller)
 {
-	struct span_put_ctx ctx = SPAN_PUT_CTX_INIT(ctx);
+	struct span_push_ctx ctx = SPAN_PUSH_CTX_INIT(ctx);
 	struct gom_mcentral *c;
 	unsigned long flags;
 	int nid;
@@ -340,13 +341,13 @@ static void magazine_flush_to_spans(struct gom_magazine *mag, unsigned long call
 		nid = gom_pagemap_nid(mag->obj[mag->nr - 1]);
 		c = gom_mcentral_of(mag->class, nid);
 		spin_lock_irqsave(&c->lock, flags);
-		mag->nr = mcentral_put_objects_locked(c, nid, mag->class, mag->obj, mag->nr, &ctx);
+		mag->nr = mcentral_push_objects_locked(c, nid, mag->class, mag->obj, mag->nr, &ctx);
 		spin_unlock_irqrestore(&c->lock, flags);
 	}
-	span_put_finish(&ctx, caller);
+	span_push_finish(&ctx, caller);
 }
 
-static unsigned int spans_take_objects_locked(struct gom_mcentral *c, void **objs, unsigned int n)
+static unsigned int spans_pop_objects_locked(struct gom_mcentral *c, void **objs, unsigned int n)
 {
 	unsigned int taken = 0, spans = TAKE_MAX_SPANS;
 	struct gom_span *s;
@@ -354,7 +355,7 @@ static unsigned int spans_take_objects_locked(struct gom_mcentral *c, void **obj
 	lockdep_assert_held(&c->lock);
 	while (taken < n && spans-- && !list_empty(&c->spans)) {
 		s = list_first_entry(&c->spans, struct gom_span, list);
-		taken += gom_span_take(s, objs + taken, n - taken);
+		taken += gom_span_pop(s, objs + taken, n - taken);
 		if (!s->nfree)
 			list_del_init(&s->list);
 	}
@@ -370,7 +371,7 @@ static unsigned int spans_take_objects_locked(struct gom_mcentral *c, void **obj
  * The span stays BUSY until it is accounted and listed, which happens with
  * preemption off: the consistency check sees all of that or nothing.
  */
-static unsigned int new_span_take_objects(unsigned int class, int nid, gfp_t gfp, void **objs,
+static unsigned int new_span_pop_objects(unsigned int class, int nid, gfp_t gfp, void **objs,
 					  unsigned int n, bool uncached)
 {
 	struct gom_span *s = gom_span_alloc_class(class, nid, gfp);
@@ -380,7 +381,7 @@ static unsigned int new_span_take_objects(unsigned int class, int nid, gfp_t gfp
 	if (!s)
 		return 0;
 	c = gom_mcentral_of(class, s->nid);
-	n = gom_span_take(s, objs, n);
+	n = gom_span_pop(s, objs, n);
 	if (s->nfree || uncached) {
 		spin_lock_irqsave(&c->lock, flags);
 		mcentral_account_span(c, s, 1);
@@ -407,7 +408,7 @@ static void magazine_fill_new_spans(struct gom_magazine *mag, unsigned int want,
 	unsigned int n;
 
 	while (mag->nr < want) {
-		n = new_span_take_objects(mag->class, nid, mag->nr ? gom_gfp_polite(gfp) : gfp,
+		n = new_span_pop_objects(mag->class, nid, mag->nr ? gom_gfp_light(gfp) : gfp,
 					  mag->obj + mag->nr, want - mag->nr, false);
 		if (!n)
 			break;
@@ -456,7 +457,7 @@ static bool mcentral_try_refill(struct gom_mcentral *c, struct gom_magazine **ma
 		memcpy((*mag)->obj, m->obj + m->nr, want * sizeof(*m->obj));
 		(*mag)->nr = want;
 	} else {
-		(*mag)->nr = spans_take_objects_locked(c, (*mag)->obj, want);
+		(*mag)->nr = spans_pop_objects_locked(c, (*mag)->obj, want);
 	}
 	c->depot_hits += !!m;
 	c->carves += !m && (*mag)->nr;
@@ -491,7 +492,7 @@ static bool mcentral_refill_new_spans(struct gom_magazine **mag, unsigned int wa
 	const bool others = nr_node_ids > 1 && !(gfp & __GFP_THISNODE);
 
 	if (others) {
-		magazine_fill_new_spans(*mag, want, nid, gom_gfp_polite(gfp));
+		magazine_fill_new_spans(*mag, want, nid, gom_gfp_light(gfp));
 		if (!(*mag)->nr && mcentral_refill_other_nodes((*mag)->class, nid, mag, want, full))
 			return true;
 	}
@@ -605,13 +606,13 @@ struct gom_magazine *gom_mcentral_exchange(struct gom_magazine *mag)
  * ones or, if that is full, to *@out, for the caller to delete.  If @out is
  * NULL then, the object stays in the magazine.
  */
-static void *mcentral_take_object_locked(struct gom_mcentral *c, struct gom_magazine **out)
+static void *mcentral_pop_object_locked(struct gom_mcentral *c, struct gom_magazine **out)
 {
 	struct gom_magazine *mag = c->full;
 	void *p = NULL;
 
 	lockdep_assert_held(&c->lock);
-	if (spans_take_objects_locked(c, &p, 1)) {
+	if (spans_pop_objects_locked(c, &p, 1)) {
 		c->mallocs++;
 		return p;
 	}
@@ -637,7 +638,7 @@ static void *mcentral_alloc_node(unsigned int class, int nid)
 	void *p;
 
 	spin_lock_irqsave(&c->lock, flags);
-	p = mcentral_take_object_locked(c, &out);
+	p = mcentral_pop_object_locked(c, &out);
 	spin_unlock_irqrestore(&c->lock, flags);
 	if (out)
 		gom_magazine_delete(out);
@@ -661,7 +662,7 @@ static void *mcentral_alloc_new_span(unsigned int class, int nid, gfp_t gfp)
 {
 	void *p;
 
-	return new_span_take_objects(class, nid, gfp, &p, 1, true) ? p : NULL;
+	return new_span_pop_objects(class, nid, gfp, &p, 1, true) ? p : NULL;
 }
 
 /**
@@ -683,7 +684,7 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
 	nid = gom_request_node(nid, gfp);
 	p = mcentral_alloc_node(class, nid);
 	if (!p && nr_node_ids > 1 && !(gfp & __GFP_THISNODE))
-		p = mcentral_alloc_new_span(class, nid, gom_gfp_polite(gfp)) ?:
+		p = mcentral_alloc_new_span(class, nid, gom_gfp_light(gfp)) ?:
 		    mcentral_alloc_other_nodes(class, nid);
 	return p ?: mcentral_alloc_new_span(class, nid, gfp);
 }
@@ -704,7 +705,7 @@ void *gom_mcentral_try_alloc(unsigned int class, int nid)
 
 	if (!spin_trylock_irqsave(&c->lock, flags))
 		return NULL;
-	p = mcentral_take_object_locked(c, NULL);
+	p = mcentral_pop_object_locked(c, NULL);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return p;
 }
@@ -713,15 +714,15 @@ void *gom_mcentral_try_alloc(unsigned int class, int nid)
  * Put the object at @at into its span.  Another context may have freed it since
  * it was looked up, and the span too, so its record is looked at again here.
  */
-static void mcentral_put_object_locked(struct gom_mcentral *c, int nid, const struct gom_place *at,
-				       struct span_put_ctx *ctx)
+static void mcentral_push_object_locked(struct gom_mcentral *c, int nid, const struct gom_place *at,
+				       struct span_push_ctx *ctx)
 {
 	void *p = (void *)at->p;
 	struct gom_span *s = at->span;
 
 	lockdep_assert_held(&c->lock);
 	if (likely(s->state == GOM_SPAN_SMALL && s->class == at->class && s->nid == nid)) {
-		span_put_objects_locked(c, gom_class(at->class), s, &p, 1, ctx);
+		span_push_objects_locked(c, gom_class(at->class), s, &p, 1, ctx);
 	} else {
 		c->double_frees++;
 		ctx->double_free = p;
@@ -738,15 +739,15 @@ static void mcentral_put_object_locked(struct gom_mcentral *c, int nid, const st
  */
 void gom_mcentral_free(const struct gom_place *at, unsigned long caller)
 {
-	struct span_put_ctx ctx = SPAN_PUT_CTX_INIT(ctx);
+	struct span_push_ctx ctx = SPAN_PUSH_CTX_INIT(ctx);
 	int nid = at->span->nid;
 	struct gom_mcentral *c = gom_mcentral_of(at->class, nid);
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
-	mcentral_put_object_locked(c, nid, at, &ctx);
+	mcentral_push_object_locked(c, nid, at, &ctx);
 	spin_unlock_irqrestore(&c->lock, flags);
-	span_put_finish(&ctx, caller);
+	span_push_finish(&ctx, caller);
 }
 
 /**
@@ -762,7 +763,7 @@ void gom_mcentral_free(const struct gom_place *at, unsigned long caller)
  */
 bool gom_mcentral_try_free(const struct gom_place *at, unsigned long caller)
 {
-	struct span_put_ctx ctx = {
+	struct span_push_ctx ctx = {
 		.empty_spans = LIST_HEAD_INIT(ctx.empty_spans),
 		.keep_spans = true,
 	};
@@ -772,9 +773,9 @@ bool gom_mcentral_try_free(const struct gom_place *at, unsigned long caller)
 
 	if (!spin_trylock_irqsave(&c->lock, flags))
 		return false;
-	mcentral_put_object_locked(c, nid, at, &ctx);
+	mcentral_push_object_locked(c, nid, at, &ctx);
 	spin_unlock_irqrestore(&c->lock, flags);
-	span_put_finish(&ctx, caller);
+	span_push_finish(&ctx, caller);
 	return true;
 }
 GOM_EXPORT_FOR_TEST(gom_mcentral_try_free);
@@ -799,13 +800,13 @@ static struct gom_magazine *depot_detach(struct gom_mcentral *c, struct gom_maga
 
 /*
  * Remove spans without an object in use.  They are near the head of the list:
- * span_account_put_locked() keeps such a span only if the list is otherwise
+ * span_account_push_locked() keeps such a span only if the list is otherwise
  * empty, and only new spans are listed before it.  gom_mcentral_try_free() may
  * leave many: returns true if there may be more.
  */
 static bool empty_spans_flush(struct gom_mcentral *c, unsigned int class)
 {
-	struct span_put_ctx ctx = SPAN_PUT_CTX_INIT(ctx);
+	struct span_push_ctx ctx = SPAN_PUSH_CTX_INIT(ctx);
 	struct gom_span *s, *next;
 	unsigned int scan = 0, dropped = 0;
 	unsigned long flags;
@@ -821,7 +822,7 @@ static bool empty_spans_flush(struct gom_mcentral *c, unsigned int class)
 		dropped++;
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
-	span_put_finish(&ctx, 0);
+	span_push_finish(&ctx, 0);
 	return dropped && scan > DRAIN_MAX_SCAN;
 }
 

@@ -421,7 +421,7 @@ static size_t cpu_class_check(struct check *ck, const struct gom_mcache *c, unsi
 	long nr = k->mag ? s->top - &k->mag->bottom : 0;
 
 	if (class < GOM_CLASS_TINY && (s->recip != gom_classes[class].recip ||
-				       s->limit != gom_classes[class].limit))
+				       s->recip_limit != gom_classes[class].recip_limit))
 		findings_add(ck, "cpu %d, class %u: its slot is of another class", c->cpu, class);
 	if (k->spare && k->spare->nr > k->limit)
 		findings_add(ck,
@@ -433,9 +433,9 @@ static size_t cpu_class_check(struct check *ck, const struct gom_mcache *c, unsi
 	else
 		magazine_check(ck, class, k->mag, nr, "cpu", c->cpu);
 	magazine_check(ck, class, k->spare, k->spare ? k->spare->nr : 0, "cpu", c->cpu);
-	if (s->left > k->armed)
+	if (s->sample_left > k->sample_interval)
 		findings_add(ck, "cpu %d, class %u: %lld of %lld objects left until a sample",
-			     c->cpu, class, s->left, k->armed);
+			     c->cpu, class, s->sample_left, k->sample_interval);
 	return 2UL * k->limit * gom_class(class)->size;
 }
 

@@ -130,7 +130,7 @@ static void mcentral_stats_reset(struct gom_mcentral *c)
 	spin_lock_irqsave(&c->lock, flags);
 	c->frees -= c->double_frees;
 	c->double_frees = 0;
-	gom_stats_forget(&c->mallocs, &c->frees);
+	gom_stats_reset_pair(&c->mallocs, &c->frees);
 	c->depot_hits = 0;
 	c->carves = 0;
 	spin_unlock_irqrestore(&c->lock, flags);
@@ -141,7 +141,7 @@ static void mheap_stats_reset(struct gom_mheap *h)
 	unsigned long flags;
 
 	spin_lock_irqsave(&h->lock, flags);
-	gom_stats_forget(&h->large_mallocs, &h->large_frees);
+	gom_stats_reset_pair(&h->large_mallocs, &h->large_frees);
 	h->grown_pages = 0;
 	h->released_pages = 0;
 	h->grows = 0;

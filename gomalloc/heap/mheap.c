@@ -238,7 +238,7 @@ static void run_split_locked(struct gom_mheap *h, struct gom_span *r, const stru
 		gom_pagemap_set_span(run_last_page(s), NULL);
 	}
 	if (!head && !tail) {
-		gom_span_give_record(h->records, r);
+		gom_span_record_free(h->records, r);
 		return;
 	}
 	r->npages = (head ?: tail) >> PAGE_SHIFT;
@@ -259,7 +259,7 @@ static struct gom_span *run_merge_before_locked(struct gom_mheap *h, struct gom_
 		gom_pagemap_set_span(run_last_page(n), NULL);
 	n->npages += s->npages;
 	n->zeroed &= s->zeroed;
-	gom_span_give_record(h->records, s);
+	gom_span_record_free(h->records, s);
 	return n;
 }
 
@@ -270,7 +270,7 @@ static void run_merge_behind_locked(struct gom_mheap *h, struct gom_span *s, str
 	gom_pagemap_set_span(n->base, NULL);
 	s->npages += n->npages;
 	s->zeroed &= n->zeroed;
-	gom_span_give_record(h->records, n);
+	gom_span_record_free(h->records, n);
 }
 
 /* Merge the run @s with its free neighbours and add it to its bin. */
@@ -296,10 +296,10 @@ static void run_free_locked(struct gom_mheap *h, struct gom_span *s)
  * Take a span record from @freelist.  *@empty_freelist is @freelist if it is
  * empty, else -1.
  */
-static struct gom_span *span_record_take_locked(struct gom_mheap *h, unsigned int freelist,
+static struct gom_span *span_record_alloc_locked(struct gom_mheap *h, unsigned int freelist,
 						int *empty_freelist)
 {
-	struct gom_span *s = gom_span_take_record(h->records, freelist);
+	struct gom_span *s = gom_span_record_alloc(h->records, freelist);
 
 	*empty_freelist = s ? -1 : (int)freelist;
 	return s;
@@ -317,15 +317,15 @@ static struct gom_span *run_carve_span_locked(struct gom_mheap *h,
 	struct gom_span *s, *spare = NULL;
 
 	lockdep_assert_held(&h->lock);
-	s = span_record_take_locked(h, gom_span_freelist(want->class), empty_freelist);
+	s = span_record_alloc_locked(h, gom_span_freelist(want->class), empty_freelist);
 	if (!s)
 		return NULL;
 	s->base = run_fit(r, want->least, want->align);
 	s->npages = min_t(size_t, want->npages, (gom_span_end(r) - s->base) >> PAGE_SHIFT);
 	if (s->base != r->base && gom_span_end(s) != gom_span_end(r)) {
-		spare = span_record_take_locked(h, 0, empty_freelist);
+		spare = span_record_alloc_locked(h, 0, empty_freelist);
 		if (!spare) {
-			gom_span_give_record(h->records, s);
+			gom_span_record_free(h->records, s);
 			return NULL;
 		}
 	}
@@ -396,7 +396,7 @@ static struct gom_span *span_record_alloc(struct gom_mheap *h, gfp_t gfp)
 
 	do {
 		spin_lock_irqsave(&h->lock, flags);
-		s = gom_span_take_record(h->records, 0);
+		s = gom_span_record_alloc(h->records, 0);
 		spin_unlock_irqrestore(&h->lock, flags);
 	} while (!s && span_records_refill(h, 0, gfp));
 	return s;
@@ -477,12 +477,12 @@ static struct gom_span *span_adopt_pages(struct page *page, unsigned int npages,
  */
 static void refault_account_locked(struct gom_mheap *h, unsigned int npages)
 {
-	unsigned long again = min_t(unsigned long, npages, h->given_back);
+	unsigned long again = min_t(unsigned long, npages, h->released_recently);
 
-	if (!again || time_after(jiffies, h->given_at + HZ))
+	if (!again || time_after(jiffies, h->released_at + HZ))
 		return;
 	h->refaults += again;
-	h->given_back -= again;
+	h->released_recently -= again;
 }
 
 static void growth_account_locked(struct gom_mheap *h, unsigned int npages)
@@ -537,7 +537,7 @@ static struct gom_mheap *mheap_grow_opportunistic(unsigned int most, unsigned in
 	int node;
 
 	for (; most >= least; most--) {
-		node = mheap_grow(most, nid, gom_gfp_polite(gfp));
+		node = mheap_grow(most, nid, gom_gfp_light(gfp));
 		if (node >= 0)
 			return gom_mheaps[node];
 		if (!most)
@@ -774,7 +774,7 @@ bool gom_mheap_free_large(const struct gom_place *at)
 		return found;
 	mheap_pages_release(h, s->base, npages);
 	spin_lock_irqsave(&h->lock, flags);
-	gom_span_give_record(h->records, s);
+	gom_span_record_free(h->records, s);
 	spin_unlock_irqrestore(&h->lock, flags);
 	return true;
 }
@@ -864,12 +864,12 @@ static unsigned int run_detach_pages(struct gom_mheap *h, unsigned int want, voi
 			run_link_locked(h, r);
 		} else {
 			gom_pagemap_set_span(r->base, NULL);
-			gom_span_give_record(h->records, r);
+			gom_span_record_free(h->records, r);
 		}
-		if (time_after(jiffies, h->given_at + HZ))
-			h->given_back = 0;
-		h->given_back += npages;
-		h->given_at = jiffies;
+		if (time_after(jiffies, h->released_at + HZ))
+			h->released_recently = 0;
+		h->released_recently += npages;
+		h->released_at = jiffies;
 	}
 	spin_unlock_irqrestore(&h->lock, flags);
 	return npages;
@@ -940,7 +940,7 @@ void gom_mheap_exit(void)
 			s = r->span[i];
 			if (!s)
 				continue;
-			gom_span_forget(s);
+			gom_span_kmemleak_free(s);
 			atomic_long_add(s->npages, &gom_mheaps[s->nid]->moving_pages);
 			mheap_pages_release(gom_mheaps[s->nid], s->base, s->npages);
 		}

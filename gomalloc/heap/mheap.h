@@ -53,8 +53,8 @@
  * @released_pages: pages freed to it since load
  * @grows: number of allocations from it
  * @refaults: pages allocated within a second after as many were released
- * @given_back: pages released recently, which would count in @refaults
- * @given_at: time of the last release, in jiffies
+ * @released_recently: pages released recently, which would count in @refaults
+ * @released_at: time of the last release, in jiffies
  * @large_mallocs: large objects allocated since load
  * @large_frees: large objects freed since load
  * @large_pages: pages of large objects now
@@ -82,8 +82,8 @@ struct gom_mheap {
 	u64 released_pages;
 	u64 grows;
 	u64 refaults;
-	unsigned long given_back;
-	unsigned long given_at;
+	unsigned long released_recently;
+	unsigned long released_at;
 	u64 large_mallocs;
 	u64 large_frees;
 	unsigned long large_pages;

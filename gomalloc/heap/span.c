@@ -57,9 +57,9 @@ unsigned int gom_span_freelist(unsigned int class)
 }
 
 /* Take a record, BUSY.  NULL if the freelist needs a block first. */
-struct gom_span *gom_span_take_record(struct gom_fixalloc *freelists, unsigned int freelist)
+struct gom_span *gom_span_record_alloc(struct gom_fixalloc *freelists, unsigned int freelist)
 {
-	struct gom_span *s = gom_fixalloc_take(&freelists[freelist]);
+	struct gom_span *s = gom_fixalloc_alloc(&freelists[freelist]);
 
 	if (!s)
 		return NULL;
@@ -75,9 +75,9 @@ struct gom_span *gom_span_take_record(struct gom_fixalloc *freelists, unsigned i
 	return s;
 }
 
-void gom_span_give_record(struct gom_fixalloc *freelists, struct gom_span *s)
+void gom_span_record_free(struct gom_fixalloc *freelists, struct gom_span *s)
 {
-	gom_fixalloc_give(&freelists[s->freelist], s);
+	gom_fixalloc_free(&freelists[s->freelist], s);
 }
 
 /* === Objects === */
@@ -95,7 +95,7 @@ static void span_construct_objects(struct gom_span *s, unsigned int class)
 		return;
 	cc = gom_cache_class(class);
 	for (i = 0; cc->ctor && i < s->nelems; i++)
-		cc->ctor(s->base + (size_t)i * cc->facts.size);
+		cc->ctor(s->base + (size_t)i * cc->layout.size);
 }
 
 /* Set the first @n bits of @map and clear the others of their words. */
@@ -171,7 +171,7 @@ static __always_inline void objs_insert_random(void **objs, unsigned int n, void
  * Take objects of word @w of the bitmap, of those in @bits, until @objs has
  * @n.  Returns how many it has.
  */
-static __always_inline unsigned int span_take_word(struct gom_span *s, unsigned int w,
+static __always_inline unsigned int span_pop_word(struct gom_span *s, unsigned int w,
 						   unsigned long bits, size_t size, void **objs,
 						   unsigned int have, unsigned int n, u64 *random)
 {
@@ -185,7 +185,7 @@ static __always_inline unsigned int span_take_word(struct gom_span *s, unsigned 
 }
 
 /* Take @n objects, fewer than are free, starting at a random bit. */
-static unsigned int span_take_random(struct gom_span *s, const struct gom_class *cl, void **objs,
+static unsigned int span_pop_random(struct gom_span *s, const struct gom_class *cl, void **objs,
 				     unsigned int n, u64 *random)
 {
 	const unsigned int words = BITS_TO_LONGS(s->nelems);
@@ -197,7 +197,7 @@ static unsigned int span_take_random(struct gom_span *s, const struct gom_class 
 	 * all of it.
 	 */
 	for (i = 0; i <= words && taken < n; i++) {
-		taken = span_take_word(s, w, bits, cl->size, objs, taken, n, random);
+		taken = span_pop_word(s, w, bits, cl->size, objs, taken, n, random);
 		w = w + 1 < words ? w + 1 : 0;
 		bits = s->free[w];
 	}
@@ -209,17 +209,17 @@ static unsigned int span_take_random(struct gom_span *s, const struct gom_class 
  * fewer than all are taken.  Returns how many were taken.  The lock of the
  * owning mcentral is held, or the caller owns the BUSY span.
  */
-unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
+unsigned int gom_span_pop(struct gom_span *s, void **objs, unsigned int n)
 {
 	const struct gom_class *cl = gom_class(s->class);
 	u64 random = IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM) ? gom_random_load() : 0;
 	unsigned int w, taken = 0;
 
 	if (n < s->nfree)
-		taken = span_take_random(s, cl, objs, n, &random);
+		taken = span_pop_random(s, cl, objs, n, &random);
 	else
 		for (w = 0; w < BITS_TO_LONGS(s->nelems) && taken < s->nfree; w++)
-			taken = span_take_word(s, w, s->free[w], cl->size, objs, taken, n, &random);
+			taken = span_pop_word(s, w, s->free[w], cl->size, objs, taken, n, &random);
 	s->nfree -= taken;
 	if (IS_ENABLED(CONFIG_SLAB_FREELIST_RANDOM))
 		gom_random_store(random);
@@ -230,7 +230,7 @@ unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n)
  * The pages of @s are released although objects in it are in use: remove the
  * objects from kmemleak.
  */
-void gom_span_forget(const struct gom_span *s)
+void gom_span_kmemleak_free(const struct gom_span *s)
 {
 	unsigned int i;
 

@@ -105,12 +105,12 @@ static inline void *gom_span_end(const struct gom_span *s)
 
 void gom_span_freelists_init(struct gom_fixalloc *freelists);
 unsigned int gom_span_freelist(unsigned int class);
-struct gom_span *gom_span_take_record(struct gom_fixalloc *freelists, unsigned int freelist);
-void gom_span_give_record(struct gom_fixalloc *freelists, struct gom_span *s);
+struct gom_span *gom_span_record_alloc(struct gom_fixalloc *freelists, unsigned int freelist);
+void gom_span_record_free(struct gom_fixalloc *freelists, struct gom_span *s);
 
 struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp);
-unsigned int gom_span_take(struct gom_span *s, void **objs, unsigned int n);
-void gom_span_forget(const struct gom_span *s);
+unsigned int gom_span_pop(struct gom_span *s, void **objs, unsigned int n);
+void gom_span_kmemleak_free(const struct gom_span *s);
 
 /*
  * The slot of the pages of @s, which is SMALL.  A span that is shorter than its
@@ -133,7 +133,7 @@ static inline unsigned int gom_span_slot(const struct gom_span *s)
  * updates @nfree.  False if the object is free already.  The lock of the owning
  * mcentral is held.
  */
-static inline bool gom_span_put(struct gom_span *s, const struct gom_class *cl, u32 off)
+static inline bool gom_span_push(struct gom_span *s, const struct gom_class *cl, u32 off)
 {
 	return !__test_and_set_bit(gom_class_index(cl, off), s->free);
 }

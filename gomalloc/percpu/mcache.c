@@ -617,7 +617,7 @@ static int mcache_init_cpu(int cpu)
 		c->slot[i].end = no_magazine;
 		if (i && i < GOM_CLASS_TINY) {
 			c->slot[i].recip = gom_classes[i].recip;
-			c->slot[i].limit = gom_classes[i].limit;
+			c->slot[i].recip_limit = gom_classes[i].recip_limit;
 		}
 	}
 	gom_tiny_init(&c->tiny);

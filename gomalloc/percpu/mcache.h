@@ -58,17 +58,16 @@
  * struct gom_slot - one class in one CPU's cache: all that the fast paths use
  * @top: the object on top of the loaded magazine, or its bottom, which is NULL
  * @end: @top when the magazine is full
- * @left: objects that may be taken until one is sampled (profile.h); below zero if
- *	that is due
+ * @sample_left: objects until one is sampled (profile.h); negative if that is due
  * @recip: of the class, for gom_class_begins()
- * @limit: of the class; 0 in a slot that holds no objects, so nothing passes
+ * @recip_limit: of the class; 0 in a slot that holds no objects, so nothing passes
  */
 struct gom_slot {
 	void **top;
 	void **end;
-	s64 left;
+	s64 sample_left;
 	u32 recip;
-	u32 limit;
+	u32 recip_limit;
 } __aligned(GOM_SLOT_BYTES);
 
 #define GOM_MALLOCING		0x01	/* the cache has an owner */
@@ -82,18 +81,18 @@ struct gom_slot {
  * @spare: a second one, so that a run of calls around the boundary of a
  *	magazine does not go to mcentral each time
  * @limit: objects a magazine may hold now; 0 until the class is used
- * @mallocs: objects taken, but for those that the slot's @left has counted
- * @armed: what its @left began with
- * @in: objects brought in by magazines, less those that left in one
- * @refills: times that a magazine of objects was brought in
- * @flushes: times that one was taken out
+ * @mallocs: objects allocated, without those since the last draw of an interval
+ * @sample_interval: what @sample_left of the slot was set to by that draw
+ * @in: objects that came in magazines, less those that went out in one
+ * @refills: magazines with objects that came in
+ * @flushes: magazines with objects that went out
  */
 struct gom_mcache_class {
 	struct gom_magazine *mag;
 	struct gom_magazine *spare;
 	unsigned int limit;
 	u64 mallocs;
-	s64 armed;
+	s64 sample_interval;
 	s64 in;
 	u64 refills;
 	u64 flushes;
@@ -280,7 +279,7 @@ static __always_inline void *gom_slot_pop(struct gom_slot *s)
 	void **top = s->top;
 	void *p = *top;
 
-	if (unlikely(!p) || unlikely(--s->left < 0))
+	if (unlikely(!p) || unlikely(--s->sample_left < 0))
 		return NULL;
 	s->top = top - 1;
 	return p;
@@ -289,7 +288,7 @@ static __always_inline void *gom_slot_pop(struct gom_slot *s)
 /* Pop up to @nr objects; returns how many. */
 static __always_inline size_t gom_slot_pop_many(struct gom_slot *s, size_t nr, void **objs)
 {
-	s64 n = min_t(s64, nr, s->left), i;
+	s64 n = min_t(s64, nr, s->sample_left), i;
 	void **top = s->top, *p;
 
 	for (i = 0; i < n; i++) {
@@ -300,7 +299,7 @@ static __always_inline size_t gom_slot_pop_many(struct gom_slot *s, size_t nr, v
 		objs[i] = p;
 	}
 	s->top = top;
-	s->left -= i;
+	s->sample_left -= i;
 	return i;
 }
 
@@ -338,7 +337,7 @@ int gom_mcache_init(u8 mode);
 void gom_mcache_exit(void);
 void *gom_mcache_alloc_slow(unsigned int class, gfp_t gfp, bool *sample);
 void *gom_mcache_pop(struct gom_mcache *c, unsigned int class);
-void gom_mcache_arm_class(unsigned int class);
+void gom_mcache_draw_class(unsigned int class);
 int gom_mcache_set_profile_rate(unsigned int rate);
 void gom_mcache_force_slow(int by);
 void gom_mcache_reset(void);

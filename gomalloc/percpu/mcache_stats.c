@@ -29,13 +29,13 @@ static void sample_interval_draw(struct gom_mcache *c, unsigned int class)
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
-	k->mallocs += k->armed - max(s->left, 0LL);
+	k->mallocs += k->sample_interval - max(s->sample_left, 0LL);
 	/*
 	 * Blocks of tiny objects are not sampled; tiny.c samples the objects.
 	 */
-	k->armed = class == GOM_CLASS_TINY ? GOM_PROFILE_NEVER :
+	k->sample_interval = class == GOM_CLASS_TINY ? GOM_PROFILE_NEVER :
 					     gom_profile_step(gom_class(class)->size);
-	WRITE_ONCE(s->left, k->armed);
+	WRITE_ONCE(s->sample_left, k->sample_interval);
 }
 
 /* Count an object allocated on the slow path; true if it is to be sampled. */
@@ -44,12 +44,12 @@ bool gom_mcache_count_down(struct gom_mcache *c, unsigned int class)
 	struct gom_slot *s = gom_mcache_slot_of(c, class);
 
 	gom_mcache_assert_owned(c);
-	if (s->left <= 0) {
+	if (s->sample_left <= 0) {
 		sample_interval_draw(c, class);
 		return true;
 	}
-	s->left--;
-	gom_mcache_class_of(c, class)->armed--;
+	s->sample_left--;
+	gom_mcache_class_of(c, class)->sample_interval--;
 	return false;
 }
 
@@ -99,12 +99,12 @@ int gom_mcache_set_profile_rate(unsigned int rate)
 GOM_EXPORT_FOR_TEST(gom_mcache_set_profile_rate);
 
 /* Draw the sample intervals of a class that nobody uses yet.  May sleep. */
-void gom_mcache_arm_class(unsigned int class)
+void gom_mcache_draw_class(unsigned int class)
 {
 	int cpu;
 
 	mutex_lock(&counting_lock);
-	gom_test_point(GOM_AT_ARM, 0, 0);
+	gom_test_point(GOM_AT_DRAW, 0, 0);
 	for_each_possible_cpu(cpu)
 		sample_interval_draw(per_cpu_ptr(&gom_mcache, cpu), class);
 	mutex_unlock(&counting_lock);
@@ -116,7 +116,8 @@ static void stats_reset_class(struct gom_mcache *c, unsigned int class)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
 	u64 held = gom_mcache_loaded(c, class) + (k->spare ? k->spare->nr : 0);
-	u64 mallocs = k->mallocs + k->armed - max(gom_mcache_slot_of(c, class)->left, 0LL);
+	u64 mallocs = k->mallocs + k->sample_interval -
+		      max(gom_mcache_slot_of(c, class)->sample_left, 0LL);
 	u64 frees = mallocs + held - k->in;
 	u64 n = min(mallocs, frees);
 
@@ -164,8 +165,8 @@ void gom_mcache_read(int cpu, unsigned int class, struct gom_mcache_stats *stats
 
 	do {
 		seq = raw_read_seqcount_begin(&c->seq);
-		sample_left = READ_ONCE(gom_mcache_slot_of(c, class)->left);
-		stats->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->armed) -
+		sample_left = READ_ONCE(gom_mcache_slot_of(c, class)->sample_left);
+		stats->mallocs = READ_ONCE(k->mallocs) + READ_ONCE(k->sample_interval) -
 				 max(sample_left, 0LL);
 		stats->held = gom_mcache_loaded(c, class);
 		spare = READ_ONCE(k->spare);

@@ -388,7 +388,7 @@ static __always_inline bool block_object_free(struct gom_mcache *c, const struct
 }
 
 /**
- * gom_tiny_put - free a tiny object that gom_tiny_undo() could not take back
+ * gom_tiny_free_inside - free a tiny object that gom_tiny_undo() could not take back
  * @c: the cache
  * @p: the address
  * @entry: page-map entry of its page, which is one of tiny blocks
@@ -398,7 +398,7 @@ static __always_inline bool block_object_free(struct gom_mcache *c, const struct
  * Context: inside the cache.
  * Return: false, with nothing done, if no live object begins at @p.
  */
-bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block)
+bool gom_tiny_free_inside(struct gom_mcache *c, const void *p, u32 entry, void **block)
 {
 	u32 off = gom_entry_offset(entry, p);
 	struct bitmaps w;
@@ -551,9 +551,9 @@ size_t gom_tiny_size(const struct gom_place *at)
  */
 void gom_tiny_reset(struct gom_tiny *t)
 {
-	gom_stats_forget(&t->mallocs, &t->frees);
-	gom_stats_forget(&t->mallocs, &t->undone);
-	gom_stats_forget(&t->mallocs, &t->frees_outside);
+	gom_stats_reset_pair(&t->mallocs, &t->frees);
+	gom_stats_reset_pair(&t->mallocs, &t->undone);
+	gom_stats_reset_pair(&t->mallocs, &t->frees_outside);
 	t->opened = 0;
 }
 

@@ -208,7 +208,7 @@ static inline bool gom_tiny_is_open(const struct gom_tiny *t)
 	return READ_ONCE(t->cur.base) || READ_ONCE(t->other.base);
 }
 
-bool gom_tiny_put(struct gom_mcache *c, const void *p, u32 entry, void **block);
+bool gom_tiny_free_inside(struct gom_mcache *c, const void *p, u32 entry, void **block);
 void *gom_tiny_alloc_new(size_t size, gfp_t gfp, bool *sample);
 void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample);
 void gom_tiny_free(const struct gom_place *at, unsigned long caller);

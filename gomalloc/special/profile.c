@@ -417,7 +417,7 @@ static struct gom_bucket *bucket_add(const struct stack_key *s, void *block)
 		gom_fixalloc_carve(&bucket_freelist, block);
 	b = bucket_find(s);
 	if (!b && !buckets_exhausted()) {
-		b = gom_fixalloc_take(&bucket_freelist);
+		b = gom_fixalloc_alloc(&bucket_freelist);
 		if (b) {
 			*b = (struct gom_bucket) { .hash = s->hash, .n = s->n, .size = s->size };
 			memcpy(b->entry, s->entry, s->n * sizeof(long));
@@ -472,7 +472,8 @@ static void sample_count_missed(bool full)
 		this_cpu_inc(missed_samples.lost);
 }
 
-static noinline void sample_add(const struct gom_place *at, size_t size, gfp_t gfp, unsigned long caller)
+static noinline void sample_add(const struct gom_place *at, size_t size, gfp_t gfp,
+				unsigned long caller)
 {
 	const void *frame = __builtin_frame_address(0);
 	struct gom_special *sp;

@@ -119,7 +119,7 @@ int gom_special_init(void)
 /* === Records === */
 
 /* Take a record from the freelist of @cpu; @block may be a new block for it. */
-static struct gom_special *special_record_take(int cpu, void *block)
+static struct gom_special *special_record_alloc(int cpu, void *block)
 {
 	struct record_freelist *freelist = per_cpu_ptr(&record_freelists, cpu);
 	struct gom_special *sp;
@@ -128,7 +128,7 @@ static struct gom_special *special_record_take(int cpu, void *block)
 	spin_lock_irqsave(&freelist->lock, flags);
 	if (block)
 		gom_fixalloc_carve(&freelist->records, block);
-	sp = gom_fixalloc_take(&freelist->records);
+	sp = gom_fixalloc_alloc(&freelist->records);
 	spin_unlock_irqrestore(&freelist->lock, flags);
 	if (sp)
 		sp->home = cpu;
@@ -143,7 +143,7 @@ static struct gom_special *special_record_new_block(int cpu, gfp_t gfp)
 	if (!block)
 		return NULL;
 	atomic_long_add(gom_fixalloc_block_bytes(records), &record_bytes);
-	return special_record_take(cpu, block);
+	return special_record_alloc(cpu, block);
 }
 
 /* Take a record from any CPU's freelist, when no more may be made. */
@@ -155,7 +155,7 @@ static struct gom_special *special_record_steal(void)
 	for_each_possible_cpu(cpu) {
 		/* Lockless check; a miss only loses a sample. */
 		if (data_race(per_cpu_ptr(&record_freelists, cpu)->records.free))
-			sp = special_record_take(cpu, NULL);
+			sp = special_record_alloc(cpu, NULL);
 		if (sp)
 			break;
 	}
@@ -167,7 +167,7 @@ struct gom_special *gom_special_new(gfp_t gfp)
 {
 	int cpu = raw_smp_processor_id();
 
-	return special_record_take(cpu, NULL) ?: special_record_new_block(cpu, gfp);
+	return special_record_alloc(cpu, NULL) ?: special_record_new_block(cpu, gfp);
 }
 
 /* Have the records for samples reached their bound? */
@@ -184,7 +184,7 @@ struct gom_special *gom_special_new_sample(gfp_t gfp)
 {
 	int cpu = raw_smp_processor_id();
 
-	return special_record_take(cpu, NULL) ?:
+	return special_record_alloc(cpu, NULL) ?:
 	       gom_special_full() ? special_record_steal() : special_record_new_block(cpu, gfp);
 }
 
@@ -194,14 +194,14 @@ void gom_special_delete(struct gom_special *sp)
 	unsigned long flags;
 
 	spin_lock_irqsave(&freelist->lock, flags);
-	gom_fixalloc_give(&freelist->records, sp);
+	gom_fixalloc_free(&freelist->records, sp);
 	spin_unlock_irqrestore(&freelist->lock, flags);
 }
 
 /* === What frees read === */
 
 /*
- * The lock of the tree of @s.  @busy is for gom_special_try_look(): without
+ * The lock of the tree of @s.  @busy is for gom_special_try_find(): without
  * CONFIG_SMP a trylock always succeeds, even if this context interrupted the
  * holder.
  */
@@ -407,9 +407,9 @@ bool gom_special_resized(const struct gom_place *at)
  * Look up which specials the object at @at has.  The caller knows that its span
  * has some.  Any context in which a spinlock may be tried, NMI included.
  */
-enum gom_special_look gom_special_try_look(const struct gom_place *at)
+enum gom_special_found gom_special_try_find(const struct gom_place *at)
 {
-	enum gom_special_look found = GOM_SPECIAL_NONE;
+	enum gom_special_found found = GOM_SPECIAL_NONE;
 	struct gom_span *s = at->span;
 	const u32 off = at->offset;
 	struct tree_lock *tree;

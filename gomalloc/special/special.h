@@ -78,8 +78,8 @@ enum gom_special_kind {
 	GOM_SPECIAL_KINDS,
 };
 
-/* Result of gom_special_try_look(). */
-enum gom_special_look {
+/* Result of gom_special_try_find(). */
+enum gom_special_found {
 	GOM_SPECIAL_NONE,
 	GOM_SPECIAL_NO_FINALIZER,	/* but another special */
 	GOM_SPECIAL_SOME_FINALIZER,	/* to be run, or queued */
@@ -155,7 +155,7 @@ extern void (*gom_special_freed[GOM_SPECIAL_KINDS])(struct gom_special *sp);
 int gom_special_init(void);
 void gom_special_note_resized(const struct gom_place *at);
 bool gom_special_resized(const struct gom_place *at);
-enum gom_special_look gom_special_try_look(const struct gom_place *at);
+enum gom_special_found gom_special_try_find(const struct gom_place *at);
 struct gom_special *gom_special_new(gfp_t gfp);
 struct gom_special *gom_special_new_sample(gfp_t gfp);
 bool gom_special_full(void);

@@ -293,7 +293,7 @@ static void cache_expect_refused(struct kunit *test, const char *name, unsigned 
 static void invalid_arguments_are_refused(struct kunit *test)
 {
 	gomtest_expect_misuse(test);
-	gom_report_forget();
+	gom_report_again();
 	cache_expect_refused(test, NULL, 64, 0, 0);
 	cache_expect_refused(test, "", 64, 0, 0);
 	cache_expect_refused(test,

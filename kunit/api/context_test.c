@@ -180,7 +180,7 @@ static void timer_interrupts_allocations(struct kunit *test)
 /* === __GFP_NOLOCKDEP === */
 
 #ifdef CONFIG_LOCKDEP
-static bool block_deny_polite(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool block_deny_light(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
 	return at == GOM_AT_BLOCK && gfp & __GFP_NOMEMALLOC;
 }
@@ -193,7 +193,7 @@ static void nolockdep_is_honoured(struct kunit *test)
 	if (!debug_locks)
 		kunit_skip(test, "lockdep is off after an earlier report");
 	gom_release_memory();
-	WRITE_ONCE(gom_test_hook, block_deny_polite);
+	WRITE_ONCE(gom_test_hook, block_deny_light);
 	fs_reclaim_acquire(GFP_KERNEL);
 	p = gom_malloc(300000, GFP_KERNEL | __GFP_NOLOCKDEP);
 	fs_reclaim_release(GFP_KERNEL);

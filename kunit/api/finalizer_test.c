@@ -210,7 +210,7 @@ static void double_free_of_queued_object_is_reported(struct kunit *test)
 	gomtest_expect_misuse(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_EQ(test, gomtest_log_capture(), 0);
-	gom_report_forget();
+	gom_report_again();
 	counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
 	KUNIT_ASSERT_EQ(test, gom_set_finalizer(p, completion_wait, &go_on), 0);
 	gom_free(p);

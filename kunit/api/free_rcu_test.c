@@ -91,9 +91,9 @@ static int sender_main(void *arg)
 
 	if (s->linked) {
 		preempt_disable();
-		gom_rcufree_pretend(true);
+		gom_free_rcu_pretend(true);
 		gom_free_rcu(s->p[i++], rcu);
-		gom_rcufree_pretend(false);
+		gom_free_rcu_pretend(false);
 		preempt_enable();
 	} else {
 		gom_free_rcu(s->p[i++], rcu);
@@ -425,9 +425,9 @@ static void interrupt_does_not_use_busy_batch(struct kunit *test)
 		gom_free_rcu_barrier();
 		preempt_disable();
 		batched = free_rcu_untouched();
-		gom_rcufree_pretend(true);
+		gom_free_rcu_pretend(true);
 		inside = free_rcu_untouched();
-		gom_rcufree_pretend(false);
+		gom_free_rcu_pretend(false);
 		preempt_enable();
 	}
 	gom_free_rcu_barrier();

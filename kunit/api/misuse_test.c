@@ -24,7 +24,7 @@ static int misuse_begin(struct kunit *test)
 	if (err)
 		return err;
 	gomtest_expect_misuse(test);
-	gom_report_forget();
+	gom_report_again();
 	return gomtest_log_capture();
 }
 
@@ -160,7 +160,7 @@ static void free_at_unused_end_of_span(struct kunit *test)
 		p = gom_malloc(cl->size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		s = gom_pagemap_span(p);
-		gom_report_forget();
+		gom_report_again();
 		EXPECT_REPORT(test, GOM_BAD_FREE_MIDDLE, "where no object begins",
 			      gom_free(s->base + cl->nelems * cl->size));
 		gom_free(p);

@@ -151,8 +151,8 @@ static void cpu_caches(struct kunit *test)
 			mag->obj[0] = saved);
 	EXPECT_REPORTED(test, "a magazine of class", mag->class++, mag->class--);
 	EXPECT_REPORTED(test, "capacity for", c->bytes += 8, c->bytes -= 8);
-	EXPECT_REPORTED(test, "its slot is of another class", c->slot[class].limit++,
-			c->slot[class].limit--);
+	EXPECT_REPORTED(test, "its slot is of another class", c->slot[class].recip_limit++,
+			c->slot[class].recip_limit--);
 	EXPECT_REPORTED(test, "mallocing is set", c->mallocing |= GOM_MALLOCING,
 			c->mallocing &= ~GOM_MALLOCING);
 	migrate_enable();

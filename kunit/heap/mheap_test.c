@@ -64,13 +64,13 @@ static void heap_grows_in_proportion(struct kunit *test)
 }
 
 /* Growing by more than the request neither waits nor uses reserves. */
-static void polite_gfp_does_not_reclaim(struct kunit *test)
+static void light_gfp_does_not_reclaim(struct kunit *test)
 {
 	const gfp_t bad = __GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL;
 
-	KUNIT_EXPECT_EQ(test, (__force u32)(gom_gfp_polite(GFP_ATOMIC | bad) & bad), 0U);
-	KUNIT_EXPECT_NE(test, (__force u32)(gom_gfp_polite(GFP_KERNEL) & __GFP_NOMEMALLOC), 0U);
-	KUNIT_EXPECT_NE(test, (__force u32)(gom_gfp_polite(GFP_KERNEL) & __GFP_THISNODE), 0U);
+	KUNIT_EXPECT_EQ(test, (__force u32)(gom_gfp_light(GFP_ATOMIC | bad) & bad), 0U);
+	KUNIT_EXPECT_NE(test, (__force u32)(gom_gfp_light(GFP_KERNEL) & __GFP_NOMEMALLOC), 0U);
+	KUNIT_EXPECT_NE(test, (__force u32)(gom_gfp_light(GFP_KERNEL) & __GFP_THISNODE), 0U);
 }
 
 /* Requests to the page allocator, for an object of less than a page. */
@@ -78,7 +78,7 @@ static struct {
 	unsigned int large;		/* blocks of more than a page */
 	unsigned int urgent;		/* with the caller's reserves, or waiting */
 	unsigned int urgent_large;	/* of these, of more than a page */
-	bool deny_polite;
+	bool deny_light;
 } requests;
 
 #define URGENT	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL | GOM_GFP_ATOMIC)
@@ -92,16 +92,16 @@ static bool block_note(enum gom_test_point at, unsigned int order, gfp_t gfp)
 	requests.large += order > 0;
 	requests.urgent += urgent;
 	requests.urgent_large += urgent && order;
-	return requests.deny_polite && !urgent;
+	return requests.deny_light && !urgent;
 }
 
-static void alloc_one(struct kunit *test, bool deny_polite)
+static void alloc_one(struct kunit *test, bool deny_light)
 {
 	void *p;
 
 	gom_release_memory();
 	memset(&requests, 0, sizeof(requests));
-	requests.deny_polite = deny_polite;
+	requests.deny_light = deny_light;
 	WRITE_ONCE(gom_test_hook, block_note);
 	p = gom_malloc(3000, GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN);
 	WRITE_ONCE(gom_test_hook, NULL);
@@ -215,14 +215,14 @@ static void runs_free(void)
 
 static bool growth_interfere(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
-	bool polite = !(gfp & URGENT) && gfp & __GFP_NOMEMALLOC;
+	bool light = !(gfp & URGENT) && gfp & __GFP_NOMEMALLOC;
 
 	if (at == GOM_AT_BLOCK) {
-		growth.spent += !polite;
-		growth.denied += polite || growth.deny_all;
+		growth.spent += !light;
+		growth.denied += light || growth.deny_all;
 		if (growth.deny_all && !order)
 			runs_free();
-		return polite || growth.deny_all;
+		return light || growth.deny_all;
 	}
 	if (at != GOM_AT_GROWN || growth.grown++)
 		return false;
@@ -314,7 +314,7 @@ static void heap_with_many_runs_grows_once(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(bins_are_ordered_by_length),
 	HEAP_CASE(heap_grows_in_proportion),
-	HEAP_CASE(polite_gfp_does_not_reclaim),
+	HEAP_CASE(light_gfp_does_not_reclaim),
 	HEAP_CASE(reserves_serve_one_object_only),
 	HEAP_CASE(aligned_runs_are_found),
 	HEAP_CASE(runs_freed_while_growing_are_found),

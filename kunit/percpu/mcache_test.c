@@ -475,7 +475,7 @@ static bool counting_prepare(struct counting *c, int (*fn)(void *), const char *
  */
 static bool counting_start(enum gom_test_point at, unsigned int order, gfp_t gfp)
 {
-	if (at != GOM_AT_ARM || counters.woken)
+	if (at != GOM_AT_DRAW || counters.woken)
 		return false;
 	counters.woken = true;
 	wake_up_process(counters.rate.task);

@@ -58,7 +58,7 @@ static int tiny_begin(struct kunit *test)
 	err = gomtest_begin(test) ?: gomtest_log_capture();
 	if (err)
 		return err;
-	gom_report_forget();
+	gom_report_again();
 	gom_release_memory();
 	/* KUnit runs each test in a thread of its own. */
 	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
@@ -321,7 +321,7 @@ static void free_expect_report(struct kunit *test, void *p)
 {
 	unsigned long counted = free_misuses();
 
-	gom_report_forget();
+	gom_report_again();
 	gomtest_log_clear();
 	gom_free(p);
 	KUNIT_EXPECT_EQ(test, free_misuses(), counted + 1);

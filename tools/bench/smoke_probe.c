@@ -48,9 +48,9 @@ NOKPROBE_SYMBOL(probe_allocate);
  * exchanged.
  */
 static struct kprobe probes[] = {
-	{ .symbol_name = "gomalloc:gom_span_take", .pre_handler = probe_allocate },
-	{ .symbol_name = "gomalloc:gom_span_take_record", .pre_handler = probe_allocate },
-	{ .symbol_name = "gomalloc:gom_span_give_record", .pre_handler = probe_allocate },
+	{ .symbol_name = "gomalloc:gom_span_pop", .pre_handler = probe_allocate },
+	{ .symbol_name = "gomalloc:gom_span_record_alloc", .pre_handler = probe_allocate },
+	{ .symbol_name = "gomalloc:gom_span_record_free", .pre_handler = probe_allocate },
 	{ .symbol_name = "gomalloc:gom_mcentral_refill", .pre_handler = probe_allocate },
 	{ .symbol_name = "gomalloc:gom_mcentral_exchange", .pre_handler = probe_allocate },
 };
