@@ -306,7 +306,7 @@ static int mheap_show(struct seq_file *m, void *v)
 			continue;
 		seq_printf(m, "node %d\n  held %lu pages, idle %lu pages\n", nid,
 			   READ_ONCE(h->sys_pages), READ_ONCE(h->idle_pages));
-		seq_printf(m, "  grown %llu pages in %llu steps, given back %llu pages, %llu too early\n",
+		seq_printf(m, "  grown %llu pages in %llu steps, released %llu pages, %llu too early\n",
 			   READ_ONCE(h->grown_pages), READ_ONCE(h->grows),
 			   READ_ONCE(h->released_pages), READ_ONCE(h->refaults));
 		seq_puts(m, "  idle runs by length:\n");

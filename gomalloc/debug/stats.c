@@ -206,11 +206,11 @@ u64 gom_stats_report_live(void)
 	if (!live)
 		return 0;
 	if (gom_sbrk) {
-		pr_info("sbrk: %llu objects, %llu bytes, in %llu bytes go back\n", live, m.alloc,
+		pr_info("sbrk: %llu objects, %llu bytes, %llu bytes to be released\n", live, m.alloc,
 			m.stat[GOM_SBRK_SYS]);
 		return live;
 	}
-	pr_warn("%llu objects are still in use, %llu bytes; their memory is taken back:\n",
+	pr_warn("%llu objects are still in use, %llu bytes; their memory is released:\n",
 		live, m.alloc);
 	for (i = 1; i < GOM_CLASS_TINY; i++)
 		class_report_live(i);

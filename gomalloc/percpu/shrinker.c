@@ -96,7 +96,7 @@ int gom_shrinker_oom(struct notifier_block *nb, unsigned long unused, void *free
 		held += READ_ONCE(gom_mheaps[nid]->sys_pages);
 		idle += READ_ONCE(gom_mheaps[nid]->idle_pages);
 	}
-	pr_info("out of memory: %lu KiB given back; %lu KiB held for objects, of which %lu KiB idle\n",
+	pr_info("out of memory: %lu KiB released; %lu KiB held for objects, of which %lu KiB idle\n",
 		pages << (PAGE_SHIFT - 10), held << (PAGE_SHIFT - 10), idle << (PAGE_SHIFT - 10));
 	return NOTIFY_OK;
 }

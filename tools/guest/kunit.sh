@@ -27,7 +27,7 @@ run_suites() {
 }
 
 run_suites 0 sbrk=1 || exit
-if [ "$FILTER" = "*" ] && ! dmesg | grep -q "gomalloc: sbrk: .* go back"; then
+if [ "$FILTER" = "*" ] && ! dmesg | grep -q "gomalloc: sbrk: .* to be released"; then
 	echo "rmmod gomalloc did not log the memory that sbrk mode released"
 	exit 1
 fi

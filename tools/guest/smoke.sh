@@ -79,7 +79,7 @@ grep -q "^sbrk 1$" $files/memstats || exit
 grep sbrk_ $files/memstats
 rmmod gomalloc_bench || exit
 unload
-if ! dmesg | grep "gomalloc: sbrk: .* go back"; then
+if ! dmesg | grep "gomalloc: sbrk: .* to be released"; then
 	echo "rmmod gomalloc did not log the memory that sbrk mode released"
 	exit 1
 fi
