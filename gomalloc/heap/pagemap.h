@@ -82,12 +82,13 @@ extern struct gom_pagemap gom_pagemap;
 static __always_inline bool gom_pagemap_find(const void *p, u32 *entry)
 {
 	const struct gom_directory *dir = READ_ONCE(gom_pagemap.directory);
-	unsigned long page = ((unsigned long)p - gom_pagemap.base) >> PAGE_SHIFT;
-	unsigned long region = page / GOM_REGION_PAGES;
+	unsigned long off = (unsigned long)p - gom_pagemap.base, page;
+	unsigned long region = off >> GOM_REGION_SHIFT;
 
 	if (unlikely(region >= dir->regions))
 		return false;
-	*entry = READ_ONCE(READ_ONCE(dir->region[region])->entry[page % GOM_REGION_PAGES]);
+	page = (off >> PAGE_SHIFT) % GOM_REGION_PAGES;
+	*entry = READ_ONCE(READ_ONCE(dir->region[region])->entry[page]);
 	return true;
 }
 
