@@ -49,7 +49,7 @@ static __always_inline void gom_note_malloc(unsigned long caller, const void *p,
 
 void *gom_backend_alloc(size_t size, size_t align, unsigned int class, gfp_t gfp,
 			unsigned long caller);
-gfp_t gom_check_zone(gfp_t gfp, unsigned long caller);
+gfp_t gom_report_zone(gfp_t gfp, unsigned long caller);
 void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller);
 void *gom_alloc_on_node(unsigned int class, gfp_t gfp, int node, bool *sample);
 void gom_free_slow(const void *p, unsigned long caller);
@@ -57,5 +57,11 @@ void gom_free_place(const struct gom_place *at, unsigned long caller);
 void gom_resolve(const void *p, struct gom_place *at);
 void *gom_object_of(const struct gom_place *at, size_t *size);
 void *gom_object_at(const void *p, size_t *size);
+
+/* Report zones that gomalloc has no memory of, and clear them from @gfp. */
+static inline gfp_t gom_check_zone(gfp_t gfp, unsigned long caller)
+{
+	return likely(!(gfp & GOM_ZONE_GFP & ~__GFP_DMA)) ? gfp : gom_report_zone(gfp, caller);
+}
 
 #endif /* GOM_MALLOC_H */

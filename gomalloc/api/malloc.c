@@ -88,11 +88,9 @@ static void *large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	return p;
 }
 
-/* Report zones that gomalloc has no memory of, and clear them from @gfp. */
-gfp_t gom_check_zone(gfp_t gfp, unsigned long caller)
+/* gom_check_zone(), for a zone that gomalloc has no memory of. */
+gfp_t gom_report_zone(gfp_t gfp, unsigned long caller)
 {
-	if (!(gfp & GOM_ZONE_GFP & ~__GFP_DMA))
-		return gfp;
 	gom_report(GOM_BAD_GFP, caller, "allocation with gfp %pGg: no highmem or DMA32 here", &gfp);
 	return gfp & (~GOM_ZONE_GFP | __GFP_DMA);
 }
