@@ -7,8 +7,6 @@
  * in progress and none will follow.  Objects may still be in use; they are
  * reported.
  */
-#define pr_fmt(fmt) "gomalloc: " fmt
-
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -130,46 +128,46 @@ static int __init gom_init(void)
 	gom_random_init();
 	err = gom_node_init();
 	if (err)
-		goto no_node;
+		goto err_persistent;
 	err = gom_pagemap_init();
 	if (err)
-		goto no_pagemap;
+		goto err_node;
 	gom_magazine_init();
 	err = gom_mheap_init();
 	if (err)
-		goto no_mheap;
+		goto err_pagemap;
 	err = gom_mcentral_init();
 	if (err)
-		goto no_mheap;
+		goto err_pagemap;
 	gom_sbrk_init();
 	err = gom_special_init();
 	if (err)
-		goto no_mheap;
+		goto err_pagemap;
 	err = gom_profile_init();
 	if (err)
-		goto no_mheap;
+		goto err_pagemap;
 	err = gom_mcache_init((debug ? GOM_MALLOCING_DEBUG : 0) |
 			      (gom_sbrk || gom_efence ? GOM_MALLOCING_BYPASS : 0));
 	if (err)
-		goto no_mheap;
+		goto err_pagemap;
 	err = gom_nolock_init();
 	if (err)
-		goto no_nolock;
+		goto err_mcache;
 	err = gom_efence_init();
 	if (err)
-		goto no_efence;
+		goto err_nolock;
 	err = gom_finalizer_init();
 	if (err)
-		goto no_finalizer;
+		goto err_efence;
 	err = gom_free_rcu_init();
 	if (err)
-		goto no_free_rcu;
+		goto err_finalizer;
 	err = gom_shrinker_init();
 	if (err)
-		goto no_shrinker;
+		goto err_free_rcu;
 	err = gom_scavenger_init();
 	if (err)
-		goto no_scavenger;
+		goto err_shrinker;
 	gom_debugfs_init();
 	module_is_loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
@@ -177,23 +175,23 @@ static int __init gom_init(void)
 		gom_sbrk ? ", sbrk: nothing is freed" : gom_efence ? ", efence" : debug ? ", debug" : "");
 	return 0;
 
-no_scavenger:
+err_shrinker:
 	gom_shrinker_exit();
-no_shrinker:
+err_free_rcu:
 	gom_free_rcu_exit();
-no_free_rcu:
+err_finalizer:
 	gom_finalizer_exit();
-no_finalizer:
+err_efence:
 	gom_efence_exit();
-no_efence:
+err_nolock:
 	gom_nolock_exit();
-no_nolock:
+err_mcache:
 	gom_mcache_exit();
-no_mheap:
+err_pagemap:
 	gom_pagemap_exit();
-no_pagemap:
+err_node:
 	gom_node_exit();
-no_node:
+err_persistent:
 	gom_persistent_free_all();
 	pr_err("cannot load: no memory (%d)\n", err);
 	return err;

@@ -11,8 +11,6 @@
  * Locks: caches_lock, a mutex, protects the lists of caches and of classes.  It
  * is taken in this file only.
  */
-#define pr_fmt(fmt) "gomalloc: " fmt
-
 #include <linux/cache.h>
 #include <linux/irqflags.h>
 #include <linux/log2.h>

@@ -28,8 +28,6 @@
  * Objects have no linear mapping: they cannot be used for DMA or
  * virt_to_page().
  */
-#define pr_fmt(fmt) "gomalloc: " fmt
-
 #include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/kmemleak.h>

@@ -44,7 +44,7 @@ static void finalizer_run(struct gom_special *sp)
 	atomic_long_dec(&nr_queued);
 	gom_resolve(p, &at);
 	gom_special_delete(gom_special_remove(&at, GOM_SPECIAL_QUEUED));
-	gom_free_slow(p, _RET_IP_);
+	gom_free_place(&at, _RET_IP_);
 	cond_resched();
 }
 
@@ -208,7 +208,7 @@ int gom_finalizer_init(void)
 void gom_finalizer_exit(void)
 {
 	if (atomic_long_read(&nr_set))
-		pr_warn("gomalloc: %ld finalizers never ran: their objects were not freed\n",
+		pr_warn("%ld finalizers never ran: their objects were not freed\n",
 			atomic_long_read(&nr_set));
 	gom_work_exit(&finalizer_work);
 }

@@ -491,6 +491,7 @@ void gom_free_rcu_mightsleep(const void *p)
 	    batch_add_headless((void *)p))
 		return;
 	synchronize_rcu();
+	/* Meanwhile the slot of its page may have changed (special.h). */
 	gom_free_slow(p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_free_rcu_mightsleep);

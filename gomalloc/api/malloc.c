@@ -439,9 +439,11 @@ static bool place_check_free(const struct gom_place *at, unsigned long caller)
 	return false;
 }
 
-/* Free what is at @at, which the page map has looked up. */
+/* Free what is at @at, which the page map has looked up; not NULL. */
 void gom_free_place(const struct gom_place *at, unsigned long caller)
 {
+	if (unlikely(gom_backend) && gom_backend->free(at->p, caller))
+		return;
 	trace_gom_free(caller, at->p, at->class);
 	if (!place_check_free(at, caller))
 		return;
@@ -458,7 +460,7 @@ static noinline void free_slow_entry(const void *p, u32 entry, unsigned long cal
 {
 	struct gom_place at;
 
-	if (ZERO_OR_NULL_PTR(p) || (unlikely(gom_backend) && gom_backend->free(p, caller)))
+	if (ZERO_OR_NULL_PTR(p))
 		return;
 	gom_pagemap_place_entry(p, entry, &at);
 	gom_free_place(&at, caller);
@@ -543,8 +545,6 @@ static noinline void sized_free_check(const void *p, unsigned int slot, unsigned
 	unsigned int said = slot ? slot >> GOM_SLOT_SHIFT : GOM_SLOT_LARGE;
 	struct gom_place at;
 
-	if (unlikely(gom_backend) && gom_backend->free(p, caller))
-		return;
 	gom_pagemap_place(p, &at);
 	/*
 	 * An object that gom_realloc() shrank in place keeps its former class.
@@ -607,11 +607,16 @@ EXPORT_SYMBOL_GPL(__gom_free_sized);
  */
 void gom_free_sensitive(const void *p)
 {
-	size_t size = gom_size(p);
+	struct gom_place at;
+	size_t size;
 
-	if (size)
+	if (ZERO_OR_NULL_PTR(p))
+		return;
+	gom_pagemap_place(p, &at);
+	/* Of an address where no object begins, the free is reported. */
+	if (gom_object_of(&at, &size) == p)
 		memzero_explicit((void *)p, size);
-	gom_free_slow(p, _RET_IP_);
+	gom_free_place(&at, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_free_sensitive);
 

@@ -47,9 +47,8 @@ int gom_node_with_memory(int nid, int nr, bool (*has_memory)(int nid),
 	if (has_memory(nid))
 		return nid;
 	for (node = 0; node < nr; node++)
-		if (has_memory(node) &&
-		    (best == NUMA_NO_NODE || distance(nid, node) < distance(nid, best)))
-			best = node;
+		if (has_memory(node))
+			best = gom_nearer_node(nid, best, node, distance);
 	return best == NUMA_NO_NODE ? nid : best;
 }
 GOM_EXPORT_FOR_TEST(gom_node_with_memory);
@@ -71,18 +70,13 @@ static bool node_has_memory(int nid)
 	return false;
 }
 
-static int distance_of_nodes(int from, int to)
-{
-	return node_distance(from, to);
-}
-
 static void mem_nodes_update(void)
 {
 	int nid, node;
 
 	mutex_lock(&mem_nodes_lock);
 	for_each_node(nid) {
-		node = gom_node_with_memory(nid, nr_node_ids, node_has_memory, distance_of_nodes);
+		node = gom_node_with_memory(nid, nr_node_ids, node_has_memory, gom_node_distance);
 		/* Pairs with READ_ONCE() in gom_mem_node_of(). */
 		WRITE_ONCE(gom_mem_nodes[nid], node);
 	}

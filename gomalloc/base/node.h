@@ -41,6 +41,17 @@ static inline gfp_t gom_local_gfp(gfp_t gfp)
 	return gom_mem_node() == numa_mem_id() ? gfp : gfp & ~__GFP_THISNODE;
 }
 
+static inline int gom_node_distance(int from, int to)
+{
+	return node_distance(from, to);
+}
+
+/* Which of @best, which may be NUMA_NO_NODE, and @node is nearer to @nid? */
+static inline int gom_nearer_node(int nid, int best, int node, int (*distance)(int from, int to))
+{
+	return best == NUMA_NO_NODE || distance(nid, node) < distance(nid, best) ? node : best;
+}
+
 int gom_node_with_memory(int nid, int nr, bool (*has_memory)(int nid),
 			 int (*distance)(int from, int to));
 int gom_node_init(void);

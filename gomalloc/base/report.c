@@ -10,8 +10,6 @@
  * No lock: the table is accessed with xchg(), the counters are atomic.  Any
  * context that printk() may be called from.
  */
-#define pr_fmt(fmt) "gomalloc: " fmt
-
 #include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/hash.h>

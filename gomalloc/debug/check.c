@@ -36,8 +36,6 @@
  * each 100 MiB of heap, so this is for developers.
  * Locks: check_lock serializes checks; those of mcentrals and heaps are tried.
  */
-#define pr_fmt(fmt) "gomalloc: check: " fmt
-
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -671,7 +669,7 @@ static int findings_log(const struct findings *now)
 	for (i = 0; i < now->nr; i++) {
 		if (now->seen[i] < CONFIRM_LOOKS)
 			continue;
-		pr_err("%s\n", now->line[i]);
+		pr_err("check: %s\n", now->line[i]);
 		confirmed++;
 	}
 	return confirmed;

@@ -15,8 +15,6 @@
  *
  * Context: task.  Takes the locks of mcentrals and heaps, one at a time.
  */
-#define pr_fmt(fmt) "gomalloc: " fmt
-
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/mm.h>

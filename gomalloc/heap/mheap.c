@@ -54,10 +54,8 @@ int gom_nearest_node(int nid, const nodemask_t *seen)
 	int node, best = NUMA_NO_NODE;
 
 	for_each_gom_node(node)
-		if (!node_isset(node, *seen) &&
-		    (best == NUMA_NO_NODE ||
-		     node_distance(nid, node) < node_distance(nid, best)))
-			best = node;
+		if (!node_isset(node, *seen))
+			best = gom_nearer_node(nid, best, node, gom_node_distance);
 	return best;
 }
 

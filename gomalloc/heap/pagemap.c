@@ -22,8 +22,6 @@
  * concurrent writers.  Entries and span records have the owners that pagemap.h
  * names.  Context: any but NMI, unless noted.
  */
-#define pr_fmt(fmt) "gomalloc: " fmt
-
 #include <linux/atomic.h>
 #include <linux/memory.h>
 #include <linux/minmax.h>

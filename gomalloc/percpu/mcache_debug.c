@@ -6,8 +6,6 @@
  * Context: any, with preemption off.  Reports are made with lockdep off for this task, as
  * printk() takes locks and we may be inside.
  */
-#define pr_fmt(fmt) "gomalloc: " fmt
-
 #include <linux/lockdep.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>

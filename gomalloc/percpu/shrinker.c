@@ -11,8 +11,6 @@
  * safe:  gomalloc holds no lock while it calls the page allocator.  The
  * shrinker waits for nothing but IPIs, so it ignores the gfp of the reclaim.
  */
-#define pr_fmt(fmt) "gomalloc: " fmt
-
 #include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/notifier.h>

@@ -10,6 +10,8 @@
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
+struct gom_place;
+
 #define GOM_PROFILE_RATE	(512U << 10)	/* bytes; Go's default */
 #define GOM_PROFILE_RATE_MAX	(1U << 30)
 #define GOM_PROFILE_NEVER	(S64_MAX / 2)	/* an interval that never ends */
@@ -37,8 +39,6 @@ struct gom_profile_stats {
 
 s64 gom_profile_step(size_t size);
 bool gom_profile_draw(size_t size);
-struct gom_place;
-
 void gom_profile_malloc_at(const struct gom_place *at, size_t size, gfp_t gfp,
 			   unsigned long caller);
 void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller);
