@@ -48,6 +48,7 @@
 #include "api/internal.h"
 #include "base/accounting.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/node.h"
 #include "base/pages.h"
 #include "base/report.h"
@@ -213,6 +214,13 @@ static struct guarded *ready_pop(void)
 	return node ? llist_entry(node, struct guarded, node) : NULL;
 }
 
+/* Leave @f to the worker. */
+static void guarded_bury(struct guarded *f)
+{
+	if (llist_add(&f->node, &dying))
+		gom_work_queue(&efence_work);
+}
+
 /* === Records === */
 
 static void guarded_unindex(struct guarded *f, unsigned int n)
@@ -231,6 +239,8 @@ static bool guarded_index(struct guarded *f, gfp_t gfp)
 	unsigned int i;
 	void *old = NULL;
 
+	if (gom_test_point(GOM_AT_GUARDED, 0, gfp))
+		return false;
 	for (i = 0; i < f->span.npages; i++) {
 		xa_lock_irqsave(&objects, flags);
 		old = __xa_store(&objects, first + i, f, GFP_ATOMIC | __GFP_NOWARN);
@@ -317,8 +327,7 @@ static void *efence_alloc(size_t size, size_t align, gfp_t gfp, unsigned long ca
 		f->size = size;
 		if (guarded_index(f, gfp))
 			goto out;
-		f->node.next = NULL;
-		llist_add(&f->node, &dying);
+		guarded_bury(f);
 	}
 	atomic64_inc(&missed);
 	return NULL;
@@ -350,8 +359,7 @@ static void guarded_end(struct guarded *f)
 		return;
 	}
 	memset(f->p, POISON_FREE, f->size);
-	if (llist_add(&f->node, &dying))
-		gom_work_queue(&efence_work);
+	guarded_bury(f);
 }
 
 /*

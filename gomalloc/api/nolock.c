@@ -22,8 +22,9 @@
  * unless the CPU's irq_work is freeing the objects already.  If the array is
  * full, the object is leaked, with a report.
  *
- * Under PREEMPT_RT mcentral's lock is a sleeping lock, which is not tried in
- * hardirq and NMI context.  There deferred objects are freed by an unbound
+ * Under PREEMPT_RT mcentral's lock is a sleeping lock: its release may wake a
+ * task.  So it is tried only where a task could sleep, and not in interrupts, nor
+ * with a raw lock held, such as one of the scheduler.  There deferred objects are freed by an unbound
  * worker (work.h): a thread of the CPU could be starved by a real-time task.
  */
 #include <linux/build_bug.h>
@@ -187,14 +188,15 @@ static bool object_defer_untouched(const void *p)
 /*
  * May spin_trylock() be used here?  Without CONFIG_SMP a spinlock only disables
  * interrupts and a trylock always succeeds, even if this context interrupted
- * the holder.  So interrupts must be on.  Under PREEMPT_RT hardirqs must not
- * try.
+ * the holder.  So interrupts must be on.  Under PREEMPT_RT the unlock takes the
+ * scheduler's locks if there are waiters, which this context may hold; none are
+ * held with preemption and interrupts on.
  */
 static bool trylock_allowed(void)
 {
 	if (!IS_ENABLED(CONFIG_SMP))
 		return !irqs_disabled() && !in_nmi();
-	return !IS_ENABLED(CONFIG_PREEMPT_RT) || !(in_nmi() || in_hardirq());
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
 }
 
 static void *cache_pop(unsigned int slot)
@@ -282,6 +284,24 @@ static bool object_try_free(const struct gom_place *at, unsigned long caller)
 	       (trylock_allowed() && gom_mcentral_try_free(at, caller));
 }
 
+/*
+ * With efence=1: free an object with a guard page.  That cannot be done here,
+ * nor may its first word be written, which can lie behind its end.  False if
+ * @p is no such object.
+ */
+static bool guarded_free_nolock(const void *p, unsigned long caller)
+{
+	size_t size;
+
+	if (likely(!gom_backend) || gom_backend->object(p, &size) != p)
+		return false;
+	if (!object_defer_untouched(p))
+		gom_report(GOM_BAD_POINTER, caller,
+			   "free without waiting of %p, which has a guard page: too many at once",
+			   p);
+	return true;
+}
+
 /**
  * gom_free_nolock - free memory without waiting for a lock
  * @p: an object of up to 128 KiB, from gom_malloc_nolock() or another
@@ -289,8 +309,8 @@ static bool object_try_free(const struct gom_place *at, unsigned long caller)
  *	not a tiny one (gom_malloc_noscan() of up to GOM_TINY_MAX bytes)
  *
  * Other pointers are reported and not freed.  An object that may have a
- * finalizer is reported and leaked if 64 such objects are deferred on this CPU
- * already; they are freed when interrupts are on, under PREEMPT_RT by a worker.
+ * finalizer, or has a guard page (efence=1), is reported and leaked if 64 such
+ * objects are deferred on this CPU already; they are freed when interrupts are on, under PREEMPT_RT by a worker.
  *
  * Context: any, NMI included.
  */
@@ -302,6 +322,8 @@ void gom_free_nolock(const void *p)
 	if (ZERO_OR_NULL_PTR(p) || gom_backend_only())
 		return;
 	gom_pagemap_place(p, &at);
+	if (!at.slot && guarded_free_nolock(p, _RET_IP_))
+		return;
 	if (!at.class || at.class >= GOM_CLASS_TINY || !gom_place_is_object(&at)) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "free without waiting of %p, not of that kind",
 			   p);
@@ -331,7 +353,8 @@ int gom_nolock_init(void)
 		a->urgent = IRQ_WORK_INIT(deferred_irq_work_fn);
 	}
 	return IS_ENABLED(CONFIG_PREEMPT_RT) ?
-	       gom_work_init(&deferred_work, "gomalloc_nolock", 0, deferred_work_fn) : 0;
+	       gom_work_init(&deferred_work, "gomalloc_nolock", WQ_MEM_RECLAIM,
+			     deferred_work_fn) : 0;
 }
 
 /**

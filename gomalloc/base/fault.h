@@ -45,6 +45,7 @@ enum gom_test_point {
 	GOM_AT_DEFERRED_WAKE,	/* before the irq_work for deferred objects; order: urgent? */
 	GOM_AT_RECLAIM,		/* caches are about to be flushed; order: of which node */
 	GOM_AT_DRAW,		/* sample intervals of a class are about to be drawn, for all CPUs */
+	GOM_AT_GUARDED,		/* a guarded object is about to be indexed */
 	GOM_AT_SCAVENGER_END,	/* the scavenger is done, but still marked awake */
 };
 

@@ -520,6 +520,7 @@ static int mheap_grow(unsigned int order, int nid, gfp_t gfp)
 	growth_account_locked(h, 1U << order);
 	run_free_locked(h, s);
 	spin_unlock_irqrestore(&h->lock, flags);
+	gom_scavenger_wake();		/* for what the request leaves of it */
 	gom_test_point(GOM_AT_GROWN, order, gfp);
 	return h->nid;
 }
@@ -807,6 +808,7 @@ bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp)
 	gom_pagemap_mark(tail, GOM_SLOT_OF(GOM_SLOT_IDLE));
 	run_free_locked(h, tail);
 	spin_unlock_irqrestore(&h->lock, flags);
+	gom_scavenger_wake();
 	return true;
 }
 
@@ -942,6 +944,7 @@ void gom_mheap_exit(void)
 			atomic_long_add(s->npages, &gom_mheaps[s->nid]->moving_pages);
 			mheap_pages_release(gom_mheaps[s->nid], s->base, s->npages);
 		}
+		cond_resched();
 	}
 	for_each_gom_node(nid)
 		WARN_ON_ONCE(gom_mheaps[nid]->sys_pages);

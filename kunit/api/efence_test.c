@@ -8,6 +8,7 @@
 
 #include "api/efence.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/report.h"
 #include "base/trace.h"
 #include "gomalloc.h"
@@ -244,6 +245,49 @@ static int efence_begin(struct kunit *test)
 	return gomtest_begin_any(test);
 }
 
+static void nolock_frees_are_deferred(struct kunit *test)
+{
+	struct gom_efence_stats before, after;
+	char *p = gom_malloc(200, GFP_KERNEL), *q = gom_malloc(1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	gom_efence_read(&before);
+	gom_free_nolock(p);
+	gom_free_nolock(q);		/* its first word would end behind the guard page */
+	gom_finalizer_barrier();
+	gom_efence_sync();
+	gom_efence_read(&after);
+	KUNIT_EXPECT_EQ(test, after.frees - before.frees, 2ULL);
+	KUNIT_EXPECT_FALSE(test, reachable(p));
+	KUNIT_EXPECT_FALSE(test, reachable(q));
+}
+
+static bool index_deny(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	return at == GOM_AT_GUARDED;
+}
+
+/* An allocation that fails leaves the worker to be woken by the next free. */
+static void failed_allocation_does_not_delay_frees(struct kunit *test)
+{
+	char *p = gom_malloc(200, GFP_KERNEL), *q;
+	unsigned long flags, end = jiffies + 10 * HZ;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gom_efence_sync();
+	WRITE_ONCE(gom_test_hook, index_deny);
+	q = gom_malloc(200, GFP_KERNEL);
+	WRITE_ONCE(gom_test_hook, NULL);
+	local_irq_save(flags);
+	gom_free(p);
+	local_irq_restore(flags);
+	while (reachable(p) && time_before(jiffies, end))
+		cond_resched();
+	KUNIT_EXPECT_FALSE(test, reachable(p));
+	gom_free(q);
+}
+
 static void efence_end(struct kunit *test)
 {
 	gom_efence_sync();
@@ -261,6 +305,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(large_cache_objects_end_at_guard_page),
 	KUNIT_CASE(frees_are_traced),
 	KUNIT_CASE(invalid_frees_are_reported),
+	KUNIT_CASE(nolock_frees_are_deferred),
+	KUNIT_CASE(failed_allocation_does_not_delay_frees),
 	{}
 };
 

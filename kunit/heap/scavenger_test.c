@@ -192,6 +192,28 @@ static void free_before_sleep_is_not_missed(struct kunit *test)
 
 static unsigned int ms_before, kb_before;
 
+/* The tail that gom_realloc() frees is idle memory like any other. */
+static void trimmed_tails_are_released(struct kunit *test)
+{
+	void *p[4], *q;
+	unsigned int i;
+
+	scavenger_configure(100, 4 << 20);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = gom_malloc(4 << 20, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	/* Without idle memory the scavenger sleeps. */
+	gom_release_memory();
+	gom_scavenger_set();
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		q = gom_realloc(p[i], 200000, GFP_KERNEL);
+		KUNIT_EXPECT_PTR_EQ(test, p[i], q);
+	}
+	KUNIT_EXPECT_LT(test, idle_wait(2 << 20, 20), 2ULL << 20);
+	gom_free_bulk(ARRAY_SIZE(p), p);
+}
+
 static int scavenger_begin(struct kunit *test)
 {
 	ms_before = gom_scavenge_ms;
@@ -212,6 +234,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(heap_in_use_is_not_released),
 	KUNIT_CASE(refaults_are_counted),
 	KUNIT_CASE(free_before_sleep_is_not_missed),
+	KUNIT_CASE(trimmed_tails_are_released),
 	{}
 };
 

@@ -39,6 +39,7 @@ TORTURES = {
     "oom": Torture(memory=384),
     "irq-stacks": Torture(),
     "nmi": Torture(append="apic_extnmi=all", memory=1024),
+    "sched": Torture(targets=["stock-rt", "stock-newest"], cpus=4, memory=1024),
     "isolated": Torture(targets=[*OLD_AND_NEW, "stock-rt"], append="isolcpus=1 nohz_full=1"),
     # The CPU's tick runs RCU callbacks.  On 6.1 they may be left to a thread
     # that never runs, so that even the kernel's rcu_barrier() does not end.

@@ -33,6 +33,7 @@ static const struct torture_command commands[] = {
 	{ "defer", torture_defer },		/* free on a CPU, which must defer it */
 	{ "nmi", torture_nmi },			/* allocate in NMIs: 1 on, 0 off */
 	{ "timer", torture_timer },		/* the same in hardirq timers, nolock calls */
+	{ "sched", torture_sched },		/* the same at each switch of tasks: 1 on, 0 off */
 	{ "irq", torture_irq },			/* the same in hardirq timers, GFP_ATOMIC */
 	{ "rcu", torture_rcu },			/* free after grace periods for so many s */
 	{ "rcu-barrier", torture_rcu_barrier },	/* wait for these frees */
@@ -70,6 +71,7 @@ static void __exit torture_exit(void)
 {
 	torture_nmi(0);
 	torture_timer(0);
+	torture_sched(0);
 	torture_irq(0);
 	torture_random(0);
 	torture_unfill(0);

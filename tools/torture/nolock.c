@@ -36,11 +36,8 @@ static void slot_free(struct nolock_state *state, unsigned int slot, bool may_ca
 	}
 }
 
-static void slot_alloc(struct nolock_state *state, unsigned int slot)
+static void slot_set(struct nolock_state *state, unsigned int slot, void *p, unsigned int size)
 {
-	const unsigned int size = 1 + state->step * 37 % MAX_SIZE;
-	void *p = gom_malloc_nolock(size, 0);
-
 	if (!p) {
 		state->failed++;
 		return;
@@ -49,6 +46,27 @@ static void slot_alloc(struct nolock_state *state, unsigned int slot)
 	memset(p, size & 0xff, size);
 	state->p[slot] = p;
 	state->size[slot] = size;
+}
+
+static void slot_alloc(struct nolock_state *state, unsigned int slot)
+{
+	const unsigned int size = 1 + state->step * 37 % MAX_SIZE;
+
+	slot_set(state, slot, gom_malloc_nolock(size, 0), size);
+}
+
+/* Before the first step, in a task: there is something to free. */
+void nolock_prepare(struct nolock_state __percpu *states)
+{
+	unsigned int i, size;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		for (i = 0; i < NOLOCK_SLOTS; i++) {
+			size = 8 + i * 32;
+			slot_set(per_cpu_ptr(states, cpu), i, gom_malloc(size, GFP_KERNEL), size);
+		}
+	}
 }
 
 void nolock_step(struct nolock_state *state, bool may_call_rcu)

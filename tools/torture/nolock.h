@@ -17,6 +17,7 @@ struct nolock_state {
 	unsigned long errors;		/* overwritten contents */
 };
 
+void nolock_prepare(struct nolock_state __percpu *states);
 void nolock_step(struct nolock_state *state, bool may_call_rcu);
 int nolock_finish(struct nolock_state __percpu *states, const char *what);
 
