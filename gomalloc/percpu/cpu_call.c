@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calling a function on every CPU, inside its cache: to flush the caches, and to
- * change what all of them count.
+ * Calling a function on every CPU, inside its cache: to flush the caches, and
+ * to change what all of them count.
  *
  * Context: task.  gom_cpu_call_online() does not sleep and takes no lock.
  * gom_cpu_call_all() takes the CPU hotplug lock and, inside it, offline_lock.
@@ -58,7 +58,7 @@ void gom_cpu_call_online(struct gom_cpu_call *call)
 	} while (atomic_read(&call->busy));
 }
 
-/* Call @call->fn for the cache of a CPU on which nothing runs: the caller owns it. */
+/* Call @call->fn for the cache of a CPU on which nothing runs. */
 void gom_cpu_call_dead(int cpu, struct gom_cpu_call *call)
 {
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);

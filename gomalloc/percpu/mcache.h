@@ -5,37 +5,45 @@
  *
  * The flag as a lock
  * ------------------
- * @mallocing (Go: mp.mallocing) is what newer kernels call a local_trylock: who sets
- * it owns the cache of the CPU, and who finds it set does not wait but does without.
- * 6.1 has none, so it is written out here.  It differs from the kernel's in two
- * points.  Under PREEMPT_RT a local_trylock is a per-CPU spinlock with preemption on;
- * here preemption stays off, as the owner runs a few instructions, takes no lock and
- * does not sleep.  And interrupts stay on: one that finds the flag set goes past the
- * cache.  With CONFIG_DEBUG_LOCK_ALLOC the flag is a lock to lockdep, one inside
- * which none may be taken, not even a raw one; entering twice and leaving on another
- * CPU, or in another context, are reported (mcache_debug.c).
+ * @mallocing (Go: mp.mallocing) is what newer kernels call a local_trylock: who
+ * sets it owns the cache of the CPU; who finds it set does not wait, but
+ * bypasses the cache.  6.1 has no local_trylock, so it is written out here.  It
+ * differs in two points:
  *
- * Who may be in here, and why it is right
- * ---------------------------------------
- * A cache is used only by code that runs on its CPU with preemption off, and
- * that found @mallocing clear and set it.  At any time one context is inside:
+ * - Under PREEMPT_RT a local_trylock is a per-CPU spinlock with preemption
+ *   enabled.  Here preemption stays disabled.  The owner runs a few
+ *   instructions, takes no lock and does not sleep.
+ * - Interrupts stay enabled.  An interrupt that finds the flag set bypasses the
+ *   cache.
  *
- *   task, softirq	Preemption is off for the few instructions inside, so the
- *			CPU cannot change and no other task or softirq thread
- *			comes in.  The same holds under PREEMPT_RT.
- *   hardirq, and a	It may arrive between any two instructions, and runs to its
- *   softirq on its	end before the interrupted code goes on.  If that code is
- *   way out of one	inside, @mallocing is set, and the interrupt goes to mcentral.
- *			mcentral's lock is free then, or held by another CPU, as
- *			nobody takes a lock while inside.  If the interrupt arrives
- *			between the test of @mallocing and its setting, it enters and
- *			leaves; the interrupted code has read nothing before the test.
+ * With CONFIG_DEBUG_LOCK_ALLOC lockdep sees the flag as a lock inside which no
+ * other lock may be taken, not even a raw one.  It reports an owner that enters
+ * twice, or leaves on another CPU or in another context (mcache_debug.c).
+ *
+ * Contexts
+ * --------
+ * A cache is used only by code that runs on its CPU with preemption disabled,
+ * and that found @mallocing clear and set it.  At any time one context is
+ * inside:
+ *
+ *   task, softirq	Preemption is disabled for the few instructions inside,
+ *			so the CPU cannot change, and no other task or softirq
+ *			thread enters.  The same holds under PREEMPT_RT.
+ *   hardirq, and a	It may arrive between any two instructions, and ends
+ *   softirq on its	before the interrupted code continues.  If that code is
+ *   way out of one	inside, @mallocing is set, and the interrupt goes to
+ *			mcentral.  mcentral's lock is free then, or held by
+ *			another CPU, as nobody takes a lock while inside.  If
+ *			the interrupt arrives between the test of @mallocing and
+ *			its setting, it enters and leaves; the interrupted code
+ *			has read nothing before the test.
  *   NMI		The same, by the calls that never wait (nolock.c).
  *   CPU going offline	Its cache is emptied when it is dead, by the CPU that
- *			takes it down; its tasks have moved to other CPUs by then.
- *   another CPU	It only reads statistics (gom_mcache_read()).  What it wants
- *			done, a flush for instance, the owner's CPU does in an
- *			interrupt, to which the rules above apply.
+ *			takes it down; its tasks have moved to other CPUs by
+ *			then.
+ *   another CPU	It only reads statistics (gom_mcache_read()).  A flush
+ *			and the like run in an interrupt on the owner's CPU, to
+ *			which the rules above apply.
  *
  * Other bits of @mallocing than GOM_MALLOCING stay set while a mode needs every
  * call to take the slow path; the fast path's one test covers them all.
@@ -58,9 +66,11 @@
  * struct gom_slot - one class in one CPU's cache: all that the fast paths use
  * @top: the object on top of the loaded magazine, or its bottom, which is NULL
  * @end: @top when the magazine is full
- * @sample_left: objects until one is sampled (profile.h); negative if that is due
+ * @sample_left: objects until one is sampled (profile.h); negative if a sample
+ *	is due
  * @recip: of the class, for gom_class_begins()
- * @recip_limit: of the class; 0 in a slot that holds no objects, so nothing passes
+ * @recip_limit: of the class; 0 in a slot without objects, so that no address
+ *	passes
  */
 struct gom_slot {
 	void **top;
@@ -71,21 +81,22 @@ struct gom_slot {
 } __aligned(GOM_SLOT_BYTES);
 
 #define GOM_MALLOCING		0x01	/* the cache has an owner */
-#define GOM_MALLOCING_SLOW	0x02	/* there is more to a call than moving an object */
-#define GOM_MALLOCING_DEBUG	0x04	/* debug=1: every object goes by mcentral */
-#define GOM_MALLOCING_BYPASS	0x08	/* sbrk=1, efence=1: there is no cache at all */
+#define GOM_MALLOCING_SLOW	0x02	/* a call does more than move an object */
+#define GOM_MALLOCING_DEBUG	0x04	/* debug=1: mcentral serves every call */
+#define GOM_MALLOCING_BYPASS	0x08	/* sbrk=1, efence=1: no cache is used */
 
 /**
  * struct gom_mcache_class - the rest of one class in one CPU's cache
  * @mag: the loaded magazine; NULL before the first use and after a flush
- * @spare: a second one, so that a run of calls around the boundary of a
- *	magazine does not go to mcentral each time
+ * @spare: a second magazine, so that calls around the boundary of the loaded
+ *	one do not go to mcentral each time
  * @limit: objects a magazine may hold now; 0 until the class is used
- * @mallocs: objects allocated, without those since the last draw of an interval
- * @sample_interval: what @sample_left of the slot was set to by that draw
- * @in: objects that came in magazines, less those that went out in one
+ * @mallocs: objects allocated, without those counted down since the current
+ *	sample interval was drawn
+ * @sample_interval: value of the slot's @sample_left when it was drawn
+ * @in: objects that came in magazines, less those that left in magazines
  * @refills: magazines with objects that came in
- * @flushes: magazines with objects that went out
+ * @flushes: magazines with objects that left
  */
 struct gom_mcache_class {
 	struct gom_magazine *mag;
@@ -101,16 +112,17 @@ struct gom_mcache_class {
 /**
  * struct gom_mcache - the cache of one CPU
  * @mallocing: see above
- * @clock: the class to look at first when room is needed
+ * @clock: last class tried as a victim when capacity was stolen
  * @inside: calls that found their CPU inside (Go: mallocing)
- * @asked: times that it was interrupted to do something with its own cache
- * @capacity_misses: how often there was no room for a class that wanted some
- * @cpu: whose it is
- * @seq: odd while magazines change hands: for readers on other CPUs
- * @bytes: of memory the magazines may come to hold; at most mcache_kb
- * @slot: what the fast paths use
- * @class: the rest
- * @tiny: blocks of tiny objects it has open
+ * @asked: interrupts sent to this CPU to work on its cache
+ * @capacity_misses: times that a class could not grow; see mcache.c
+ * @cpu: the CPU
+ * @seq: odd while magazines change hands; for readers on other CPUs
+ * @bytes: capacity in bytes that the limits of all classes take up; at most
+ *	mcache_kb
+ * @slot: what the fast paths use of each class
+ * @class: the rest of each class
+ * @tiny: open tiny blocks
  */
 struct gom_mcache {
 	u8 mallocing;
@@ -128,7 +140,7 @@ struct gom_mcache {
 
 DECLARE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
 
-/* What a class of a named cache has of each CPU's cache. */
+/* The part of one CPU's cache that belongs to a class of a named cache. */
 struct gom_cache_cpu {
 	struct gom_slot slot;
 	struct gom_mcache_class k;
@@ -137,8 +149,9 @@ struct gom_cache_cpu {
 extern unsigned int gom_mcache_kb;
 
 /*
- * Where an instruction can name per-CPU data by itself (x86's segment register) the
- * fast paths need no pointer to the cache; elsewhere it is found once and used.
+ * Where an instruction can address per-CPU data by itself (x86's segment
+ * register) the fast paths need no pointer to the cache.  Elsewhere the pointer
+ * is computed once.
  */
 #define GOM_CPU_OPERANDS	(IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML))
 
@@ -155,17 +168,20 @@ static __always_inline void gom_mcache_set_flag(struct gom_mcache *c, u8 flag)
 		c->mallocing = flag;
 }
 
-/* The slot at byte @slot of those of @c, the cache of this CPU. */
+/* The slot at byte offset @slot in @c, the cache of this CPU. */
 static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c, unsigned long slot)
 {
 	if (!GOM_CPU_OPERANDS)
 		return (void *)c->slot + slot;
-	/* The constant comes last, where it is an instruction's displacement. */
+	/* The constant is added last, so it becomes a displacement. */
 	return (void *)raw_cpu_ptr((void __percpu __force *)slot) +
 	       (unsigned long __force)gom_mcache.slot;
 }
 
-/* The cache we are in, for a path so rare that nothing is to be kept for it. */
+/*
+ * The cache that the caller is inside, for rare paths: computed again, so that
+ * @c need not stay in a register until then.
+ */
 static __always_inline struct gom_mcache *gom_mcache_again(struct gom_mcache *c)
 {
 	return GOM_CPU_OPERANDS ? raw_cpu_ptr(&gom_mcache) : c;
@@ -189,17 +205,17 @@ static inline void gom_mcache_debug_busy(void)
 }
 #endif
 
-/* For what may only be done by the owner of the cache @c. */
+/* Only the owner of @c may call the caller. */
 static inline void gom_mcache_assert_owned(const struct gom_mcache *c)
 {
 	lockdep_assert(READ_ONCE(c->mallocing) & GOM_MALLOCING);
 }
 
 /*
- * Enter the cache of this CPU.  If that succeeds preemption stays off until
+ * Enter the cache of this CPU.  On success preemption stays disabled until
  * gom_mcache_leave().  The test need not be volatile: preempt_disable() keeps
- * the compiler from making it earlier, and barrier() what follows from coming
- * before the flag is set.
+ * the compiler from testing earlier, and barrier() keeps what follows behind
+ * the setting of the flag.
  */
 static __always_inline bool gom_mcache_enter(struct gom_mcache **cache)
 {
@@ -228,9 +244,9 @@ static __always_inline void gom_mcache_leave(struct gom_mcache *c)
 }
 
 /*
- * The same for the slow paths, which a mode that wants calls to come this way does not
- * keep out, and for those who may have interrupted the owner in its own context
- * (nolock.c).  Readers on other CPUs look again.
+ * The same for the slow paths.  GOM_MALLOCING_SLOW and GOM_MALLOCING_BYPASS do
+ * not keep them out.  Also for callers that may have interrupted the owner in
+ * its own context (nolock.c).  @seq makes readers on other CPUs retry.
  */
 static inline struct gom_mcache *gom_mcache_tryenter_slow(void)
 {
@@ -251,7 +267,7 @@ static inline struct gom_mcache *gom_mcache_tryenter_slow(void)
 	return c;
 }
 
-/* The same; a task or an interrupt that owns the cache already is reported. */
+/* The same; reports a caller whose own context is inside already. */
 static inline struct gom_mcache *gom_mcache_enter_slow(void)
 {
 	struct gom_mcache *c = gom_mcache_tryenter_slow();
@@ -271,8 +287,8 @@ static inline void gom_mcache_leave_slow(struct gom_mcache *c)
 }
 
 /*
- * The object on top; NULL if there is none, or if a sample is due, which the slow path
- * sees to.
+ * Pop the object on top.  NULL if there is none, or if a sample is due, which
+ * the slow path takes.
  */
 static __always_inline void *gom_slot_pop(struct gom_slot *s)
 {
@@ -303,7 +319,7 @@ static __always_inline size_t gom_slot_pop_many(struct gom_slot *s, size_t nr, v
 	return i;
 }
 
-/* False if the magazine is full, or @p is what was freed last. */
+/* Push @p; false if the magazine is full, or if @p is on top already. */
 static __always_inline bool gom_slot_push(struct gom_slot *s, const void *p)
 {
 	void **top = s->top;
@@ -316,13 +332,13 @@ static __always_inline bool gom_slot_push(struct gom_slot *s, const void *p)
 }
 
 /**
- * struct gom_mcache_stats - what one CPU's cache did with one class
- * @mallocs: objects taken from it
- * @frees: objects put into it
- * @held: objects in it now
+ * struct gom_mcache_stats - statistics of one class in one CPU's cache
+ * @mallocs: objects popped
+ * @frees: objects pushed
+ * @held: objects cached now
  * @limit: objects a magazine may hold
- * @refills: magazines brought in
- * @flushes: magazines taken out
+ * @refills: magazines with objects that came in
+ * @flushes: magazines with objects that left
  */
 struct gom_mcache_stats {
 	u64 mallocs;

@@ -3,8 +3,8 @@
  * The flag @mallocing as a lock, for lockdep: see mcache.h.  Empty without
  * CONFIG_DEBUG_LOCK_ALLOC.
  *
- * Context: any, with preemption off.  Reports are made with lockdep off for this task, as
- * printk() takes locks and we may be inside.
+ * Context: any, with preemption disabled.  Reports are made with lockdep off
+ * for this task, because printk() takes locks and may run inside the cache.
  */
 #include <linux/lockdep.h>
 #include <linux/percpu.h>
@@ -16,14 +16,14 @@
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
 
-/* Inside it even a raw spinlock is a lock too many: LD_WAIT_FREE. */
+/* No lock may be taken inside, not even a raw spinlock: LD_WAIT_FREE. */
 static struct lockdep_map map = {
 	.name = "gom_mcache",
 	.key = (void *)&map,
 	.wait_type_inner = LD_WAIT_FREE,
 };
 
-/* The owner's context, one above interrupt_context_level(); 0 if the cache has none. */
+/* The owner's context: interrupt_context_level() + 1; 0 without an owner. */
 static DEFINE_PER_CPU(int, owner_context);
 
 static int this_context(void)
@@ -65,7 +65,7 @@ void gom_mcache_debug_leave(const struct gom_mcache *c)
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_debug_leave);
 
-/* The flag of this CPU was found set: by an interrupt of the owner's, or by itself? */
+/* The flag of this CPU was found set; report it if this context has set it. */
 void gom_mcache_debug_busy(void)
 {
 	if (raw_cpu_read(owner_context) == this_context())
