@@ -26,11 +26,11 @@
  *		@in_flight the magazines of that size in flight.
  *
  * That leaves short windows under locks that PREEMPT_RT can preempt, and the
- * counters of specials.  So an inconsistency is reported only if CONFIRM_LOOKS
- * looks in a row found it, with the same text.  The check ends at the first
- * look that finds nothing, and after MAX_LOOKS.  More than CONFIRM_LOOKS may be
- * needed: soon after boot the kernel starts to hash printed pointers, which
- * changes the text once.
+ * counters of specials.  So an inconsistency is reported only if
+ * CONFIRM_PASSES passes in a row found it, with the same text.  The check ends
+ * at the first pass that finds nothing, and after MAX_PASSES.  More than
+ * CONFIRM_PASSES may be needed: soon after boot the kernel starts to hash
+ * printed pointers, which changes the text once.
  *
  * Context: task, may sleep.  All CPUs are stopped for some milliseconds for
  * each 100 MiB of heap, so this is for developers.
@@ -59,16 +59,16 @@
 #include "percpu/tiny.h"
 #include "special/special.h"
 
-#define CONFIRM_LOOKS	3U	/* looks in a row that must find the same */
-#define MAX_LOOKS	8U
+#define CONFIRM_PASSES	3U	/* passes in a row that must find the same */
+#define MAX_PASSES	8U
 #define PAUSE_MS	20U
 #define MAX_LINES	24U
 #define LINE		160
 
 /**
- * struct findings - the inconsistencies that one look found
+ * struct findings - the inconsistencies that one pass found
  * @nr: number of lines
- * @seen: for each line, the number of looks in a row that found it
+ * @seen: for each line, the number of passes in a row that found it
  * @line: text of the lines
  */
 struct findings {
@@ -88,20 +88,20 @@ struct sums {
 
 /**
  * struct check - one run of the consistency check
- * @now: findings of the current look
- * @before: findings of the look before it
+ * @now: findings of the current pass
+ * @before: findings of the pass before it
  * @classes: end of the class indices that are checked
  * @sums: by class
  * @cached: all objects in magazines, for the search for duplicates
  * @nr_cached: number of them
- * @max_cached: capacity of @cached
+ * @max_cached: length of @cached
  * @held_pages: by node, pages that the page map says are gomalloc's
  * @idle_pages: by node, pages that the page map says are idle
  * @busy_pages: by node, pages of spans in flight
  * @seen_magazines: by magazine freelist, magazines found in caches and depots
  * @nr_specials: specials of all spans
  *
- * The members from @classes on belong to one look.  findings_add() fills @now;
+ * The members from @classes on belong to one pass.  findings_add() fills @now;
  * check_repeat() swaps @now and @before.
  */
 struct check {
@@ -121,7 +121,7 @@ struct check {
 
 static DEFINE_MUTEX(check_lock);	/* one check at a time */
 
-/* Record an inconsistency of this look; @ctx is the struct check. */
+/* Record an inconsistency of this pass; @ctx is the struct check. */
 static __printf(2, 3) void findings_add(void *ctx, const char *fmt, ...)
 {
 	struct findings *now = ((struct check *)ctx)->now;
@@ -531,7 +531,7 @@ static void class_sums_check(struct check *ck, unsigned int class)
 
 /* === The whole check === */
 
-/* One look; runs in stop_machine(). */
+/* One pass; runs in stop_machine(). */
 static int check_stopped(void *data)
 {
 	struct check *ck = data;
@@ -571,10 +571,10 @@ static void cached_check_duplicates(struct check *ck)
 }
 
 /*
- * Set up @ck for a look.  Buffers are allocated before the machine is stopped,
+ * Set up @ck for a pass.  Buffers are allocated before the machine is stopped,
  * with a margin: the number of cached objects may still grow until then.
  */
-static int check_look_begin(struct check *ck)
+static int check_pass_begin(struct check *ck)
 {
 	struct gom_class_stats stats;
 	unsigned int class;
@@ -598,7 +598,7 @@ static int check_look_begin(struct check *ck)
 	       0 : -ENOMEM;
 }
 
-static void check_look_end(struct check *ck)
+static void check_pass_end(struct check *ck)
 {
 	kvfree(ck->sums);
 	kvfree(ck->cached);
@@ -607,21 +607,21 @@ static void check_look_end(struct check *ck)
 	kfree(ck->busy_pages);
 }
 
-static int check_look(struct check *ck)
+static int check_pass(struct check *ck)
 {
-	int err = check_look_begin(ck);
+	int err = check_pass_begin(ck);
 
 	if (!err) {
 		stop_machine(check_stopped, ck, NULL);
 		cached_check_duplicates(ck);
 	}
-	check_look_end(ck);
+	check_pass_end(ck);
 	return err;
 }
 
 /*
- * Count for each finding of this look how many looks in a row found it; returns
- * the highest count.
+ * Count for each finding of this pass how many passes in a row found it;
+ * returns the highest count.
  */
 static unsigned int findings_confirm(struct findings *now, const struct findings *before)
 {
@@ -639,20 +639,20 @@ static unsigned int findings_confirm(struct findings *now, const struct findings
 }
 
 /*
- * Look until a look finds nothing, or a finding is confirmed.  The findings of
- * the last look are in @now.
+ * Repeat until a pass finds nothing, or a finding is confirmed.  The findings
+ * of the last pass are in @now.
  */
 static int check_repeat(struct check *ck)
 {
-	unsigned int looks, most = 0;
+	unsigned int passes, most = 0;
 	int err;
 
-	for (looks = 0; looks < MAX_LOOKS && most < CONFIRM_LOOKS; looks++) {
-		if (looks) {
+	for (passes = 0; passes < MAX_PASSES && most < CONFIRM_PASSES; passes++) {
+		if (passes) {
 			swap(ck->now, ck->before);
 			msleep(PAUSE_MS);
 		}
-		err = check_look(ck);
+		err = check_pass(ck);
 		if (err || !ck->now->nr)
 			return err;
 		most = findings_confirm(ck->now, ck->before);
@@ -667,7 +667,7 @@ static int findings_log(const struct findings *now)
 	int confirmed = 0;
 
 	for (i = 0; i < now->nr; i++) {
-		if (now->seen[i] < CONFIRM_LOOKS)
+		if (now->seen[i] < CONFIRM_PASSES)
 			continue;
 		pr_err("check: %s\n", now->line[i]);
 		confirmed++;
