@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Prefilled allocation: a reserve of objects, filled where the caller may
- * sleep, for allocations that must not fail later (as SLUB's prefilled sheaves,
- * or a mempool).
+ * Prefilled objects: allocated where the caller may sleep, for allocations that
+ * must not fail later (as SLUB's prefilled sheaves, or a mempool).
  *
  * Locks: none.  A handle belongs to its creator.  gom_prefill_alloc() uses the
  * handle only, so it works in any context, NMI included.
@@ -16,10 +15,10 @@
 #include "base/report.h"
 
 /**
- * struct gom_prefill - a reserve of objects
+ * struct gom_prefill - a handle with prefilled objects
  * @cache: the cache of the objects
- * @nr: objects in the reserve
- * @max: its capacity in objects
+ * @nr: prefilled objects that are left
+ * @max: prefilled objects when full
  * @obj: the objects
  */
 struct gom_prefill {
@@ -30,7 +29,7 @@ struct gom_prefill {
 };
 
 /**
- * gom_cache_prefill - create a reserve of objects of a cache
+ * gom_cache_prefill - allocate objects of a cache in advance
  * @cache: the cache
  * @gfp: as for gom_malloc(); with __GFP_ZERO the objects are zeroed
  * @n: number of objects, at least one
@@ -56,12 +55,12 @@ struct gom_prefill *gom_cache_prefill(struct gom_cache *cache, gfp_t gfp, unsign
 EXPORT_SYMBOL_GPL(gom_cache_prefill);
 
 /**
- * gom_prefill_refill - refill a reserve to its capacity
+ * gom_prefill_refill - replace the prefilled objects that were taken
  * @pf: the handle
  * @gfp: as for gom_cache_prefill()
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
- * Return: true if the reserve is full; false if there is no memory, and it is
+ * Return: true if the handle is full; false if there is no memory, and it is
  * unchanged.
  */
 bool gom_prefill_refill(struct gom_prefill *pf, gfp_t gfp)
@@ -74,7 +73,7 @@ bool gom_prefill_refill(struct gom_prefill *pf, gfp_t gfp)
 EXPORT_SYMBOL_GPL(gom_prefill_refill);
 
 /**
- * gom_prefill_size - number of objects in a reserve
+ * gom_prefill_size - number of prefilled objects that are left
  * @pf: the handle
  *
  * Return: the number of allocations that cannot fail.
@@ -86,27 +85,27 @@ unsigned int gom_prefill_size(const struct gom_prefill *pf)
 EXPORT_SYMBOL_GPL(gom_prefill_size);
 
 /**
- * gom_prefill_alloc - allocate an object from a reserve
+ * gom_prefill_alloc - allocate a prefilled object
  * @pf: the handle
  *
  * The object is freed as any object of its cache.
  *
  * Context: any, NMI included.  Calls with the same @pf must not run
  * concurrently.
- * Return: the object; NULL, with a report, if the reserve is empty.
+ * Return: the object; NULL, with a report, if none is left.
  */
 void *gom_prefill_alloc(struct gom_prefill *pf)
 {
 	if (likely(pf->nr))
 		return pf->obj[--pf->nr];
-	gom_report(GOM_BAD_CACHE, _RET_IP_, "cache %s: more taken than was set aside",
+	gom_report(GOM_BAD_CACHE, _RET_IP_, "cache %s: no prefilled object is left",
 		   pf->cache->name);
 	return NULL;
 }
 EXPORT_SYMBOL_GPL(gom_prefill_alloc);
 
 /**
- * gom_prefill_return - free a reserve and the objects left in it
+ * gom_prefill_return - free a handle and the prefilled objects left in it
  * @pf: the handle; may be NULL
  *
  * Context: any but NMI.

@@ -253,11 +253,11 @@ static int tiny_show(struct seq_file *m, void *v)
 	struct gom_tiny_stats f;
 	int cpu;
 
-	seq_puts(m, "cpu      mallocs        frees       undone      blocks open room\n");
+	seq_puts(m, "cpu      mallocs        frees       undone      blocks open unused\n");
 	for_each_possible_cpu(cpu) {
 		gom_tiny_read(cpu, &f);
-		seq_printf(m, "%3d %12llu %12llu %12llu %11llu %4u %4u\n", cpu, f.mallocs, f.frees,
-			   f.undone, f.opened, f.open, f.room);
+		seq_printf(m, "%3d %12llu %12llu %12llu %11llu %4u %6u\n", cpu, f.mallocs, f.frees,
+			   f.undone, f.opened, f.open, f.unused);
 	}
 	return 0;
 }
@@ -323,7 +323,7 @@ static void persistent_show_call_sites(struct seq_file *m)
 	struct gom_call_site who;
 	unsigned int i;
 
-	seq_puts(m, "\naccounted as        requests      bytes asked by\n");
+	seq_puts(m, "\naccounted as        requests      bytes call site\n");
 	for (i = 0; gom_persistent_read_site(i, &who); i++) {
 		if (!who.requests)
 			continue;
@@ -331,7 +331,7 @@ static void persistent_show_call_sites(struct seq_file *m)
 		if (who.caller)
 			seq_printf(m, "%ps\n", (void *)who.caller);
 		else
-			seq_puts(m, "no place kept\n");
+			seq_puts(m, "call site not recorded\n");
 	}
 }
 

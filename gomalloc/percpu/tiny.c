@@ -370,9 +370,9 @@ static __always_inline int live_bit_clear(const struct bitmaps *w)
 }
 
 /*
- * Free the object of @p, whose bitmaps are @w.  If its block became free and the
- * magazine is full, the block is returned in *@block.  Inside the cache.  False,
- * with nothing done, if no live object begins at @p.
+ * Free the object of @p, whose bitmaps are @w.  If its block became free and
+ * the magazine is full, the block is returned in *@block.  Inside the cache.
+ * False, with nothing done, if no live object begins at @p.
  */
 static __always_inline bool block_object_free(struct gom_mcache *c, const struct bitmaps *w,
 					      const void *p, void **block)
@@ -388,7 +388,7 @@ static __always_inline bool block_object_free(struct gom_mcache *c, const struct
 }
 
 /**
- * gom_tiny_free_inside - free a tiny object that gom_tiny_undo() could not take back
+ * gom_tiny_free_inside - free a tiny object, inside the cache
  * @c: the cache
  * @p: the address
  * @entry: page-map entry of its page, which is one of tiny blocks
@@ -533,8 +533,8 @@ size_t gom_tiny_size(const struct gom_place *at)
 		if (next)
 			return 1 + __ffs(next);
 		/*
-		 * This is the last object: it reaches to the end, if the block is
-		 * closed.
+		 * This is the last object: it reaches to the end, if the block
+		 * is closed.
 		 */
 		if (w.at == GOM_TINY_BLOCK - 1 || !(live & BIT(GOM_TINY_BLOCK - 1)))
 			return GOM_TINY_BLOCK - w.at;
@@ -561,7 +561,7 @@ static void stats_add_block(const struct gom_tiny_open *t, struct gom_tiny_stats
 {
 	if (READ_ONCE(t->base)) {
 		stats->open++;
-		stats->room += GOM_TINY_BLOCK - (READ_ONCE(t->state) >> 16);
+		stats->unused += GOM_TINY_BLOCK - (READ_ONCE(t->state) >> 16);
 	}
 }
 

@@ -188,7 +188,7 @@ static __always_inline bool gom_tiny_undo(struct gom_tiny *tiny, const void *p)
  * @undone: of @frees, those whose bytes were reused at once
  * @opened: blocks opened
  * @open: blocks open now
- * @room: unused bytes in these
+ * @unused: unused bytes in these
  */
 struct gom_tiny_stats {
 	u64 mallocs;
@@ -196,7 +196,7 @@ struct gom_tiny_stats {
 	u64 undone;
 	u64 opened;
 	unsigned int open;
-	unsigned int room;
+	unsigned int unused;
 };
 
 /*
