@@ -261,7 +261,7 @@ static struct guarded *guarded_find(const void *p)
 
 /* === The interface === */
 
-static struct guarded *guarded_get(size_t size, gfp_t gfp)
+static struct guarded *guarded_alloc(size_t size, gfp_t gfp)
 {
 	unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	gfp_t page_gfp = gfp & ~(__GFP_ZERO | __GFP_DMA | __GFP_THISNODE | __GFP_NOFAIL);
@@ -290,7 +290,7 @@ static struct gom_place guarded_place(struct guarded *f, const void *p)
 	return (struct gom_place) { .p = p, .span = &f->span, .offset = p - f->span.base };
 }
 
-/* Register a new object with all who want to know of it. */
+/* Account a new object, and register it with kmemleak and the heap profile. */
 static void *guarded_announce(struct guarded *f, gfp_t gfp, unsigned long caller)
 {
 	struct gom_place at = guarded_place(f, f->p);
@@ -321,7 +321,7 @@ static void *efence_alloc(size_t size, size_t align, gfp_t gfp, unsigned long ca
 	gfp &= GOM_PAGE_GFP | __GFP_ZERO;
 	if (!align)
 		align = is_power_of_2(size) && size <= PAGE_SIZE ? max_t(size_t, size, 8) : 8;
-	f = guarded_get(size, gfp);
+	f = guarded_alloc(size, gfp);
 	if (f) {
 		f->p = gom_span_end(&f->span) - ALIGN(size, align);
 		f->size = size;
@@ -346,7 +346,7 @@ static bool free_may_sleep(void)
 	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && preemptible() && !rcu_preempt_depth();
 }
 
-static void guarded_end(struct guarded *f)
+static void guarded_free(struct guarded *f)
 {
 	guarded_unindex(f, f->span.npages);
 	atomic64_inc(&frees);
@@ -363,8 +363,8 @@ static void guarded_end(struct guarded *f)
 }
 
 /*
- * Free an object if it has a guard page: true if @p was freed or reported, false
- * if it may be an ordinary object.  Context: any but NMI.
+ * Free an object if it has a guard page: true if @p was freed or reported,
+ * false if it may be an ordinary object.  Context: any but NMI.
  */
 static bool efence_free(const void *p, unsigned long caller)
 {
@@ -384,7 +384,7 @@ static bool efence_free(const void *p, unsigned long caller)
 	else if (atomic_xchg(&f->freed, 1))
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);
 	else
-		guarded_end(f);
+		guarded_free(f);
 	return true;
 }
 

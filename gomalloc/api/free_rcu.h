@@ -2,8 +2,8 @@
 /*
  * gom_free_rcu(): objects batched per CPU, freed in bulk after a grace period.
  */
-#ifndef GOM_RCUFREE_H
-#define GOM_RCUFREE_H
+#ifndef GOM_FREE_RCU_H
+#define GOM_FREE_RCU_H
 
 #include <linux/types.h>
 
@@ -11,4 +11,4 @@ int gom_free_rcu_init(void);
 void gom_free_rcu_exit(void);
 void gom_free_rcu_pretend(bool inside);
 
-#endif /* GOM_RCUFREE_H */
+#endif /* GOM_FREE_RCU_H */

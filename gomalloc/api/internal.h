@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Declarations shared by the files of api/, which implement gomalloc.h. */
-#ifndef GOM_MALLOC_H
-#define GOM_MALLOC_H
+#ifndef GOM_API_INTERNAL_H
+#define GOM_API_INTERNAL_H
 
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -64,4 +64,4 @@ static inline gfp_t gom_check_zone(gfp_t gfp, unsigned long caller)
 	return likely(!(gfp & GOM_ZONE_GFP & ~__GFP_DMA)) ? gfp : gom_report_zone(gfp, caller);
 }
 
-#endif /* GOM_MALLOC_H */
+#endif /* GOM_API_INTERNAL_H */

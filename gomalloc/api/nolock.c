@@ -142,7 +142,8 @@ static void deferred_work_fn(struct work_struct *work)
 
 /*
  * Have the objects of @a, this CPU's, freed: as soon as interrupts are on if
- * @urgent, else on the next tick.  Under PREEMPT_RT both are left to the worker.
+ * @urgent, else on the next tick.  Under PREEMPT_RT both are left to the
+ * worker.
  */
 static void deferred_wake(struct deferred *a, bool urgent)
 {
@@ -316,7 +317,7 @@ static bool guarded_free_nolock(const void *p, unsigned long caller)
  */
 void gom_free_nolock(const void *p)
 {
-	enum gom_special_found look;
+	enum gom_special_found found;
 	struct gom_place at;
 
 	if (ZERO_OR_NULL_PTR(p) || gom_backend_only())
@@ -329,10 +330,10 @@ void gom_free_nolock(const void *p)
 			   p);
 		return;
 	}
-	look = specials_try_find(&at);
-	if (look == GOM_SPECIAL_NONE && object_try_free(&at, _RET_IP_))
+	found = specials_try_find(&at);
+	if (found == GOM_SPECIAL_NONE && object_try_free(&at, _RET_IP_))
 		return;
-	if (look == GOM_SPECIAL_NONE || look == GOM_SPECIAL_NO_FINALIZER)
+	if (found == GOM_SPECIAL_NONE || found == GOM_SPECIAL_NO_FINALIZER)
 		object_defer(p);
 	else if (!object_defer_untouched(p))
 		gom_report(GOM_BAD_POINTER, _RET_IP_,
