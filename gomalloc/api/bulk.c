@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Bulk allocation and free: one entry into the per-CPU cache serves as many
- * objects as its magazines have (or have capacity for).  The rest take the slow
+ * objects as its magazines have (or have space for).  The rest take the slow
  * paths of malloc.c, one by one.
  *
  * Context: any but NMI.

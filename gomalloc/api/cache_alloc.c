@@ -63,7 +63,10 @@ static noinline void *cache_prepare_gfp(struct gom_cache *cache, void *p, gfp_t 
 	return cache_prepare(cache, p, gfp);
 }
 
-/* An object from the fast path that must be zeroed, or whose @gfp is to be checked. */
+/*
+ * An object from the fast path that must be zeroed, or whose @gfp is to be
+ * checked.
+ */
 static noinline void *cache_prepare_fast(struct gom_cache *cache, void *p, gfp_t gfp,
 					 unsigned long caller)
 {
@@ -111,7 +114,10 @@ static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache
 	return raw_cpu_ptr(cache->slot);
 }
 
-/* Inlined, so that _RET_IP_ is the caller of the call that this is inlined into. */
+/*
+ * Inlined, so that _RET_IP_ is the caller of the call that this is inlined
+ * into.
+ */
 static __always_inline void *cache_alloc(struct gom_cache *cache, gfp_t gfp)
 {
 	struct gom_mcache *c;
@@ -150,8 +156,8 @@ EXPORT_SYMBOL_GPL(gom_cache_alloc);
 /**
  * gom_cache_alloc_node - allocate an object of a cache on a NUMA node
  * @cache: the cache
- * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried, also if
- *	@node has no memory
+ * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried, also
+ *	if @node has no memory
  * @node: the node, or NUMA_NO_NODE for any
  *
  * Context: any but NMI.  May sleep if @gfp allows it.

@@ -265,8 +265,8 @@ void *__gom_malloc(size_t size, gfp_t gfp)
 EXPORT_SYMBOL_GPL(__gom_malloc);
 
 /*
- * The same on behalf of @caller.  __gom_malloc() does not inline it: gcc 12 makes one
- * instruction more of that.
+ * The same on behalf of @caller.  __gom_malloc() does not inline it: with gcc
+ * 12 that takes one instruction more.
  */
 static noinline void *malloc_for(size_t size, gfp_t gfp, unsigned long caller)
 {
@@ -342,8 +342,8 @@ void *gom_alloc_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 /**
  * gom_malloc_node - allocate memory of a NUMA node
  * @size: bytes requested
- * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried, also if
- *	@node has no memory
+ * @gfp: as for gom_malloc(); with __GFP_THISNODE no other node is tried, also
+ *	if @node has no memory
  * @node: the node, or NUMA_NO_NODE for any
  *
  * Context: any but NMI.  May sleep if @gfp allows it.
@@ -431,7 +431,7 @@ static bool place_check_free(const struct gom_place *at, unsigned long caller)
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "free of %p, in pages that are free already",
 			   at->p);
 	else if (at->class == GOM_CLASS_TINY)
-		return true;		/* gom_tiny_free() looks */
+		return true;		/* gom_tiny_free() checks */
 	else if (at->slot == GOM_SLOT_LARGE ? at->offset : !gom_place_is_object(at))
 		gom_report(GOM_BAD_FREE_MIDDLE, caller, "free of %p, where no object begins", at->p);
 	else

@@ -63,7 +63,10 @@ void *gom_object_at(const void *p, size_t *size)
 	return gom_object_of(&at, size);
 }
 
-/* Usable bytes of the object that begins at @at; if none does, reports and returns 0. */
+/*
+ * Usable bytes of the object that begins at @at; if none does, reports and
+ * returns 0.
+ */
 static size_t place_size(const struct gom_place *at, unsigned long caller)
 {
 	size_t size;

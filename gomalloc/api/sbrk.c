@@ -45,7 +45,7 @@ static u32 header_code(const void *p, u32 size)
 }
 
 /*
- * Allocate @size bytes, zeroed, by moving a pointer; NULL if there is no memory.
+ * Move the pointer by @size zeroed bytes; NULL if there is no memory.
  * Context: any but NMI; may sleep if @gfp allows it.
  */
 static void *sbrk_alloc(size_t size, size_t align, gfp_t gfp, unsigned long caller)

@@ -54,9 +54,9 @@ int gom_node_with_memory(int nid, int nr, bool (*has_memory)(int nid),
 GOM_EXPORT_FOR_TEST(gom_node_with_memory);
 
 /*
- * Has @nid memory that the kernel itself may use?  A node whose memory is all in
- * ZONE_MOVABLE has none.  The zones tell, not N_NORMAL_MEMORY: not all kernels
- * since 6.1 update it when memory is plugged in.
+ * Has @nid memory that the kernel itself may use?  A node whose memory is all
+ * in ZONE_MOVABLE has none.  The zones tell, not N_NORMAL_MEMORY: not all
+ * kernels since 6.1 update it when memory is plugged in.
  */
 static bool node_has_memory(int nid)
 {

@@ -211,7 +211,7 @@ static size_t chunk_next_bytes(u64 had)
 }
 
 /*
- * Allocate a zeroed chunk of @bytes; fewer if memory is short, but with room
+ * Allocate a zeroed chunk of @bytes; fewer if memory is short, but with space
  * for @need.  Only the minimum uses @gfp as it is: memory beyond it is worth
  * neither waiting nor reserves.
  */

@@ -68,8 +68,8 @@ enum gom_slot_index {
 #define GOM_LARGE_STEP_SHIFT	7
 
 /*
- * Capacity of a magazine in objects: at most 256 KiB of memory, and such that
- * the magazine with its header is a power of two.
+ * Most objects in a magazine: at most 256 KiB of memory, and such that the
+ * magazine with its header is a power of two.
  */
 #define GOM_MAGAZINE_SIZE(object_size)					\
 	((object_size) <= 1024 ? 253 : (object_size) <= 2048 ? 125 :	\
@@ -77,7 +77,7 @@ enum gom_slot_index {
 	 (object_size) <= 16384 ? 13 : 5)
 #define GOM_MAGAZINE_MAX	GOM_MAGAZINE_SIZE(1)
 
-/* Page runs: more would take the cache capacity of other classes. */
+/* Page runs: more would take capacity of the cache from other classes. */
 #define GOM_RUN_MAGAZINE_SIZE	2
 
 /**
@@ -89,7 +89,7 @@ enum gom_slot_index {
  * @nelems: objects in a span
  * @npages: pages in a span
  * @align: alignment of a span's first page, in pages
- * @mag_size: capacity of a magazine, in objects
+ * @mag_size: most objects in a magazine
  */
 struct gom_class {
 	u32 size;

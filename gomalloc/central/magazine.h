@@ -29,7 +29,7 @@
  * @class: class of the objects
  * @freelist: freelist to delete it to; its class may have another size by then
  * @bottom: always NULL
- * @obj: the objects; the class's mag_size is the capacity
+ * @obj: the objects; at most the class's mag_size
  */
 struct gom_magazine {
 	union {

@@ -50,7 +50,7 @@
 struct gom_mcentral **gom_mcentrals __read_mostly;
 
 /*
- * Set the capacity of the depot from the bytes of a magazine's objects.  The
+ * Set the limit of the depot from the bytes of a magazine's objects.  The
  * depot is empty.  Page runs are not stashed: in the heap other classes can use
  * their pages.
  */

@@ -22,9 +22,9 @@
  * @spans: spans with free objects
  * @full: depot of magazines with objects
  * @nr_full: number of magazines in @full
- * @max_full: capacity of the depot; above it, objects go back to their spans
+ * @max_full: limit of @nr_full; above it, objects go back to their spans
  * @empty: depot of empty magazines
- * @nr_empty: number of magazines in @empty; @max_full is its capacity, too
+ * @nr_empty: number of magazines in @empty; @max_full is its limit, too
  * @nr_spans: spans of the class, those without a free object included; atomic
  * @nr_pages: pages of these; atomic
  * @mallocs: objects allocated without a cache

@@ -32,8 +32,13 @@
 #include "heap/mheap.h"
 #include "heap/scavenger.h"
 
-#define FIT_SCAN	8U	/* runs tried per lock section, up to three times */
-#define LAST_SCAN	128U	/* the same, before reclaim or failure */
+/*
+ * Runs tried by each of up to three steps of a lock section.  Long enough runs
+ * are the second step, which never tries more than FIT_SCAN: so 24 runs, or 264
+ * with LAST_SCAN.
+ */
+#define FIT_SCAN	8U
+#define LAST_SCAN	128U	/* after growing, and before reclaim or failure */
 #define RELEASE_STEP	1024UL	/* pages released before cond_resched() */
 
 struct gom_mheap **gom_mheaps __read_mostly;
@@ -419,8 +424,8 @@ static unsigned int mheap_grow_order(unsigned long pages)
 
 /*
  * The node to allocate from: @nid, or this CPU's nearest node with memory if
- * @nid is offline.  The page allocator would warn about an offline node on each call.
- * NUMA_NO_NODE if @gfp insists on @nid.
+ * @nid is offline.  The page allocator would warn about an offline node on each
+ * call.  NUMA_NO_NODE if @gfp insists on @nid.
  */
 static int online_node_or_local(int nid, gfp_t gfp)
 {
@@ -626,8 +631,9 @@ struct gom_span *gom_mheap_alloc(const struct gom_run_request *want, int nid, gf
 		if (node < 0)
 			return NULL;
 		/*
-		 * Another CPU may have taken the pages; if so, grow again.  They
-		 * may have been merged into a run that is not among the first.
+		 * Another CPU may have taken the pages; if so, grow again.
+		 * They may have been merged into a run that is not among the
+		 * first.
 		 */
 		s = mheap_try_alloc(gom_mheaps[node], want, FIT_LAST_LOOK, gfp);
 	}

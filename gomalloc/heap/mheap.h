@@ -125,8 +125,8 @@ static inline int gom_known_node(int nid)
 }
 
 /*
- * The node that a request for memory of @nid is to have it of: the nearest with
- * memory, unless @gfp insists on @nid.
+ * The node to allocate from for a request for @nid: the nearest with memory,
+ * unless @gfp insists on @nid.
  */
 static inline int gom_request_node(int nid, gfp_t gfp)
 {

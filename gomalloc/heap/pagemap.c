@@ -100,7 +100,9 @@ static struct gom_directory *directory_alloc(unsigned long n)
 	return dir;
 }
 
-/* Copy the directory to @dir, which is longer, and publish @dir in its place. */
+/*
+ * Copy the directory to @dir, which is longer, and publish @dir in its place.
+ */
 static void directory_replace(struct gom_directory *dir)
 {
 	struct gom_directory *old = gom_pagemap.directory;
@@ -121,7 +123,10 @@ static void directory_replace(struct gom_directory *dir)
 	spin_lock_irq(&pagemap_lock);
 	old_directories[nr_old_directories++] = old;
 	pending_directory = NULL;
-	/* Pairs with the address dependencies in pagemap.h and in region_lookup(). */
+	/*
+	 * Pairs with the address dependencies in pagemap.h and in
+	 * region_lookup().
+	 */
 	smp_store_release(&gom_pagemap.directory, dir);
 	spin_unlock_irq(&pagemap_lock);
 }
@@ -247,7 +252,10 @@ static void region_install(struct gom_region *r, unsigned long nr)
 		r->next = all_regions;
 		/* Pairs with READ_ONCE() in gom_pagemap_regions(). */
 		smp_store_release(&all_regions, r);
-		/* Pairs with READ_ONCE() in region_lookup(), pagemap.h and directory_replace(). */
+		/*
+		 * Pairs with READ_ONCE() in region_lookup(), pagemap.h and
+		 * directory_replace().
+		 */
 		smp_store_release(&gom_pagemap.directory->region[nr], r);
 		if (pending_directory)
 			/* The same, once it is the directory. */
@@ -382,8 +390,8 @@ int gom_pagemap_nid(const void *p)
 GOM_EXPORT_FOR_TEST(gom_pagemap_nid);
 
 /*
- * The newest descriptor; older ones follow by @next.  Pairs with WRITE_ONCE()
- * in region_install().
+ * The newest descriptor; older ones follow by @next.  Pairs with
+ * smp_store_release() in region_install().
  */
 struct gom_region *gom_pagemap_regions(void)
 {

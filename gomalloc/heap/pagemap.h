@@ -53,9 +53,9 @@ struct gom_region {
  * @regions: how many
  * @region: each; one that is all zero where gomalloc has no pages
  *
- * Length and entries are in one allocation, so that a reader who has the pointer has
- * both, by the address dependency alone: a read barrier would cost a lookup on UML
- * as much as all the rest of it.
+ * Length and entries are in one allocation, so that a reader who has the
+ * pointer has both, by the address dependency alone: a read barrier would cost
+ * a lookup on UML as much as all the rest of it.
  */
 struct gom_directory {
 	unsigned long regions;
@@ -71,13 +71,14 @@ struct gom_pagemap {
 extern struct gom_pagemap gom_pagemap;
 
 /*
- * The entry of the page at @p, in *@entry; false if the directory does not cover @p, as it
- * does not NULL, unless the linear mapping begins at 0.
+ * The entry of the page at @p, in *@entry; false if the directory does not
+ * cover @p, as it does not NULL, unless the linear mapping begins at 0.
  *
- * Memory hotplug may replace the directory meanwhile (directory_replace()).  The
- * descriptor of a page is in the old and in the new one before anyone has a pointer
- * to the page, so either will do.  READ_ONCE() pairs with smp_store_release() there, and
- * that of the entry with WRITE_ONCE() in region_entries_write(), both in pagemap.c.
+ * Memory hotplug may replace the directory meanwhile (directory_replace()).
+ * The descriptor of a page is in the old and in the new one before anyone has a
+ * pointer to the page, so either will do.  READ_ONCE() pairs with
+ * smp_store_release() there, and that of the entry with WRITE_ONCE() in
+ * region_entries_write(), both in pagemap.c.
  */
 static __always_inline bool gom_pagemap_find(const void *p, u32 *entry)
 {

@@ -13,8 +13,9 @@
  * task may come back on another CPU, whose cache may have changed: it checks
  * again before it puts the magazine in.
  *
- * Capacity: the limit of a class (objects per magazine) starts small and
- * doubles on each trip to mcentral.  For each CPU
+ * Limit and capacity: the limit of a class (objects per magazine) starts small
+ * and doubles on each trip to mcentral.  The capacity of a cache is in bytes.
+ * For each CPU
  *
  *	bytes == sum over all classes of 2 * limit * size <= mcache_kb << 10
  *
@@ -118,7 +119,7 @@ static void magazine_account(struct gom_mcache_class *k, int nr)
 		k->flushes++;
 }
 
-/* Move both magazines of @class to @list and release its capacity. */
+/* Move both magazines of @class to @list and release its capacity in bytes. */
 static void class_flush(struct gom_mcache *c, unsigned int class, struct gom_magazine **list)
 {
 	struct gom_mcache_class *k = gom_mcache_class_of(c, class);
@@ -384,8 +385,9 @@ static bool object_push(struct gom_mcache *c, unsigned int class, const void *p,
 }
 
 /*
- * Push the object at @at after loading @empty in place of the full magazine that was stashed.
- * If another context has loaded one meanwhile, @empty goes back to the depot.
+ * Push the object at @at after loading @empty in place of the full magazine
+ * that was stashed.  If another context has loaded one meanwhile, @empty goes
+ * back to the depot.
  */
 static void object_push_into(struct gom_magazine *empty, const struct gom_place *at,
 			     unsigned long caller)
@@ -571,8 +573,8 @@ void gom_mcache_flush_class(unsigned int class)
  *
  * For memory reclaim, which must not wait for anything that may itself wait for
  * memory.  So this does not take the CPU hotplug lock; the cache of a CPU that
- * goes offline is flushed by the hotplug callback.  One task flushes the CPUs of
- * a node at a time; for others this returns at once.
+ * goes offline is flushed by the hotplug callback.  One task flushes the CPUs
+ * of a node at a time; for others this returns at once.
  *
  * Context: task with interrupts on.
  */
@@ -643,16 +645,13 @@ struct gom_cache_cpu __percpu *gom_mcache_new_class(void)
 
 /*
  * @mode: bits of @mallocing to set until unload; with any of them set every
- *	call
- * takes the slow path.
+ * call takes the slow path.
  */
 int gom_mcache_init(u8 mode)
 {
 	int cpu, err;
 
-	/*
-	 * The slow paths call kmemleak, and clear objects for init_on_free=1.
-	 */
+	/* Slow paths call kmemleak, and clear objects for init_on_free=1. */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || want_init_on_free())
 		mode |= GOM_MALLOCING_SLOW;
 	gom_mcache_init_modes(mode);

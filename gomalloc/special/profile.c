@@ -528,7 +528,10 @@ void gom_profile_malloc_at(const struct gom_place *at, size_t size, gfp_t gfp,
 /* gom_special_freed[GOM_SPECIAL_SAMPLE]: a sampled object was freed. */
 static void sample_free(struct gom_special *sample)
 {
-	/* The increment in sample_add() first; pairs with smp_rmb() in bucket_read(). */
+	/*
+	 * The increment in sample_add() first; pairs with smp_rmb() in
+	 * bucket_read().
+	 */
 	smp_mb__before_atomic();
 	atomic64_inc(&sample->bucket->frees);
 	gom_special_delete(sample);
