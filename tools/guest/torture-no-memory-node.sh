@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
-# A node with CPUs and no memory, which gets some while gomalloc is loaded: what
-# its CPUs allocate comes from node 0 before, and from itself from then on, and
-# they are served as the CPUs of node 0 are: the heap grows by blocks, not by
+# A node with CPUs and no memory, which gets memory while gomalloc is loaded.
+# Its CPUs allocate from node 0 before, and from their own node afterwards.
+# They allocate as the CPUs of node 0 do: the heap grows by blocks, not by
 # pages, and their magazines enter the depot.
 
 . /verdict.sh
 
 nodes=/sys/devices/system/node
 
-# with_memory NODES: these, in the kernel's view.
+# with_memory NODES: fail unless these nodes have memory, for the kernel.
 with_memory() {
 	[ "$(cat $nodes/has_memory)" = $1 ] || fail "nodes with memory: $(cat $nodes/has_memory)"
 }
 
-# node_1_memory STATE: set that of all its memory.
+# node_1_memory STATE: set the state of all memory of node 1.
 node_1_memory() {
 	for state in $nodes/node1/memory*/state; do
 		echo $1 > $state
 	done
+}
+
+# metadata CPU: number and bytes of its chunks of metadata.
+metadata() {
+	awk -v cpu="$1" '$1 == cpu { print $2, $3 }' $gomalloc/persistent
 }
 
 # grown NODE: pages and steps that its heap has grown by.
@@ -26,25 +31,27 @@ grown() {
 		$gomalloc/mheap
 }
 
-# like_others CPU NODE: objects of 1 KiB on that CPU, which gets them from NODE.
+# like_others CPU NODE: allocate objects of 1 KiB on that CPU; its memory must
+# come from NODE.
 like_others() {
 	echo release > $gomalloc/control
-	chunks=$(awk -v cpu="$1" '$1 == cpu { print $2, $3 }' $gomalloc/persistent)
+	metadata_before=$(metadata $1)
 	before=$(grown $2)
 	on $1 torture same 8192
 	after=$(grown $2)
 	on $1 torture free
 	depot=$(awk '$2 == 1024 { print $10 }' $gomalloc/sizeclasses)
-	metadata=$(awk -v cpu="$1" '$1 == cpu { print $2, $3 }' $gomalloc/persistent)
-	set -- $1 $2 $before $after $chunks $metadata
+	set -- $1 $2 $before $after $metadata_before $(metadata $1)
 	pages=$(($5 - $3))
 	steps=$(($6 - $4))
+	chunks=$(($9 - $7))
+	bytes=$((${10} - $8))
 	echo "8 MiB on CPU $1: node $2 grew by $pages pages in $steps steps," \
-		"$depot objects are in depots, $9 chunks of metadata have ${10} bytes"
+		"$depot objects are in depots, $chunks chunks of metadata were added, of $bytes bytes"
 	[ $pages -ge 1900 ] || fail "node $2 did not give them"
 	[ $steps -le $((pages / 16)) ] || fail "node $2 grew by less than 16 pages at a time"
 	[ $depot -gt 0 ] || fail "no magazine of CPU $1 entered a depot"
-	[ ${10} -ge $(($9 * 16384)) ] || fail "less than 16 KiB of metadata at a time"
+	[ $bytes -ge $((chunks * 16384)) ] || fail "less than 16 KiB of metadata at a time"
 }
 
 with_memory 0
@@ -61,7 +68,7 @@ torture without-memory 1
 torture without-memory 2
 shown=$(awk '/^node/ { printf "%s ", $2 }' $gomalloc/mheap)
 [ "$shown" = "0 1 " ] || fail "nodes in mheap: $shown"
-echo "node 2 is offline: of it nothing is asked, which the kernel would report with a trace"
+echo "node 2 is offline: its memory was not requested, which would have logged a trace"
 like_others 0 0
 like_others 2 0
 rmmod gomalloc_torture
@@ -74,7 +81,7 @@ echo "host: plug 256 1"
 plugged 200000 online_movable
 with_memory 0-1
 insmod gomalloc_torture.ko
-echo "memory that the kernel cannot use for itself is none"
+echo "node 1 has only movable memory, which gomalloc cannot use"
 like_others 2 0
 node_1_memory offline
 with_memory 0

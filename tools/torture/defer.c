@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A free that gomalloc must defer, on another CPU: in an interrupt, of an object
- * with a finalizer.  The CPU may be occupied by a real-time task.
+ * A free that gomalloc must defer, on another CPU: in an interrupt, of an
+ * object with a finalizer.  The CPU may be occupied by a real-time task.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>

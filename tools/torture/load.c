@@ -72,13 +72,13 @@ static int without_memory(unsigned int size, gfp_t gfp, unsigned int nid)
 	if (!strict && p)
 		return 0;
 	pr_err("%u bytes of node %u, gfp %pGg: %s\n", size, nid, &gfp,
-	       strict ? "are of another one" : "were not to be had of any");
+	       strict ? "another node gave them" : "no node gave them");
 	return -EIO;
 }
 
 /*
- * What is asked of a node without memory: NULL if it is to be of no other.  Memory of a zone
- * comes from the page allocator without the heap.
+ * Allocate from node @nid, which has no memory: with __GFP_THISNODE that must
+ * fail.  Memory of a zone comes from the page allocator without the heap.
  */
 int torture_without_memory(unsigned int nid)
 {
