@@ -6,7 +6,7 @@
  *   cache-ctor      the same with a constructor, which runs for new memory only
  *   cache-batch     10,000 live (fewer with little memory), freed in order
  *   cache-bulk-N    allocate N in one call and free them in one; per object
- *   cache-prefill   reserve 32, allocate and free them, refill; per object
+ *   cache-prefill   prefill 32, allocate and free them, refill; per object
  */
 #include "allocators.h"
 #include "bench.h"

@@ -44,16 +44,15 @@ class Configuration:
 
 
 UML_NOTE = ("UML has no double-word compare-exchange: SLUB's slow paths take a bit lock there, "
-            "with interrupts off, "
-            "so ratios of batches and live sets are too good for gomalloc. Those of the stock "
-            "kernels are not.")
+            "with interrupts off, so ratios of batches and live sets are too good for gomalloc. "
+            "Those of the stock kernels are not.")
 PLAIN_NOTE = ("A kernel without freelist hardening, freelist randomisation (gomalloc has none "
-              "there, either), hardened "
-              "usercopy and memcg: the difference to uml is the cost of these. ")
+              "there, either), hardened usercopy and memcg: the difference to uml is the cost of "
+              "these. ")
 SHIPPED_NOTE = ("As Debian and gomalloc ship: init_on_alloc=1, mitigations on, heap profile on. "
-                "The emulator counts "
-                "each byte or word that is cleared as an instruction, for both allocators, so from "
-                "1 KiB on clearing is most of the cost; samples of the profile are random.")
+                "The emulator counts each byte or word that is cleared as an instruction, for both "
+                "allocators, so from 1 KiB on clearing is most of the cost; samples of the profile "
+                "are random.")
 
 # Workloads that show how defaults, or hardening, change the ratios.
 SHIPPED = ("pair", "pair-const", "pair-sized", "cache-pair", "cache-batch", "batch-fifo",

@@ -123,7 +123,7 @@ def parser():
     verb.set_defaults(run=lambda options: shown(torture.run(options.name, options.target)))
     verb.add_argument("name", help=", ".join(torture.TORTURES))
     verb.add_argument("target")
-    verb = verbs.add_parser("style", help="checkpatch, kernel-doc, sparse")
+    verb = verbs.add_parser("style", help="checkpatch, sparse, kernel-doc, headings and layers")
     verb.set_defaults(run=lambda options: style.run())
     verb = verbs.add_parser("htmldocs", help="the documentation as a site in build/html")
     verb.set_defaults(run=lambda options: htmldocs.run())

@@ -150,8 +150,9 @@ def curves_over_cpus(lines, pattern, y, unit):
                    for name, line in curves)
     return gnuplot(data
                    + f"set yrange [0:{top * 1.1}]\nset xlabel 'CPUs'\nset ylabel '{unit}'\nplot "
-                   + ", ".join(f"${name} using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb "
-                               f"'{COLOURS[name]}' title '{name}'" for name, _ in curves) + "\n")
+                   + ", ".join(f"${name} using 1:2 with linespoints lw 2 pt 7 ps 0.5 "
+                               f"lc rgb '{COLOURS[name]}' title '{name}'"
+                               for name, _ in curves) + "\n")
 
 
 CHURN = [("grown", "grown to 256 MiB"), ("shrunk", "nine of ten freed"),
@@ -163,10 +164,9 @@ def bars_of_churn(lines):
     last = dict(zip(lines[0], lines[-1]))
     data = "".join(f'"{what}" {last[f"slub_{when}"]} {last[f"gomalloc_{when}"]}\n'
                    for when, what in CHURN if f"slub_{when}" in last)
-    return gnuplot(f"$d << EOD\n{data}EOD\nset style data histogram\nset style histogram clustered "
-                   f"gap 1\n"
-                   "set style fill solid 0.9 noborder\nset yrange [0:*]\nset ylabel 'held / "
-                   "live'\nset xtics font ',10'\n"
+    return gnuplot(f"$d << EOD\n{data}EOD\nset style data histogram\n"
+                   "set style histogram clustered gap 1\nset style fill solid 0.9 noborder\n"
+                   "set yrange [0:*]\nset ylabel 'held / live'\nset xtics font ',10'\n"
                    f"plot $d using 2:xtic(1) lc rgb '{COLOURS['SLUB']}' title 'SLUB', "
                    f"'' using 3 lc rgb '{COLOURS['gomalloc']}' title 'gomalloc'\n")
 
@@ -177,12 +177,12 @@ def bars_of_json(lines, unit):
     cells = [dict(zip(head, line)) for line in body]
     data = "".join(f"\"{c['allocator'].removeprefix('gomalloc-')}\\n{c['text'].partition('-')[0]}\" "
                    f"{c['parse']} {c['free']}\n" for c in cells)
-    return gnuplot(f"$d << EOD\n{data}EOD\nset style data histogram\nset style histogram "
-                   f"rowstacked\n"
-                   "set style fill solid 0.9 noborder\nset boxwidth 0.6\nset yrange [0:*]\n"
+    return gnuplot(f"$d << EOD\n{data}EOD\nset style data histogram\n"
+                   "set style histogram rowstacked\nset style fill solid 0.9 noborder\n"
+                   "set boxwidth 0.6\nset yrange [0:*]\n"
                    f"set ylabel '{unit}'\nset xtics font ',9'\n"
-                   "plot $d using 2:xtic(1) lc rgb '#1f77b4' title 'parse', '' using 3 lc rgb "
-                   "'#9bc4e2' title 'free'\n")
+                   "plot $d using 2:xtic(1) lc rgb '#1f77b4' title 'parse', "
+                   "'' using 3 lc rgb '#9bc4e2' title 'free'\n")
 
 
 def plots(target):
@@ -200,12 +200,13 @@ def plots(target):
                      f"{curves_over(along, unit, curves)}</figure>\n")
     for bytes_each in sorted({line[0] for line in target["tables"].get("churn", [])[1:]}):
         lines = [line for line in target["tables"]["churn"] if line[0] in ("bytes", bytes_each)]
-        text += (f"<figure><figcaption>Memory held over memory live, sizes of {bytes_each} bytes, "
-                 f"last round" f"</figcaption>{bars_of_churn(lines)}</figure>\n")
+        text += (f"<figure><figcaption>Memory held over memory live, "
+                 f"sizes of {bytes_each} bytes, last round</figcaption>"
+                 f"{bars_of_churn(lines)}</figure>\n")
     if "soak" in target["tables"]:
         lines = target["tables"]["soak"]
-        text += (f"<figure><figcaption>An operation after so many seconds of churn, "
-                 f"median</figcaption>"
+        text += (f"<figure>"
+                 f"<figcaption>An operation after so many seconds of churn, median</figcaption>"
                  f"{curves_of_table(lines, 'second', '{}_med', 'seconds', target['unit'])}</figure>\n"
                  f"<figure><figcaption>Memory held over memory live</figcaption>"
                  f"{curves_of_table(lines, 'second', '{}_held', 'seconds', 'held / live')}</figure>\n")
@@ -295,9 +296,9 @@ def section(target):
     name = html.escape(target["name"])
     note = f'<p class="note">{html.escape(target["note"])}</p>\n' if target["note"] else ""
     return (f"<h2 id=\"{name}\">{name}</h2>\n<p>Linux {html.escape(target['kernel'])}, "
-            f"{html.escape(target['machine'])}, {target['cpus']} CPU(s); {target['unit']} per "
-            f"operation, the minimum "
-            f"of the rounds.<br>Command line: <code>{html.escape(target['cmdline'])}</code></p>\n"
+            f"{html.escape(target['machine'])}, {target['cpus']} CPU(s); "
+            f"{target['unit']} per operation, the minimum of the rounds.<br>"
+            f"Command line: <code>{html.escape(target['cmdline'])}</code></p>\n"
             + note + plots(target) + tables + (rows(target) if target["rows"] else ""))
 
 

@@ -35,7 +35,7 @@ class Source:
         package = packages.download(self.name, self.package_version)
         step(f"unpacking {self.name} {self.package_version}")
         script = ("set -o pipefail; dpkg-deb --fsys-tarfile \"$1\" | tar -xO --wildcards "
-                  "'./usr/src/*.tar.xz' " "| xz -dc -T0 | tar -x --strip-components=1 -C \"$2\"")
+                  "'./usr/src/*.tar.xz' | xz -dc -T0 | tar -x --strip-components=1 -C \"$2\"")
         done = subprocess.run(["bash", "-c", script, "unpack", package, path],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
