@@ -9,6 +9,6 @@ GOM_EXPORT_FOR_TEST(gom_fault);
 #endif
 
 #if IS_ENABLED(CONFIG_KUNIT)
-bool (*gom_test_hook)(enum gom_test_point at, unsigned int order, gfp_t gfp);
+bool (*gom_test_hook)(enum gom_test_point at, unsigned int arg, gfp_t gfp);
 GOM_EXPORT_FOR_TEST(gom_test_hook);
 #endif

@@ -34,7 +34,7 @@ static inline bool gom_should_fail(size_t bytes, gfp_t gfp)
  */
 enum gom_test_point {
 	GOM_AT_NEW_CHUNK,	/* a chunk has been allocated, and is not used yet */
-	GOM_AT_BLOCK,		/* before alloc_pages_node() for a block */
+	GOM_AT_BLOCK,		/* before alloc_pages_node() for a block; arg: its order */
 	GOM_AT_GROWN,		/* a heap has grown by a block, and its lock is not held */
 	GOM_AT_DIRECTORY,	/* a longer directory has been allocated, and is not used yet */
 	GOM_AT_FULL_BATCH,	/* a full batch is detached, before call_rcu() */
@@ -42,25 +42,25 @@ enum gom_test_point {
 	GOM_AT_MONITOR,		/* a monitor's grace period is over, nothing detached yet; in a task */
 	GOM_AT_MONITOR_START,	/* a monitor is marked as starting, before call_rcu() */
 	GOM_AT_DEFERRED,	/* deferred objects are about to be freed, and marked so */
-	GOM_AT_DEFERRED_WAKE,	/* before the irq_work for deferred objects; order: urgent? */
-	GOM_AT_RECLAIM,		/* caches are about to be flushed; order: of which node */
+	GOM_AT_DEFERRED_WAKE,	/* before the irq_work for deferred objects; arg: urgent? */
+	GOM_AT_RECLAIM,		/* caches are about to be flushed; arg: of which node */
 	GOM_AT_DRAW,		/* sample intervals of a class are about to be drawn, for all CPUs */
 	GOM_AT_GUARDED,		/* a guarded object is about to be indexed */
 	GOM_AT_SCAVENGER_END,	/* the scavenger is done, but still marked awake */
 };
 
 #if IS_ENABLED(CONFIG_KUNIT)
-extern bool (*gom_test_hook)(enum gom_test_point at, unsigned int order, gfp_t gfp);
+extern bool (*gom_test_hook)(enum gom_test_point at, unsigned int arg, gfp_t gfp);
 
-static inline bool gom_test_point(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static inline bool gom_test_point(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	/* Pairs with WRITE_ONCE() in the KUnit tests. */
 	typeof(gom_test_hook) hook = READ_ONCE(gom_test_hook);
 
-	return unlikely(hook) && hook(at, order, gfp);
+	return unlikely(hook) && hook(at, arg, gfp);
 }
 #else
-static inline bool gom_test_point(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static inline bool gom_test_point(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	return false;
 }

@@ -54,7 +54,6 @@ static void interrupt_inside_bypasses_the_cache(struct kunit *test)
 	void *warm;
 	int cpu;
 
-	gomtest_needs_heap(test);
 	/* The cache has objects, so it could serve the interrupt. */
 	warm = gom_malloc(SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, warm);
@@ -180,7 +179,7 @@ static void timer_interrupts_allocations(struct kunit *test)
 /* === __GFP_NOLOCKDEP === */
 
 #ifdef CONFIG_LOCKDEP
-static bool block_deny_light(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool block_deny_light(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	return at == GOM_AT_BLOCK && gfp & __GFP_NOMEMALLOC;
 }

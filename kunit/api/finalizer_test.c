@@ -552,12 +552,12 @@ static struct {
 	bool urgent;		/* the urgent irq_work was queued for these frees */
 } amid;
 
-static bool drain_hook_free(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool drain_hook_free(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	unsigned long flags;
 	unsigned int i;
 
-	if (at == GOM_AT_DEFERRED_WAKE && order && amid.freed)
+	if (at == GOM_AT_DEFERRED_WAKE && arg && amid.freed)
 		amid.urgent = true;
 	if (at != GOM_AT_DEFERRED || amid.freed || amid.in_irq_work != !!in_hardirq() ||
 	    amid.turn--)

@@ -30,7 +30,6 @@ static void batch_waits_for_a_grace_period(struct kunit *test)
 	u64 before = gomtest_live_objects();
 	unsigned int i;
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	for (i = 0; i < MANY; i++) {
 		p[i] = gom_malloc(sizeof(struct headed) + i * 8, GFP_KERNEL);
@@ -64,7 +63,7 @@ struct sender {
 
 static struct sender *sender;
 
-static bool sender_delay(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool sender_delay(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	struct sender *s = sender;
 
@@ -183,7 +182,7 @@ static struct completion detached;
 static bool kept;
 
 /* Delay another task's barrier after it has detached a batch. */
-static bool barrier_delay(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool barrier_delay(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	if (at == GOM_AT_DETACHED_BATCH && !strcmp(current->comm, "gom_barrier") &&
 	    !xchg(&kept, true)) {
@@ -239,7 +238,6 @@ static void partial_batch_is_freed(struct kunit *test)
 	unsigned int tries = 0;
 	struct headed *p;
 
-	gomtest_needs_heap(test);
 	p = gom_malloc(sizeof(*p), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_free_rcu(p, rcu);
@@ -266,7 +264,6 @@ static void objects_are_linked_without_memory(struct kunit *test)
 	unsigned int i, kept = 0, linked = 0;
 	u64 before, live;
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_free_rcu_barrier();
 	before = gomtest_live_objects();
@@ -391,7 +388,6 @@ static void deferred_frees_under_raw_locks(struct kunit *test)
 {
 	static DEFINE_RAW_SPINLOCK(lock);
 
-	gomtest_needs_heap(test);
 	free_rcu_under(test, &lock);
 	free_rcu_under(test, &current->pi_lock);
 }
@@ -419,7 +415,6 @@ static void interrupt_does_not_use_busy_batch(struct kunit *test)
 	bool batched = false, inside = true;
 	unsigned int tries;
 
-	gomtest_needs_heap(test);
 	/* The first frees may find no batch, but cause one to be allocated. */
 	for (tries = 0; tries < 20 && !batched; tries++) {
 		gom_free_rcu_barrier();
@@ -469,7 +464,6 @@ static void deferred_frees_in_interrupts(struct kunit *test)
 	u64 before = gomtest_live_objects();
 	unsigned int n;
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, d);
 	d->most = TIMES(4000U, 1000U);
 	migrate_disable();
@@ -496,7 +490,6 @@ static void object_lives_through_a_grace_period(struct kunit *test)
 	u64 before = gomtest_live_objects();
 	struct with_head *p;
 
-	gomtest_needs_heap(test);
 	for (; size < 200000; size = size * 3 + 1) {
 		p = gom_malloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);

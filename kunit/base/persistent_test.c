@@ -117,7 +117,7 @@ static unsigned int nr_races;
 /*
  * While the caller allocates a new chunk, allocate another block on this CPU.
  */
-static bool chunk_race(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool chunk_race(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	if (at != GOM_AT_NEW_CHUNK)
 		return false;

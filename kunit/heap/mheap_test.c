@@ -45,7 +45,6 @@ static void heap_grows_in_proportion(struct kunit *test)
 	void *p, *objects[12];
 	unsigned int i;
 
-	gomtest_needs_heap(test);
 	/* Make the heap so large that it grows by more than the minimum. */
 	for (i = 0; i < ARRAY_SIZE(objects); i++) {
 		objects[i] = gom_malloc(SZ_4M, GFP_KERNEL);
@@ -83,15 +82,15 @@ static struct {
 
 #define URGENT	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL | GOM_GFP_ATOMIC)
 
-static bool block_note(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool block_note(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	bool urgent = gfp & URGENT || !(gfp & __GFP_NOMEMALLOC);
 
 	if (at != GOM_AT_BLOCK)
 		return false;
-	requests.large += order > 0;
+	requests.large += arg > 0;
 	requests.urgent += urgent;
-	requests.urgent_large += urgent && order;
+	requests.urgent_large += urgent && arg;
 	return requests.deny_light && !urgent;
 }
 
@@ -134,7 +133,7 @@ static void *hole_place(void *hole)
 	return p + WANTED_PAGES * PAGE_SIZE <= hole + HOLE_PAGES * PAGE_SIZE ? p : NULL;
 }
 
-static bool block_deny(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool block_deny(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	return at == GOM_AT_BLOCK;
 }
@@ -213,14 +212,14 @@ static void runs_free(void)
 	}
 }
 
-static bool growth_interfere(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool growth_interfere(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	bool light = !(gfp & URGENT) && gfp & __GFP_NOMEMALLOC;
 
 	if (at == GOM_AT_BLOCK) {
 		growth.spent += !light;
 		growth.denied += light || growth.deny_all;
-		if (growth.deny_all && !order)
+		if (growth.deny_all && !arg)
 			runs_free();
 		return light || growth.deny_all;
 	}

@@ -116,7 +116,7 @@ static int extend_further(void *unused)
 	return 0;
 }
 
-static bool directory_hook_extend(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool directory_hook_extend(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	if (at == GOM_AT_DIRECTORY && current != second.task) {
 		WRITE_ONCE(gom_test_hook, NULL);

@@ -161,7 +161,7 @@ static void refaults_are_counted(struct kunit *test)
 static void *pending;
 
 /* Free an object just after the scavenger found nothing idle. */
-static bool pending_free(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool pending_free(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	void *p;
 

@@ -361,7 +361,6 @@ static void empty_magazines_are_bounded(struct kunit *test)
 	void **p = array_alloc(test);
 	unsigned int round, n;
 
-	gomtest_needs_heap(test);
 	if (!mcache_enabled())
 		kunit_skip(test, "this needs per-CPU caches");
 	for (round = 0; round < 2 * c->max_full; round++) {
@@ -389,13 +388,13 @@ static struct {
 } reclaims;
 
 /* Reclaim again, as other tasks may, while the caches of a node are flushed. */
-static bool reclaim_nested(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool reclaim_nested(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	if (at != GOM_AT_RECLAIM)
 		return false;
-	reclaims.flushes += (int)order == reclaims.nid;
-	reclaims.flushes_other += (int)order == reclaims.nid + 1;
-	reclaims.flushes_all += (int)order == NUMA_NO_NODE;
+	reclaims.flushes += (int)arg == reclaims.nid;
+	reclaims.flushes_other += (int)arg == reclaims.nid + 1;
+	reclaims.flushes_all += (int)arg == NUMA_NO_NODE;
 	if (reclaims.nested)
 		return false;
 	reclaims.nested = true;
@@ -473,7 +472,7 @@ static bool counting_prepare(struct counting *c, int (*fn)(void *), const char *
  * Start both tasks when the sample intervals of a new class are about to be
  * drawn.
  */
-static bool counting_start(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool counting_start(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	if (at != GOM_AT_DRAW || counters.woken)
 		return false;
@@ -497,7 +496,7 @@ static void rate_and_reset_wait_for_a_new_class(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, counting_prepare(&counters.rate, rate_set, "gom_rate"));
 	KUNIT_ASSERT_TRUE(test, counting_prepare(&counters.reset, counts_reset, "gom_reset"));
 	WRITE_ONCE(gom_test_hook, counting_start);
-	cache = gom_cache_create("test_armed", 200, 0, GOM_NO_MERGE, NULL);
+	cache = gom_cache_create("test_class", 200, 0, GOM_NO_MERGE, NULL);
 	WRITE_ONCE(gom_test_hook, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	KUNIT_ASSERT_TRUE(test, counters.woken);
@@ -540,7 +539,7 @@ static struct {
 	bool flushed;
 } during_refill;
 
-static bool caches_flush_meanwhile(enum gom_test_point at, unsigned int order, gfp_t gfp)
+static bool caches_flush_meanwhile(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	if (at != GOM_AT_BLOCK || during_refill.flushed)
 		return false;
