@@ -53,7 +53,7 @@ int gomtest_begin(struct kunit *test)
 struct before {
 	u64 live;
 	unsigned long misuses;
-	bool gomtest_expect_misuse;
+	bool may_misuse;
 };
 
 /* Misuses reported so far, of all kinds. */
@@ -70,7 +70,7 @@ unsigned long gomtest_misuses(void)
 /* The test misuses the allocator on purpose.  Else a report fails the test. */
 void gomtest_expect_misuse(struct kunit *test)
 {
-	((struct before *)test->priv)->gomtest_expect_misuse = true;
+	((struct before *)test->priv)->may_misuse = true;
 }
 
 /*
@@ -110,7 +110,7 @@ void gomtest_end(struct kunit *test)
 	else
 		KUNIT_EXPECT_EQ_MSG(test, gomtest_live_objects(), before->live,
 				    "the test changed the number of live objects");
-	if (!before->gomtest_expect_misuse)
+	if (!before->may_misuse)
 		KUNIT_EXPECT_EQ_MSG(test, gomtest_misuses(), before->misuses,
 				    "a misuse was reported without one");
 }

@@ -78,7 +78,6 @@ static void objects_take_their_own_size(struct kunit *test)
 {
 	struct gom_cache *c;
 
-	gomtest_needs_heap(test);
 	c = cache_create(test, "test_520", 520, 0, 0, NULL);
 	KUNIT_EXPECT_EQ(test, gom_class(c->class)->size, 520U);
 	gom_cache_destroy(c);
@@ -175,7 +174,6 @@ static void constructor_runs_once_per_object(struct kunit *test)
 	unsigned int round, i;
 	struct built *p[100];
 
-	gomtest_needs_heap(test);
 	atomic_set(&constructed, 0);
 	c = cache_create(test, "test_ctor", sizeof(struct built), 0, 0, built_construct);
 	for (round = 0; round < TIMES(50, 10); round++) {
@@ -244,7 +242,6 @@ static void typesafe_memory_lasts_a_grace_period(struct kunit *test)
 	struct built **p = kunit_kcalloc(test, OBJECTS, sizeof(*p), GFP_KERNEL);
 	unsigned int i;
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	c = cache_create(test, "test_rcu", sizeof(struct built), 0, SLAB_TYPESAFE_BY_RCU,
 			 built_construct);
@@ -359,7 +356,6 @@ static void object_of_another_cache_is_not_freed(struct kunit *test)
 	void *p;
 
 	gomtest_expect_misuse(test);
-	gomtest_needs_heap(test);
 	a = cache_create(test, "test_a", 200, 0, 0, built_construct);
 	b = cache_create(test, "test_b", 200, 0, 0, NULL);
 	p = gom_cache_alloc(a, GFP_KERNEL);
@@ -388,7 +384,6 @@ static void live_objects_outlive_their_cache(struct kunit *test)
 	unsigned int i;
 
 	gomtest_expect_misuse(test);
-	gomtest_needs_heap(test);
 	c = cache_create(test, "test_live", 300, 0, SLAB_POISON, NULL);
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
 		p[i] = gom_cache_alloc(c, GFP_KERNEL);
@@ -499,10 +494,9 @@ static void caches_are_created_under_load(struct kunit *test)
 /* === Reuse of classes === */
 
 /*
- * Take all full magazines of @class out of the depot, like a task that empties
- * it.
+ * Pop all full magazines of @class from the depot, like a task that empties it.
  */
-static struct gom_magazine *depot_take(unsigned int class)
+static struct gom_magazine *depot_pop(unsigned int class)
 {
 	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
 	struct gom_magazine *mag;
@@ -565,12 +559,11 @@ static void class_with_magazines_in_flight_is_not_reused(struct kunit *test)
 	struct gom_magazine *mag;
 	unsigned int class;
 
-	gomtest_needs_heap(test);
 	a = cache_create(test, "test_a", 64, 0, SLAB_POISON, NULL);
 	class = a->class;
 	cache_alloc_free(test, a, OBJECTS);
 	gom_mcache_flush_all();
-	mag = depot_take(class);
+	mag = depot_pop(class);
 	if (!mag) {
 		gom_cache_destroy(a);
 		kunit_skip(test, "nothing is kept in magazines with debug=1");
@@ -602,7 +595,6 @@ static void empty_magazine_does_not_pin_its_class(struct kunit *test)
 	struct gom_cache *c;
 	unsigned int class;
 
-	gomtest_needs_heap(test);
 	gom_release_memory();
 	bytes = gom_magazine_bytes();
 	c = cache_create(test, "test_a", 64, 0, SLAB_POISON, NULL);
@@ -626,7 +618,6 @@ static void class_with_many_empty_spans_is_reused(struct kunit *test)
 	struct gom_place at;
 	unsigned int i;
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	c = cache_create(test, "test_spans", GOM_CACHE_MAX_SIZE, 0, SLAB_POISON, NULL);
 	for (i = 0; i < OBJECTS; i++) {
@@ -666,7 +657,6 @@ static void classes_are_reused_during_release(struct kunit *test)
 {
 	struct task_struct *t;
 
-	gomtest_needs_heap(test);
 	t = kthread_run(release_main, NULL, "gom_release");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
 	caches_are_created_under_load(test);

@@ -95,8 +95,8 @@ static void atomic_context_is_served(struct kunit *test)
 	gom_efence_read(&before);
 	local_irq_save(flags);
 	p = gom_malloc(200, GFP_ATOMIC);
-	q = gom_malloc(20000,
-		       GFP_ATOMIC);	/* without guard page: none of that length is ready */
+	/* Without guard page: no mapping of that length is ready. */
+	q = gom_malloc(20000, GFP_ATOMIC);
 	local_irq_restore(flags);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_NOT_NULL(test, q);

@@ -12,7 +12,6 @@
 
 static void scope_frees_its_object(struct kunit *test)
 {
-	gomtest_needs_heap(test);
 #ifdef DEFINE_FREE
 	u64 before = gomtest_live_objects();
 

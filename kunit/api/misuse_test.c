@@ -85,7 +85,6 @@ static void bulk_free_with_invalid_pointer(struct kunit *test)
 {
 	u64 before = gomtest_live_objects();
 
-	gomtest_needs_heap(test);
 	EXPECT_REPORT(test, GOM_BAD_FREE_MIDDLE, "where no object begins",
 		      bulk_free_invalid(INVALID_MIDDLE));
 	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
@@ -119,7 +118,6 @@ static void free_of_foreign_pointer(struct kunit *test)
 {
 	void *k = kunit_kmalloc(test, 64, GFP_KERNEL);
 
-	gomtest_needs_heap(test);
 	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's", gom_free(k));
 	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's",
 		      gom_free(&static_data));
@@ -131,7 +129,6 @@ static void free_inside_object(struct kunit *test)
 {
 	char *p = gom_malloc(96, GFP_KERNEL), *big = gom_malloc(200000, GFP_KERNEL);
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_NOT_NULL(test, big);
 	memset(p, 0x21, 96);
@@ -152,7 +149,6 @@ static void free_at_unused_end_of_span(struct kunit *test)
 	struct gom_span *s;
 	void *p;
 
-	gomtest_needs_heap(test);
 	for (class = 1; class < GOM_CLASS_TINY; class++) {
 		cl = &gom_classes[class];
 		if (cl->nelems * cl->size == cl->npages * PAGE_SIZE)
@@ -173,7 +169,6 @@ static void immediate_double_free(struct kunit *test)
 	void *p[4];
 	unsigned int i;
 
-	gomtest_needs_heap(test);
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
 		p[i] = gom_malloc(64, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
@@ -189,7 +184,6 @@ static void double_free_after_flush(struct kunit *test)
 	void *keep = gom_malloc(64, GFP_KERNEL), *p = gom_malloc(64, GFP_KERNEL);
 	unsigned long counted;
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_free(p);
 	gom_release_memory();
@@ -208,7 +202,6 @@ static void free_in_idle_pages(struct kunit *test)
 {
 	void *p = gom_malloc(64, GFP_KERNEL), *big = gom_malloc(200000, GFP_KERNEL);
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_ASSERT_NOT_NULL(test, big);
 	gom_free(big);
@@ -241,7 +234,6 @@ static void debug_mode_compares_sizes(struct kunit *test)
 	void *p = gom_malloc(64, GFP_KERNEL);
 	struct gom_mcache *c;
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gomtest_log_clear();
 	c = debug_on();
@@ -258,7 +250,6 @@ static void debug_mode_reports_every_double_free(struct kunit *test)
 	unsigned long counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
 	struct gom_mcache *c;
 
-	gomtest_needs_heap(test);
 	KUNIT_ASSERT_NOT_NULL(test, p[2]);
 	gomtest_log_clear();
 	c = debug_on();

@@ -46,7 +46,6 @@ static void held_locks_are_not_waited_for(struct kunit *test)
 	unsigned long flags;
 	void *warm, *p, *q;
 
-	gomtest_needs_heap(test);
 	warm = gom_malloc(SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, warm);
 	p = gom_malloc_nolock(SIZE, 0);
@@ -78,7 +77,6 @@ static void cache_in_use_is_bypassed(struct kunit *test)
 	u64 mallocs, frees;
 	void *p, *q;
 
-	gomtest_needs_heap(test);
 	gom_free(gom_malloc(SIZE, GFP_KERNEL));
 	p = gom_malloc_nolock(SIZE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, p);
@@ -107,7 +105,6 @@ static void every_small_object_is_freed(struct kunit *test)
 	size_t size;
 	void *p;
 
-	gomtest_needs_heap(test);
 	for (size = GOM_TINY_MAX + 1; size <= GOM_RUN_MAX_SIZE; size = size * 2 + 1) {
 		p = gom_malloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
@@ -124,7 +121,6 @@ static void init_on_free_is_honoured(struct kunit *test)
 	const bool was = want_init_on_free();
 	void *p;
 
-	gomtest_needs_heap(test);
 	if (IS_ENABLED(CONFIG_KASAN) && !was)
 		kunit_skip(test, "with KASAN, SLUB does not support a change of init_on_free");
 	p = gom_malloc_nolock(SIZE, 0);
@@ -150,7 +146,6 @@ static void double_free_is_reported(struct kunit *test)
 	void *p;
 
 	gomtest_expect_misuse(test);
-	gomtest_needs_heap(test);
 	gom_free(gom_malloc(SIZE, GFP_KERNEL));
 	preempt_disable();
 	p = gom_malloc_nolock(SIZE, 0);
@@ -167,7 +162,6 @@ static void cached_objects_are_allocated(struct kunit *test)
 	void *p[20];
 	unsigned int i, n = 0;
 
-	gomtest_needs_heap(test);
 	for (i = 0; i < ARRAY_SIZE(p); i++) {	/* some in the cache or in mcentral */
 		p[i] = gom_malloc(SIZE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
@@ -202,7 +196,6 @@ static void other_objects_are_refused(struct kunit *test)
 	unsigned int i;
 
 	gomtest_expect_misuse(test);
-	gomtest_needs_heap(test);
 	c = gom_cache_create("test_nolock", 72, 0, GOM_NO_MERGE, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	p[0] = gom_malloc(300000, GFP_KERNEL);

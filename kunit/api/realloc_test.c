@@ -247,7 +247,6 @@ static void large_object_shrinks_in_place(struct kunit *test)
 	struct gom_large_stats before, after;
 	char *p, *q;
 
-	gomtest_needs_heap(test);
 	p = gom_malloc(size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	memset(p, 0x77, size);

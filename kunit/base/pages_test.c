@@ -95,7 +95,6 @@ static void released_pages_are_ordinary(struct kunit *test)
 	struct page *page;
 	void *p;
 
-	gomtest_needs_heap(test);
 	if (gom_efence)
 		kunit_skip(test, "with efence=1 pages are released asynchronously");
 	p = gom_malloc(GOM_MAX_SMALL_SIZE, GFP_KERNEL);

@@ -169,8 +169,8 @@ static void depots_and_statistics(struct kunit *test)
 	EXPECT_REPORTED(test, "live", c->frees += 3, c->frees -= 3);
 }
 
-/* Take a full magazine out of the depot, like a task that is then preempted. */
-static struct gom_magazine *depot_take(struct kunit *test, struct gom_mcentral *c)
+/* Pop a full magazine from the depot, like a task that is then preempted. */
+static struct gom_magazine *depot_pop(struct kunit *test, struct gom_mcentral *c)
 {
 	struct gom_magazine *mag;
 	unsigned long flags;
@@ -186,7 +186,7 @@ static struct gom_magazine *depot_take(struct kunit *test, struct gom_mcentral *
 	return mag;
 }
 
-static void depot_put(struct gom_mcentral *c, struct gom_magazine *mag)
+static void depot_push(struct gom_mcentral *c, struct gom_magazine *mag)
 {
 	unsigned long flags;
 
@@ -222,12 +222,12 @@ static void magazine_in_flight_is_no_finding(struct kunit *test)
 	unsigned int i;
 
 	depot_fill();
-	mag = depot_take(test, c);
+	mag = depot_pop(test, c);
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
 	EXPECT_REPORTED(test, "live", c->mallocs += mag->nr + 1, c->mallocs -= mag->nr + 1);
 	EXPECT_REPORTED(test, "live", c->frees += mag->nr + GOM_MAGAZINE_MAX * 4,
 			c->frees -= mag->nr + GOM_MAGAZINE_MAX * 4);
-	depot_put(c, mag);
+	depot_push(c, mag);
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
 	for (i = 0; i < 60; i++)
 		objects[i] = gom_malloc(SIZE, GFP_KERNEL);

@@ -28,7 +28,6 @@ static void large_objects_take_exact_pages(struct kunit *test)
 	unsigned int i;
 	void *p;
 
-	gomtest_needs_heap(test);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		pages = DIV_ROUND_UP(sizes[i], PAGE_SIZE);
 		gom_memstats_read(&a);
@@ -52,7 +51,6 @@ static void runs_take_exact_pages(struct kunit *test)
 	size_t size;
 	void *p;
 
-	gomtest_needs_heap(test);
 	for (; pages < GOM_RUN_MIN_PAGES + GOM_RUN_CLASSES; pages++) {
 		size = pages * PAGE_SIZE;
 		gom_release_memory();
@@ -83,7 +81,6 @@ static void runs_are_cached(struct kunit *test)
 	unsigned int i;
 	int cpu;
 
-	gomtest_needs_heap(test);
 	migrate_disable();
 	cpu = raw_smp_processor_id();
 	gom_free(gom_malloc(100000, GFP_KERNEL));
@@ -106,7 +103,6 @@ static void runs_do_not_steal_capacity(struct kunit *test)
 	unsigned int i;
 	int cpu;
 
-	gomtest_needs_heap(test);
 	gom_mcache_flush_all();
 	gom_mcache_kb = 64;
 	migrate_disable();
@@ -145,7 +141,6 @@ static void dma_objects_are_whole_pages(struct kunit *test)
 	unsigned long before = large_pages();
 	void *p = gom_malloc(100, GFP_KERNEL | __GFP_DMA);
 
-	gomtest_needs_heap(test);
 	if (!IS_ENABLED(CONFIG_ZONE_DMA) && !p)
 		kunit_skip(test, "this machine has no memory for GFP_DMA");
 	KUNIT_ASSERT_NOT_NULL(test, p);
