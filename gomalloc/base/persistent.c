@@ -23,6 +23,10 @@
  * context has refilled the bump meanwhile, its chunk is used and the new one is
  * freed.
  *
+ * Chunks and direct blocks come from this CPU's node if it has memory, else from
+ * any.  __GFP_THISNODE of a request is about its objects, which may be of
+ * another node than the CPU.
+ *
  * all_chunks only grows, and is read only while nobody allocates.  A chunk is
  * listed and accounted with preemption disabled, so the consistency check sees
  * both or neither.
@@ -212,12 +216,12 @@ static size_t chunk_next_bytes(u64 had)
 
 /*
  * Allocate a zeroed chunk of @bytes; fewer if memory is short, but with space
- * for @need.  Only the minimum uses @gfp as it is: memory beyond it is worth
- * neither waiting nor reserves.
+ * for @need.  Only the minimum uses @gfp, on any node: memory beyond it is worth
+ * neither waiting nor reserves nor another node's pages.
  */
 static struct chunk *chunk_alloc(size_t bytes, size_t need, gfp_t gfp)
 {
-	const gfp_t try = gom_gfp_light(gfp);
+	const gfp_t try = gom_local_gfp(gom_gfp_light(gfp)), any = gfp & ~__GFP_THISNODE;
 	struct chunk *chunk;
 
 	need = PAGE_ALIGN(need + sizeof(*chunk));
@@ -225,7 +229,7 @@ static struct chunk *chunk_alloc(size_t bytes, size_t need, gfp_t gfp)
 	for (;;) {
 		bool last = bytes == need;
 
-		chunk = alloc_pages_exact(bytes, gom_local_gfp(last ? gfp : try) | __GFP_ZERO);
+		chunk = alloc_pages_exact(bytes, (last ? any : try) | __GFP_ZERO);
 		if (chunk || last)
 			break;
 		bytes = max(PAGE_ALIGN(bytes / 2), need);
@@ -297,7 +301,7 @@ static void direct_block_account(struct chunk *record, size_t size, unsigned int
 
 static void *persistent_alloc_direct(size_t size, unsigned int site, gfp_t gfp)
 {
-	void *p = alloc_pages_exact(PAGE_ALIGN(size), gom_local_gfp(gfp) | __GFP_ZERO);
+	void *p = alloc_pages_exact(PAGE_ALIGN(size), (gfp & ~__GFP_THISNODE) | __GFP_ZERO);
 	struct chunk *record;
 
 	if (!p)

@@ -15,6 +15,9 @@
 #define SAME_SIZE	1024U
 #define HOLES		8U		/* one object in so many stays */
 
+#define STRICT_SIZE	(200U << 10)
+#define STRICT_OBJECTS	1500U
+
 #define CACHE_SIZE	200U
 #define CACHE_OBJECTS	500U
 
@@ -101,6 +104,33 @@ int torture_free(unsigned int unused)
 		cond_resched();
 	}
 	return 0;
+}
+
+static int strict_alloc(unsigned int nid, gfp_t gfp)
+{
+	unsigned int i, failed = 0;
+	void *p;
+
+	for (i = 0; i < STRICT_OBJECTS; i++) {
+		p = gom_malloc_node(STRICT_SIZE, gfp | __GFP_THISNODE | __GFP_NOWARN, nid);
+		if (p)
+			held_add(p);
+		else
+			failed++;
+		cond_resched();
+	}
+	torture_free(0);
+	pr_info("strict: %u of %u objects of node %u failed on node %d, gfp %pGg\n", failed, i,
+		nid, numa_node_id(), &gfp);
+	return failed ? -ENOMEM : 0;
+}
+
+/* Page runs of node @nid, which has enough memory, and of no other. */
+int torture_strict(unsigned int nid)
+{
+	int nowait = strict_alloc(nid, GFP_NOWAIT);
+
+	return strict_alloc(nid, GFP_KERNEL) ?: nowait;
 }
 
 /* Leave some objects in use in each span. */

@@ -22,6 +22,7 @@ static const struct torture_command commands[] = {
 	{ "holes", torture_holes },		/* the same, and free 7 of 8 */
 	{ "plugged", torture_plugged },		/* so many KiB, some above 4 GiB */
 	{ "without-memory", torture_without_memory },	/* ask a node that has none */
+	{ "strict", torture_strict },		/* objects of that node and no other */
 	{ "free", torture_free },		/* free these objects */
 	{ "cache", torture_cache },		/* create and destroy so many caches */
 	{ "cache-hold", torture_cache_hold },	/* create one, free objects on this CPU */

@@ -23,6 +23,7 @@ int torture_holes(unsigned int kib);
 int torture_same(unsigned int kib);
 int torture_plugged(unsigned int kib);
 int torture_without_memory(unsigned int nid);
+int torture_strict(unsigned int nid);
 int torture_free(unsigned int unused);
 int torture_cache(unsigned int times);
 int torture_cache_hold(unsigned int unused);
