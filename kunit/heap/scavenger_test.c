@@ -66,8 +66,11 @@ static void idle_heap_is_released(struct kunit *test)
 	scavenger_configure(100, 4 << 20);
 	KUNIT_EXPECT_LT(test, idle_wait(2 << 20, 20), 2ULL << 20);
 	after = global_zone_page_state(NR_FREE_PAGES);
-	/* Within 1%, or 2% with kmemleak, which keeps slabs of records. */
-	KUNIT_EXPECT_GE(test, after + totalram_pages() / TIMES(100, 50), before);
+	/*
+	 * The page allocator keeps some thousand in lists of the CPUs, which it
+	 * does not count as free, and kmemleak keeps slabs of records.
+	 */
+	KUNIT_EXPECT_GE(test, after + BYTES / 4 / PAGE_SIZE, before);
 	kvfree(p);
 }
 
