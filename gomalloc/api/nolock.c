@@ -23,9 +23,10 @@
  * full, the object is leaked, with a report.
  *
  * Under PREEMPT_RT mcentral's lock is a sleeping lock: its release may wake a
- * task.  So it is tried only where a task could sleep, and not in interrupts, nor
- * with a raw lock held, such as one of the scheduler.  There deferred objects are freed by an unbound
- * worker (work.h): a thread of the CPU could be starved by a real-time task.
+ * task.  So it is tried only where a task could sleep, and not in interrupts,
+ * nor with a raw lock held, such as one of the scheduler.  There deferred
+ * objects are freed by an unbound worker (work.h): a thread of the CPU could be
+ * starved by a real-time task.
  */
 #include <linux/build_bug.h>
 #include <linux/irq_work.h>
@@ -311,7 +312,8 @@ static bool guarded_free_nolock(const void *p, unsigned long caller)
  *
  * Other pointers are reported and not freed.  An object that may have a
  * finalizer, or has a guard page (efence=1), is reported and leaked if 64 such
- * objects are deferred on this CPU already; they are freed when interrupts are on, under PREEMPT_RT by a worker.
+ * objects are deferred on this CPU already; they are freed when interrupts are
+ * on, under PREEMPT_RT by a worker.
  *
  * Context: any, NMI included.
  */

@@ -142,7 +142,7 @@ static void *object_move(const struct gom_place *at, size_t old, size_t new_size
 
 	if (q) {
 		memcpy(q, at->p, min(old, new_size));
-		/* The fast path, lookup included, is shorter than the slow one. */
+		/* Lookup included, the fast path is the shorter one. */
 		gom_free(at->p);
 	}
 	return q;

@@ -33,9 +33,9 @@
 #include "heap/scavenger.h"
 
 /*
- * Runs tried by each of up to three steps of a lock section.  Long enough runs
- * are the second step, which never tries more than FIT_SCAN: so 24 runs, or 264
- * with LAST_SCAN.
+ * Runs tried by each of up to three steps of a lock section.  The second step,
+ * over bins in which every run fits, never tries more than FIT_SCAN.  That
+ * makes 24 runs, or 264 with LAST_SCAN.
  */
 #define FIT_SCAN	8U
 #define LAST_SCAN	128U	/* after growing, and before reclaim or failure */
