@@ -134,6 +134,8 @@ static struct batch *batch_alloc(void)
 	unsigned long flags;
 	struct batch *b;
 
+	if (gom_test_point(GOM_AT_BATCHES, 0, 0))
+		return NULL;
 	raw_spin_lock_irqsave(&freelist_lock, flags);
 	b = gom_fixalloc_alloc(&freelist);
 	raw_spin_unlock_irqrestore(&freelist_lock, flags);
@@ -156,6 +158,8 @@ static bool freelist_has_batches(void)
 	unsigned long flags;
 	bool some;
 
+	if (gom_test_point(GOM_AT_BATCHES, 0, 0))
+		return false;
 	raw_spin_lock_irqsave(&freelist_lock, flags);
 	some = freelist.free;
 	raw_spin_unlock_irqrestore(&freelist_lock, flags);
@@ -336,6 +340,7 @@ static void monitor_work(struct work_struct *work)
 		g->waiting = next;
 		call_rcu(&g->rcu, monitor_rcu);
 	} else {
+		gom_test_point(GOM_AT_MONITOR_IDLE, 0, 0);
 		/* Pairs with cmpxchg() in monitor_start(). */
 		WRITE_ONCE(g->monitor, MONITOR_IDLE);
 		/*

@@ -40,12 +40,15 @@ enum gom_test_point {
 	GOM_AT_FULL_BATCH,	/* a full batch is detached, before call_rcu() */
 	GOM_AT_DETACHED_BATCH,	/* the same for a batch that is not full, in a task */
 	GOM_AT_MONITOR,		/* a monitor's grace period is over; in a task */
+	GOM_AT_MONITOR_IDLE,	/* a monitor found no list, and is not marked idle yet */
+	GOM_AT_BATCHES,		/* the freelist of batches is read; fails: it is empty */
 	GOM_AT_MONITOR_START,	/* a monitor is marked as starting, before call_rcu() */
 	GOM_AT_DEFERRED,	/* deferred objects are about to be freed, and marked so */
 	GOM_AT_DEFERRED_WAKE,	/* before the irq_work for deferred objects; arg: urgent? */
 	GOM_AT_RECLAIM,		/* caches are about to be flushed; arg: of which node */
 	GOM_AT_DRAW,		/* sample intervals of a class are about to be drawn */
 	GOM_AT_GUARDED,		/* a guarded object is about to be indexed */
+	GOM_AT_SPECIAL,		/* a record for a special is allocated; fails: no memory */
 	GOM_AT_SCAVENGER_END,	/* the scavenger is done, but still marked awake */
 };
 

@@ -13,8 +13,10 @@
 #include "api/free_rcu.h"
 #include "base/compat.h"
 #include "base/fault.h"
+#include "base/persistent.h"
 #include "gomalloc.h"
 #include "percpu/mcache.h"
+#include "percpu/tiny.h"
 #include "suites.h"
 
 struct headed {
@@ -181,12 +183,17 @@ static void barrier_waits_for_starting_monitor(struct kunit *test)
 static struct completion detached;
 static bool kept;
 
-/* Delay another task's barrier after it has detached a batch. */
+/*
+ * Delay another task's barrier after it has detached a batch.  The monitor
+ * leaves the batch to it.
+ */
 static bool barrier_delay(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
+	if (at == GOM_AT_MONITOR)
+		wait_for_completion_timeout(&detached, 5 * HZ);
 	if (at == GOM_AT_DETACHED_BATCH && !strcmp(current->comm, "gom_barrier") &&
 	    !xchg(&kept, true)) {
-		complete(&detached);
+		complete_all(&detached);
 		msleep(100);
 	}
 	return false;
@@ -210,7 +217,7 @@ static void concurrent_barriers_both_wait(struct kunit *test)
 	init_completion(&done);
 	init_completion(&detached);
 	kept = false;
-	gom_free_rcu_barrier();
+	batches_prepare(test);
 	p = gom_malloc(sizeof(*p), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	t = kthread_create(barrier_main, &done, "gom_barrier");
@@ -220,14 +227,188 @@ static void concurrent_barriers_both_wait(struct kunit *test)
 	gom_free_rcu(p, rcu);
 	rcu_read_unlock();
 	wake_up_process(t);
-	/* RCU may have freed the batch before. */
-	if (wait_for_completion_timeout(&detached, HZ)) {
-		gom_free_rcu_barrier();
-		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
-	}
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&detached, 5 * HZ), 0UL);
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 	wait_for_completion(&done);
 	WRITE_ONCE(gom_test_hook, NULL);
 	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
+}
+
+/* === Detached batches === */
+
+static struct {
+	struct rcu_head rcu;
+	unsigned long cookie;
+	bool pending;
+	bool sampled;
+} first_gp;
+
+/* Runs just before the callback of the detached batch. */
+static void first_gp_sample(struct rcu_head *rcu)
+{
+	first_gp.cookie = get_state_synchronize_rcu();
+	/* Pairs with smp_load_acquire() in first_gp_is_followed(). */
+	smp_store_release(&first_gp.sampled, true);
+}
+
+static bool detach_note(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	if (at == GOM_AT_DETACHED_BATCH && !first_gp.pending) {
+		first_gp.pending = true;
+		call_rcu(&first_gp.rcu, first_gp_sample);
+	}
+	return false;
+}
+
+/* Has a grace period ended that began after the batch's first one? */
+static bool first_gp_is_followed(void)
+{
+	/* Pairs with smp_store_release() in first_gp_sample(). */
+	return smp_load_acquire(&first_gp.sampled) && poll_state_synchronize_rcu(first_gp.cookie);
+}
+
+/*
+ * Its CPU may have read @cur before the batch was detached, so it may add an
+ * object during the first grace period.
+ */
+static void detached_batch_waits_for_two_grace_periods(struct kunit *test)
+{
+	unsigned long end = jiffies + 5 * HZ;
+	u64 before = gomtest_live_objects();
+	struct headed *p;
+
+	batches_prepare(test);
+	memset(&first_gp, 0, sizeof(first_gp));
+	p = gom_malloc(sizeof(*p), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	WRITE_ONCE(gom_test_hook, detach_note);
+	gom_free_rcu(p, rcu);
+	while (gomtest_live_objects() != before && time_before(jiffies, end))
+		cond_resched();
+	KUNIT_EXPECT_TRUE(test, first_gp_is_followed());
+	WRITE_ONCE(gom_test_hook, NULL);
+	rcu_barrier();
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_TRUE(test, first_gp.pending);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
+}
+
+static struct {
+	struct completion idle;		/* the monitor is about to be marked idle */
+	struct completion added;
+	bool seen;
+} idling;
+
+static bool monitor_idle_wait(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	if (at == GOM_AT_MONITOR_IDLE && !xchg(&idling.seen, true)) {
+		complete(&idling.idle);
+		wait_for_completion_timeout(&idling.added, 5 * HZ);
+	}
+	return false;
+}
+
+/* Add an object that finds the monitor pending, though it ends without looking. */
+static void free_rcu_to_idling_monitor(struct kunit *test, bool linked)
+{
+	u64 before = gomtest_live_objects();
+	struct headed *p[2];
+	unsigned int tries;
+
+	gom_free_rcu_barrier();
+	p[0] = gom_malloc(sizeof(*p[0]), GFP_KERNEL);
+	p[1] = gom_malloc(sizeof(*p[1]), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p[0]);
+	KUNIT_ASSERT_NOT_NULL(test, p[1]);
+	init_completion(&idling.idle);
+	init_completion(&idling.added);
+	idling.seen = false;
+	migrate_disable();
+	WRITE_ONCE(gom_test_hook, monitor_idle_wait);
+	gom_free_rcu(p[0], rcu);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&idling.idle, 5 * HZ), 0UL);
+	preempt_disable();
+	gom_free_rcu_pretend(linked);
+	gom_free_rcu(p[1], rcu);
+	gom_free_rcu_pretend(false);
+	preempt_enable();
+	migrate_enable();
+	complete(&idling.added);
+	for (tries = 0; gomtest_live_objects() != before && tries < 250; tries++)
+		schedule_timeout_uninterruptible(HZ / 50 ?: 1);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
+	WRITE_ONCE(gom_test_hook, NULL);
+	gom_free_rcu_barrier();
+}
+
+static void idling_monitor_sees_new_objects(struct kunit *test)
+{
+	batches_prepare(test);
+	free_rcu_to_idling_monitor(test, false);
+	free_rcu_to_idling_monitor(test, true);
+}
+
+static bool batches_deny(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	return at == GOM_AT_BATCHES;
+}
+
+/* Bytes of metadata such as batches. */
+static u64 metadata_bytes(void)
+{
+	struct gom_call_site site;
+	unsigned int i;
+	u64 bytes = 0;
+
+	for (i = 0; gom_persistent_read_site(i, &site); i++)
+		if (site.stat == GOM_OTHER_SYS)
+			bytes += site.bytes;
+	return bytes;
+}
+
+/* gom_free_rcu() itself cannot allocate: its monitor refills the freelist. */
+static void monitor_refills_empty_freelist(struct kunit *test)
+{
+	struct headed *p;
+	u64 before;
+
+	gom_free_rcu_barrier();
+	p = gom_malloc(sizeof(*p), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	before = metadata_bytes();
+	WRITE_ONCE(gom_test_hook, batches_deny);
+	gom_free_rcu(p, rcu);
+	gom_free_rcu_barrier();
+	WRITE_ONCE(gom_test_hook, NULL);
+	KUNIT_EXPECT_GT(test, metadata_bytes(), before);
+}
+
+/* The head of a tiny object is any address inside its block. */
+static void tiny_neighbour_is_not_freed(struct kunit *test)
+{
+	u64 before = gomtest_live_objects();
+	u32 *p[4];
+	unsigned int i;
+
+	migrate_disable();
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = gom_malloc_noscan(sizeof(*p[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+		*p[i] = i;
+	}
+	migrate_enable();
+	/* At least one of them is not the first of its block. */
+	for (i = ARRAY_SIZE(p) - 1; i && IS_ALIGNED((unsigned long)p[i], GOM_TINY_BLOCK); i--)
+		;
+	KUNIT_EXPECT_PTR_EQ(test, p[i] - 1, p[i - 1]);
+	gom_free_rcu_mightsleep(p[i]);
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + ARRAY_SIZE(p) - 1);
+	KUNIT_EXPECT_EQ(test, *p[i - 1], i - 1);
+	p[i] = NULL;
+	gom_free_bulk(ARRAY_SIZE(p), (void **)p);
 	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
 
@@ -512,6 +693,10 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(objects_are_linked_without_memory),
 	HEAP_CASE(headless_object_waits),
 	HEAP_CASE(headless_free_waits_without_memory),
+	HEAP_CASE(detached_batch_waits_for_two_grace_periods),
+	HEAP_CASE(idling_monitor_sees_new_objects),
+	HEAP_CASE(monitor_refills_empty_freelist),
+	HEAP_CASE(tiny_neighbour_is_not_freed),
 	HEAP_CASE(concurrent_barriers_both_wait),
 	HEAP_CASE(barrier_waits_for_detached_batch),
 	HEAP_CASE(barrier_waits_for_starting_monitor),
