@@ -14,6 +14,7 @@
 
 #include "base/class.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/fixalloc.h"
 #include "base/persistent.h"
 #include "base/report.h"
@@ -167,6 +168,8 @@ struct gom_special *gom_special_new(gfp_t gfp)
 {
 	int cpu = raw_smp_processor_id();
 
+	if (gom_test_point(GOM_AT_SPECIAL, 0, gfp))
+		return NULL;
 	return special_record_alloc(cpu, NULL) ?: special_record_new_block(cpu, gfp);
 }
 

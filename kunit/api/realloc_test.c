@@ -6,9 +6,11 @@
 #include <linux/mm.h>
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/report.h"
 #include "gomalloc.h"
 #include "heap/large.h"
+#include "heap/pagemap.h"
 #include "percpu/mcache.h"
 #include "special/special.h"
 #include "suites.h"
@@ -194,6 +196,55 @@ static void shrinking_does_not_fail(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, gom_special_maybe(p));
 }
 
+static bool records_deny(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	return at == GOM_AT_SPECIAL;
+}
+
+/* Then sized frees look up all objects near it. */
+static void resized_object_without_record_is_pinned(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_SIZE);
+	atomic_t *near;
+	struct gom_place at;
+	size_t size = 100;
+	void *p;
+
+	OPTIMIZER_HIDE_VAR(size);
+	p = gom_malloc(1024, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_FALSE(test, gom_special_maybe(p));
+	near = &gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR];
+	gom_pagemap_place(p, &at);
+	WRITE_ONCE(gom_test_hook, records_deny);
+	gom_special_note_resized(&at);
+	WRITE_ONCE(gom_test_hook, NULL);
+	KUNIT_EXPECT_EQ(test, gom_special_count(near), 0U);
+	KUNIT_EXPECT_TRUE(test, gom_special_maybe(p));
+	size_warm_up(test, size);
+	free_sized_check(test, p, size);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_SIZE), counted);
+	atomic_andnot(GOM_NEAR_PINNED, near);
+}
+
+/* It would be scanned by kmemleak otherwise. */
+static void moved_tiny_object_stays_noscan(struct kunit *test)
+{
+	void *p = gom_malloc_noscan(3, GFP_KERNEL), *neighbour = gom_malloc_noscan(1, GFP_KERNEL);
+	struct gom_place at;
+	void *q;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_NOT_NULL(test, neighbour);
+	q = gom_realloc(p, GOM_TINY_MAX, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	KUNIT_EXPECT_PTR_NE(test, q, p);
+	gom_pagemap_place(q, &at);
+	KUNIT_EXPECT_EQ(test, (unsigned int)at.class, (unsigned int)GOM_CLASS_TINY);
+	gom_free(q);
+	gom_free(neighbour);
+}
+
 /*
  * Moved or not, a large object is aligned to the power of two that divides its
  * size.
@@ -318,6 +369,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(resized_tiny_object_is_freed_by_size),
 	KUNIT_CASE(resized_cache_object_is_freed_by_size),
 	HEAP_CASE(shrinking_does_not_fail),
+	HEAP_CASE(resized_object_without_record_is_pinned),
+	HEAP_CASE(moved_tiny_object_stays_noscan),
 	HEAP_CASE(shrunk_large_object_is_aligned),
 	KUNIT_CASE(dma_object_is_not_moved),
 	HEAP_CASE(large_object_shrinks_in_place),
