@@ -2,12 +2,15 @@
 /*
  * Zeroing: memory that is requested zeroed is zero, also when it is reused.
  */
+#include <linux/jump_label.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 
 #include "base/compat.h"
 #include "base/report.h"
 #include "base/sizeclass.h"
 #include "gomalloc.h"
+#include "percpu/mcache.h"
 #include "suites.h"
 
 #define OBJECTS	TIMES(40U, 12U)
@@ -129,6 +132,109 @@ static void sensitive_memory_is_cleared(struct kunit *test)
 	gom_free(neighbour);
 }
 
+/* === init_on_free and init_on_alloc === */
+
+/* Switch on @key, or skip the test if SLUB could not bear that. */
+static void init_key_enable(struct kunit *test, struct static_key_false *key, bool was)
+{
+	if (IS_ENABLED(CONFIG_KASAN) && !was)
+		kunit_skip(test, "with KASAN, SLUB does not support a change of init_on_free");
+	if (!was)
+		static_branch_enable(key);
+}
+
+/* Fill @p, free it on the slow path, as all frees with init_on_free=1, and switch that off. */
+static void init_on_free_end(struct kunit *test, void *p, size_t size, bool was)
+{
+	memset(p, 0x77, size);
+	gom_mcache_force_slow(1);
+	gom_free(p);
+	gom_mcache_force_slow(-1);
+	if (!was)
+		static_branch_disable(&init_on_free);
+}
+
+/* No other task allocates, so the memory is still there. */
+static void init_on_free_clears_objects(struct kunit *test)
+{
+	static const size_t sizes[] = { 40, 1000, 40000, 200000 };
+	const bool was = want_init_on_free();
+	unsigned int i;
+	void *p;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p = gom_malloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		init_key_enable(test, &init_on_free, was);
+		init_on_free_end(test, p, sizes[i], was);
+		KUNIT_EXPECT_TRUE_MSG(test, gomtest_all_bytes(p, 0, sizes[i]), "%zu bytes",
+				      sizes[i]);
+	}
+}
+
+static void nothing_construct(void *p)
+{
+}
+
+/* Free an object of @c with init_on_free=1: @byte is what it holds then. */
+static void cache_check_init_on_free(struct kunit *test, struct gom_cache *c, u8 byte)
+{
+	const bool was = want_init_on_free();
+	void *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	p = gom_cache_alloc(c, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	init_key_enable(test, &init_on_free, was);
+	init_on_free_end(test, p, 200, was);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, byte, 200));
+	gom_cache_destroy(c);
+}
+
+/* What a constructor set is kept, and what RCU readers may still read. */
+static void init_on_free_keeps_constructed_objects(struct kunit *test)
+{
+	cache_check_init_on_free(test, gom_cache_create("test_plain", 200, 0, 0, NULL), 0);
+	cache_check_init_on_free(test, gom_cache_create("test_ctor", 200, 0, 0,
+							nothing_construct), 0x77);
+	cache_check_init_on_free(test, gom_cache_create("test_rcu", 200, 0,
+							SLAB_TYPESAFE_BY_RCU, NULL), 0x77);
+}
+
+/* Allocate an object of @c that was freed, with init_on_alloc=1: it holds @byte. */
+static void cache_check_init_on_alloc(struct kunit *test, struct gom_cache *c, u8 byte)
+{
+	const bool was = want_init_on_alloc(0);
+	void *p, *q;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	gom_mcache_flush_all();		/* so that there is capacity for its class */
+	migrate_disable();
+	p = gom_cache_alloc(c, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	memset(p, 0x77, 200);
+	gom_cache_free(c, p);
+	if (!was)
+		static_branch_enable(&init_on_alloc);
+	q = gom_cache_alloc(c, GFP_KERNEL);
+	if (!was)
+		static_branch_disable(&init_on_alloc);
+	migrate_enable();
+	KUNIT_EXPECT_PTR_EQ(test, q, p);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, byte, 200));
+	gom_cache_free(c, q);
+	gom_cache_destroy(c);
+}
+
+static void init_on_alloc_keeps_typesafe_objects(struct kunit *test)
+{
+	if (want_init_on_free())
+		kunit_skip(test, "with init_on_free=1 freed objects are cleared");
+	cache_check_init_on_alloc(test, gom_cache_create("test_plain", 200, 0, 0, NULL), 0);
+	cache_check_init_on_alloc(test, gom_cache_create("test_rcu", 200, 0,
+							 SLAB_TYPESAFE_BY_RCU, NULL), 0x77);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(every_class_is_zero_after_reuse),
 	KUNIT_CASE(large_objects_are_zero_after_reuse),
@@ -136,6 +242,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(size_zero_returns_zero_size_ptr),
 	KUNIT_CASE(null_can_be_freed),
 	KUNIT_CASE(sensitive_memory_is_cleared),
+	HEAP_CASE(init_on_free_clears_objects),
+	HEAP_CASE(init_on_free_keeps_constructed_objects),
+	HEAP_CASE(init_on_alloc_keeps_typesafe_objects),
 	{}
 };
 
