@@ -6,6 +6,7 @@
 #include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -588,6 +589,177 @@ static void magazine_above_the_limit_is_returned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats.held, 0U);
 }
 
+#define BOTH_SIZE	1024U
+
+static struct {
+	void **p;
+	unsigned int allocated;		/* objects in @p */
+	bool freed;
+	struct gom_magazine *spare;	/* after they were freed */
+	u64 held;
+	u64 live;
+} both;
+
+/* Free all objects, so that the cache gets a loaded magazine and a spare. */
+static bool caches_fill_meanwhile(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	const unsigned int class = gom_size_to_slot(BOTH_SIZE) >> GOM_SLOT_SHIFT;
+	struct gom_mcache_stats stats;
+
+	if (at != GOM_AT_BLOCK || both.freed || both.allocated < OBJECTS / 4)
+		return false;
+	both.freed = true;
+	gom_free_bulk(both.allocated, both.p);
+	gom_mcache_read(raw_smp_processor_id(), class, &stats);
+	both.held = stats.held;
+	both.spare = this_cpu_ptr(&gom_mcache)->class[class].spare;
+	both.live = gomtest_live_objects();
+	return false;
+}
+
+/* A refill that finds both magazines in use returns its own to the depot. */
+static void refill_keeps_the_spare(struct kunit *test)
+{
+	const unsigned int class = gom_size_to_slot(BOTH_SIZE) >> GOM_SLOT_SHIFT;
+	struct gom_magazine *spare;
+	void *p = NULL;
+	u64 live;
+
+	if (!mcache_enabled())
+		kunit_skip(test, "nothing is cached");
+	memset(&both, 0, sizeof(both));
+	both.p = array_alloc(test);
+	gom_release_memory();
+	migrate_disable();
+	WRITE_ONCE(gom_test_hook, caches_fill_meanwhile);
+	while (both.allocated < OBJECTS) {
+		p = gom_malloc(BOTH_SIZE, GFP_KERNEL);
+		if (!p || both.freed)
+			break;
+		both.p[both.allocated++] = p;
+	}
+	WRITE_ONCE(gom_test_hook, NULL);
+	spare = this_cpu_ptr(&gom_mcache)->class[class].spare;
+	live = gomtest_live_objects();
+	migrate_enable();
+	KUNIT_EXPECT_TRUE(test, both.freed);
+	KUNIT_EXPECT_NOT_NULL(test, both.spare);
+	if (both.spare)
+		KUNIT_EXPECT_GT(test, both.held, (u64)both.spare->nr);
+	KUNIT_EXPECT_PTR_EQ(test, spare, both.spare);
+	KUNIT_EXPECT_EQ(test, live, both.live + 1);
+	gom_free(p);
+}
+
+struct insider {
+	const u8 *flag;			/* of the CPU that forces the slow path */
+	struct completion done;
+	bool inside;
+};
+
+/*
+ * Stay inside the cache, as between gom_mcache_enter() and gom_mcache_leave(),
+ * until the IPI was sent.
+ */
+static int insider_main(void *arg)
+{
+	unsigned long end = jiffies + 5 * HZ;
+	struct insider *insider = arg;
+	struct gom_mcache *c;
+
+	preempt_disable();
+	c = this_cpu_ptr(&gom_mcache);
+	WRITE_ONCE(c->mallocing, GOM_MALLOCING);
+	WRITE_ONCE(insider->inside, true);
+	while (!(READ_ONCE(*insider->flag) & GOM_MALLOCING_SLOW) && time_before(jiffies, end))
+		cpu_relax();
+	mdelay(20);
+	WRITE_ONCE(c->mallocing, 0);
+	preempt_enable();
+	complete(&insider->done);
+	return 0;
+}
+
+/* A leave overwrites what the IPI stored, so it is sent again. */
+static void cpu_inside_is_forced_to_the_slow_path(struct kunit *test)
+{
+	struct insider insider = { };
+	struct task_struct *t;
+	int this_cpu, cpu;
+	u8 flag;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs online");
+	if (per_cpu(gom_mcache, 0).mallocing)
+		kunit_skip(test, "every call takes the slow path already");
+	init_completion(&insider.done);
+	migrate_disable();
+	this_cpu = raw_smp_processor_id();
+	cpu = cpumask_any_but(cpu_online_mask, this_cpu);
+	insider.flag = &per_cpu_ptr(&gom_mcache, this_cpu)->mallocing;
+	t = kthread_create(insider_main, &insider, "gom_insider");
+	if (!IS_ERR(t)) {
+		kthread_bind(t, cpu);
+		wake_up_process(t);
+		while (!READ_ONCE(insider.inside))
+			cond_resched();
+		gom_mcache_force_slow(1);
+	}
+	migrate_enable();
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	flag = READ_ONCE(per_cpu_ptr(&gom_mcache, cpu)->mallocing);
+	wait_for_completion(&insider.done);
+	gom_mcache_force_slow(-1);
+	KUNIT_EXPECT_EQ(test, flag, (u8)GOM_MALLOCING_SLOW);
+}
+
+static void reset_clears_calls_found_inside(struct kunit *test)
+{
+	struct gom_mcache *c, *entered;
+
+	preempt_disable();
+	c = this_cpu_ptr(&gom_mcache);
+	c->mallocing |= GOM_MALLOCING;
+	entered = gom_mcache_tryenter_slow();
+	c->mallocing &= ~GOM_MALLOCING;
+	preempt_enable();
+	KUNIT_EXPECT_NULL(test, entered);
+	KUNIT_EXPECT_GT(test, gom_mcache_inside(), 0UL);
+	gom_mcache_reset();
+	KUNIT_EXPECT_EQ(test, gom_mcache_inside(), 0UL);
+}
+
+/* Nothing runs on an offline CPU: another one changes its cache. */
+static void offline_cpu_is_called(struct kunit *test)
+{
+#ifdef CONFIG_HOTPLUG_CPU
+	const unsigned int class = gom_size_to_slot(96) >> GOM_SLOT_SHIFT;
+	int err, cpu = cpumask_last(cpu_online_mask);
+	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
+	struct gom_magazine *mag;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs online");
+	err = remove_cpu(cpu);
+	if (err)
+		kunit_skip(test, "CPU %d cannot be taken offline here (%d)", cpu, err);
+	c->inside = 1;
+	gom_mcache_reset();
+	KUNIT_EXPECT_EQ(test, c->inside, 0UL);
+	gom_mcache_set_profile_rate(1);
+	KUNIT_EXPECT_EQ(test, c->slot[class].sample_left, 0LL);
+	gom_mcache_set_profile_rate(0);
+	KUNIT_EXPECT_GT(test, c->slot[class].sample_left, 0LL);
+	mag = gom_magazine_new(class, GFP_KERNEL);
+	c->class[class].spare = mag;
+	gom_mcache_flush_all();
+	KUNIT_EXPECT_NULL(test, c->class[class].spare);
+	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
+#else
+	kunit_skip(test, "this kernel has no CPU hotplug");
+#endif
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refills_and_flushes_balance),
 	KUNIT_CASE(caches_are_bounded),
@@ -602,6 +774,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(rate_and_reset_wait_for_a_new_class),
 	KUNIT_CASE(release_empties_all_caches),
 	KUNIT_CASE(offline_cpu_is_flushed),
+	KUNIT_CASE(offline_cpu_is_called),
+	KUNIT_CASE(refill_keeps_the_spare),
+	KUNIT_CASE(cpu_inside_is_forced_to_the_slow_path),
+	KUNIT_CASE(reset_clears_calls_found_inside),
 	HEAP_CASE(empty_magazines_are_bounded),
 	{}
 };
