@@ -4,7 +4,9 @@
  * fault injection or really.
  */
 #include <linux/mm.h>
+#include <linux/slab.h>
 
+#include "api/cache.h"
 #include "base/compat.h"
 #include "base/report.h"
 #include "base/sizeclass.h"
@@ -79,6 +81,40 @@ static void cache_objects_are_checked_one_by_one(struct kunit *test)
 	gom_cache_destroy(c);
 }
 
+/* Objects of two caches, and one that is not gomalloc's, in turns. */
+static void cache_objects_keep_their_cache(struct kunit *test)
+{
+	struct gom_cache *a = gom_cache_create("test_a", 64, 0, SLAB_POISON, NULL);
+	struct gom_cache *b = gom_cache_create("test_b", 64, 0, SLAB_POISON, NULL);
+	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_FOREIGN);
+	struct gom_class_stats stats_a, stats_b;
+	void *p[41];
+	unsigned int i;
+
+	gomtest_expect_misuse(test);
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_ASSERT_NE(test, a->class, b->class);
+	for (i = 0; i < 40; i++) {
+		p[i] = gom_cache_alloc(i % 2 ? a : b, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	gom_free_bulk(40, p);
+	gom_class_read(a->class, &stats_a);
+	gom_class_read(b->class, &stats_b);
+	KUNIT_ASSERT_EQ(test, stats_a.mallocs, stats_a.frees);
+	KUNIT_ASSERT_EQ(test, stats_b.mallocs, stats_b.frees);
+
+	p[0] = gom_cache_alloc(a, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p[0]);
+	p[1] = kunit_kmalloc(test, 64, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p[1]);
+	gom_free_bulk(2, p);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_FOREIGN) - counted, 1UL);
+	gom_cache_destroy(a);
+	gom_cache_destroy(b);
+}
+
 static void injected_failure_allocates_nothing(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
@@ -132,6 +168,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(bulk_free_takes_all_sizes),
 	KUNIT_CASE(injected_failure_allocates_nothing),
 	HEAP_CASE(cache_objects_are_checked_one_by_one),
+	HEAP_CASE(cache_objects_keep_their_cache),
 	HEAP_CASE(out_of_memory_allocates_nothing),
 	{}
 };
