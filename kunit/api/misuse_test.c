@@ -345,6 +345,61 @@ static void invalid_persistent_request(struct kunit *test)
 		      KUNIT_EXPECT_NULL(test, gom_persistent_alloc(size, 8, 99)));
 }
 
+struct headed {
+	struct rcu_head rcu;
+};
+
+/* The pages of a large object are idle when the grace period is over. */
+static void free_before_the_grace_period_is_over(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_DOUBLE_FREE);
+	struct headed *p = gom_malloc(200000, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gomtest_log_clear();
+	rcu_read_lock();
+	gom_free_rcu(p, rcu);
+	gom_free(p);
+	rcu_read_unlock();
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE) - counted, 1UL);
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("freed before its grace period was over"));
+}
+
+static void barrier_finalizer(void *p, void *arg)
+{
+	gom_finalizer_barrier();
+}
+
+static void barrier_in_a_finalizer(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_POINTER);
+	void *p = gom_malloc(100, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	gomtest_log_clear();
+	KUNIT_ASSERT_EQ(test, gom_set_finalizer(p, barrier_finalizer, NULL), 0);
+	gom_free(p);
+	gom_finalizer_barrier();
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER) - counted, 1UL);
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("a finalizer waits for finalizers"));
+}
+
+static void nothing_construct(void *p)
+{
+}
+
+static void zeroed_object_of_a_constructor(struct kunit *test)
+{
+	struct gom_cache *c = gom_cache_create("test_ctor", 72, 0, 0, nothing_construct);
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	gom_cache_free(c, gom_cache_alloc(c, GFP_KERNEL));
+	EXPECT_REPORT(test, GOM_BAD_GFP, "__GFP_ZERO for cache test_ctor, which has a constructor",
+		      gom_cache_free(c, gom_cache_alloc(c, GFP_KERNEL | __GFP_ZERO)));
+	gom_cache_destroy(c);
+}
+
 static struct kunit_case cases[] = {
 	HEAP_CASE(bulk_free_with_invalid_pointer),
 	KUNIT_CASE(finalizer_for_invalid_pointer),
@@ -361,6 +416,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(unsupported_zone),
 	KUNIT_CASE(zone_from_a_cache),
 	KUNIT_CASE(invalid_persistent_request),
+	HEAP_CASE(free_before_the_grace_period_is_over),
+	HEAP_CASE(barrier_in_a_finalizer),
+	KUNIT_CASE(zeroed_object_of_a_constructor),
 	{}
 };
 
