@@ -197,6 +197,7 @@ void gom_finalizer_show(struct seq_file *m)
 		cond_resched();
 	}
 }
+GOM_EXPORT_FOR_TEST(gom_finalizer_show);
 
 int gom_finalizer_init(void)
 {

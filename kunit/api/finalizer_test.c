@@ -8,6 +8,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 
 #include "api/finalizer.h"
 #include "api/internal.h"
@@ -729,6 +730,28 @@ static void neighbours_are_freed_at_once(struct kunit *test)
 	gom_free(p[0]);
 }
 
+#define SHOWN	40U
+
+/* debugfs finalizers has a line for each, also if one span has many. */
+static void every_finalizer_is_shown(struct kunit *test)
+{
+	struct seq_file m = { .size = 32 * PAGE_SIZE };
+	struct seen *seen = kunit_kcalloc(test, SHOWN, sizeof(*seen), GFP_KERNEL);
+	unsigned int i, lines = 0;
+	size_t at;
+
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	for (i = 0; i < SHOWN; i++)
+		many[i] = finalizer_attach(test, gom_malloc(64, GFP_KERNEL), &seen[i]);
+	gom_finalizer_show(&m);
+	for (at = 0; at < m.count; at++)
+		lines += m.buf[at] == '\n';
+	KUNIT_EXPECT_EQ(test, lines, 1 + SHOWN);
+	gom_free_bulk(SHOWN, many);
+}
+
 static void sbrk_mode_runs_no_finalizer(struct kunit *test)
 {
 	struct seen seen;
@@ -775,6 +798,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(objects_of_caches),
 	HEAP_CASE(free_in_hardirq),
 	HEAP_CASE(neighbours_are_freed_at_once),
+	HEAP_CASE(every_finalizer_is_shown),
 	SBRK_CASE(sbrk_mode_runs_no_finalizer),
 	{}
 };
