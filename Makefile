@@ -85,7 +85,7 @@ help:
 	@echo "                     NODES=2: the test of NUMA nodes, on a machine with so many"
 	@echo "make inspect         heap profile, tracepoints, scavenger, guard pages: TARGET=stock-6.1|..."
 	@echo "make torture         a rare situation: TORTURE=unload|fragments|plug|full-node|no-memory-node|"
-	@echo "                     reclaim|oom|nmi|irq-stacks|isolated|isolated-ticking|profile TARGET=..."
+	@echo "                     reclaim|oom|nmi|irq-stacks|hotplug|isolated|isolated-ticking|profile TARGET=..."
 	@echo "make boot            boot a target with the modules and run a script: TARGET=... SCRIPT=file"
 	@echo "make style           checkpatch.pl, sparse, kernel-doc, headings and layers"
 	@echo "make htmldocs        Documentation/ as a site in build/html; warnings are errors"

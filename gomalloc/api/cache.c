@@ -9,9 +9,19 @@
  *
  * Context: task; may sleep.
  * Locks: caches_lock, a mutex, protects the lists of caches and of classes.  It
- * is taken in this file only.
+ * is taken in this file only.  In this order:
+ *
+ *	cpus_read_lock()	destroying a cache, and shrinking it
+ *	caches_lock
+ *	counting_lock		in mcache_stats.c, or
+ *	offline_lock		in cpu_call.c
+ *
+ * As in SLUB, CPU hotplug callbacks may create caches.  These are called with the
+ * hotplug lock held for writing, so creating only tries cpus_read_lock(), and who
+ * holds caches_lock or counting_lock never waits for it.
  */
 #include <linux/cache.h>
+#include <linux/cpu.h>
 #include <linux/irqflags.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
@@ -166,10 +176,11 @@ static void class_list_add(struct gom_cache_class **list, struct gom_cache_class
  * Release a class that no cache uses any more.  If it has no span left, it
  * becomes free for the next cache.  If objects are live, or in a magazine in
  * flight, lookups of its pages still use its geometry: then it is parked.
+ * cpus_read_lock() is held.
  */
 static void class_release(struct gom_cache_class *cc)
 {
-	gom_mcache_flush_class(cc->class);
+	gom_mcache_flush_class_cpuslocked(cc->class);
 	gom_mcentral_drain_class(cc->class);
 	if (cc->rcu)
 		rcu_barrier();		/* spans that wait for a grace period */
@@ -184,7 +195,10 @@ static u64 class_live_objects(const struct gom_cache_class *cc)
 	return stats.mallocs - stats.frees;
 }
 
-/* Release parked classes whose objects have all been freed meanwhile. */
+/*
+ * Release parked classes whose objects have all been freed meanwhile.
+ * cpus_read_lock() is held.
+ */
 static void parked_classes_retry(void)
 {
 	struct gom_cache_class *cc, *list = parked;
@@ -203,8 +217,11 @@ static struct gom_cache_class *class_alloc(void)
 {
 	struct gom_cache_class *cc;
 
-	if (!free_classes)
+	/* It fails during CPU hotplug, maybe in a callback: then add a class. */
+	if (!free_classes && cpus_read_trylock()) {
 		parked_classes_retry();
+		cpus_read_unlock();
+	}
 	cc = free_classes;
 	if (!cc)
 		return class_new();
@@ -353,7 +370,7 @@ static struct gom_cache *cache_create(const char *name, unsigned int size, unsig
  * Spans are carved for exactly this size.  Caches with equal objects share a
  * class.
  *
- * Context: task, may sleep.
+ * Context: task, may sleep; CPU hotplug callbacks included.
  * Return: the cache; NULL if there is no memory or, with a report, if the
  * request is invalid.
  */
@@ -389,7 +406,7 @@ EXPORT_SYMBOL_GPL(gom_cache_create);
  * released after the last free, when another cache is created or destroyed, or
  * when the module is unloaded.
  *
- * Context: task, may sleep.
+ * Context: task, may sleep; not in CPU hotplug callbacks.
  */
 void gom_cache_destroy(struct gom_cache *cache)
 {
@@ -400,6 +417,7 @@ void gom_cache_destroy(struct gom_cache *cache)
 		return;
 	gom_free_rcu_barrier();
 	gom_finalizer_barrier();
+	cpus_read_lock();
 	mutex_lock(&caches_lock);
 	list_del(&cache->list);
 	cc = gom_cache_class(cache->class);
@@ -414,6 +432,7 @@ void gom_cache_destroy(struct gom_cache *cache)
 	}
 	list_add(&cache->list, &records);
 	mutex_unlock(&caches_lock);
+	cpus_read_unlock();
 }
 EXPORT_SYMBOL_GPL(gom_cache_destroy);
 
@@ -427,7 +446,9 @@ EXPORT_SYMBOL_GPL(gom_cache_destroy);
  */
 void gom_cache_shrink(struct gom_cache *cache)
 {
-	gom_mcache_flush_class(cache->class);
+	cpus_read_lock();
+	gom_mcache_flush_class_cpuslocked(cache->class);
+	cpus_read_unlock();
 	gom_mcentral_drain_class(cache->class);
 }
 EXPORT_SYMBOL_GPL(gom_cache_shrink);

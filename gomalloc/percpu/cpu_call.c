@@ -5,6 +5,8 @@
  *
  * Context: task.  gom_cpu_call_online() does not sleep and takes no lock.
  * gom_cpu_call_all() takes the CPU hotplug lock and, inside it, offline_lock.
+ * gom_cpu_call_all_cpuslocked() is for callers with a lock of their own, which
+ * is taken between the two.
  */
 #include <linux/cpu.h>
 #include <linux/mutex.h>
@@ -70,17 +72,26 @@ void gom_cpu_call_dead(int cpu, struct gom_cpu_call *call)
 
 static DEFINE_MUTEX(offline_lock);	/* who owns the caches of offline CPUs */
 
-/* As gom_cpu_call_online(), and for the caches of offline CPUs.  May sleep. */
-void gom_cpu_call_all(struct gom_cpu_call *call)
+/*
+ * As gom_cpu_call_online(), and for the caches of offline CPUs.  May sleep.  The
+ * caller holds cpus_read_lock().
+ */
+void gom_cpu_call_all_cpuslocked(struct gom_cpu_call *call)
 {
 	int cpu;
 
-	cpus_read_lock();
 	gom_cpu_call_online(call);
 	mutex_lock(&offline_lock);
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
 			gom_cpu_call_dead(cpu, call);
 	mutex_unlock(&offline_lock);
+}
+
+/* The same; takes cpus_read_lock(). */
+void gom_cpu_call_all(struct gom_cpu_call *call)
+{
+	cpus_read_lock();
+	gom_cpu_call_all_cpuslocked(call);
 	cpus_read_unlock();
 }

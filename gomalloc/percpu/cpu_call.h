@@ -34,6 +34,7 @@ struct gom_cpu_call {
 };
 
 void gom_cpu_call_online(struct gom_cpu_call *call);
+void gom_cpu_call_all_cpuslocked(struct gom_cpu_call *call);
 void gom_cpu_call_all(struct gom_cpu_call *call);
 void gom_cpu_call_dead(int cpu, struct gom_cpu_call *call);
 

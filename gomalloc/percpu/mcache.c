@@ -527,8 +527,8 @@ static void flush_cpu(struct gom_mcache *c, struct gom_cpu_call *call)
 
 /*
  * Flush the classes from @first up to but not including @end on the CPUs of
- * node @nid, all CPUs for NUMA_NO_NODE.  @run is gom_cpu_call_online() or
- * gom_cpu_call_all().
+ * node @nid, all CPUs for NUMA_NO_NODE.  @run is one of the functions in
+ * cpu_call.c.
  */
 static void flush_class_range(unsigned int first, unsigned int end, int nid,
 			      void (*run)(struct gom_cpu_call *call))
@@ -561,10 +561,10 @@ void gom_mcache_flush_all(void)
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_flush_all);
 
-/* Flush one class on all CPUs.  May sleep. */
-void gom_mcache_flush_class(unsigned int class)
+/* Flush one class on all CPUs, with cpus_read_lock() held.  May sleep. */
+void gom_mcache_flush_class_cpuslocked(unsigned int class)
 {
-	flush_class_range(class, class + 1, NUMA_NO_NODE, gom_cpu_call_all);
+	flush_class_range(class, class + 1, NUMA_NO_NODE, gom_cpu_call_all_cpuslocked);
 }
 
 /**

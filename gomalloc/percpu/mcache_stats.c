@@ -7,6 +7,7 @@
  * number of allocations is derived from it, and the number of frees from that
  * and from the magazines that went in and out.
  */
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
@@ -57,6 +58,9 @@ bool gom_mcache_count_down(struct gom_mcache *c, unsigned int class)
 
 /*
  * Serializes resets of statistics and draws of sample intervals, on all CPUs.
+ *
+ * Taken inside cpus_read_lock(): gom_mcache_draw_class() takes it in CPU hotplug
+ * callbacks, and must not wait there for a task that waits for their end.
  */
 static DEFINE_MUTEX(counting_lock);
 
@@ -68,6 +72,15 @@ void gom_mcache_draw_intervals(struct gom_mcache *c)
 	for_each_gom_class(class)
 		sample_interval_draw(c, class);
 	c->tiny.sample_left = gom_profile_step(1);
+}
+
+static void counting_call_all(struct gom_cpu_call *call)
+{
+	cpus_read_lock();
+	mutex_lock(&counting_lock);
+	gom_cpu_call_all_cpuslocked(call);
+	mutex_unlock(&counting_lock);
+	cpus_read_unlock();
 }
 
 static void sample_intervals_draw_cpu(struct gom_mcache *c, struct gom_cpu_call *unused)
@@ -91,9 +104,7 @@ int gom_mcache_set_profile_rate(unsigned int rate)
 
 	if (err)
 		return err;
-	mutex_lock(&counting_lock);
-	gom_cpu_call_all(&call);
-	mutex_unlock(&counting_lock);
+	counting_call_all(&call);
 	return 0;
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_set_profile_rate);
@@ -142,9 +153,7 @@ void gom_mcache_reset(void)
 {
 	struct gom_cpu_call call = { .fn = stats_reset_cpu, .nid = NUMA_NO_NODE };
 
-	mutex_lock(&counting_lock);
-	gom_cpu_call_all(&call);
-	mutex_unlock(&counting_lock);
+	counting_call_all(&call);
 }
 GOM_EXPORT_FOR_TEST(gom_mcache_reset);
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Rare situations: fragmented memory, a full node, memory hotplug, NMIs, an
-isolated CPU, unloading under load.  Each is a guest script,
+isolated CPU, CPU hotplug, unloading under load.  Each is a guest script,
 tools/guest/torture-NAME.sh, and the machine that it needs.
 """
 
@@ -38,6 +38,7 @@ TORTURES = {
     "reclaim": Torture(cpus=4, numa=[(512, "0-1"), (512, "2-3")]),
     "oom": Torture(memory=384),
     "irq-stacks": Torture(),
+    "hotplug": Torture(),
     "nmi": Torture(append="apic_extnmi=all", memory=1024),
     "sched": Torture(targets=["stock-rt", "stock-newest"], cpus=4, memory=1024),
     "isolated": Torture(targets=[*OLD_AND_NEW, "stock-rt"], append="isolcpus=1 nohz_full=1"),

@@ -36,6 +36,7 @@ static const struct torture_command commands[] = {
 	{ "timer", torture_timer },		/* the same in hardirq timers, nolock calls */
 	{ "sched", torture_sched },		/* the same at each switch of tasks: 1 on, 0 off */
 	{ "irq", torture_irq },			/* the same in hardirq timers, GFP_ATOMIC */
+	{ "hotplug", torture_hotplug },		/* create caches for CPUs: 1 on, 0 off */
 	{ "rcu", torture_rcu },			/* free after grace periods for so many s */
 	{ "rcu-barrier", torture_rcu_barrier },	/* wait for these frees */
 	{ "random", torture_random },		/* draw random numbers: 1 on, 0 off */
@@ -74,6 +75,7 @@ static void __exit torture_exit(void)
 	torture_timer(0);
 	torture_sched(0);
 	torture_irq(0);
+	torture_hotplug(0);
 	torture_random(0);
 	torture_unfill(0);
 	torture_free(0);

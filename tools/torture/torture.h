@@ -42,7 +42,10 @@ void torture_free_pages(struct torture_pages *taken);
 int torture_fill(unsigned int nid);
 int torture_unfill(unsigned int unused);
 
-/* fragments.c, fifo.c, defer.c, nmi.c, timer.c, sched.c, random.c, rcu.c */
+/*
+ * fragments.c, fifo.c, defer.c, nmi.c, timer.c, sched.c, hotplug.c, random.c,
+ * rcu.c
+ */
 int torture_fragments(unsigned int unused);
 int torture_fifo(unsigned int pid);
 int torture_defer(unsigned int cpu);
@@ -50,6 +53,7 @@ int torture_nmi(unsigned int on);
 int torture_timer(unsigned int on);
 int torture_sched(unsigned int on);
 int torture_irq(unsigned int on);
+int torture_hotplug(unsigned int on);
 int torture_random(unsigned int on);
 int torture_rcu(unsigned int seconds);
 int torture_rcu_barrier(unsigned int unused);
