@@ -310,8 +310,11 @@ static bool monitor_idle_wait(enum gom_test_point at, unsigned int arg, gfp_t gf
 	return false;
 }
 
-/* Add an object that finds the monitor pending, though it ends without looking. */
-static void free_rcu_to_idling_monitor(struct kunit *test, bool linked)
+/*
+ * Add an object that finds the monitor pending, after the monitor has looked at
+ * the list for the last time.
+ */
+static void idling_monitor_add(struct kunit *test, bool linked)
 {
 	u64 before = gomtest_live_objects();
 	struct headed *p[2];
@@ -346,8 +349,8 @@ static void free_rcu_to_idling_monitor(struct kunit *test, bool linked)
 static void idling_monitor_sees_new_objects(struct kunit *test)
 {
 	batches_prepare(test);
-	free_rcu_to_idling_monitor(test, false);
-	free_rcu_to_idling_monitor(test, true);
+	idling_monitor_add(test, false);
+	idling_monitor_add(test, true);
 }
 
 static bool batches_deny(enum gom_test_point at, unsigned int arg, gfp_t gfp)
