@@ -134,19 +134,20 @@ static void sensitive_memory_is_cleared(struct kunit *test)
 
 /* === init_on_free and init_on_alloc === */
 
-/* Switch on @key, or skip the test if SLUB could not bear that. */
-static void init_key_enable(struct kunit *test, struct static_key_false *key, bool was)
+static void init_on_free_check_kernel(struct kunit *test)
 {
-	if (IS_ENABLED(CONFIG_KASAN) && !was)
+	if (IS_ENABLED(CONFIG_KASAN) && !want_init_on_free())
 		kunit_skip(test, "with KASAN, SLUB does not support a change of init_on_free");
-	if (!was)
-		static_branch_enable(key);
 }
 
-/* Fill @p, free it on the slow path, as all frees with init_on_free=1, and switch that off. */
-static void init_on_free_end(struct kunit *test, void *p, size_t size, bool was)
+/* Fill @p and free it with init_on_free=1, which takes the slow path. */
+static void init_on_free_apply(void *p, size_t size)
 {
+	const bool was = want_init_on_free();
+
 	memset(p, 0x77, size);
+	if (!was)
+		static_branch_enable(&init_on_free);
 	gom_mcache_force_slow(1);
 	gom_free(p);
 	gom_mcache_force_slow(-1);
@@ -158,15 +159,14 @@ static void init_on_free_end(struct kunit *test, void *p, size_t size, bool was)
 static void init_on_free_clears_objects(struct kunit *test)
 {
 	static const size_t sizes[] = { 40, 1000, 40000, 200000 };
-	const bool was = want_init_on_free();
 	unsigned int i;
 	void *p;
 
+	init_on_free_check_kernel(test);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		p = gom_malloc(sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p);
-		init_key_enable(test, &init_on_free, was);
-		init_on_free_end(test, p, sizes[i], was);
+		init_on_free_apply(p, sizes[i]);
 		KUNIT_EXPECT_TRUE_MSG(test, gomtest_all_bytes(p, 0, sizes[i]), "%zu bytes",
 				      sizes[i]);
 	}
@@ -179,14 +179,12 @@ static void nothing_construct(void *p)
 /* Free an object of @c with init_on_free=1: @byte is what it holds then. */
 static void cache_check_init_on_free(struct kunit *test, struct gom_cache *c, u8 byte)
 {
-	const bool was = want_init_on_free();
 	void *p;
 
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	p = gom_cache_alloc(c, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	init_key_enable(test, &init_on_free, was);
-	init_on_free_end(test, p, 200, was);
+	init_on_free_apply(p, 200);
 	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, byte, 200));
 	gom_cache_destroy(c);
 }
@@ -194,6 +192,7 @@ static void cache_check_init_on_free(struct kunit *test, struct gom_cache *c, u8
 /* What a constructor set is kept, and what RCU readers may still read. */
 static void init_on_free_keeps_constructed_objects(struct kunit *test)
 {
+	init_on_free_check_kernel(test);
 	cache_check_init_on_free(test, gom_cache_create("test_plain", 200, 0, 0, NULL), 0);
 	cache_check_init_on_free(test, gom_cache_create("test_ctor", 200, 0, 0,
 							nothing_construct), 0x77);
@@ -201,7 +200,7 @@ static void init_on_free_keeps_constructed_objects(struct kunit *test)
 							SLAB_TYPESAFE_BY_RCU, NULL), 0x77);
 }
 
-/* Allocate an object of @c that was freed, with init_on_alloc=1: it holds @byte. */
+/* Reuse an object of @c with init_on_alloc=1: @byte is what it holds then. */
 static void cache_check_init_on_alloc(struct kunit *test, struct gom_cache *c, u8 byte)
 {
 	const bool was = want_init_on_alloc(0);
