@@ -35,6 +35,7 @@
 #include "api/cache.h"
 #include "api/sbrk.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/persistent.h"
 #include "base/report.h"
 #include "central/mcentral.h"
@@ -176,12 +177,20 @@ static void class_list_add(struct gom_cache_class **list, struct gom_cache_class
  * Release a class that no cache uses any more.  If it has no span left, it
  * becomes free for the next cache.  If objects are live, or in a magazine in
  * flight, lookups of its pages still use its geometry: then it is parked.
+ *
+ * The free of its last object may raise a limit after that CPU was flushed.  A
+ * limit is in units of the class's size, so the class is flushed again.  Without
+ * an object nobody raises one any more.
+ *
  * cpus_read_lock() is held.
  */
 static void class_release(struct gom_cache_class *cc)
 {
-	gom_mcache_flush_class_cpuslocked(cc->class);
-	gom_mcentral_drain_class(cc->class);
+	do {
+		gom_mcache_flush_class_cpuslocked(cc->class);
+		gom_test_point(GOM_AT_CLASS_FLUSHED, 0, 0);
+		gom_mcentral_drain_class(cc->class);
+	} while (!gom_mcentral_spans(cc->class) && gom_mcache_holds_class(cc->class));
 	if (cc->rcu)
 		rcu_barrier();		/* spans that wait for a grace period */
 	class_list_add(gom_mcentral_spans(cc->class) ? &parked : &free_classes, cc);

@@ -46,6 +46,8 @@ enum gom_test_point {
 	GOM_AT_DEFERRED,	/* deferred objects are about to be freed, and marked so */
 	GOM_AT_DEFERRED_WAKE,	/* before the irq_work for deferred objects; arg: urgent? */
 	GOM_AT_RECLAIM,		/* caches are about to be flushed; arg: of which node */
+	GOM_AT_MAGAZINE,	/* before a magazine is allocated; arg: its freelist */
+	GOM_AT_CLASS_FLUSHED,	/* a class has been flushed for release, not drained yet */
 	GOM_AT_DRAW,		/* sample intervals of a class are about to be drawn */
 	GOM_AT_GUARDED,		/* a guarded object is about to be indexed */
 	GOM_AT_SPECIAL,		/* a record for a special is allocated; fails: no memory */

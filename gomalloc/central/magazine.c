@@ -13,6 +13,7 @@
 
 #include "base/class.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/fixalloc.h"
 #include "base/sizeclass.h"
 #include "central/magazine.h"
@@ -66,9 +67,12 @@ struct gom_magazine *gom_magazine_new(unsigned int class, gfp_t gfp)
 {
 	const unsigned int freelist = gom_magazine_freelist(class);
 	struct gom_fixalloc *f = &magazine_freelists[freelist];
-	struct gom_magazine *mag = magazine_record_alloc(f, NULL);
+	struct gom_magazine *mag;
 	void *block;
 
+	if (gom_test_point(GOM_AT_MAGAZINE, freelist, gfp))
+		return NULL;
+	mag = magazine_record_alloc(f, NULL);
 	if (!mag) {
 		block = gom_fixalloc_block(f, gfp);
 		if (!block)

@@ -567,6 +567,20 @@ void gom_mcache_flush_class_cpuslocked(unsigned int class)
 	flush_class_range(class, class + 1, NUMA_NO_NODE, gom_cpu_call_all_cpuslocked);
 }
 
+/*
+ * Has the cache of any CPU a magazine or a limit of @class?  False is final if
+ * the caller has seen, under the locks of mcentral, that the class has no object.
+ */
+bool gom_mcache_holds_class(unsigned int class)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (class_holds_any(per_cpu_ptr(&gom_mcache, cpu), class))
+			return true;
+	return false;
+}
+
 /**
  * gom_mcache_reclaim - flush the caches of the online CPUs of a node
  * @nid: node that the CPUs take memory from; NUMA_NO_NODE for all CPUs

@@ -364,6 +364,7 @@ void gom_mcache_init_modes(u8 mode);
 void gom_mcache_set_modes(struct gom_mcache *c);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class_cpuslocked(unsigned int class);
+bool gom_mcache_holds_class(unsigned int class);
 void gom_mcache_reclaim(int nid);
 struct gom_cache_cpu __percpu *gom_mcache_new_class(void);
 struct gom_slot *gom_mcache_slot_of(const struct gom_mcache *c, unsigned int class);

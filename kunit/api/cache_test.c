@@ -14,6 +14,7 @@
 
 #include "api/cache.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/report.h"
 #include "central/mcentral.h"
 #include "heap/pagemap.h"
@@ -609,6 +610,57 @@ static void empty_magazine_does_not_pin_its_class(struct kunit *test)
 	gom_cache_destroy(c);
 }
 
+static void *last_object;
+
+/*
+ * Free the last object of a class between its flush and its release, without
+ * memory for a magazine.
+ */
+static bool last_object_free(enum gom_test_point at, unsigned int order, gfp_t gfp)
+{
+	if (at == GOM_AT_CLASS_FLUSHED)
+		gom_free(xchg(&last_object, NULL));
+	return at == GOM_AT_MAGAZINE;
+}
+
+/*
+ * A free that needs a magazine raises the limit of the class on its CPU.  The
+ * next cache has larger objects, and fewer in a magazine.
+ */
+static void reused_class_has_no_limit_of_the_old_one(struct kunit *test)
+{
+	unsigned long counted = gom_misuse_count(GOM_BAD_CACHE);
+	struct gom_cache *a, *b, *other[2];
+	struct gom_mcache_stats stats;
+	unsigned int class, i;
+	int cpu;
+
+	gomtest_needs_heap(test);
+	b = cache_create(test, "test_b", 200, 0, SLAB_POISON, NULL);
+	a = cache_create(test, "test_a", 200, 0, SLAB_POISON, NULL);
+	class = a->class;
+	last_object = gom_cache_alloc(a, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, last_object);
+	WRITE_ONCE(gom_test_hook, last_object_free);
+	gom_cache_destroy(a);
+	WRITE_ONCE(gom_test_hook, NULL);
+	KUNIT_ASSERT_NULL(test, last_object);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted);
+	gom_cache_destroy(b);
+	/* These get the two classes that were freed last. */
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		other[i] = cache_create(test, i ? "test_1" : "test_0", SZ_32K, 0, SLAB_POISON, NULL);
+	KUNIT_EXPECT_TRUE(test, other[0]->class == class || other[1]->class == class);
+	for_each_possible_cpu(cpu) {
+		gom_mcache_read(cpu, class, &stats);
+		KUNIT_ASSERT_EQ(test, stats.limit, 0U);
+	}
+	for (i = 0; i < ARRAY_SIZE(other); i++) {
+		cache_alloc_free(test, other[i], OBJECTS);
+		gom_cache_destroy(other[i]);
+	}
+}
+
 /* Spans that became empty where they could not be freed, as in an NMI. */
 static void class_with_many_empty_spans_is_reused(struct kunit *test)
 {
@@ -715,6 +767,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(caches_are_created_under_load),
 	HEAP_CASE(class_with_magazines_in_flight_is_not_reused),
 	HEAP_CASE(empty_magazine_does_not_pin_its_class),
+	HEAP_CASE(reused_class_has_no_limit_of_the_old_one),
 	HEAP_CASE(class_with_many_empty_spans_is_reused),
 	HEAP_CASE(classes_are_reused_during_release),
 	{}
