@@ -60,7 +60,10 @@ void gom_cpu_call_online(struct gom_cpu_call *call)
 	} while (atomic_read(&call->busy));
 }
 
-/* Call @call->fn for the cache of a CPU on which nothing runs. */
+/*
+ * Call @call->fn for the cache of a CPU on which nothing runs.  The caller owns
+ * it: by offline_lock, or as the only one during CPU hotplug and on unload.
+ */
 void gom_cpu_call_dead(int cpu, struct gom_cpu_call *call)
 {
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
@@ -70,7 +73,26 @@ void gom_cpu_call_dead(int cpu, struct gom_cpu_call *call)
 	c->mallocing &= ~GOM_MALLOCING;
 }
 
-static DEFINE_MUTEX(offline_lock);	/* who owns the caches of offline CPUs */
+/*
+ * Protects the caches of offline CPUs, @mallocing included, which has no owner's
+ * CPU to serialize its writers.
+ */
+static DEFINE_MUTEX(offline_lock);
+
+/*
+ * Call @fn for the caches of all offline CPUs.  The caller holds cpus_read_lock().  May sleep.
+ */
+void gom_cpu_for_each_offline(void (*fn)(int cpu, struct gom_cpu_call *call),
+			      struct gom_cpu_call *call)
+{
+	int cpu;
+
+	mutex_lock(&offline_lock);
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			fn(cpu, call);
+	mutex_unlock(&offline_lock);
+}
 
 /*
  * As gom_cpu_call_online(), and for the caches of offline CPUs.  May sleep.  The
@@ -78,14 +100,8 @@ static DEFINE_MUTEX(offline_lock);	/* who owns the caches of offline CPUs */
  */
 void gom_cpu_call_all_cpuslocked(struct gom_cpu_call *call)
 {
-	int cpu;
-
 	gom_cpu_call_online(call);
-	mutex_lock(&offline_lock);
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			gom_cpu_call_dead(cpu, call);
-	mutex_unlock(&offline_lock);
+	gom_cpu_for_each_offline(gom_cpu_call_dead, call);
 }
 
 /* The same; takes cpus_read_lock(). */

@@ -638,7 +638,6 @@ static int mcache_init_cpu(int cpu)
 	}
 	gom_tiny_init(&c->tiny);
 	gom_mcache_draw_intervals(c);
-	gom_mcache_set_modes(c);
 	return 0;
 }
 

@@ -361,7 +361,6 @@ void gom_mcache_free_slow(const struct gom_place *at, unsigned long caller);
 bool gom_mcache_count_down(struct gom_mcache *c, unsigned int class);
 void gom_mcache_draw_intervals(struct gom_mcache *c);
 void gom_mcache_init_modes(u8 mode);
-void gom_mcache_set_modes(struct gom_mcache *c);
 void gom_mcache_flush_all(void);
 void gom_mcache_flush_class_cpuslocked(unsigned int class);
 bool gom_mcache_holds_class(unsigned int class);

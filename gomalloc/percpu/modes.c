@@ -10,6 +10,7 @@
 #include <linux/smp.h>
 
 #include "base/compat.h"
+#include "percpu/cpu_call.h"
 #include "percpu/mcache.h"
 
 /*
@@ -25,8 +26,11 @@ static u8 modes_wanted(void)
 	return modes | (READ_ONCE(slow_users) ? GOM_MALLOCING_SLOW : 0);
 }
 
-/* On the CPU of @c, or while that CPU is offline.  Does nothing from inside. */
-void gom_mcache_set_modes(struct gom_mcache *c)
+/*
+ * On the CPU of @c, under offline_lock if it is offline, or before it is used.
+ * Does nothing from inside.
+ */
+static void mcache_set_modes(struct gom_mcache *c)
 {
 	if (!(c->mallocing & GOM_MALLOCING))
 		c->mallocing = modes_wanted();
@@ -34,7 +38,13 @@ void gom_mcache_set_modes(struct gom_mcache *c)
 
 static void modes_set_this_cpu(void *unused)
 {
-	gom_mcache_set_modes(this_cpu_ptr(&gom_mcache));
+	mcache_set_modes(this_cpu_ptr(&gom_mcache));
+}
+
+/* Under offline_lock: nobody is inside. */
+static void modes_set_offline_cpu(int cpu, struct gom_cpu_call *unused)
+{
+	mcache_set_modes(per_cpu_ptr(&gom_mcache, cpu));
 }
 
 static bool modes_are_set(void)
@@ -55,24 +65,21 @@ static bool modes_are_set(void)
  * May be called before gom_mcache_init() and after gom_mcache_exit(): a
  * tracepoint can be enabled as long as the module is loaded.
  *
- * Each CPU's flag is set in an IPI.  If the IPI hits gom_mcache_enter() between
- * the test and the store of the flag, or hits code inside the cache, the leave
- * overwrites what the IPI stored.  All of that runs with preemption off, so it
- * has ended after a grace period.  If the flag is correct then it stays
+ * The flag of an offline CPU is set under offline_lock, which its other writers
+ * hold.  That of an online CPU is set in an IPI.  If the IPI hits
+ * gom_mcache_enter() between the test and the store of the flag, or hits code
+ * inside the cache, the leave overwrites what the IPI stored.  All of that runs
+ * with preemption off, so it has ended after a grace period.  If the flag is correct then it stays
  * correct:  every later enter tests it.  If not, it is set again.
  *
  * Context: task, may sleep.
  */
 void gom_mcache_force_slow(int by)
 {
-	int cpu;
-
 	mutex_lock(&modes_lock);
 	WRITE_ONCE(slow_users, slow_users + by);
 	cpus_read_lock();
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			gom_mcache_set_modes(per_cpu_ptr(&gom_mcache, cpu));
+	gom_cpu_for_each_offline(modes_set_offline_cpu, NULL);
 	do {
 		on_each_cpu(modes_set_this_cpu, NULL, true);
 		synchronize_rcu();
@@ -83,12 +90,16 @@ void gom_mcache_force_slow(int by)
 GOM_EXPORT_FOR_TEST(gom_mcache_force_slow);
 
 /*
- * On load: @mode has the bits of @mallocing to set until unload.  The CPUs get
- * them when their caches are initialized.
+ * On load, before the caches are used: @mode has the bits of @mallocing to set
+ * until unload.  Tracepoints may be enabled at the same time.
  */
 void gom_mcache_init_modes(u8 mode)
 {
+	int cpu;
+
 	mutex_lock(&modes_lock);
 	modes = mode;
+	for_each_possible_cpu(cpu)
+		mcache_set_modes(per_cpu_ptr(&gom_mcache, cpu));
 	mutex_unlock(&modes_lock);
 }
