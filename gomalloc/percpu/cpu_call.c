@@ -80,10 +80,11 @@ void gom_cpu_call_dead(int cpu, struct gom_cpu_call *call)
 static DEFINE_MUTEX(offline_lock);
 
 /*
- * Call @fn for the caches of all offline CPUs.  The caller holds cpus_read_lock().  May sleep.
+ * Call @fn for the caches of all offline CPUs.  The caller holds
+ * cpus_read_lock().  May sleep.
  */
-void gom_cpu_for_each_offline(void (*fn)(int cpu, struct gom_cpu_call *call),
-			      struct gom_cpu_call *call)
+void gom_cpu_call_offline(void (*fn)(int cpu, struct gom_cpu_call *call),
+			  struct gom_cpu_call *call)
 {
 	int cpu;
 
@@ -101,7 +102,7 @@ void gom_cpu_for_each_offline(void (*fn)(int cpu, struct gom_cpu_call *call),
 void gom_cpu_call_all_cpuslocked(struct gom_cpu_call *call)
 {
 	gom_cpu_call_online(call);
-	gom_cpu_for_each_offline(gom_cpu_call_dead, call);
+	gom_cpu_call_offline(gom_cpu_call_dead, call);
 }
 
 /* The same; takes cpus_read_lock(). */

@@ -36,8 +36,8 @@ struct gom_cpu_call {
 void gom_cpu_call_online(struct gom_cpu_call *call);
 void gom_cpu_call_all_cpuslocked(struct gom_cpu_call *call);
 void gom_cpu_call_all(struct gom_cpu_call *call);
-void gom_cpu_for_each_offline(void (*fn)(int cpu, struct gom_cpu_call *call),
-			      struct gom_cpu_call *call);
+void gom_cpu_call_offline(void (*fn)(int cpu, struct gom_cpu_call *call),
+			  struct gom_cpu_call *call);
 void gom_cpu_call_dead(int cpu, struct gom_cpu_call *call);
 
 #endif /* GOM_CPU_CALL_H */

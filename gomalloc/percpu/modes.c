@@ -79,7 +79,7 @@ void gom_mcache_force_slow(int by)
 	mutex_lock(&modes_lock);
 	WRITE_ONCE(slow_users, slow_users + by);
 	cpus_read_lock();
-	gom_cpu_for_each_offline(modes_set_offline_cpu, NULL);
+	gom_cpu_call_offline(modes_set_offline_cpu, NULL);
 	do {
 		on_each_cpu(modes_set_this_cpu, NULL, true);
 		synchronize_rcu();

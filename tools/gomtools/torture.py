@@ -38,7 +38,7 @@ TORTURES = {
     "reclaim": Torture(cpus=4, numa=[(512, "0-1"), (512, "2-3")]),
     "oom": Torture(memory=384),
     "irq-stacks": Torture(),
-    "hotplug": Torture(),
+    "hotplug": Torture(cpus=4),
     "nmi": Torture(append="apic_extnmi=all", memory=1024),
     "sched": Torture(targets=["stock-rt", "stock-newest"], cpus=4, memory=1024),
     "isolated": Torture(targets=[*OLD_AND_NEW, "stock-rt"], append="isolcpus=1 nohz_full=1"),
