@@ -62,16 +62,16 @@ enum gom_stat {
  * in the per-CPU cache, computed by the compiler of the caller.
  */
 #define GOM_SLOT_SHIFT		5
-#define GOM_CONST_SLOT(size)	(GOM_CONST_CLASS(size) << GOM_SLOT_SHIFT)
+#define GOM_CONST_SLOT_OFF(size)	(GOM_CONST_CLASS(size) << GOM_SLOT_SHIFT)
 
 /*
  * On 64 bits, the requested size is in the upper half, for tracing and
  * sampling.
  */
 #if BITS_PER_LONG == 64
-# define GOM_CONST_REQUEST(size)	(GOM_CONST_SLOT(size) | (unsigned long)(size) << 32)
+# define GOM_CONST_REQUEST(size)	(GOM_CONST_SLOT_OFF(size) | (unsigned long)(size) << 32)
 #else
-# define GOM_CONST_REQUEST(size)	((unsigned long)GOM_CONST_SLOT(size))
+# define GOM_CONST_REQUEST(size)	((unsigned long)GOM_CONST_SLOT_OFF(size))
 #endif
 
 /*
@@ -87,7 +87,7 @@ enum gom_stat {
 void *__gom_malloc_slot(unsigned long request, gfp_t gfp) __malloc;
 void *__gom_malloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void *__gom_malloc_noscan(size_t size, gfp_t gfp) __malloc __alloc_size(1);
-void __gom_free_slot(const void *p, unsigned long slot);
+void __gom_free_slot(const void *p, unsigned long slot_off);
 void __gom_free_sized(const void *p, size_t size);
 void __gom_free_rcu(void *head);
 
@@ -228,7 +228,7 @@ static __always_inline void gom_free_sized(const void *p, size_t size)
 	if (__builtin_constant_p(size) && size <= GOM_TINY_MAX)
 		gom_free(p);
 	else if (__gom_is_const_small(size))
-		__gom_free_slot(p, GOM_CONST_SLOT(size));
+		__gom_free_slot(p, GOM_CONST_SLOT_OFF(size));
 	else
 		__gom_free_sized(p, size);
 }

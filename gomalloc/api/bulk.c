@@ -15,14 +15,14 @@
 #include "percpu/mcache.h"
 
 /* Pop up to @nr objects from this CPU's loaded magazine; returns how many. */
-static size_t slot_pop_bulk(unsigned int slot, size_t nr, void **objs)
+static size_t slot_pop_bulk(unsigned int slot_off, size_t nr, void **objs)
 {
 	struct gom_mcache *c;
 	size_t n;
 
 	if (!gom_mcache_enter(&c))
 		return 0;
-	n = gom_slot_pop_many(gom_mcache_slot(c, slot), nr, objs);
+	n = gom_slot_pop_many(gom_mcache_slot(c, slot_off), nr, objs);
 	gom_mcache_leave(c);
 	return n;
 }
@@ -39,19 +39,19 @@ static size_t slot_pop_bulk(unsigned int slot, size_t nr, void **objs)
  */
 bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
 {
-	unsigned int slot = gom_size_to_slot(size);
+	unsigned int slot_off = gom_size_to_slot_off(size);
 	size_t i = 0, n, j;
 
 	gom_check_context(gfp);
 	while (i < nr) {
-		n = unlikely(gfp & GOM_ZONE_GFP) ? 0 : slot_pop_bulk(slot, nr - i, p + i);
+		n = unlikely(gfp & GOM_ZONE_GFP) ? 0 : slot_pop_bulk(slot_off, nr - i, p + i);
 		if (want_init_on_alloc(gfp))
 			for (j = i; j < i + n; j++)
-				memset(p[j], 0, gom_classes[slot >> GOM_SLOT_SHIFT].size);
+				memset(p[j], 0, gom_classes[slot_off >> GOM_SLOT_SHIFT].size);
 		i += n;
 		if (i == nr)
 			break;
-		p[i] = gom_alloc_slow(size, slot, gfp, _RET_IP_);
+		p[i] = gom_alloc_slow(size, slot_off, gfp, _RET_IP_);
 		if (!p[i]) {
 			gom_free_bulk(i, p);
 			return false;
@@ -63,12 +63,12 @@ bool gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p)
 EXPORT_SYMBOL_GPL(gom_malloc_bulk);
 
 /*
- * Bytes of a span of the class at @slot; 0 if the fast path cannot free its
+ * Bytes of a span of the class at @slot_off; 0 if the fast path cannot free its
  * objects.
  */
-static size_t slot_span_bytes(unsigned int slot)
+static size_t slot_span_bytes(unsigned int slot_off)
 {
-	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
 
 	return class < GOM_NR_SPAN_CLASSES ? (size_t)gom_classes[class].npages << PAGE_SHIFT : 0;
 }
@@ -81,8 +81,8 @@ static size_t slot_span_bytes(unsigned int slot)
  */
 static __always_inline size_t slot_push_run(struct gom_slot *s, size_t nr, void **p, u32 entry)
 {
-	const u32 slot = entry & GOM_ENTRY_SLOT_MASK, recip = s->recip, limit = s->recip_limit;
-	const size_t bytes = nr > 1 ? slot_span_bytes(slot) : 0;
+	const u32 slot_off = entry & GOM_ENTRY_SLOT_MASK, recip = s->recip, limit = s->recip_limit;
+	const size_t bytes = nr > 1 ? slot_span_bytes(slot_off) : 0;
 	size_t off = gom_entry_offset(entry, p[0]), i = 0;
 	void **top = s->top, **end = s->end;
 	const void *base = p[0] - off;
@@ -97,7 +97,7 @@ static __always_inline size_t slot_push_run(struct gom_slot *s, size_t nr, void 
 		if (off < bytes)
 			continue;
 		entry = gom_pagemap_entry(p[i]);
-		if ((entry & GOM_ENTRY_SLOT_MASK) != slot)
+		if ((entry & GOM_ENTRY_SLOT_MASK) != slot_off)
 			break;
 		off = gom_entry_offset(entry, p[i]);
 		base = p[i] - off;

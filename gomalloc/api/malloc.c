@@ -59,14 +59,14 @@
  * second test of the outcome.  Slow paths are noinline tail calls, so that the
  * fast paths save no registers.
  */
-static __always_inline void *object_pop(unsigned long slot)
+static __always_inline void *object_pop(unsigned long slot_off)
 {
 	struct gom_mcache *c;
 	void *p;
 
 	if (unlikely(!gom_mcache_enter(&c)))
 		return NULL;
-	p = gom_slot_pop(gom_mcache_slot(c, slot));
+	p = gom_slot_pop(gom_mcache_slot(c, slot_off));
 	if (unlikely(!p)) {
 		gom_mcache_leave(c);
 		return NULL;
@@ -178,18 +178,18 @@ static noinline void *object_exchange_zone(void *p, size_t size, gfp_t gfp, unsi
 /*
  * An object from the fast path whose @gfp asks for a zone or for zeroed memory.
  */
-static void *object_prepare_gfp(void *p, unsigned int slot, gfp_t gfp, unsigned long caller)
+static void *object_prepare_gfp(void *p, unsigned int slot_off, gfp_t gfp, unsigned long caller)
 {
-	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
 
 	if (unlikely(gfp & GOM_ZONE_GFP))
 		return object_exchange_zone(p, gom_classes[class].size, gfp, caller);
 	return object_prepare(p, class, gfp);
 }
 
-void *gom_alloc_slow(size_t size, unsigned int slot, gfp_t gfp, unsigned long caller)
+void *gom_alloc_slow(size_t size, unsigned int slot_off, gfp_t gfp, unsigned long caller)
 {
-	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
 	bool sample = false;
 	void *p;
 
@@ -219,22 +219,22 @@ static __always_inline bool gfp_needs_prepare(gfp_t gfp)
  * End of the fast path: no object was there (@p is NULL), or @p has to be
  * prepared.
  */
-static noinline void *malloc_finish(size_t size, gfp_t gfp, unsigned int slot, void *p,
+static noinline void *malloc_finish(size_t size, gfp_t gfp, unsigned int slot_off, void *p,
 				    unsigned long caller)
 {
 	if (p)
-		return object_prepare_gfp(p, slot, gfp, caller);
-	return gom_alloc_slow(size, slot, gfp, caller);
+		return object_prepare_gfp(p, slot_off, gfp, caller);
+	return gom_alloc_slow(size, slot_off, gfp, caller);
 }
 
 static noinline void *malloc_finish_slot(unsigned long request, gfp_t gfp, void *p,
 					 unsigned long caller)
 {
-	u32 slot = request;
+	u32 slot_off = request;
 	size_t size = BITS_PER_LONG == 64 ? request >> 16 >> 16 :
-					    gom_classes[slot >> GOM_SLOT_SHIFT].size;
+					    gom_classes[slot_off >> GOM_SLOT_SHIFT].size;
 
-	return malloc_finish(size, gfp, slot, p, caller);
+	return malloc_finish(size, gfp, slot_off, p, caller);
 }
 
 /* gom_malloc() of a constant size; @request is GOM_CONST_REQUEST(size). */
@@ -253,14 +253,14 @@ EXPORT_SYMBOL_GPL(__gom_malloc_slot);
 /* gom_malloc() of any size. */
 void *__gom_malloc(size_t size, gfp_t gfp)
 {
-	unsigned int slot = gom_size_to_slot(size);
+	unsigned int slot_off = gom_size_to_slot_off(size);
 	void *p;
 
 	gom_check_context(gfp);
-	p = object_pop(slot);
+	p = object_pop(slot_off);
 	if (likely(p) && !gfp_needs_prepare(gfp))
 		return p;
-	return malloc_finish(size, gfp, slot, p, _RET_IP_);
+	return malloc_finish(size, gfp, slot_off, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc);
 
@@ -270,14 +270,14 @@ EXPORT_SYMBOL_GPL(__gom_malloc);
  */
 static noinline void *malloc_for(size_t size, gfp_t gfp, unsigned long caller)
 {
-	unsigned int slot = gom_size_to_slot(size);
+	unsigned int slot_off = gom_size_to_slot_off(size);
 	void *p;
 
 	gom_check_context(gfp);
-	p = object_pop(slot);
+	p = object_pop(slot_off);
 	if (likely(p) && !gfp_needs_prepare(gfp))
 		return p;
-	return malloc_finish(size, gfp, slot, p, caller);
+	return malloc_finish(size, gfp, slot_off, p, caller);
 }
 
 /* Sample @p for the heap profile.  Called inside the cache; leaves it. */
@@ -351,8 +351,8 @@ void *gom_alloc_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
  */
 void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 {
-	unsigned int slot = gom_size_to_slot(size);
-	unsigned int class = slot >> GOM_SLOT_SHIFT;
+	unsigned int slot_off = gom_size_to_slot_off(size);
+	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
 	bool sample;
 	void *p;
 
@@ -540,9 +540,9 @@ EXPORT_SYMBOL_GPL(gom_free);
  * Slow path of a sized free.  Only here is the size compared with the object's
  * class; with debug=1 that is for every sized free.
  */
-static noinline void sized_free_check(const void *p, unsigned int slot, unsigned long caller)
+static noinline void sized_free_check(const void *p, unsigned int slot_off, unsigned long caller)
 {
-	unsigned int said = slot ? slot >> GOM_SLOT_SHIFT : GOM_SLOT_LARGE;
+	unsigned int said = slot_off ? slot_off >> GOM_SLOT_SHIFT : GOM_SLOT_LARGE;
 	struct gom_place at;
 
 	gom_pagemap_place(p, &at);
@@ -555,22 +555,22 @@ static noinline void sized_free_check(const void *p, unsigned int slot, unsigned
 	gom_free_place(&at, caller);
 }
 
-static noinline void sized_free_slow(const void *p, unsigned int slot, unsigned long caller)
+static noinline void sized_free_slow(const void *p, unsigned int slot_off, unsigned long caller)
 {
 	if (!ZERO_OR_NULL_PTR(p))
-		sized_free_check(p, slot, caller);
+		sized_free_check(p, slot_off, caller);
 }
 
 /*
- * Push @p to this CPU's magazine, trusting the caller that its class is @slot.
+ * Push @p to this CPU's magazine, trusting the caller that its class is @slot_off.
  */
-static __always_inline bool object_push_unchecked(const void *p, unsigned long slot)
+static __always_inline bool object_push_unchecked(const void *p, unsigned long slot_off)
 {
 	struct gom_mcache *c;
 
 	if (unlikely(!gom_mcache_enter(&c)))
 		return false;
-	if (unlikely(!gom_slot_push(gom_mcache_slot(c, slot), p))) {
+	if (unlikely(!gom_slot_push(gom_mcache_slot(c, slot_off), p))) {
 		gom_mcache_leave(c);
 		return false;
 	}
@@ -578,12 +578,12 @@ static __always_inline bool object_push_unchecked(const void *p, unsigned long s
 	return true;
 }
 
-/* gom_free_sized() of a constant size; @slot is GOM_CONST_SLOT(size). */
-void __gom_free_slot(const void *p, unsigned long slot)
+/* gom_free_sized() of a constant size; @slot_off is GOM_CONST_SLOT_OFF(size). */
+void __gom_free_slot(const void *p, unsigned long slot_off)
 {
-	if (likely(!gom_special_maybe(p)) && likely(object_push_unchecked(p, slot)))
+	if (likely(!gom_special_maybe(p)) && likely(object_push_unchecked(p, slot_off)))
 		return;
-	sized_free_slow(p, slot, _RET_IP_);
+	sized_free_slow(p, slot_off, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_slot);
 
@@ -593,9 +593,9 @@ void __gom_free_sized(const void *p, size_t size)
 	if (unlikely(size <= GOM_TINY_MAX))	/* may be a tiny object or one of a class */
 		return gom_free(p);
 	if (likely(!gom_special_maybe(p)) &&
-	    likely(object_push_unchecked(p, gom_size_to_slot(size))))
+	    likely(object_push_unchecked(p, gom_size_to_slot_off(size))))
 		return;
-	sized_free_slow(p, gom_size_to_slot(size), _RET_IP_);
+	sized_free_slow(p, gom_size_to_slot_off(size), _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_sized);
 

@@ -201,14 +201,14 @@ static bool trylock_allowed(void)
 	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
 }
 
-static void *cache_pop(unsigned int slot)
+static void *cache_pop(unsigned int slot_off)
 {
 	struct gom_mcache *c = gom_mcache_tryenter_slow();
 	void *p;
 
 	if (!c)
 		return NULL;
-	p = gom_mcache_pop(c, slot >> GOM_SLOT_SHIFT);
+	p = gom_mcache_pop(c, slot_off >> GOM_SLOT_SHIFT);
 	gom_mcache_leave_slow(c);
 	return p;
 }
@@ -227,12 +227,12 @@ static void *cache_pop(unsigned int slot)
  */
 void *gom_malloc_nolock(size_t size, gfp_t gfp)
 {
-	unsigned int slot = gom_size_to_slot(size), class = slot >> GOM_SLOT_SHIFT;
+	unsigned int slot_off = gom_size_to_slot_off(size), class = slot_off >> GOM_SLOT_SHIFT;
 	void *p;
 
-	if (!slot)
+	if (!slot_off)
 		return NULL;
-	p = cache_pop(slot);
+	p = cache_pop(slot_off);
 	if (!p && trylock_allowed())
 		p = gom_mcentral_try_alloc(class, gom_mem_node());
 	if (p && want_init_on_alloc(gfp))
@@ -244,14 +244,14 @@ EXPORT_SYMBOL_GPL(gom_malloc_nolock);
 static bool cache_push(const struct gom_place *at, unsigned long caller)
 {
 	struct gom_mcache *c = gom_mcache_tryenter_slow();
-	const unsigned int slot = GOM_SLOT_OF(at->class);
+	const unsigned int slot_off = GOM_SLOT_OFF(at->class);
 	const void *p = at->p;
 	bool done, double_free;
 
 	if (!c)
 		return false;
-	double_free = *gom_mcache_slot(c, slot)->top == p;
-	done = double_free || gom_slot_push(gom_mcache_slot(c, slot), p);
+	double_free = *gom_mcache_slot(c, slot_off)->top == p;
+	done = double_free || gom_slot_push(gom_mcache_slot(c, slot_off), p);
 	gom_mcache_leave_slow(c);
 	if (double_free)
 		gom_report(GOM_BAD_DOUBLE_FREE, caller, "double free of object %p", p);

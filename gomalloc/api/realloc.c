@@ -111,12 +111,12 @@ static bool object_may_stay(const struct gom_place *at, size_t new_size)
 		return true;
 	if (at->slot == GOM_SLOT_LARGE)
 		return at->span->direct ||
-		       (!gom_size_to_slot(new_size) && gom_large_aligned(at->p, new_size));
+		       (!gom_size_to_slot_off(new_size) && gom_large_aligned(at->p, new_size));
 	if (at->class == GOM_CLASS_TINY)
 		return new_size <= GOM_TINY_MAX &&
 		       IS_ALIGNED((unsigned long)at->p, new_size & -new_size);
 	return at->class < GOM_NR_SPAN_CLASSES &&
-	       GOM_SLOT_OF(at->class) == gom_size_to_slot(new_size);
+	       GOM_SLOT_OFF(at->class) == gom_size_to_slot_off(new_size);
 }
 
 static void *object_resize_in_place(const struct gom_place *at, size_t size, size_t new_size,

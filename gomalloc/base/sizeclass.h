@@ -14,8 +14,9 @@
 #include "gomalloc.h"
 
 /*
- * The page map holds a slot for every page of gomalloc's: the byte offset of a
- * struct gom_slot in the per-CPU cache.  By index:
+ * Slots: the page map has one for every page of gomalloc's, the per-CPU cache a
+ * struct gom_slot for each.  A slot is an index; page map and fast paths hold it
+ * as a slot offset, the byte offset of the struct gom_slot.
  *
  * Slot 0 means that the page is not gomalloc's.  Slots 1 to 66 are the size
  * classes.
@@ -58,7 +59,7 @@ enum gom_slot_index {
 #define GOM_TINY_SPAN_BLOCKS	(GOM_TINY_SPAN_PAGES * PAGE_SIZE / GOM_TINY_BLOCK)
 
 #define GOM_SLOT_BYTES		(1U << GOM_SLOT_SHIFT)
-#define GOM_SLOT_OF(index)	((u32)(index) << GOM_SLOT_SHIFT)
+#define GOM_SLOT_OFF(index)	((u32)(index) << GOM_SLOT_SHIFT)
 
 /*
  * Two lookup tables, as in Go: 8-byte steps up to 1024, 128-byte steps above.
@@ -107,11 +108,11 @@ extern const u16 gom_slot_by_128[((GOM_MAX_SMALL_SIZE - GOM_SMALL_STEP_MAX) >>
 				  GOM_LARGE_STEP_SHIFT) + 1];
 
 /*
- * The slot of @size.  Slot 0, which holds no objects, if @size is 0 or above
+ * The slot offset for @size.  Slot 0, which holds no objects, if @size is 0 or above
  * GOM_RUN_MAX_SIZE.  The tables are read through pointers because UBSAN would
  * check the indices of arrays.
  */
-static __always_inline unsigned int gom_size_to_slot(size_t size)
+static __always_inline unsigned int gom_size_to_slot_off(size_t size)
 {
 	const u16 *by_8 = gom_slot_by_8, *by_128 = gom_slot_by_128;
 
@@ -122,8 +123,14 @@ static __always_inline unsigned int gom_size_to_slot(size_t size)
 		return by_128[(size - GOM_SMALL_STEP_MAX + (1 << GOM_LARGE_STEP_SHIFT) - 1) >>
 			      GOM_LARGE_STEP_SHIFT];
 	if (size <= GOM_RUN_MAX_SIZE)
-		return GOM_SLOT_OF(GOM_CLASS_RUN + (size - 1) / PAGE_SIZE + 1 - GOM_RUN_MIN_PAGES);
+		return GOM_SLOT_OFF(GOM_CLASS_RUN + (size - 1) / PAGE_SIZE + 1 - GOM_RUN_MIN_PAGES);
 	return 0;
+}
+
+/* The class of @size, as above. */
+static __always_inline unsigned int gom_size_to_class(size_t size)
+{
+	return gom_size_to_slot_off(size) >> GOM_SLOT_SHIFT;
 }
 
 /*

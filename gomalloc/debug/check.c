@@ -257,7 +257,7 @@ static void span_check(struct check *ck, const struct gom_region *r, unsigned in
 	}
 	for (j = 0; j < s->npages; j++) {
 		is = gom_pagemap_entry(page + ((size_t)j << PAGE_SHIFT));
-		should = GOM_SLOT_OF(slot) | j << PAGE_SHIFT;
+		should = GOM_SLOT_OFF(slot) | j << PAGE_SHIFT;
 		if (is != should) {
 			findings_add(ck, "page %p: its page-map word is %x, not %x",
 				     page + ((size_t)j << PAGE_SHIFT), is, should);

@@ -84,7 +84,7 @@ void *gom_large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 		return NULL;
 	if (zero && !s->zeroed)
 		memset(s->base, 0, (size_t)s->npages << PAGE_SHIFT);
-	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_LARGE));
+	gom_pagemap_mark(s, GOM_SLOT_OFF(GOM_SLOT_LARGE));
 	s->state = GOM_SPAN_LARGE;
 	trace_gom_span_alloc(0, s->base, s->npages, s->nid);
 	return s->base;

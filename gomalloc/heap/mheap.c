@@ -520,7 +520,7 @@ static int mheap_grow(unsigned int order, int nid, gfp_t gfp)
 	s->zeroed = want_init_on_alloc(0);
 	h = gom_mheaps[s->nid];
 	atomic_long_add(1L << order, &h->moving_pages);
-	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
+	gom_pagemap_mark(s, GOM_SLOT_OFF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
 	growth_account_locked(h, 1U << order);
 	run_free_locked(h, s);
@@ -675,7 +675,7 @@ struct gom_span *gom_mheap_alloc_direct(unsigned int npages, int nid, gfp_t gfp)
 	s->direct = 1;
 	h = gom_mheaps[s->nid];
 	atomic_long_add(npages, &h->moving_pages);
-	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
+	gom_pagemap_mark(s, GOM_SLOT_OFF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
 	growth_account_locked(h, npages);
 	gom_pagemap_set_span(s->base, s);
@@ -718,7 +718,7 @@ void gom_mheap_free(struct gom_span *s)
 
 	trace_gom_span_free(s->class, s->base, s->npages, s->nid);
 	s->zeroed = 0;
-	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
+	gom_pagemap_mark(s, GOM_SLOT_OFF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);
 	run_free_locked(h, s);
 	spin_unlock_irqrestore(&h->lock, flags);
@@ -734,7 +734,7 @@ static bool large_span_free_locked(struct gom_mheap *h, struct gom_span *s)
 	s->state = GOM_SPAN_BUSY;
 	h->large_frees++;
 	h->large_pages -= s->npages;
-	gom_pagemap_mark(s, GOM_SLOT_OF(GOM_SLOT_IDLE));
+	gom_pagemap_mark(s, GOM_SLOT_OFF(GOM_SLOT_IDLE));
 	if (s->direct) {
 		gom_pagemap_set_span(s->base, NULL);
 		atomic_long_add(s->npages, &h->moving_pages);
@@ -811,7 +811,7 @@ bool gom_mheap_trim(struct gom_span *s, unsigned int npages, gfp_t gfp)
 	spin_lock_irqsave(&h->lock, flags);
 	h->large_pages -= tail->npages;
 	s->npages = npages;
-	gom_pagemap_mark(tail, GOM_SLOT_OF(GOM_SLOT_IDLE));
+	gom_pagemap_mark(tail, GOM_SLOT_OFF(GOM_SLOT_IDLE));
 	run_free_locked(h, tail);
 	spin_unlock_irqrestore(&h->lock, flags);
 	gom_scavenger_wake();

@@ -342,9 +342,9 @@ static __always_inline void pagemap_entries_write(const void *start, unsigned in
 }
 
 /* Write the entries of all pages of @s.  The caller owns the span. */
-void gom_pagemap_mark(const struct gom_span *s, u32 slot)
+void gom_pagemap_mark(const struct gom_span *s, u32 slot_off)
 {
-	pagemap_entries_write(s->base, s->npages, slot, PAGE_SIZE);
+	pagemap_entries_write(s->base, s->npages, slot_off, PAGE_SIZE);
 }
 
 /* Clear the entries of pages that leave gomalloc. */

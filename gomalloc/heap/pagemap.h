@@ -209,7 +209,7 @@ int gom_pagemap_init(void);
 int gom_pagemap_extend(unsigned long end);
 void gom_pagemap_exit(void);
 int gom_pagemap_cover(const void *start, unsigned int npages, int nid, gfp_t gfp);
-void gom_pagemap_mark(const struct gom_span *s, u32 slot);
+void gom_pagemap_mark(const struct gom_span *s, u32 slot_off);
 void gom_pagemap_unmark(const void *start, unsigned int npages);
 struct gom_span *gom_pagemap_span_at(const void *page, int nid);
 struct gom_span *gom_pagemap_span(const void *p);

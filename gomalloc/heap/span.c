@@ -137,7 +137,7 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	if (class == GOM_CLASS_TINY)
 		gom_tiny_init_marks(gom_tiny_marks(s));
 	span_construct_objects(s, class);
-	gom_pagemap_mark(s, GOM_SLOT_OF(gom_span_slot(s)));
+	gom_pagemap_mark(s, GOM_SLOT_OFF(gom_span_slot(s)));
 	trace_gom_span_alloc(class, s->base, s->npages, s->nid);
 	return s;
 }

@@ -168,13 +168,14 @@ static __always_inline void gom_mcache_set_flag(struct gom_mcache *c, u8 flag)
 		c->mallocing = flag;
 }
 
-/* The slot at byte offset @slot in @c, the cache of this CPU. */
-static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c, unsigned long slot)
+/* The slot at @slot_off in @c, the cache of this CPU. */
+static __always_inline struct gom_slot *gom_mcache_slot(struct gom_mcache *c,
+							 unsigned long slot_off)
 {
 	if (!GOM_CPU_OPERANDS)
-		return (void *)c->slot + slot;
+		return (void *)c->slot + slot_off;
 	/* The constant is added last, so it becomes a displacement. */
-	return (void *)raw_cpu_ptr((void __percpu __force *)slot) +
+	return (void *)raw_cpu_ptr((void __percpu __force *)slot_off) +
 	       (unsigned long __force)gom_mcache.slot;
 }
 

@@ -249,7 +249,7 @@ static struct tree_lock *span_tree_trylock(const struct gom_span *s, unsigned lo
 static void span_slot_mark(const struct gom_span *s, bool ask)
 {
 	if (s->state == GOM_SPAN_SMALL)
-		gom_pagemap_mark(s, GOM_SLOT_OF(ask ? GOM_SLOT_ASK : gom_span_slot(s)));
+		gom_pagemap_mark(s, GOM_SLOT_OFF(ask ? GOM_SLOT_ASK : gom_span_slot(s)));
 }
 
 static void class_specials_add(const struct gom_span *s, int by)

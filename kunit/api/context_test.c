@@ -45,7 +45,7 @@ static void inside_work(struct irq_work *work)
 
 static void interrupt_inside_bypasses_the_cache(struct kunit *test)
 {
-	unsigned int class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
+	unsigned int class = gom_size_to_class(SIZE);
 	unsigned long inside_before = gom_mcache_inside();
 	struct gom_mcache_stats cpu_before, cpu_after;
 	struct gom_class_stats before, after;

@@ -40,7 +40,7 @@ static void central_unblock(struct gom_mcentral *central, unsigned long flags)
 
 static void held_locks_are_not_waited_for(struct kunit *test)
 {
-	unsigned int class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
+	unsigned int class = gom_size_to_class(SIZE);
 	u64 before = gomtest_live_objects(), barred_frees, central_frees;
 	struct gom_mcentral *central;
 	unsigned long flags;
@@ -81,7 +81,7 @@ static void cache_in_use_is_bypassed(struct kunit *test)
 	p = gom_malloc_nolock(SIZE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	preempt_disable();
-	central = gom_mcentral_of(gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT, numa_mem_id());
+	central = gom_mcentral_of(gom_size_to_class(SIZE), numa_mem_id());
 	mallocs = central->mallocs;
 	frees = central->frees;
 	c = this_cpu_ptr(&gom_mcache);

@@ -57,7 +57,7 @@ static void fitting_object_stays_in_place(struct kunit *test)
 static void free_sized_check(struct kunit *test, void *p, size_t size)
 {
 	unsigned long counted = gom_misuse_count(GOM_BAD_FREE_SIZE);
-	unsigned int class = gom_size_to_slot(size) >> GOM_SLOT_SHIFT, i;
+	unsigned int class = gom_size_to_class(size), i;
 	void *q[4];
 
 	gom_free_sized(p, size);

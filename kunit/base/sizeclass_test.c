@@ -123,18 +123,18 @@ static void every_size_gets_the_smallest_class_that_fits(struct kunit *test)
 		while (gom_classes[expected].size < end ||
 		       gom_classes[expected].size % (end & -end))
 			expected++;
-		class = gom_size_to_slot(size) >> GOM_SLOT_SHIFT;
+		class = gom_size_to_class(size);
 		if (class != expected)
 			KUNIT_FAIL(test, "size %u: class %u, not %u", size, class, expected);
 		if (GOM_CONST_CLASS(size) != expected)
 			KUNIT_FAIL(test, "constant size %u: class %u, not %u", size,
 				   GOM_CONST_CLASS(size), expected);
 	}
-	KUNIT_EXPECT_EQ(test, gom_size_to_slot(0), 0U);
-	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_MAX_SMALL_SIZE + 1), GOM_SLOT_OF(GOM_CLASS_RUN));
-	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_RUN_MAX_SIZE), GOM_SLOT_OF(GOM_CLASS_TINY - 1));
-	KUNIT_EXPECT_EQ(test, gom_size_to_slot(GOM_RUN_MAX_SIZE + 1), 0U);
-	KUNIT_EXPECT_EQ(test, gom_size_to_slot(SIZE_MAX), 0U);
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot_off(0), 0U);
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot_off(GOM_MAX_SMALL_SIZE + 1), GOM_SLOT_OFF(GOM_CLASS_RUN));
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot_off(GOM_RUN_MAX_SIZE), GOM_SLOT_OFF(GOM_CLASS_TINY - 1));
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot_off(GOM_RUN_MAX_SIZE + 1), 0U);
+	KUNIT_EXPECT_EQ(test, gom_size_to_slot_off(SIZE_MAX), 0U);
 }
 
 /*
@@ -163,7 +163,7 @@ static void objects_have_kmalloc_alignment(struct kunit *test)
 	unsigned int size, slot;
 
 	for (size = 1; size <= GOM_RUN_MAX_SIZE; size++) {
-		slot = gom_size_to_slot(size) >> GOM_SLOT_SHIFT;
+		slot = gom_size_to_class(size);
 		if (gom_classes[slot].size % ARCH_KMALLOC_MINALIGN)
 			KUNIT_FAIL(test, "size %u: objects of %u bytes", size,
 				   gom_classes[slot].size);

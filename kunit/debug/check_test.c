@@ -67,7 +67,7 @@ static void page_map_entries(struct kunit *test)
 	u32 *first = page_word(page), first_saved = *first;
 
 	EXPECT_REPORTED(test, "its page-map word is", *word ^= 2 * PAGE_SIZE, *word = saved);
-	EXPECT_REPORTED(test, "its page-map word is", *word = GOM_SLOT_OF(GOM_SLOT_IDLE),
+	EXPECT_REPORTED(test, "its page-map word is", *word = GOM_SLOT_OFF(GOM_SLOT_IDLE),
 			*word = saved);
 	EXPECT_REPORTED(test, "is not gomalloc's, but has a record", *first = 0,
 			*first = first_saved);
@@ -289,7 +289,7 @@ static void span_in_flight_is_no_finding(struct kunit *test)
 	c->frees += nelems;
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
 	EXPECT_REPORTED(test, "live", c->frees++, c->frees--);
-	span_write_words(s, GOM_SLOT_OF(GOM_SLOT_IDLE), 0);
+	span_write_words(s, GOM_SLOT_OFF(GOM_SLOT_IDLE), 0);
 	KUNIT_EXPECT_EQ(test, gom_check(), 0);
 	EXPECT_REPORTED(test, "pages in free runs", h->idle_pages += s->npages,
 			h->idle_pages -= s->npages);
@@ -403,7 +403,7 @@ static int check_begin(struct kunit *test)
 
 	if (err)
 		return err;
-	class = gom_size_to_slot(SIZE) >> GOM_SLOT_SHIFT;
+	class = gom_size_to_class(SIZE);
 	/* The scavenger must not release what is corrupted for a moment. */
 	ms_before = gom_scavenge_ms;
 	gom_scavenge_ms = 0;

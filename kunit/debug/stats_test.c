@@ -186,7 +186,7 @@ static void reset_keeps_live_objects(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.heap_sys, before.heap_sys);
 	KUNIT_EXPECT_LT(test, after.mallocs, before.mallocs);
 	KUNIT_EXPECT_EQ(test, after.heap_released, 0ULL);
-	gom_class_read(gom_size_to_slot(50) >> GOM_SLOT_SHIFT, &stats);
+	gom_class_read(gom_size_to_class(50), &stats);
 	KUNIT_EXPECT_EQ(test, stats.refills + stats.flushes, 0ULL);
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), 0UL);
 	gom_tiny_read(-1, &tiny);

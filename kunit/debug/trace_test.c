@@ -80,7 +80,7 @@ static void every_call_is_traced(struct kunit *test)
 	probes_register(test);
 	p = gom_malloc(100, GFP_KERNEL);
 	EXPECT_TRACED(test, p, BITS_PER_LONG == 64 ? 100 : 112,
-		      gom_size_to_slot(100) >> GOM_SLOT_SHIFT, 112);
+		      gom_size_to_class(100), 112);
 	snprintf(name, sizeof(name), "%ps", (void *)traced.caller);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(name, "every_call_is_traced"));
 	gom_free(p);

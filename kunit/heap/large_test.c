@@ -76,7 +76,7 @@ static void runs_take_exact_pages(struct kunit *test)
 /* A freed run is allocated again without a call of the heap. */
 static void runs_are_cached(struct kunit *test)
 {
-	unsigned int class = gom_size_to_slot(100000) >> GOM_SLOT_SHIFT;
+	unsigned int class = gom_size_to_class(100000);
 	struct gom_mcache_stats a, b;
 	unsigned int i;
 	int cpu;
@@ -98,7 +98,7 @@ static void runs_are_cached(struct kunit *test)
 /* Runs never steal capacity from small objects. */
 static void runs_do_not_steal_capacity(struct kunit *test)
 {
-	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT;
+	const unsigned int kb = gom_mcache_kb, class = gom_size_to_class(64);
 	struct gom_mcache_stats a, b;
 	unsigned int i;
 	int cpu;

@@ -254,7 +254,7 @@ static void *alloc_while_growing(size_t size)
  */
 static void runs_freed_while_growing_are_found(struct kunit *test)
 {
-	const unsigned int class = gom_size_to_slot(1152) >> GOM_SLOT_SHIFT;
+	const unsigned int class = gom_size_to_class(1152);
 	void *p;
 
 	KUNIT_ASSERT_GT(test, (unsigned int)gom_classes[class].npages, 1U);

@@ -151,7 +151,7 @@ static void nofail_uses_single_pages(struct kunit *test)
 /* The unused end of a short span may be as large as an object. */
 static void end_of_short_span_is_no_object(struct kunit *test)
 {
-	const unsigned int class = gom_size_to_slot(1152) >> GOM_SLOT_SHIFT;
+	const unsigned int class = gom_size_to_class(1152);
 	struct gom_span *s;
 	void *p;
 

@@ -56,7 +56,7 @@ static void objects_free(void **p)
 
 static void refills_and_flushes_balance(struct kunit *test)
 {
-	unsigned int class = gom_size_to_slot(128) >> GOM_SLOT_SHIFT;
+	unsigned int class = gom_size_to_class(128);
 	struct gom_class_stats before, full, after;
 	void **p = array_alloc(test);
 
@@ -111,7 +111,7 @@ static void caches_are_bounded(struct kunit *test)
  */
 static void capacity_is_stolen_after_misses(struct kunit *test)
 {
-	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(2048) >> GOM_SLOT_SHIFT;
+	const unsigned int kb = gom_mcache_kb, class = gom_size_to_class(2048);
 	struct gom_mcache_stats first, later;
 	void **p = array_alloc(test);
 	unsigned int i;
@@ -140,7 +140,7 @@ static void capacity_is_stolen_after_misses(struct kunit *test)
 /* A full magazine of the depot may be too large for a small cache. */
 static void full_magazine_respects_the_bound(struct kunit *test)
 {
-	const unsigned int kb = gom_mcache_kb, class = gom_size_to_slot(1024) >> GOM_SLOT_SHIFT;
+	const unsigned int kb = gom_mcache_kb, class = gom_size_to_class(1024);
 	struct gom_mcache_stats stats;
 	struct gom_class_stats all;
 	void **p = array_alloc(test);
@@ -357,7 +357,7 @@ static void empty_cpu_is_not_interrupted(struct kunit *test)
  */
 static void empty_magazines_are_bounded(struct kunit *test)
 {
-	const unsigned int class = gom_size_to_slot(EMPTIED_SIZE) >> GOM_SLOT_SHIFT;
+	const unsigned int class = gom_size_to_class(EMPTIED_SIZE);
 	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
 	void **p = array_alloc(test);
 	unsigned int round, n;
@@ -513,7 +513,7 @@ static void rate_and_reset_wait_for_a_new_class(struct kunit *test)
 /* First guard of the bound: a magazine of more objects stays in the depot. */
 static void refill_respects_the_limit(struct kunit *test)
 {
-	const unsigned int class = gom_size_to_slot(1024) >> GOM_SLOT_SHIFT;
+	const unsigned int class = gom_size_to_class(1024);
 	struct gom_mcentral *c = gom_mcentral_of(class, numa_mem_id());
 	struct gom_magazine *mag;
 	void **p = array_alloc(test);
@@ -566,7 +566,7 @@ static void refill_while_flushed(struct kunit *test, unsigned int kb, struct gom
 	WRITE_ONCE(gom_test_hook, caches_flush_meanwhile);
 	p = gom_malloc(64, GFP_KERNEL);
 	WRITE_ONCE(gom_test_hook, NULL);
-	gom_mcache_read(raw_smp_processor_id(), gom_size_to_slot(64) >> GOM_SLOT_SHIFT, stats);
+	gom_mcache_read(raw_smp_processor_id(), gom_size_to_class(64), stats);
 	KUNIT_EXPECT_LE(test, gom_mcache_bytes(raw_smp_processor_id()), (size_t)gom_mcache_kb << 10);
 	migrate_enable();
 	gom_mcache_kb = before;
@@ -603,7 +603,7 @@ static struct {
 /* Free all objects, so that the cache gets a loaded magazine and a spare. */
 static bool caches_fill_meanwhile(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
-	const unsigned int class = gom_size_to_slot(BOTH_SIZE) >> GOM_SLOT_SHIFT;
+	const unsigned int class = gom_size_to_class(BOTH_SIZE);
 	struct gom_mcache_stats stats;
 
 	if (at != GOM_AT_BLOCK || both.freed || both.allocated < OBJECTS / 4)
@@ -620,7 +620,7 @@ static bool caches_fill_meanwhile(enum gom_test_point at, unsigned int arg, gfp_
 /* A refill that finds both magazines in use returns its own to the depot. */
 static void refill_keeps_the_spare(struct kunit *test)
 {
-	const unsigned int class = gom_size_to_slot(BOTH_SIZE) >> GOM_SLOT_SHIFT;
+	const unsigned int class = gom_size_to_class(BOTH_SIZE);
 	struct gom_magazine *spare;
 	void *p = NULL;
 	u64 live;
@@ -733,7 +733,7 @@ static void reset_clears_calls_found_inside(struct kunit *test)
 static void offline_cpu_is_called(struct kunit *test)
 {
 #ifdef CONFIG_HOTPLUG_CPU
-	const unsigned int class = gom_size_to_slot(96) >> GOM_SLOT_SHIFT;
+	const unsigned int class = gom_size_to_class(96);
 	int err, cpu = cpumask_last(cpu_online_mask);
 	struct gom_mcache *c = per_cpu_ptr(&gom_mcache, cpu);
 	struct gom_magazine *mag;

@@ -54,7 +54,7 @@ static void cached_objects_are_released(struct kunit *test)
 {
 	void **p = kunit_kzalloc(test, OBJECTS * sizeof(*p), GFP_KERNEL);
 	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nid = numa_mem_id() };
-	const unsigned int class = gom_size_to_slot(4096) >> GOM_SLOT_SHIFT;
+	const unsigned int class = gom_size_to_class(4096);
 	unsigned long count, bytes = 0;
 	struct gom_class_stats stats;
 	int cpu;
@@ -99,7 +99,7 @@ static void oom_releases_everything(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.heap_idle, 0ULL);
 	KUNIT_EXPECT_EQ(test, freed,
 			(unsigned long)((before.heap_sys - after.heap_sys) >> PAGE_SHIFT));
-	gom_class_read(gom_size_to_slot(8192) >> GOM_SLOT_SHIFT, &stats);
+	gom_class_read(gom_size_to_class(8192), &stats);
 	KUNIT_EXPECT_EQ(test, stats.cached + stats.depot, 0ULL);
 	/* Too little memory to prevent an OOM kill is not reported as freed. */
 	gom_free(gom_malloc(8192, GFP_KERNEL));

@@ -235,7 +235,7 @@ static void rate_change_keeps_the_counts(struct kunit *test)
 	unsigned int class, i;
 
 	objects_churn(test, 64, 160);
-	class = gom_size_to_slot(64) >> GOM_SLOT_SHIFT;
+	class = gom_size_to_class(64);
 	gom_class_read(class, &before);
 	for (i = 0; i < ARRAY_SIZE(rates); i++)
 		KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(rates[i]), 0);
