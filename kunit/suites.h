@@ -60,10 +60,13 @@ static inline u64 gomtest_live_objects(void)
 	return m.mallocs - m.frees;
 }
 
-/* A byte that differs between objects, by address. */
+/*
+ * A byte that differs between objects, by address.  Not 0: memory may be cleared,
+ * and a NULL pointer is written to the last object of a list.
+ */
 static inline u8 gomtest_pattern(const void *p)
 {
-	return ((unsigned long)p >> 3) * 31 + ((unsigned long)p >> 12) + 1;
+	return (((unsigned long)p >> 3) * 31 + ((unsigned long)p >> 12)) % 255 + 1;
 }
 
 static inline bool gomtest_all_bytes(const void *p, u8 byte, size_t n)
