@@ -109,8 +109,9 @@ static __always_inline size_t slot_push_run(struct gom_slot *s, size_t nr, void 
 /*
  * The same for pages whose slot is GOM_SLOT_ASK: the class is that of the span.
  * Pushes objects of one span that has no specials, such as a named cache's.
+ * Not inlined: its place on the stack would cost other objects a canary.
  */
-static size_t span_push_run(struct gom_mcache *c, size_t nr, void **p, u32 entry)
+static noinline size_t span_push_run(struct gom_mcache *c, size_t nr, void **p, u32 entry)
 {
 	const struct gom_class *cl;
 	struct gom_place at;
