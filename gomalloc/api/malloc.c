@@ -483,7 +483,7 @@ static noinline void free_leave_slow(const void *p, u32 entry, struct gom_mcache
 	gom_mcache_leave(c);
 	if (!tiny)
 		free_slow_entry(p, entry, caller);
-	else
+	else if (block)
 		gom_tiny_free_block(block, caller);
 }
 
