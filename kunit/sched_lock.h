@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A free with a lock of the scheduler held, as BPF programs and tracers may do it.
+ * A free with a lock of the scheduler held, as in BPF programs and tracers.
  * No task may be woken there: lockdep reports it as a circular dependency of
  * pi_lock, which this takes.
  */

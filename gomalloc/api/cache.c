@@ -16,9 +16,9 @@
  *	counting_lock		in mcache_stats.c, or
  *	offline_lock		in cpu_call.c
  *
- * As in SLUB, CPU hotplug callbacks may create caches.  These are called with the
- * hotplug lock held for writing, so creating only tries cpus_read_lock(), and who
- * holds caches_lock or counting_lock never waits for it.
+ * As in SLUB, CPU hotplug callbacks may create caches.  These are called with
+ * the hotplug lock held for writing.  So creating only tries cpus_read_lock(),
+ * and a holder of caches_lock or counting_lock never waits for it.
  */
 #include <linux/cache.h>
 #include <linux/cpu.h>
@@ -179,8 +179,8 @@ static void class_list_add(struct gom_cache_class **list, struct gom_cache_class
  * flight, lookups of its pages still use its geometry: then it is parked.
  *
  * The free of its last object may raise a limit after that CPU was flushed.  A
- * limit is in units of the class's size, so the class is flushed again.  Without
- * an object nobody raises one any more.
+ * limit is in units of the class's size, so the class is flushed again.
+ * Without an object nobody raises one any more.
  *
  * cpus_read_lock() is held.
  */

@@ -562,7 +562,8 @@ static noinline void sized_free_slow(const void *p, unsigned int slot_off, unsig
 }
 
 /*
- * Push @p to this CPU's magazine, trusting the caller that its class is @slot_off.
+ * Push @p to this CPU's magazine, trusting the caller that @slot_off is its
+ * class's.
  */
 static __always_inline bool object_push_unchecked(const void *p, unsigned long slot_off)
 {

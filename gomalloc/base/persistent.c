@@ -23,8 +23,8 @@
  * context has refilled the bump meanwhile, its chunk is used and the new one is
  * freed.
  *
- * Chunks and direct blocks come from this CPU's node if it has memory, else from
- * any.  __GFP_THISNODE of a request is about its objects, which may be of
+ * Chunks and direct blocks come from this CPU's node if it has memory, else
+ * from any.  __GFP_THISNODE of a request is about its objects, which may be of
  * another node than the CPU.
  *
  * all_chunks only grows, and is read only while nobody allocates.  A chunk is
@@ -216,8 +216,8 @@ static size_t chunk_next_bytes(u64 had)
 
 /*
  * Allocate a zeroed chunk of @bytes; fewer if memory is short, but with space
- * for @need.  Only the minimum uses @gfp, on any node: memory beyond it is worth
- * neither waiting nor reserves nor another node's pages.
+ * for @need.  Only the minimum uses @gfp, on any node: memory beyond it is
+ * worth neither waiting nor reserves nor another node's pages.
  */
 static struct chunk *chunk_alloc(size_t bytes, size_t need, gfp_t gfp)
 {

@@ -15,8 +15,8 @@
 
 /*
  * Slots: the page map has one for every page of gomalloc's, the per-CPU cache a
- * struct gom_slot for each.  A slot is an index; page map and fast paths hold it
- * as a slot offset, the byte offset of the struct gom_slot.
+ * struct gom_slot for each.  A slot is an index; page map and fast paths hold
+ * it as a slot offset, the byte offset of the struct gom_slot.
  *
  * Slot 0 means that the page is not gomalloc's.  Slots 1 to 66 are the size
  * classes.
@@ -108,8 +108,8 @@ extern const u16 gom_slot_by_128[((GOM_MAX_SMALL_SIZE - GOM_SMALL_STEP_MAX) >>
 				  GOM_LARGE_STEP_SHIFT) + 1];
 
 /*
- * The slot offset for @size.  Slot 0, which holds no objects, if @size is 0 or above
- * GOM_RUN_MAX_SIZE.  The tables are read through pointers because UBSAN would
+ * The slot offset for @size.  Slot 0, which holds no objects, if @size is 0 or
+ * above GOM_RUN_MAX_SIZE.  The tables are read through pointers because UBSAN would
  * check the indices of arrays.
  */
 static __always_inline unsigned int gom_size_to_slot_off(size_t size)

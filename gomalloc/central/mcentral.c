@@ -694,7 +694,8 @@ void *gom_mcentral_alloc(unsigned int class, int nid, gfp_t gfp)
  * @class: class of the object
  * @nid: node
  *
- * Context: any, NMI included; under PREEMPT_RT not in an interrupt.
+ * Context: any, NMI included; under PREEMPT_RT only where a task could sleep, as
+ * the release of the lock may wake one.
  * Return: the object, not zeroed; NULL if there is none or the lock is taken.
  */
 void *gom_mcentral_try_alloc(unsigned int class, int nid)
@@ -758,7 +759,8 @@ void gom_mcentral_free(const struct gom_place *at, unsigned long caller)
  * If that was the last object of its span in use, the span is freed with the
  * next one, or by draining.
  *
- * Context: any, NMI included; under PREEMPT_RT not in an interrupt.
+ * Context: any, NMI included; under PREEMPT_RT only where a task could sleep, as
+ * the release of the lock may wake one.
  * Return: false if the lock is taken.
  */
 bool gom_mcentral_try_free(const struct gom_place *at, unsigned long caller)

@@ -74,8 +74,7 @@ void gom_cpu_call_dead(int cpu, struct gom_cpu_call *call)
 }
 
 /*
- * Protects the caches of offline CPUs, @mallocing included, which has no owner's
- * CPU to serialize its writers.
+ * Protects the caches of offline CPUs, @mallocing included.
  */
 static DEFINE_MUTEX(offline_lock);
 
@@ -96,8 +95,8 @@ void gom_cpu_call_offline(void (*fn)(int cpu, struct gom_cpu_call *call),
 }
 
 /*
- * As gom_cpu_call_online(), and for the caches of offline CPUs.  May sleep.  The
- * caller holds cpus_read_lock().
+ * As gom_cpu_call_online(), and for the caches of offline CPUs.  May sleep.
+ * The caller holds cpus_read_lock().
  */
 void gom_cpu_call_all_cpuslocked(struct gom_cpu_call *call)
 {

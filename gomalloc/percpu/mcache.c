@@ -569,7 +569,8 @@ void gom_mcache_flush_class_cpuslocked(unsigned int class)
 
 /*
  * Has the cache of any CPU a magazine or a limit of @class?  False is final if
- * the caller has seen, under the locks of mcentral, that the class has no object.
+ * the caller has seen, under the locks of mcentral, that the class has no
+ * object.
  */
 bool gom_mcache_holds_class(unsigned int class)
 {

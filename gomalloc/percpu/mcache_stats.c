@@ -59,8 +59,9 @@ bool gom_mcache_count_down(struct gom_mcache *c, unsigned int class)
 /*
  * Serializes resets of statistics and draws of sample intervals, on all CPUs.
  *
- * Taken inside cpus_read_lock(): gom_mcache_draw_class() takes it in CPU hotplug
- * callbacks, and must not wait there for a task that waits for their end.
+ * Taken inside cpus_read_lock(): gom_mcache_draw_class() takes it in CPU
+ * hotplug callbacks, and must not wait there for a task that waits for their
+ * end.
  */
 static DEFINE_MUTEX(counting_lock);
 

@@ -69,8 +69,9 @@ static bool modes_are_set(void)
  * hold.  That of an online CPU is set in an IPI.  If the IPI hits
  * gom_mcache_enter() between the test and the store of the flag, or hits code
  * inside the cache, the leave overwrites what the IPI stored.  All of that runs
- * with preemption off, so it has ended after a grace period.  If the flag is correct then it stays
- * correct:  every later enter tests it.  If not, it is set again.
+ * with preemption off, so it has ended after a grace period.  If the flag is
+ * correct then, it stays correct, because every later enter tests it.  If not,
+ * it is set again.
  *
  * Context: task, may sleep.
  */

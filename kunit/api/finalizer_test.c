@@ -585,8 +585,8 @@ static void drain_objects_alloc(struct kunit *test, struct seen *seen)
 }
 
 /*
- * A drain, which may run on another CPU, does not keep this CPU from queueing the
- * urgent irq_work.  Otherwise its array could overflow with interrupts on.
+ * A drain, which may run on another CPU, does not keep this CPU from queueing
+ * the urgent irq_work.  Otherwise its array could overflow with interrupts on.
  */
 static void drain_does_not_delay_the_irq_work(struct kunit *test)
 {

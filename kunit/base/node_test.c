@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nodes: of a machine that is made up, which node gives memory in the place of one that
- * has none; and this machine's own table.
+ * Nodes: the nearest node with memory, on an invented machine of four nodes; and
+ * this machine's table.
  */
 #include <linux/bits.h>
 #include <linux/nodemask.h>

@@ -111,8 +111,8 @@ static void oom_releases_everything(struct kunit *test)
 }
 
 /*
- * The kernel then keeps what it deferred for each node.  It passes the node in any case, so
- * no call of the shrinker shows the flag.
+ * With the flag the kernel counts deferred work by node.  It passes the node in
+ * any case, so the shrinker's behaviour does not show the flag.
  */
 static void shrinker_is_numa_aware(struct kunit *test)
 {

@@ -52,6 +52,9 @@ def checks():
     """All checks as (title, function), the longest first."""
     for name in reversed(KUNIT_TARGETS):
         yield f"KUnit on {name}", lambda name=name: kunit.run(targets.find(name))
+    # A CPU that is possible and has never been online.
+    yield ("KUnit on uml, maxcpus=1",
+           lambda: kunit.run(targets.find("uml"), "gomalloc_mcache*", append="maxcpus=1"))
     for name in headers.SETS:
         yield f"build against {name}", lambda name=name: builds(name)
     for variant, name in variants().items():

@@ -85,18 +85,21 @@ def count(outcome, log, filtered=False):
         outcome.text += "no test passed\n"
 
 
-def run(target, filter_glob="", source=checkout.ROOT):
-    """Run the suites (those that match `filter_glob`) on a target; return the
-    Outcome.
+def run(target, filter_glob="", source=checkout.ROOT, append=""):
+    """Run the suites (those that match `filter_glob`) on a target, with more
+    parameters of its kernel; return the Outcome.
     """
     built, warned = modules.build(target.modules, source)
     if "gomalloc_kunit.ko" not in built:
         raise Failure(f"gomalloc_kunit.ko was not built for {target.name}, whose kernel has no "
                       "KUnit: use a UML target.")
     script = f"FILTER='{filter_glob or ALL}'\n" + SCRIPT.read_text()
+    suffix = f"-{append}" if append else ""
     result = guest.run(target, script, built.values(), TIMEOUT.get(target.name, DEFAULT_TIMEOUT),
-                       APPEND.get(target.name, ""), checkout.LOGS / f"kunit-{target.name}.log")
-    outcome = Outcome(f"KUnit on {target.describe()}", seconds=result.seconds)
+                       f"{APPEND.get(target.name, '')} {append}".strip(),
+                       checkout.LOGS / f"kunit-{target.name}{suffix}.log")
+    outcome = Outcome(f"KUnit on {target.describe()}" + (f", {append}" if append else ""),
+                      seconds=result.seconds)
     count(outcome, result.log, bool(filter_glob))
     if not result.passed:
         outcome.failed += 1
