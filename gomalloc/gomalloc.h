@@ -95,6 +95,7 @@ void *gom_malloc_node(size_t size, gfp_t gfp, int node) __malloc __alloc_size(1)
 void *gom_malloc_array(size_t n, size_t size, gfp_t gfp) __malloc __alloc_size(1, 2);
 void * __must_check gom_realloc(const void *p, size_t new_size, gfp_t gfp) __alloc_size(2);
 size_t gom_size(const void *p);
+bool gom_owns(const void *p);
 void gom_free(const void *p);
 void gom_free_sensitive(const void *p);
 bool __must_check gom_malloc_bulk(size_t size, gfp_t gfp, size_t nr, void **p);

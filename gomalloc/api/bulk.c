@@ -136,7 +136,7 @@ static noinline size_t span_push_run(struct gom_mcache *c, size_t nr, void **p, 
  * Free objects, from the first on, until one needs the slow path; returns how
  * many.
  */
-static size_t cache_push_bulk(size_t nr, void **p)
+size_t gom_push_bulk(size_t nr, void **p)
 {
 	struct gom_mcache *c;
 	size_t i = 0, n;
@@ -169,7 +169,7 @@ void gom_free_bulk(size_t nr, void **p)
 	size_t i = 0;
 
 	while (i < nr) {
-		i += cache_push_bulk(nr - i, p + i);
+		i += gom_push_bulk(nr - i, p + i);
 		if (i < nr)
 			gom_free_slow(p[i++], _RET_IP_);
 	}

@@ -339,6 +339,25 @@ void *gom_alloc_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
 	return gom_mcentral_alloc(class, node, gfp);
 }
 
+/* gom_malloc_node() on behalf of @caller. */
+void *gom_malloc_node_for(size_t size, gfp_t gfp, int node, unsigned long caller)
+{
+	unsigned int slot_off = gom_size_to_slot_off(size);
+	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
+	bool sample;
+	void *p;
+
+	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_backend)
+		return malloc_for(size, gfp, caller);
+	might_alloc(gfp);
+	if (gfp & GOM_ZONE_GFP)
+		return zone_alloc(size, gfp, node, caller);
+	if (!class)
+		return large_alloc(size, gfp, node, caller);
+	p = gom_alloc_on_node(class, gfp & GOM_PAGE_GFP, node, &sample);
+	return p ? object_prepare_slow(p, size, class, gfp, sample, caller) : NULL;
+}
+
 /**
  * gom_malloc_node - allocate memory of a NUMA node
  * @size: bytes requested
@@ -351,20 +370,7 @@ void *gom_alloc_on_node(unsigned int class, gfp_t gfp, int node, bool *sample)
  */
 void *gom_malloc_node(size_t size, gfp_t gfp, int node)
 {
-	unsigned int slot_off = gom_size_to_slot_off(size);
-	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
-	bool sample;
-	void *p;
-
-	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_backend)
-		return malloc_for(size, gfp, _RET_IP_);
-	might_alloc(gfp);
-	if (gfp & GOM_ZONE_GFP)
-		return zone_alloc(size, gfp, node, _RET_IP_);
-	if (!class)
-		return large_alloc(size, gfp, node, _RET_IP_);
-	p = gom_alloc_on_node(class, gfp & GOM_PAGE_GFP, node, &sample);
-	return p ? object_prepare_slow(p, size, class, gfp, sample, _RET_IP_) : NULL;
+	return gom_malloc_node_for(size, gfp, node, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_malloc_node);
 
@@ -456,7 +462,7 @@ void gom_free_place(const struct gom_place *at, unsigned long caller)
 }
 
 /* As gom_free_slow(); @entry is that of @p in the page map. */
-static noinline void free_slow_entry(const void *p, u32 entry, unsigned long caller)
+noinline void gom_free_slow_entry(const void *p, u32 entry, unsigned long caller)
 {
 	struct gom_place at;
 
@@ -468,10 +474,10 @@ static noinline void free_slow_entry(const void *p, u32 entry, unsigned long cal
 
 void gom_free_slow(const void *p, unsigned long caller)
 {
-	free_slow_entry(p, gom_pagemap_entry(p), caller);
+	gom_free_slow_entry(p, gom_pagemap_entry(p), caller);
 }
 
-/* As free_leave(), if a tiny object cannot be taken back.  Leaves the cache. */
+/* As gom_free_leave(), if a tiny object cannot be taken back.  Leaves the cache. */
 static noinline void free_leave_slow(const void *p, u32 entry, struct gom_mcache *c,
 				     unsigned long caller)
 {
@@ -482,7 +488,7 @@ static noinline void free_leave_slow(const void *p, u32 entry, struct gom_mcache
 		tiny = gom_tiny_free_inside(c, p, entry, &block);
 	gom_mcache_leave(c);
 	if (!tiny)
-		free_slow_entry(p, entry, caller);
+		gom_free_slow_entry(p, entry, caller);
 	else if (block)
 		gom_tiny_free_block(block, caller);
 }
@@ -491,8 +497,7 @@ static noinline void free_leave_slow(const void *p, u32 entry, struct gom_mcache
  * Free what gom_free() could not push: a tiny object, an object whose magazine
  * is full, or a misuse.  Called inside the cache; leaves it.
  */
-static noinline void free_leave(const void *p, u32 entry, struct gom_mcache *c,
-				unsigned long caller)
+noinline void gom_free_leave(const void *p, u32 entry, struct gom_mcache *c, unsigned long caller)
 {
 	if (gom_entry_slot(entry) != GOM_CLASS_TINY || !gom_tiny_undo(&c->tiny, p))
 		return free_leave_slow(p, entry, c, caller);
@@ -514,7 +519,6 @@ static noinline void free_leave(const void *p, u32 entry, struct gom_mcache *c,
 void gom_free(const void *p)
 {
 	struct gom_mcache *c;
-	struct gom_slot *s;
 	u32 entry;
 
 	/* The page-map lookup needs this test anyway; it also catches NULL. */
@@ -523,16 +527,14 @@ void gom_free(const void *p)
 			gom_free_slow(p, _RET_IP_);
 		return;
 	}
-	if (unlikely(!gom_mcache_enter(&c)))
-		return free_slow_entry(p, entry, _RET_IP_);
-	/*
-	 * Pages of others, and of large and tiny objects, have a slot with
-	 * recip_limit 0.
-	 */
-	s = gom_mcache_slot(c, entry & GOM_ENTRY_SLOT_MASK);
-	if (unlikely(gom_entry_offset(entry, p) * s->recip >= s->recip_limit || !gom_slot_push(s, p)))
-		return free_leave(p, entry, gom_mcache_again(c), _RET_IP_);
-	gom_mcache_leave(c);
+	switch (gom_object_push(p, entry, &c)) {
+	case GOM_PUSHED:
+		return;
+	case GOM_NOT_PUSHED:
+		return gom_free_leave(p, entry, c, _RET_IP_);
+	case GOM_NOT_ENTERED:
+		return gom_free_slow_entry(p, entry, _RET_IP_);
+	}
 }
 EXPORT_SYMBOL_GPL(gom_free);
 

@@ -96,6 +96,27 @@ size_t gom_size(const void *p)
 }
 EXPORT_SYMBOL_GPL(gom_size);
 
+/**
+ * gom_owns - is an address in memory of gomalloc's?
+ * @p: any address, valid or not
+ *
+ * Of the pages of gomalloc's the page map knows, so the answer is the same for
+ * any address in them, also that of a freed object.  Objects of sbrk=1 and
+ * efence=1 are known while they are live; with sbrk=1 only by their first byte.
+ *
+ * Context: any, NMI included; with efence=1 not NMI.
+ * Return: true if a free, gom_size() or gom_realloc() of @p is gomalloc's.
+ */
+bool gom_owns(const void *p)
+{
+	size_t size;
+
+	if (likely(gom_entry_slot(gom_pagemap_entry(p))))
+		return true;
+	return unlikely(gom_backend) && gom_backend->object(p, &size);
+}
+EXPORT_SYMBOL_GPL(gom_owns);
+
 /* === Changing the size === */
 
 /*

@@ -80,6 +80,63 @@ static inline bool gom_pointers_are_tagged(void)
 #endif
 
 /*
+ * The forms of slab.h's functions, for slab/.  Since 6.10 what a kernel exports
+ * is called name_noprof, and name is a macro.  6.11 passes buckets, 7.x tokens
+ * and the alignment of kvmalloc().
+ */
+#ifdef alloc_hooks
+# define GOM_KERNEL(name)		name##_noprof
+# define GOM_SLAB_NOPROF(name)		gom_slab_##name##_noprof
+# define GOM_SLAB_KMALLOC_CACHE		gom_slab___kmalloc_cache_noprof
+# define GOM_SLAB_KMALLOC_CACHE_NODE	gom_slab___kmalloc_cache_node_noprof
+# define GOM_SLAB_KMALLOC_LARGE		gom_slab___kmalloc_large_noprof
+# define GOM_SLAB_KMALLOC_LARGE_NODE	gom_slab___kmalloc_large_node_noprof
+# define GOM_SLAB_KVMALLOC		gom_slab___kvmalloc_node_noprof
+#else
+# define GOM_KERNEL(name)		name
+# define GOM_SLAB_NOPROF(name)		gom_slab_##name
+# define GOM_SLAB_KMALLOC_CACHE		gom_slab_kmalloc_trace
+# define GOM_SLAB_KMALLOC_CACHE_NODE	gom_slab_kmalloc_node_trace
+# define GOM_SLAB_KMALLOC_LARGE		gom_slab_kmalloc_large
+# define GOM_SLAB_KMALLOC_LARGE_NODE	gom_slab_kmalloc_large_node
+# define GOM_SLAB_KVMALLOC		gom_slab_kvmalloc_node
+#endif
+#define GOM_SLAB_KMALLOC		GOM_SLAB_NOPROF(__kmalloc)
+#define GOM_SLAB_KMALLOC_NODE		GOM_SLAB_NOPROF(__kmalloc_node)
+#define GOM_SLAB_KMALLOC_TRACK		GOM_SLAB_NOPROF(__kmalloc_node_track_caller)
+
+/* Parameters of kmalloc() and its kind: size, and what SLUB passes with it. */
+#if defined(DECL_KMALLOC_PARAMS)
+# define GOM_KMALLOC_PARAMS		DECL_KMALLOC_PARAMS(size, b, token)
+# define GOM_TOKEN_PARAMS		DECL_TOKEN_PARAMS(size, token)
+# define GOM_KVMALLOC_PARAMS		GOM_KMALLOC_PARAMS, unsigned long align
+#elif defined(DECL_BUCKET_PARAMS)
+# define GOM_KMALLOC_PARAMS		DECL_BUCKET_PARAMS(size, b)
+#else
+# define GOM_KMALLOC_PARAMS		size_t size
+#endif
+#ifndef GOM_TOKEN_PARAMS
+# define GOM_TOKEN_PARAMS		size_t size
+# define GOM_KVMALLOC_PARAMS		GOM_KMALLOC_PARAMS
+#endif
+
+/* kmalloc_nolock() and the functions that came with it. */
+#ifdef kmalloc_nolock
+# define GOM_HAS_NOLOCK
+#endif
+
+/* Added in 6.12; the barrier is exported to modules in some kernels only. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+# define GOM_HAS_CHARGE
+# if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#  define GOM_HAS_RCU_BARRIER
+# endif
+#endif
+
+/* Was the number of objects; a truth value since 7.0. */
+#define GOM_BULK_RESULT		typeof(GOM_KERNEL(kmem_cache_alloc_bulk)(NULL, 0, 0, NULL))
+
+/*
  * Save the stack of the current context.  The part below an interrupt is cut
  * off: the interrupted code did not call the allocator.  Returns 0 on a kernel
  * without stack traces.

@@ -10,7 +10,7 @@ import re
 import subprocess
 
 # From the bottom up.  debug/ may use everything; only module.c uses debug/.
-LAYERS = ["base", "heap", "central", "special", "percpu", "api"]
+LAYERS = ["base", "heap", "central", "special", "percpu", "api", "slab"]
 DEBUG = "debug"
 EVERYTHING = "module"
 INCLUDE = re.compile(r'^#\s*include\s+"([^"]+)"', re.MULTILINE)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Builds an unmodified module over gomalloc: kmalloc(), kmem_cache and friends
+ * of the module become gomalloc's.  One line in its Kbuild:
+ *
+ *	subdir-ccflags-y += -include <this file>
+ *
+ * (ccflags-y does not reach subfolders.)  `tools/gom over-gomalloc DIRECTORY`
+ * does that for a copy; Documentation/over-gomalloc.rst explains it all.
+ *
+ * Each pragma renames a function of the kernel in the object files, wherever it
+ * is used: calls, inline functions of headers, function pointers, __free().
+ * The code of the module is otherwise the same.  Names that a kernel does not
+ * have are never used.  This file includes nothing, because a module may define
+ * pr_fmt() and other macros before its first include.
+ */
+#ifndef GOM_AS_SLAB_H
+#define GOM_AS_SLAB_H
+#ifndef __ASSEMBLY__
+
+/* kmalloc() */
+#pragma redefine_extname __kmalloc			gom_slab___kmalloc
+#pragma redefine_extname __kmalloc_noprof		gom_slab___kmalloc_noprof
+#pragma redefine_extname __kmalloc_node			gom_slab___kmalloc_node
+#pragma redefine_extname __kmalloc_node_noprof		gom_slab___kmalloc_node_noprof
+#pragma redefine_extname __kmalloc_node_track_caller	gom_slab___kmalloc_node_track_caller
+#pragma redefine_extname __kmalloc_node_track_caller_noprof	gom_slab___kmalloc_node_track_caller_noprof
+#pragma redefine_extname kmalloc_trace			gom_slab_kmalloc_trace
+#pragma redefine_extname kmalloc_node_trace		gom_slab_kmalloc_node_trace
+#pragma redefine_extname __kmalloc_cache_noprof		gom_slab___kmalloc_cache_noprof
+#pragma redefine_extname __kmalloc_cache_node_noprof	gom_slab___kmalloc_cache_node_noprof
+#pragma redefine_extname kmalloc_large			gom_slab_kmalloc_large
+#pragma redefine_extname kmalloc_large_node		gom_slab_kmalloc_large_node
+#pragma redefine_extname __kmalloc_large_noprof		gom_slab___kmalloc_large_noprof
+#pragma redefine_extname __kmalloc_large_node_noprof	gom_slab___kmalloc_large_node_noprof
+#pragma redefine_extname _kmalloc_nolock_noprof		gom_slab__kmalloc_nolock_noprof
+#pragma redefine_extname kvmalloc_node			gom_slab_kvmalloc_node
+#pragma redefine_extname __kvmalloc_node_noprof		gom_slab___kvmalloc_node_noprof
+
+/* Sizes */
+#pragma redefine_extname krealloc			gom_slab_krealloc
+#pragma redefine_extname krealloc_noprof		gom_slab_krealloc_noprof
+#pragma redefine_extname krealloc_node_align_noprof	gom_slab_krealloc_node_align_noprof
+#pragma redefine_extname kvrealloc			gom_slab_kvrealloc
+#pragma redefine_extname kvrealloc_noprof		gom_slab_kvrealloc_noprof
+#pragma redefine_extname kvrealloc_node_align_noprof	gom_slab_kvrealloc_node_align_noprof
+#pragma redefine_extname ksize				gom_slab_ksize
+#pragma redefine_extname kmalloc_size_roundup		gom_slab_kmalloc_size_roundup
+
+/* kfree() */
+#pragma redefine_extname kfree				gom_slab_kfree
+#pragma redefine_extname kfree_nolock			gom_slab_kfree_nolock
+#pragma redefine_extname kfree_sensitive		gom_slab_kfree_sensitive
+#pragma redefine_extname kfree_const			gom_slab_kfree_const
+#pragma redefine_extname kfree_link			gom_slab_kfree_link
+#pragma redefine_extname kfree_strarray			gom_slab_kfree_strarray
+#pragma redefine_extname kvfree				gom_slab_kvfree
+#pragma redefine_extname kvfree_atomic			gom_slab_kvfree_atomic
+#pragma redefine_extname kvfree_sensitive		gom_slab_kvfree_sensitive
+#pragma redefine_extname vfree				gom_slab_vfree
+#pragma redefine_extname kvfree_call_rcu		gom_slab_kvfree_call_rcu
+#ifdef CONFIG_TINY_RCU		/* kvfree_call_rcu() may be an inline function */
+# pragma redefine_extname call_rcu			gom_slab_call_rcu
+#endif
+#pragma redefine_extname kfree_call_rcu_nolock		gom_slab_kfree_call_rcu_nolock
+#pragma redefine_extname kvfree_rcu_barrier		gom_slab_kvfree_rcu_barrier
+
+/* kmem_cache */
+#pragma redefine_extname kmem_cache_create		gom_slab_kmem_cache_create
+#pragma redefine_extname kmem_cache_create_usercopy	gom_slab_kmem_cache_create_usercopy
+#pragma redefine_extname __kmem_cache_create_args	gom_slab___kmem_cache_create_args
+#pragma redefine_extname kmem_cache_destroy		gom_slab_kmem_cache_destroy
+#pragma redefine_extname kmem_cache_shrink		gom_slab_kmem_cache_shrink
+#pragma redefine_extname kmem_cache_size		gom_slab_kmem_cache_size
+#pragma redefine_extname kmem_cache_alloc		gom_slab_kmem_cache_alloc
+#pragma redefine_extname kmem_cache_alloc_noprof	gom_slab_kmem_cache_alloc_noprof
+#pragma redefine_extname kmem_cache_alloc_lru		gom_slab_kmem_cache_alloc_lru
+#pragma redefine_extname kmem_cache_alloc_lru_noprof	gom_slab_kmem_cache_alloc_lru_noprof
+#pragma redefine_extname kmem_cache_alloc_node		gom_slab_kmem_cache_alloc_node
+#pragma redefine_extname kmem_cache_alloc_node_noprof	gom_slab_kmem_cache_alloc_node_noprof
+#pragma redefine_extname kmem_cache_alloc_bulk		gom_slab_kmem_cache_alloc_bulk
+#pragma redefine_extname kmem_cache_alloc_bulk_noprof	gom_slab_kmem_cache_alloc_bulk_noprof
+#pragma redefine_extname kmem_cache_charge		gom_slab_kmem_cache_charge
+#pragma redefine_extname kmem_cache_free		gom_slab_kmem_cache_free
+#pragma redefine_extname kmem_cache_free_bulk		gom_slab_kmem_cache_free_bulk
+
+/* The core calls these for a mempool; the cache is gomalloc's. */
+#pragma redefine_extname mempool_alloc_slab		gom_slab_mempool_alloc_slab
+#pragma redefine_extname mempool_free_slab		gom_slab_mempool_free_slab
+#pragma redefine_extname mempool_kmalloc		gom_slab_mempool_kmalloc
+#pragma redefine_extname mempool_kfree			gom_slab_mempool_kfree
+
+#endif /* __ASSEMBLY__ */
+#endif /* GOM_AS_SLAB_H */

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees of a module built with as_slab.h.  Whose the memory is decides who
+ * frees it: the page map says so of any address.  A module also frees what the
+ * kernel allocated for it (kstrdup(), memdup_user(), ...), and what kvmalloc()
+ * had from vmalloc().
+ *
+ * Context: as for the kernel's function of that name.
+ */
+#include <linux/mm.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "api/internal.h"
+#include "base/report.h"
+#include "slab/slab.h"
+
+/*
+ * Free what is in no page of gomalloc's, or what the backend may have
+ * allocated.  kfree() of a vmalloc() address is always an error: with efence=1
+ * it is a double free of an object, and reported.
+ */
+static noinline void foreign_free(const void *p, unsigned long caller)
+{
+	if (ZERO_OR_NULL_PTR(p))
+		return;
+	if (unlikely(gom_backend) && (is_vmalloc_addr(p) || gom_owns(p)))
+		gom_free_slow(p, caller);
+	else
+		kfree(p);
+}
+
+static noinline void kfree_leave(const void *p, u32 entry, struct gom_mcache *c,
+				 unsigned long caller)
+{
+	if (likely(gom_entry_slot(entry)))
+		return gom_free_leave(p, entry, c, caller);
+	gom_mcache_leave(c);
+	foreign_free(p, caller);
+}
+
+static noinline void kfree_slow(const void *p, u32 entry, unsigned long caller)
+{
+	if (likely(gom_entry_slot(entry)))
+		gom_free_slow_entry(p, entry, caller);
+	else
+		foreign_free(p, caller);
+}
+
+/* Most pointers that modules free are NULL, so that is tested first. */
+void gom_slab_kfree(const void *p)
+{
+	struct gom_mcache *c;
+	u32 entry;
+
+	if (!p)
+		return;
+	if (unlikely(!gom_pagemap_find(p, &entry)))
+		return foreign_free(p, _RET_IP_);
+	switch (gom_object_push(p, entry, &c)) {
+	case GOM_PUSHED:
+		return;
+	case GOM_NOT_PUSHED:
+		return kfree_leave(p, entry, c, _RET_IP_);
+	case GOM_NOT_ENTERED:
+		return kfree_slow(p, entry, _RET_IP_);
+	}
+}
+EXPORT_SYMBOL_GPL(gom_slab_kfree);
+
+void gom_slab_kfree_sensitive(const void *p)
+{
+	if (gom_owns(p))
+		gom_free_sensitive(p);
+	else
+		kfree_sensitive(p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kfree_sensitive);
+
+/* The kernel's function tells strings in .rodata, which stay. */
+void gom_slab_kfree_const(const void *p)
+{
+	if (gom_owns(p))
+		gom_free(p);
+	else
+		kfree_const(p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kfree_const);
+
+void gom_slab_kfree_link(void *p)
+{
+	gom_slab_kfree(p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kfree_link);
+
+void gom_slab_kfree_strarray(char **array, size_t n)
+{
+	size_t i;
+
+	if (!array)
+		return;
+	for (i = 0; i < n; i++)
+		gom_slab_kfree(array[i]);
+	gom_slab_kfree(array);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kfree_strarray);
+
+/* kfree_bulk(): objects of both allocators may be mixed. */
+void gom_slab_kfree_bulk(size_t nr, void **p)
+{
+	size_t i = 0;
+
+	while (i < nr) {
+		i += gom_push_bulk(nr - i, p + i);
+		if (i < nr)
+			gom_slab_kfree(p[i++]);
+	}
+}
+
+/* === kvfree() === */
+
+void gom_slab_kvfree(const void *p)
+{
+	if (gom_owns(p))
+		gom_free(p);
+	else
+		kvfree(p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kvfree);
+
+void gom_slab_kvfree_sensitive(const void *p, size_t size)
+{
+	if (ZERO_OR_NULL_PTR(p))
+		return;
+	memzero_explicit((void *)p, size);
+	gom_slab_kvfree(p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kvfree_sensitive);
+
+/*
+ * With efence=1, objects are in vmalloc()'s address range, so a module that
+ * asks is_vmalloc_addr() comes here with them.
+ */
+void gom_slab_vfree(const void *p)
+{
+	if (unlikely(gom_backend) && gom_owns(p))
+		gom_free(p);
+	else
+		vfree(p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_vfree);
+
+/* === kfree_rcu() === */
+
+/*
+ * @head is that in the object, or NULL; then this may sleep.  @p is the object;
+ * before 6.4, if there is a head, it is the head's offset instead.
+ */
+void gom_slab_kvfree_call_rcu(void *head, void *p)
+{
+	void *object = (unsigned long)p < PAGE_SIZE ? head - (unsigned long)p : p;
+
+	if (!gom_owns(object))
+		kvfree_call_rcu(head, p);
+	else if (head)
+		__gom_free_rcu(head);
+	else
+		gom_free_rcu_mightsleep(object);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kvfree_call_rcu);
+
+#ifdef CONFIG_TINY_RCU
+/* A small number in place of a function is the head's offset: kfree_rcu(). */
+void gom_slab_call_rcu(struct rcu_head *head, rcu_callback_t fn)
+{
+	if ((unsigned long)fn < PAGE_SIZE)
+		gom_slab_kvfree_call_rcu(head, (void *)fn);
+	else
+		call_rcu(head, fn);
+}
+EXPORT_SYMBOL_GPL(gom_slab_call_rcu);
+#endif
+
+#ifdef GOM_HAS_NOLOCK
+void gom_slab_kfree_nolock(const void *p)
+{
+	if (gom_owns(p))
+		gom_free_nolock(p);
+	else
+		kfree_nolock(p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kfree_nolock);
+
+void gom_slab_kvfree_atomic(const void *p)
+{
+	if (gom_owns(p))
+		gom_free(p);
+	else
+		kvfree_atomic(p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kvfree_atomic);
+
+/* gom_free_rcu() is for all contexts of kfree_rcu_nolock() but NMIs. */
+void gom_slab_kfree_call_rcu_nolock(void *head, void *p)
+{
+	if (!gom_owns(p))
+		kfree_call_rcu_nolock(head, p);
+	else if (!in_nmi())
+		__gom_free_rcu(head);
+	else
+		gom_report(GOM_BAD_POINTER, _RET_IP_,
+			   "kfree_rcu_nolock() of %p in an NMI: it is not freed", p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kfree_call_rcu_nolock);
+#endif /* GOM_HAS_NOLOCK */
+
+#ifdef GOM_HAS_RCU_BARRIER
+void gom_slab_kvfree_rcu_barrier(void)
+{
+	gom_free_rcu_barrier();
+	kvfree_rcu_barrier();
+}
+EXPORT_SYMBOL_GPL(gom_slab_kvfree_rcu_barrier);
+#endif

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Named caches of a module built with as_slab.h.
+ *
+ * Such a module holds a cache of gomalloc's as a handle: a pointer to struct
+ * kmem_cache that is the address of no memory, but of a page that is never
+ * mapped.  Code of the kernel that gets hold of it faults at the first access
+ * instead of corrupting memory.  The address is 4096 plus the offset of the
+ * cache in a table, so that finding the cache takes one instruction.
+ *
+ * All other values are caches of the kernel: those that it exports, and those
+ * that the module creates and gomalloc cannot have (of a zone, of objects above
+ * 128 KiB, aligned to more than a page).  Every function below passes these on.
+ *
+ * Context: as for the kernel's function of that name.
+ * Locks: handles_lock, a mutex, protects the table's free entries.
+ */
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/string.h>
+
+#include "api/cache.h"
+#include "api/internal.h"
+#include "slab/slab.h"
+
+#define HANDLE_FIRST	4096UL
+#define HANDLES		2048UL	/* up to address 20,480: below any mmap_min_addr in use */
+
+static DEFINE_MUTEX(handles_lock);
+static struct gom_cache *handles[HANDLES];
+
+static __always_inline bool cache_is_handle(const struct kmem_cache *s)
+{
+	return (unsigned long)s - HANDLE_FIRST < sizeof(handles);
+}
+
+static __always_inline struct gom_cache **handle_entry(const struct kmem_cache *s)
+{
+	return (void *)handles + ((unsigned long)s - HANDLE_FIRST);
+}
+
+static __always_inline struct gom_cache *cache_of(const struct kmem_cache *s)
+{
+	return *handle_entry(s);
+}
+
+/* === Creating and destroying === */
+
+/* Reserve an entry for @c; NULL if all are in use. */
+static struct kmem_cache *handle_alloc(struct gom_cache *c)
+{
+	unsigned long i;
+
+	mutex_lock(&handles_lock);
+	for (i = 0; i < HANDLES && handles[i]; i++)
+		;
+	if (i < HANDLES)
+		handles[i] = c;
+	mutex_unlock(&handles_lock);
+	return i < HANDLES ? (void *)(HANDLE_FIRST + i * sizeof(handles[0])) : NULL;
+}
+
+static struct gom_cache *handle_free(const struct kmem_cache *s)
+{
+	struct gom_cache *c;
+
+	mutex_lock(&handles_lock);
+	c = cache_of(s);
+	*handle_entry(s) = NULL;
+	mutex_unlock(&handles_lock);
+	return c;
+}
+
+static bool gomalloc_can(unsigned int size, unsigned int align, slab_flags_t flags)
+{
+	return size <= GOM_CACHE_MAX_SIZE && align <= PAGE_SIZE &&
+	       !(flags & (SLAB_CACHE_DMA | SLAB_CACHE_DMA32));
+}
+
+/*
+ * The other flags are about the inside of SLUB, or about accounting.  The
+ * region for usercopy is not used: the check of copies to user space knows no
+ * objects of gomalloc's.
+ */
+#define CACHE_FLAGS	(SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE |	\
+			 SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
+
+static struct kmem_cache *cache_create(const char *name, unsigned int size, unsigned int align,
+				       slab_flags_t flags, void (*ctor)(void *))
+{
+	char short_name[GOM_CACHE_NAME];
+	struct kmem_cache *s = NULL;
+	struct gom_cache *c;
+
+	if (name && strscpy(short_name, name, sizeof(short_name)) < 0)
+		name = short_name;
+	c = gom_cache_create(name, size, align, flags & CACHE_FLAGS, ctor);
+	if (c)
+		s = handle_alloc(c);
+	if (c && !s) {
+		pr_err("no cache %s: there are %lu others\n", name, HANDLES);
+		gom_cache_destroy(c);
+	}
+	return s;
+}
+
+#ifdef kmem_cache_create
+struct kmem_cache *gom_slab___kmem_cache_create_args(const char *name, unsigned int size,
+						     struct kmem_cache_args *args,
+						     slab_flags_t flags)
+{
+	if (!gomalloc_can(size, args->align, flags))
+		return __kmem_cache_create_args(name, size, args, flags);
+	return cache_create(name, size, args->align, flags, args->ctor);
+}
+EXPORT_SYMBOL_GPL(gom_slab___kmem_cache_create_args);
+#else
+struct kmem_cache *gom_slab_kmem_cache_create(const char *name, unsigned int size,
+					      unsigned int align, slab_flags_t flags,
+					      void (*ctor)(void *))
+{
+	if (!gomalloc_can(size, align, flags))
+		return kmem_cache_create(name, size, align, flags, ctor);
+	return cache_create(name, size, align, flags, ctor);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_create);
+
+struct kmem_cache *gom_slab_kmem_cache_create_usercopy(const char *name, unsigned int size,
+						       unsigned int align, slab_flags_t flags,
+						       unsigned int useroffset,
+						       unsigned int usersize,
+						       void (*ctor)(void *))
+{
+	if (!gomalloc_can(size, align, flags))
+		return kmem_cache_create_usercopy(name, size, align, flags, useroffset, usersize,
+						  ctor);
+	return cache_create(name, size, align, flags, ctor);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_create_usercopy);
+#endif
+
+void gom_slab_kmem_cache_destroy(struct kmem_cache *s)
+{
+	if (cache_is_handle(s))
+		gom_cache_destroy(handle_free(s));
+	else
+		kmem_cache_destroy(s);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_destroy);
+
+int gom_slab_kmem_cache_shrink(struct kmem_cache *s)
+{
+	if (!cache_is_handle(s))
+		return kmem_cache_shrink(s);
+	gom_cache_shrink(cache_of(s));
+	return 0;
+}
+EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_shrink);
+
+unsigned int gom_slab_kmem_cache_size(struct kmem_cache *s)
+{
+	return cache_is_handle(s) ? gom_cache_size(cache_of(s)) : kmem_cache_size(s);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_size);
+
+/* === Allocating and freeing === */
+
+void *GOM_SLAB_NOPROF(kmem_cache_alloc)(struct kmem_cache *s, gfp_t gfp)
+{
+	if (likely(cache_is_handle(s)))
+		return gom_cache_alloc(cache_of(s), gfp);
+	return kmem_cache_alloc(s, gfp);
+}
+EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc));
+
+/* The list is for accounting to a memory cgroup, which gomalloc does not do. */
+void *GOM_SLAB_NOPROF(kmem_cache_alloc_lru)(struct kmem_cache *s, struct list_lru *lru, gfp_t gfp)
+{
+	if (likely(cache_is_handle(s)))
+		return gom_cache_alloc(cache_of(s), gfp);
+	return kmem_cache_alloc_lru(s, lru, gfp);
+}
+EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_lru));
+
+void *GOM_SLAB_NOPROF(kmem_cache_alloc_node)(struct kmem_cache *s, gfp_t gfp, int node)
+{
+	if (likely(cache_is_handle(s)))
+		return gom_cache_alloc_node(cache_of(s), gfp, node);
+	return kmem_cache_alloc_node(s, gfp, node);
+}
+EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_node));
+
+GOM_BULK_RESULT GOM_SLAB_NOPROF(kmem_cache_alloc_bulk)(struct kmem_cache *s, gfp_t gfp, size_t nr,
+						       void **p)
+{
+	if (!cache_is_handle(s))
+		return kmem_cache_alloc_bulk(s, gfp, nr, p);
+	return gom_cache_alloc_bulk(cache_of(s), gfp, nr, p) ? nr : 0;
+}
+EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_bulk));
+
+void gom_slab_kmem_cache_free(struct kmem_cache *s, void *p)
+{
+	if (likely(cache_is_handle(s)))
+		gom_cache_free(cache_of(s), p);
+	else
+		kmem_cache_free(s, p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_free);
+
+/* Without a cache this is kfree_bulk(). */
+void gom_slab_kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
+{
+	if (!s)
+		gom_slab_kfree_bulk(nr, p);
+	else if (cache_is_handle(s))
+		gom_cache_free_bulk(cache_of(s), nr, p);
+	else
+		kmem_cache_free_bulk(s, nr, p);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_free_bulk);
+
+#ifdef GOM_HAS_CHARGE
+/* Objects of gomalloc's are accounted to no memory cgroup. */
+bool gom_slab_kmem_cache_charge(void *p, gfp_t gfp)
+{
+	return gom_owns(p) || kmem_cache_charge(p, gfp);
+}
+EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_charge);
+#endif
+
+/* === Callbacks of mempools, which the kernel calls === */
+
+void *gom_slab_mempool_alloc_slab(gfp_t gfp, void *pool_data)
+{
+	return GOM_SLAB_NOPROF(kmem_cache_alloc)(pool_data, gfp);
+}
+EXPORT_SYMBOL_GPL(gom_slab_mempool_alloc_slab);
+
+void gom_slab_mempool_free_slab(void *element, void *pool_data)
+{
+	gom_slab_kmem_cache_free(pool_data, element);
+}
+EXPORT_SYMBOL_GPL(gom_slab_mempool_free_slab);
+
+void *gom_slab_mempool_kmalloc(gfp_t gfp, void *pool_data)
+{
+	return __gom_malloc((size_t)pool_data, gfp);
+}
+EXPORT_SYMBOL_GPL(gom_slab_mempool_kmalloc);
+
+void gom_slab_mempool_kfree(void *element, void *pool_data)
+{
+	gom_slab_kfree(element);
+}
+EXPORT_SYMBOL_GPL(gom_slab_mempool_kfree);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The kernel's own allocator, in a file without as_slab.h; see the header. */
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "slab/kernel_side.h"
+
+void *kernel_side_kmalloc(size_t size)
+{
+	return kmalloc(size, GFP_KERNEL);
+}
+
+#ifdef kmalloc_nolock
+void *kernel_side_kmalloc_nolock(size_t size)
+{
+	return kmalloc_nolock(size, 0, NUMA_NO_NODE);
+}
+#endif
+
+void *kernel_side_vmalloc(size_t size)
+{
+	return vmalloc(size);
+}
+
+void kernel_side_kfree(const void *p)
+{
+	kfree(p);
+}
+
+struct kmem_cache *kernel_side_cache_create(const char *name, unsigned int size)
+{
+	return kmem_cache_create(name, size, 0, 0, NULL);
+}
+
+void kernel_side_cache_destroy(struct kmem_cache *s)
+{
+	kmem_cache_destroy(s);
+}
