@@ -31,6 +31,7 @@
 #include "heap/scavenger.h"
 #include "percpu/mcache.h"
 #include "percpu/shrinker.h"
+#include "slab/slab.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -52,6 +53,9 @@ module_param_named(persistent_chunk_kb, gom_persistent_chunk_kb, uint, 0400);
 MODULE_PARM_DESC(persistent_chunk_kb, "largest chunk of metadata memory, in KiB, 64 to 4096 (default: 256)");
 #define CHUNK_KB_MIN	64U
 #define CHUNK_KB_MAX	4096U
+
+module_param_named(as_slab_debug, gom_as_slab_debug, bool, 0400);
+MODULE_PARM_DESC(as_slab_debug, "for modules built with as_slab.h: report calls of the kernel's own kfree() and others for memory of gomalloc's (default: off, with make AS_SLAB_DEBUG=1 on)");
 
 static bool module_is_loaded;	/* parameter changes take effect at once; kernel_param_lock() */
 
@@ -168,6 +172,9 @@ static int __init gom_init(void)
 	err = gom_scavenger_init();
 	if (err)
 		goto err_shrinker;
+	err = gom_watch_init();
+	if (err)
+		goto err_scavenger;
 	gom_debugfs_init();
 	module_is_loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
@@ -175,6 +182,8 @@ static int __init gom_init(void)
 		gom_sbrk ? ", sbrk: nothing is freed" : gom_efence ? ", efence" : debug ? ", debug" : "");
 	return 0;
 
+err_scavenger:
+	gom_scavenger_exit();
 err_shrinker:
 	gom_shrinker_exit();
 err_free_rcu:
@@ -193,7 +202,10 @@ err_node:
 	gom_node_exit();
 err_persistent:
 	gom_persistent_free_all();
-	pr_err("cannot load: no memory (%d)\n", err);
+	if (err == -ENOMEM)
+		pr_err("cannot load: no memory\n");
+	else
+		pr_err("cannot load (%d)\n", err);
 	return err;
 }
 
@@ -222,6 +234,7 @@ static void __exit gom_exit(void)
 	module_is_loaded = false;
 	kernel_param_unlock(THIS_MODULE);
 	gom_debugfs_exit();
+	gom_watch_exit();
 	pending_frees_wait();
 	gom_nolock_exit();
 	gom_free_rcu_exit();

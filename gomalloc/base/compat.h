@@ -10,6 +10,7 @@
 #include <linux/kasan.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/ptrace.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/stacktrace.h>
@@ -135,6 +136,34 @@ static inline bool gom_pointers_are_tagged(void)
 
 /* Was the number of objects; a truth value since 7.0. */
 #define GOM_BULK_RESULT		typeof(GOM_KERNEL(kmem_cache_alloc_bulk)(NULL, 0, 0, NULL))
+
+/*
+ * In a kprobe at the first instruction of a function: its call site, and
+ * replacing its first argument by 0.
+ */
+#if defined(CONFIG_KPROBES) && defined(CONFIG_X86_64)
+# define GOM_HAS_PROBES
+static inline unsigned long gom_regs_caller(const struct pt_regs *regs)
+{
+	return *(unsigned long *)regs->sp;
+}
+
+static inline void gom_regs_drop_argument(struct pt_regs *regs)
+{
+	regs->di = 0;
+}
+#elif defined(CONFIG_KPROBES) && defined(CONFIG_ARM64)
+# define GOM_HAS_PROBES
+static inline unsigned long gom_regs_caller(const struct pt_regs *regs)
+{
+	return regs->regs[30];
+}
+
+static inline void gom_regs_drop_argument(struct pt_regs *regs)
+{
+	regs->regs[0] = 0;
+}
+#endif
 
 /*
  * Save the stack of the current context.  The part below an interrupt is cut

@@ -31,6 +31,7 @@ const char * const gom_misuse_names[] = {
 	[GOM_BAD_GFP]		= "gfp",
 	[GOM_BAD_PERSISTENT]	= "persistent",
 	[GOM_BAD_CACHE]		= "cache",
+	[GOM_BAD_TRANSFER]	= "transfer",
 };
 static_assert(ARRAY_SIZE(gom_misuse_names) == GOM_NR_MISUSES);
 

@@ -83,5 +83,22 @@ if ! dmesg | grep "gomalloc: sbrk: .* to be released"; then
 	echo "rmmod gomalloc did not log the memory that sbrk mode released"
 	exit 1
 fi
+
+# as_slab_debug=1 names who gives memory of gomalloc's to the kernel's kfree(),
+# which then does no harm.
+insmod gomalloc.ko as_slab_debug=1 || exit
+insmod gomalloc_torture.ko || exit
+expect_reports
+torture transfer
+expect_no_reports
+for name in kfree ksize; do
+	dmesg | grep "gomalloc: $name() of the kernel for .*, which is gomalloc's.*called from torture_transfer" ||
+		fail "as_slab_debug=1 did not report $name()"
+done
+[ "$(value misuse_transfer)" = 2 ] || fail "misuse_transfer is $(value misuse_transfer)"
+echo check > $files/control || exit
+rmmod gomalloc_torture || exit
+rmmod gomalloc || exit
+
 echo "load on $(nproc) CPUs for 5 s, with $reads reads of debugfs files and $checks consistency checks"
 [ $reads -gt 0 ]

@@ -39,6 +39,7 @@ static const struct torture_command commands[] = {
 	{ "hotplug", torture_hotplug },		/* create caches for CPUs: 1 on, 0 off */
 	{ "rcu", torture_rcu },			/* free after grace periods for so many s */
 	{ "rcu-barrier", torture_rcu_barrier },	/* wait for these frees */
+	{ "transfer", torture_transfer },	/* give the kernel what it must not free */
 	{ "random", torture_random },		/* draw random numbers: 1 on, 0 off */
 };
 

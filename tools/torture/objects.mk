@@ -2,5 +2,5 @@
 # What gomalloc_torture.ko and gomalloc_torture_disk.ko are made of; the top-level
 # Kbuild includes this.
 gomalloc_torture-y := $(addprefix tools/torture/, main.o load.o pages.o fragments.o fifo.o defer.o \
-	nolock.o nmi.o timer.o sched.o hotplug.o random.o rcu.o)
+	nolock.o nmi.o timer.o sched.o hotplug.o random.o rcu.o transfer.o)
 gomalloc_torture_disk-y := tools/torture/disk.o
