@@ -11,12 +11,17 @@
  * Each pragma renames a function of the kernel in the object files, wherever it
  * is used: calls, inline functions of headers, function pointers, __free().
  * The code of the module is otherwise the same.  Names that a kernel does not
- * have are never used.  This file includes nothing, because a module may define
- * pr_fmt() and other macros before its first include.
+ * have are never used.
+ *
+ * A module may define pr_fmt() and other macros before its first include.  So
+ * this file includes no header of the kernel but version.h, which only defines
+ * numbers.
  */
 #ifndef GOM_AS_SLAB_H
 #define GOM_AS_SLAB_H
 #ifndef __ASSEMBLY__
+
+#include <linux/version.h>
 
 /* kmalloc() */
 #pragma redefine_extname __kmalloc			gom_slab___kmalloc
@@ -53,6 +58,7 @@
 #pragma redefine_extname kfree_sensitive		gom_slab_kfree_sensitive
 #pragma redefine_extname kfree_const			gom_slab_kfree_const
 #pragma redefine_extname kfree_link			gom_slab_kfree_link
+#pragma redefine_extname bitmap_free			gom_slab_bitmap_free
 #pragma redefine_extname kfree_strarray			gom_slab_kfree_strarray
 #pragma redefine_extname kvfree				gom_slab_kvfree
 #pragma redefine_extname kvfree_atomic			gom_slab_kvfree_atomic
@@ -89,6 +95,42 @@
 #pragma redefine_extname mempool_free_slab		gom_slab_mempool_free_slab
 #pragma redefine_extname mempool_kmalloc		gom_slab_mempool_kmalloc
 #pragma redefine_extname mempool_kfree			gom_slab_mempool_kfree
+
+/*
+ * Functions that have the kernel free memory of the module by its own kfree():
+ * a use is an error, which gives the reason.  -DGOM_ALLOW_<name> allows one, for
+ * a module that passes other memory.
+ */
+#if defined(__clang__) || __GNUC__ >= 12
+# define __gom_refused(why)	__attribute__((__unavailable__("gomalloc: " why)))
+#else
+# define __gom_refused(why)	__attribute__((__error__("gomalloc: " why)))
+#endif
+
+struct ahash_instance;
+struct shash_instance;
+struct sk_buff;
+
+#ifndef GOM_ALLOW_slab_build_skb
+struct sk_buff *slab_build_skb(void *data)
+	__gom_refused("the network stack frees the data by kfree(): allocate it by alloc_skb()");
+#endif
+
+/* Before slab_build_skb() existed, build_skb() was for both kinds of memory. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0) && !defined(GOM_ALLOW_build_skb)
+struct sk_buff *build_skb(void *data, unsigned int frag_size)
+	__gom_refused("if the data is from kmalloc(), the network stack frees it by kfree(): allow it if it is from page_frag_alloc(), with -DGOM_ALLOW_build_skb");
+#endif
+
+#ifndef GOM_ALLOW_shash_free_singlespawn_instance
+void shash_free_singlespawn_instance(struct shash_instance *inst)
+	__gom_refused("it frees the instance by kfree(): give it a function of the module that drops the spawn and frees it");
+#endif
+
+#ifndef GOM_ALLOW_ahash_free_singlespawn_instance
+void ahash_free_singlespawn_instance(struct ahash_instance *inst)
+	__gom_refused("it frees the instance by kfree(): give it a function of the module that drops the spawn and frees it");
+#endif
 
 #endif /* __ASSEMBLY__ */
 #endif /* GOM_AS_SLAB_H */

@@ -94,6 +94,12 @@ void gom_slab_kfree_link(void *p)
 }
 EXPORT_SYMBOL_GPL(gom_slab_kfree_link);
 
+void gom_slab_bitmap_free(const unsigned long *bitmap)
+{
+	gom_slab_kfree(bitmap);
+}
+EXPORT_SYMBOL_GPL(gom_slab_bitmap_free);
+
 void gom_slab_kfree_strarray(char **array, size_t n)
 {
 	size_t i;

@@ -7,6 +7,7 @@
 #ifndef GOM_SLAB_H
 #define GOM_SLAB_H
 
+#include <linux/bitmap.h>
 #include <linux/fs.h>		/* kfree_link() */
 #include <linux/mempool.h>
 #include <linux/mm.h>
@@ -57,6 +58,7 @@ typeof(kfree) gom_slab_kfree;
 typeof(kfree_sensitive) gom_slab_kfree_sensitive;
 typeof(kfree_const) gom_slab_kfree_const;
 typeof(kfree_link) gom_slab_kfree_link;
+typeof(bitmap_free) gom_slab_bitmap_free;
 typeof(kfree_strarray) gom_slab_kfree_strarray;
 typeof(kvfree) gom_slab_kvfree;
 typeof(kvfree_sensitive) gom_slab_kvfree_sensitive;

@@ -6,6 +6,7 @@
  *
  * In sbrk mode frees of gomalloc's objects do nothing.
  */
+#include <linux/bitmap.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -171,6 +172,8 @@ static void other_frees_take_both_kinds(struct kunit *test)
 	array[1] = kernel_side_kmalloc(10);
 	kfree_strarray(array, 3);
 	kfree_strarray(NULL, 3);
+	bitmap_free(bitmap_alloc(100, GFP_KERNEL));
+	bitmap_free(kmalloc(16, GFP_KERNEL));
 	delayed(kmalloc(10, GFP_KERNEL));
 	delayed(kernel_side_kmalloc(10));
 	kfree_sensitive(kmalloc(10, GFP_KERNEL));
