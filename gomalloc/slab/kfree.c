@@ -31,24 +31,10 @@ static noinline void foreign_free(const void *p, unsigned long caller)
 		kfree(p);
 }
 
-static noinline void kfree_leave(const void *p, u32 entry, struct gom_mcache *c,
-				 unsigned long caller)
-{
-	if (likely(gom_entry_slot(entry)))
-		return gom_free_leave(p, entry, c, caller);
-	gom_mcache_leave(c);
-	foreign_free(p, caller);
-}
-
-static noinline void kfree_slow(const void *p, u32 entry, unsigned long caller)
-{
-	if (likely(gom_entry_slot(entry)))
-		gom_free_slow_entry(p, entry, caller);
-	else
-		foreign_free(p, caller);
-}
-
-/* Most pointers that modules free are NULL, so that is tested first. */
+/*
+ * Most pointers that modules free are NULL, so that is tested first.  The page
+ * map has 0 for pages of others.
+ */
 void gom_slab_kfree(const void *p)
 {
 	struct gom_mcache *c;
@@ -56,15 +42,15 @@ void gom_slab_kfree(const void *p)
 
 	if (!p)
 		return;
-	if (unlikely(!gom_pagemap_find(p, &entry)))
+	if (unlikely(!gom_pagemap_find(p, &entry) || !entry))
 		return foreign_free(p, _RET_IP_);
 	switch (gom_object_push(p, entry, &c)) {
 	case GOM_PUSHED:
 		return;
 	case GOM_NOT_PUSHED:
-		return kfree_leave(p, entry, c, _RET_IP_);
+		return gom_free_leave(p, entry, c, _RET_IP_);
 	case GOM_NOT_ENTERED:
-		return kfree_slow(p, entry, _RET_IP_);
+		return gom_free_slow_entry(p, entry, _RET_IP_);
 	}
 }
 EXPORT_SYMBOL_GPL(gom_slab_kfree);

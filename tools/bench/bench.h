@@ -54,6 +54,7 @@ struct bench_workload {
 extern const struct bench_workload bench_pair_workloads[];
 extern const struct bench_workload bench_const_workloads[];
 extern const struct bench_workload bench_null_workloads[];
+extern const struct bench_workload bench_over_workloads[];
 extern const struct bench_workload bench_batch_workloads[];
 extern const struct bench_workload bench_bulk_workloads[];
 extern const struct bench_workload bench_mixed_workloads[];

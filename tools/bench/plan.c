@@ -56,6 +56,7 @@ static const struct bench_workload * const tables[] = {
 	bench_pair_workloads,
 	bench_const_workloads,
 	bench_null_workloads,
+	bench_over_workloads,
 	bench_batch_workloads,
 	bench_mixed_workloads,
 	bench_fresh_workloads,
