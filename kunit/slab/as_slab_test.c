@@ -323,11 +323,23 @@ struct rcu_object {
 	struct rcu_head rcu;
 };
 
+/* Where a head is a single pointer, it may be all that the object has. */
+struct small_rcu_object {
+	GOM_KVFREE_RCU_HEAD rcu;
+};
+
 static void rcu_frees_take_both_kinds(struct kunit *test)
 {
 	const size_t size = sizeof(struct rcu_object);
+	struct small_rcu_object *small;
 	struct rcu_object *p;
 
+	small = kmalloc(variable(sizeof(struct small_rcu_object)), GFP_KERNEL);
+	EXPECT_OURS(test, small);
+	kfree_rcu(small, rcu);
+	small = kernel_side_kmalloc(sizeof(*small));
+	EXPECT_FOREIGN(test, small);
+	kfree_rcu(small, rcu);
 	p = kmalloc(size, GFP_KERNEL);
 	EXPECT_OURS(test, p);
 	kfree_rcu(p, rcu);
@@ -450,6 +462,9 @@ static void a_cache_takes_arguments(struct kunit *test)
 		.ctor = thing_ctor,
 		.freeptr_offset = offsetof(struct thing, name),
 		.use_freeptr_offset = true,
+#ifdef GOM_HAS_NOLOCK		/* since then */
+		.sheaf_capacity = 32,
+#endif
 	};
 	struct kmem_cache *s = kmem_cache_create("gomtest_args", sizeof(struct thing), &args,
 						 SLAB_TYPESAFE_BY_RCU);
