@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import (bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop,
-               modules, smoke, style, targets, torture)
+from . import (apps, bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop,
+               modules, outoftree, smoke, style, targets, torture)
 from .ui import Failure, paint, step
 
 
@@ -123,6 +123,12 @@ def parser():
     verb.set_defaults(run=lambda options: shown(torture.run(options.name, options.target)))
     verb.add_argument("name", help=", ".join(torture.TORTURES))
     verb.add_argument("target")
+    verb = verbs.add_parser("app", help="modules of the kernel, unmodified, over SLUB or gomalloc")
+    verb.set_defaults(run=lambda options: shown(apps.run(options.name, options.target,
+                                                         options.over)))
+    verb.add_argument("name", help=", ".join(apps.APPS))
+    verb.add_argument("target", help=", ".join(apps.OLD_AND_NEW))
+    verb.add_argument("--over", choices=list(outoftree.SIDES), default=outoftree.GOMALLOC)
     verb = verbs.add_parser("style", help="checkpatch, sparse, kernel-doc, headings and layers")
     verb.set_defaults(run=lambda options: style.run())
     verb = verbs.add_parser("htmldocs", help="the documentation as a site in build/html")

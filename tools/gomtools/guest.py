@@ -137,19 +137,20 @@ def emulator_failed(log):
     return "Oops: int3" in log and "Run /init as init process" not in log
 
 
-def run(target, script, modules=(), timeout=120, append="", log_path=None, on_line=None):
-    """Boot `target` with `modules` in /modules, run `script` there, return the
-    Result.
+def run(target, script, modules=(), timeout=120, append="", log_path=None, on_line=None,
+        files=None):
+    """Boot `target` with `modules` in /modules and `files` (see initramfs.py),
+    run `script` there, return the Result.
     """
     for _ in range(BOOTS):
-        result = boot_once(target, script, modules, timeout, append, log_path, on_line)
+        result = boot_once(target, script, modules, timeout, append, log_path, on_line, files)
         if not emulator_failed(result.log):
             break
         note("the emulator executed a breakpoint that the kernel had removed; booting again")
     return result
 
 
-def boot_once(target, script, modules, timeout, append, log_path, on_line):
+def boot_once(target, script, modules, timeout, append, log_path, on_line, files):
     log_path = Path(log_path)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     assert target.kernel.image.exists()
@@ -157,7 +158,7 @@ def boot_once(target, script, modules, timeout, append, log_path, on_line):
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gomalloc-") as scratch:
         initrd = Path(scratch) / "initrd"
-        initrd.write_bytes(initramfs.build(script, modules))
+        initrd.write_bytes(initramfs.build(script, modules, files))
         host = Host(f"{scratch}/monitor") if getattr(target, "monitor", False) else None
         channel = Channel(host.handle if host else on_line)
         command = target.command(initrd, channel.writer, scratch, append)

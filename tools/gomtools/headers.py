@@ -51,6 +51,11 @@ class Headers:
                               ["make", "-C", source, "M=/mnt", "CONFIG_DEBUG_INFO_BTF_MODULES=",
                                *arguments])
 
+    @staticmethod
+    def seen(_):
+        """The path of the directory that is built, as the compiler sees it."""
+        return "/mnt"
+
 
 SETS = {
     "headers-6.1": lambda: stock.of_series("6.1"),

@@ -2,7 +2,8 @@
 """The guest's root file system: a cpio archive (format "newc") that the kernel
 unpacks into memory.
 
-It contains busybox, /init, /verdict.sh, the script and the modules.
+It contains busybox, /init, /verdict.sh, the script and the modules, and the
+programs that a script needs.
 """
 
 import shutil
@@ -45,16 +46,23 @@ class Archive:
         return bytes(self.data)
 
 
-def build(script, modules):
+def parents(names):
+    """The directories of paths, each after the one that it is in."""
+    return sorted({str(parent) for name in names for parent in Path(name).parents} - {"."})
+
+
+def build(script, modules, files=None):
     """The archive's bytes: `script` is the text of a shell script, `modules`
-    are paths.
+    are paths, `files` is {path in the guest: path or bytes} of executable
+    files.
     """
+    files = files or {}
     busybox = shutil.which("busybox")
     if not busybox:
         raise Failure("busybox is not installed: run tools/setup.sh, or install busybox-static.")
     archive = Archive()
-    for name in ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp",
-                 "modules"):
+    basic = ["bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp", "modules"]
+    for name in basic + [name for name in parents(files) if name not in basic]:
         archive.directory(name)
     archive.add("dev/console", stat.S_IFCHR | 0o600, device=CONSOLE)
     archive.file("bin/busybox", Path(busybox).read_bytes(), 0o755)
@@ -63,4 +71,7 @@ def build(script, modules):
     archive.file("script", script.encode(), 0o755)
     for module in modules:
         archive.file(f"modules/{Path(module).name}", Path(module).read_bytes())
+    for name, content in files.items():
+        archive.file(name, content if isinstance(content, bytes) else Path(content).read_bytes(),
+                     0o755)
     return archive.finished()

@@ -34,6 +34,15 @@ class UmlToolchain:
         return ["make", "-C", str(self.kernel.path), "ARCH=um", f"M={directory}", *arguments]
 
 
+    def seen(self, directory):
+        """The path of a directory as the compiler sees it."""
+        return directory
+
+
+def jobs():
+    return os.cpu_count()
+
+
 def toolchain_of(name):
     """The toolchain for the target or header set `name`."""
     if name in headers.SETS:
@@ -88,7 +97,7 @@ def build_log(name, source, arguments, variant=""):
         copy(source, directory)
         log = checkout.LOGS / f"build-{name}{variant}.log"
         step(f"building the modules for {name}{variant}: Linux {toolchain.version}")
-        process.run(toolchain.make(directory, "W=1", "BENCH=1", f"-j{os.cpu_count()}", *arguments,
+        process.run(toolchain.make(directory, "W=1", "BENCH=1", f"-j{jobs()}", *arguments,
                                    "modules"), log, f"Building the modules for {name}")
         return directory, log.read_text(errors="replace")
 

@@ -75,7 +75,7 @@ def update():
     subprocess.run(["apt-get", *apt_options(), "-qq", "update"],
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     names = process.lines(["apt-cache", *apt_options(), "pkgnames", "linux-"])
-    names = [n for n in names if re.match(r"linux-(source|image|binary|headers|kbuild)-", n)]
+    names = [n for n in names if re.match(r"linux-(source|image|binary|modules|headers|kbuild)-", n)]
     found = {}
     if names:
         for line in process.lines(["apt-cache", *apt_options(), "madison", *names]):
@@ -87,7 +87,7 @@ def update():
 @functools.lru_cache(maxsize=None)
 def index():
     """All kernel packages: {package: [[version, suite], …]}."""
-    answer = directory() / "kernels.json"
+    answer = directory() / "packages.json"
     with cache.locked("apt"):
         if answer.exists() and time.time() - answer.stat().st_mtime < MAX_AGE:
             return json.loads(answer.read_text())

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Modules nobody here wrote: built from Debian's kernel sources, unmodified,
+over SLUB and over gomalloc, and run in guests.
+
+An App names the sources that are copied, the modules that they make, what these
+need, and the machine.  Its workload is tools/guest/app-NAME.sh.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from . import (checkout, guest, modules, outoftree, sources, stockmodules, targets,
+               userspace)
+from .tally import Outcome
+from .ui import Failure
+
+TIMEOUT = 300
+OLD_AND_NEW = ["stock-6.1", "stock-newest"]
+
+
+@dataclass(frozen=True)
+class App:
+    """Modules and their workload."""
+
+    copied: tuple           # files and folders of the kernel's sources
+    own: tuple              # the modules under test, in the order of loading
+    kbuild: dict = field(default_factory=dict)  # {folder: lines for its Kbuild}
+    stock: tuple = ()       # modules of Debian's package, with what these need
+    programs: tuple = ()    # see userspace.py
+    parameters: str = ""    # of the last module
+    stays: bool = False     # the last module has no exit function
+    appends: tuple = ("",)  # kernel command lines: one guest for each
+    number: int = 5000      # size of the workload in `make check`
+    measured: int = 20000   # and in `make bench`
+    memory: int = 1024
+
+
+APPS = {
+    "meminit": App(copied=("lib/test_meminit.c",), own=("test_meminit",),
+                   kbuild={"": "obj-m += lib/test_meminit.o"}, stays=True,
+                   appends=("init_on_alloc=1", "init_on_free=1")),
+    "ext4": App(copied=("fs/ext4", "fs/jbd2", "fs/mbcache.c"), own=("mbcache", "jbd2", "ext4"),
+                kbuild={"": "obj-m += fs/mbcache.o fs/jbd2/ fs/ext4/"},
+                stock=("loop", "crc32c_generic?"),
+                programs=("files", "mke2fs:e2fsprogs", "e2fsck:e2fsprogs")),
+}
+# These run in `make check`.
+CHECKED = ["meminit", "ext4"]
+
+
+def find(name):
+    if name not in APPS:
+        raise Failure(f"There is no app '{name}'; there are {', '.join(APPS)}.")
+    return APPS[name]
+
+
+def source_of(target):
+    """The source tree of a stock target's kernel."""
+    series = re.match(r"\d+\.\d+", target.kernel.version)[0]
+    return sources.series(series)
+
+
+def tree(app, source):
+    """The files of an app's tree, {relative path: bytes}."""
+    files = {}
+    for name in app.copied:
+        # Some files move between versions: "a|b" is the first that exists.
+        path = next((source.path / each for each in name.split("|")
+                     if (source.path / each).exists()), None)
+        if not path:
+            raise Failure(f"{source.name} has no {name}.")
+        for file in path.rglob("*") if path.is_dir() else [path]:
+            if file.is_file():
+                files[str(file.relative_to(source.path))] = file.read_bytes()
+    for folder, lines in app.kbuild.items():
+        # Kbuild has precedence over the folder's own Makefile.
+        files[f"{folder}/Kbuild".lstrip("/")] = (lines + "\n").encode()
+    return files
+
+
+def build(name, target, side):
+    """Build an app's modules; return {module: path} in the order of loading."""
+    app = find(name)
+    toolchain = modules.toolchain_of(target.modules)
+    gomalloc = None
+    if side == outoftree.GOMALLOC:
+        gomalloc = modules.build(target.modules)[0]["gomalloc.ko"].parent
+    directory = checkout.BUILD / "apps" / target.name / name / side
+    built = outoftree.build(toolchain, tree(app, source_of(target)), directory, side, gomalloc)
+    found = {stockmodules.module_name(path.name): path for path in built}
+    missing = set(app.own) - set(found)
+    if missing:
+        raise Failure(f"{name} for {target.name} has no module {', '.join(missing)}.")
+    return {module: found[module] for module in app.own}
+
+
+def stock_wanted(app, target):
+    """Modules of Debian's package; those with a question mark may be missing,
+    or be in the kernel.
+    """
+    available = stockmodules.files(stockmodules.tree(target.kernel))
+    return [name.rstrip("?") for name in app.stock
+            if not name.endswith("?") or name[:-1] in available]
+
+
+def script(name, side, needed, append, measure=False):
+    app = find(name)
+    variables = {"SIDE": side, "STOCK": " ".join(file[:-3] for file, _ in needed),
+                 "OWN": " ".join(app.own), "PARAMETERS": app.parameters,
+                 "STAYS": "1" if app.stays else "",
+                 "NUMBER": app.measured if measure else app.number,
+                 "MEASURE": "1" if measure else "", "APPEND": append,
+                 "GOMALLOC": "memprofilerate=0" if measure else ""}
+    return ("".join(f"{key}='{value}'\n" for key, value in variables.items())
+            + (checkout.GUEST_SCRIPTS / f"app-{name}.sh").read_text()
+            + (checkout.GUEST_SCRIPTS / "app.sh").read_text())
+
+
+def boot(name, target, side, append, log, measure=False, timeout=TIMEOUT):
+    """Run an app in a guest; return the guest's Result."""
+    app = find(name)
+    own = build(name, target, side)
+    needed = stockmodules.needed(target.kernel, stock_wanted(app, target), own.values())
+    files = {f"modules/{file}": data for file, data in needed}
+    programs = app.programs + (("mark",) if measure else ())
+    files.update(userspace.programs(programs))
+    carried = [*own.values()]
+    if side == outoftree.GOMALLOC:
+        carried.append(modules.build(target.modules)[0]["gomalloc.ko"])
+    return guest.run(target, script(name, side, needed, append, measure), carried, timeout, append,
+                     log, files=files)
+
+
+def machine(name, target_name, counted=False):
+    target = targets.find(target_name, cpus=1 if counted else 2, memory=find(name).memory,
+                          counted=counted)
+    if not isinstance(target, targets.Stock):
+        raise Failure(f"{target_name} cannot run apps: only the stock targets can.")
+    return target
+
+
+def run(name, target_name, side=outoftree.GOMALLOC):
+    """A check: an app passes on a target, over SLUB or gomalloc."""
+    target = machine(name, target_name)
+    outcome = Outcome(f"{name} over {outoftree.SIDES[side]} on {target.describe()}")
+    for append in find(name).appends:
+        log = checkout.LOGS / f"app-{name}-{side}-{target.name}{'-' * bool(append)}{append}.log"
+        result = boot(name, target, side, append, log)
+        outcome.passed += result.passed
+        outcome.failed += not result.passed
+        outcome.seconds += result.seconds
+        outcome.text += append + "\n" * bool(append) + (result.verdict() or result.output) + "\n"
+    return outcome
+
+
+def checks():
+    for name in CHECKED:
+        for target in OLD_AND_NEW:
+            yield f"{name} over gomalloc on {target}", lambda name=name, target=target: run(name,
+                                                                                            target)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+# Runs modules nobody here wrote, over SLUB or over gomalloc: apps.py puts this
+# after variables and app-NAME.sh, which defines
+#
+#   prepare	what comes before the modules (optional)
+#   work	the workload, with its modules loaded
+#   finish	umount and the like (optional); then the modules are unloaded
+#
+# Variables: SIDE (slub or goml), STOCK (modules of the kernel's package), OWN
+# (the modules under test, in the order of loading), PARAMETERS (of the last
+# one), STAYS (1: it has no exit function, so that nothing can be unloaded),
+# NUMBER (the workload's size), MEASURE (1: count).
+
+. /verdict.sh
+
+# counted COMMAND...: run a command, or a function, and count its instructions.
+counted() {
+	if [ "$MEASURE" ]; then
+		/opt/mark start
+		"$@"
+		/opt/mark stop
+		held
+	else
+		"$@"
+	fi
+}
+
+# held: print what the kernel's slabs hold now, in kB, and gomalloc with its
+# metadata, in bytes.
+held() {
+	[ $SIDE = slub ] && ours=0 || ours=$(value sys)
+	echo "# held $(awk '$1 == "Slab:" { print $2 }' /proc/meminfo) $ours"
+}
+
+load() {
+	for module in $STOCK; do
+		insmod $module.ko || fail "$module of the kernel's package cannot be loaded"
+	done
+	[ $SIDE = slub ] || insmod gomalloc.ko $GOMALLOC || fail "gomalloc cannot be loaded"
+	last=${OWN##* }
+	for module in $OWN; do
+		[ $module = $last ] && given=$PARAMETERS || given=
+		insmod $module.ko $given || fail "$module cannot be loaded"
+	done
+}
+
+unload_own() {
+	back=
+	for module in $OWN; do
+		back="$module $back"
+	done
+	for module in $back; do
+		rmmod $module || fail "$module cannot be unloaded"
+	done
+}
+
+# nothing_left: every object was freed to the allocator that it came from.
+nothing_left() {
+	echo "gomalloc: $(value mallocs) objects allocated, $(value frees) freed"
+	[ "$(value heap_objects)" = 0 ] || fail "$(value heap_objects) objects were left"
+	[ "$(value mallocs)" -gt 0 ] || fail "nothing was allocated from gomalloc"
+}
+
+type prepare > /dev/null 2>&1 && prepare
+load
+work
+if type finish > /dev/null 2>&1; then
+	finish
+fi
+[ "$STAYS" ] || unload_own
+if [ $SIDE = goml ]; then
+	sleep 1		# frees after a grace period
+	nothing_left
+	[ "$STAYS" ] && sound || unload
+fi
