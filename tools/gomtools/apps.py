@@ -84,7 +84,7 @@ def build(name, target, side):
     toolchain = modules.toolchain_of(target.modules)
     gomalloc = None
     if side == outoftree.GOMALLOC:
-        gomalloc = modules.build(target.modules)[0]["gomalloc.ko"].parent
+        gomalloc = modules.build_gomalloc(toolchain)
     directory = checkout.BUILD / "apps" / target.name / name / side
     built = outoftree.build(toolchain, tree(app, source_of(target)), directory, side, gomalloc)
     found = {stockmodules.module_name(path.name): path for path in built}

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from . import (apps, bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop,
-               modules, outoftree, smoke, style, targets, torture)
+               modules, outoftree, overgomalloc, smoke, style, targets, torture)
 from .ui import Failure, paint, step
 
 
@@ -85,6 +85,18 @@ def add_bench(verbs, name, what, run):
     return verb
 
 
+def add_over_gomalloc(verbs):
+    verb = verbs.add_parser("over-gomalloc", help="build a module of yours over gomalloc, and say "
+                            "which of its calls are gomalloc's")
+    verb.set_defaults(run=lambda options: overgomalloc.run(options.directory, options.kernel,
+                                                           options.target, options.module))
+    verb.add_argument("directory", help="of the module, with its Kbuild or Makefile; not changed")
+    verb.add_argument("--kernel", default="", help="directory of kernel headers (default: the "
+                      "running kernel's)")
+    verb.add_argument("--target", default="", help=", ".join(targets.TARGETS))
+    verb.add_argument("--module", default="", help="show this one, if there are several")
+
+
 def parser():
     top = argparse.ArgumentParser(
         prog="tools/gom", description="gomalloc's tools: kernels, guests, tests, benchmark.")
@@ -129,6 +141,7 @@ def parser():
     verb.add_argument("name", help=", ".join(apps.APPS))
     verb.add_argument("target", help=", ".join(apps.OLD_AND_NEW))
     verb.add_argument("--over", choices=list(outoftree.SIDES), default=outoftree.GOMALLOC)
+    add_over_gomalloc(verbs)
     verb = verbs.add_parser("style", help="checkpatch, sparse, kernel-doc, headings and layers")
     verb.set_defaults(run=lambda options: style.run())
     verb = verbs.add_parser("htmldocs", help="the documentation as a site in build/html")

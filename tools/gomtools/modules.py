@@ -39,6 +39,28 @@ class UmlToolchain:
         return directory
 
 
+class LocalToolchain:
+    """Builds modules against a directory of headers of this machine, as `make`
+    does.
+    """
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        release = self.directory / "include/config/kernel.release"
+        if not (self.directory / "Makefile").exists() or not release.exists():
+            raise Failure(f"There are no kernel headers in {directory}: install "
+                          f"linux-headers-{os.uname().release}, or name others with --kernel, or "
+                          f"one of the project's kernels with --target.")
+        self.version = release.read_text().strip()
+        self.name = f"local-{self.version}"
+
+    def make(self, directory, *arguments):
+        return ["make", "-C", str(self.directory), f"M={directory}", *arguments]
+
+    def seen(self, directory):
+        return directory
+
+
 def jobs():
     return os.cpu_count()
 
@@ -86,11 +108,11 @@ def warnings(log):
     return [line for line in log.splitlines() if WARNING.search(line) and not HARMLESS.search(line)]
 
 
-def build_log(name, source, arguments, variant=""):
+def build_log(name, source, arguments, variant="", toolchain=None):
     """Build for `name` and return (the directory, what make printed)."""
     if not (source / "Kbuild").exists():
         raise Failure(f"There is nothing to build: {source / 'Kbuild'} does not exist.")
-    toolchain = toolchain_of(name)
+    toolchain = toolchain or toolchain_of(name)
     directory = checkout.BUILD / "mod" / (name + variant)
     directory.mkdir(parents=True, exist_ok=True)
     with cache.locked(f"mod{directory}"):
@@ -111,6 +133,15 @@ def build(name, source=checkout.ROOT, variant=""):
     directory, log = build_log(name, source, [f"{variable(variant)}=1"] if variant else [], variant)
     names = [f"{Path(line).stem}.ko" for line in (directory / "modules.order").read_text().split()]
     return {name: directory / name for name in names}, warnings(log)
+
+
+def build_gomalloc(toolchain):
+    """The directory in which gomalloc.ko was built by a toolchain, with its
+    Module.symvers.
+    """
+    if isinstance(toolchain, LocalToolchain):
+        return build_log(toolchain.name, checkout.ROOT, [], toolchain=toolchain)[0]
+    return build(toolchain.name)[0]["gomalloc.ko"].parent
 
 
 def variable(variant):
