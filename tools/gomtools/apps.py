@@ -26,6 +26,8 @@ class App:
     own: tuple              # the modules under test, in the order of loading
     kbuild: dict = field(default_factory=dict)  # {folder: lines for its Kbuild}
     stock: tuple = ()       # modules of Debian's package, with what these need
+    after: tuple = ()       # the same, loaded after the modules under test
+    make: tuple = ()        # arguments of make
     programs: tuple = ()    # see userspace.py
     parameters: str = ""    # of the last module
     stays: bool = False     # the last module has no exit function
@@ -35,14 +37,44 @@ class App:
     memory: int = 1024
 
 
+# Include the folder's own Makefile, but build one module of it.
+ONE_OF = "include $(src)/Makefile\nobj-y :=\nobj-m := {}.o"
+# The Makefile adds this file with CONFIG_DEBUG_INFO_BTF_MODULES, without which
+# everything here is built (headers.py); the other files call it in any case.
+CONNTRACK = ONE_OF.format("nf_conntrack") + "\nnf_conntrack-y += nf_conntrack_bpf.o"
+# 6.1 has $(srctree)/$(src) there, which is no directory outside the tree.
+XFS = "include $(src)/Makefile\nccflags-y += -I $(src) -I $(src)/libxfs"
+
 APPS = {
-    "meminit": App(copied=("lib/test_meminit.c",), own=("test_meminit",),
-                   kbuild={"": "obj-m += lib/test_meminit.o"}, stays=True,
+    "meminit": App(copied=("lib/test_meminit.c",), own=("test_meminit",), stays=True,
+                   kbuild={"": "obj-m += lib/test_meminit.o"},
                    appends=("init_on_alloc=1", "init_on_free=1")),
     "ext4": App(copied=("fs/ext4", "fs/jbd2", "fs/mbcache.c"), own=("mbcache", "jbd2", "ext4"),
                 kbuild={"": "obj-m += fs/mbcache.o fs/jbd2/ fs/ext4/"},
                 stock=("loop", "crc32c_generic?"),
                 programs=("files", "mke2fs:e2fsprogs", "e2fsck:e2fsprogs")),
+    "overlay": App(copied=("fs/overlayfs",), own=("overlay",), kbuild={"": "obj-m += fs/overlayfs/"},
+                   programs=("files",)),
+    "conntrack": App(copied=("net/netfilter",), own=("nf_conntrack",),
+                     kbuild={"": "obj-m += net/netfilter/", "net/netfilter": CONNTRACK},
+                     stock=("crc32c_generic?",), after=("nft_ct",), programs=("flows", "nft:nftables"), number=20000,
+                     measured=40000),
+    "rcuscale": App(copied=("kernel/rcu", "kernel/torture.c"), own=("torture", "rcuscale"),
+                    kbuild={"": "obj-m += kernel/torture.o kernel/rcu/rcuscale.o"},
+                    parameters="kfree_rcu_test=1 kfree_alloc_num=1 kfree_loops=1", number=8000),
+    "wireguard": App(copied=("drivers/net/wireguard",), own=("wireguard",),
+                     kbuild={"": "obj-m += drivers/net/wireguard/"},
+                     make=("CONFIG_WIREGUARD_DEBUG=y",), stock=("veth",),
+                     programs=("wg:wireguard-tools",), number=4096, measured=16384),
+    "xfs": App(copied=("fs/xfs",), own=("xfs",), kbuild={"": "obj-m += fs/xfs/", "fs/xfs": XFS},
+               stock=("loop", "crc32c_generic?"),
+               programs=("files", "mkfs.xfs:xfsprogs", "xfs_repair:xfsprogs")),
+    "btrfs": App(copied=("fs/btrfs",), own=("btrfs",), kbuild={"": "obj-m += fs/btrfs/"},
+                 stock=("loop", "crc32c_generic?"),
+                 programs=("files", "mkfs.btrfs:btrfs-progs", "btrfs:btrfs-progs")),
+    "nullb": App(copied=("drivers/block/null_blk",), own=("null_blk",),
+                 kbuild={"": "obj-m += drivers/block/null_blk/"},
+                 parameters="memory_backed=1 gb=1 nr_devices=1 discard=1", number=20000, measured=60000),
 }
 # These run in `make check`.
 CHECKED = ["meminit", "ext4"]
@@ -86,7 +118,8 @@ def build(name, target, side):
     if side == outoftree.GOMALLOC:
         gomalloc = modules.build_gomalloc(toolchain)
     directory = checkout.BUILD / "apps" / target.name / name / side
-    built = outoftree.build(toolchain, tree(app, source_of(target)), directory, side, gomalloc)
+    built = outoftree.build(toolchain, tree(app, source_of(target)), directory, side,
+                             gomalloc, app.make)
     found = {stockmodules.module_name(path.name): path for path in built}
     missing = set(app.own) - set(found)
     if missing:
@@ -94,18 +127,27 @@ def build(name, target, side):
     return {module: found[module] for module in app.own}
 
 
-def stock_wanted(app, target):
-    """Modules of Debian's package; those with a question mark may be missing,
-    or be in the kernel.
+def stock_modules(app, target, own):
+    """What is loaded from Debian's package, as (file name, bytes): before the
+    modules under test, and after them.
+
+    Modules with a question mark may be missing, or be in the kernel.
     """
     available = stockmodules.files(stockmodules.tree(target.kernel))
-    return [name.rstrip("?") for name in app.stock
-            if not name.endswith("?") or name[:-1] in available]
+    wanted = [name.rstrip("?") for name in app.stock
+              if not name.endswith("?") or name[:-1] in available]
+    before = stockmodules.needed(target.kernel, wanted, own)
+    known = [stockmodules.module_name(name) for name, _ in before]
+    return before, stockmodules.needed(target.kernel, app.after, own, known)
 
 
-def script(name, side, needed, append, measure=False):
+def names(files):
+    return " ".join(stockmodules.module_name(name) for name, _ in files)
+
+
+def script(name, side, before, after, append, measure=False):
     app = find(name)
-    variables = {"SIDE": side, "STOCK": " ".join(file[:-3] for file, _ in needed),
+    variables = {"SIDE": side, "STOCK": names(before), "AFTER": names(after),
                  "OWN": " ".join(app.own), "PARAMETERS": app.parameters,
                  "STAYS": "1" if app.stays else "",
                  "NUMBER": app.measured if measure else app.number,
@@ -120,14 +162,14 @@ def boot(name, target, side, append, log, measure=False, timeout=TIMEOUT):
     """Run an app in a guest; return the guest's Result."""
     app = find(name)
     own = build(name, target, side)
-    needed = stockmodules.needed(target.kernel, stock_wanted(app, target), own.values())
-    files = {f"modules/{file}": data for file, data in needed}
+    before, after = stock_modules(app, target, own.values())
+    files = {f"modules/{file}": data for file, data in before + after}
     programs = app.programs + (("mark",) if measure else ())
     files.update(userspace.programs(programs))
     carried = [*own.values()]
     if side == outoftree.GOMALLOC:
         carried.append(modules.build(target.modules)[0]["gomalloc.ko"])
-    return guest.run(target, script(name, side, needed, append, measure), carried, timeout, append,
+    return guest.run(target, script(name, side, before, after, append, measure), carried, timeout, append,
                      log, files=files)
 
 

@@ -82,8 +82,10 @@ def symbols_of(toolchain, directory):
     return f"{toolchain.seen(directory)}/{HEADERS}/Module.symvers"
 
 
-def build(toolchain, files, directory, side, gomalloc=None):
-    """Build a tree's files in `directory`; return the paths of its modules."""
+def build(toolchain, files, directory, side, gomalloc=None, arguments=()):
+    """Build a tree's files in `directory`, with `arguments` of make; return the
+    paths of its modules.
+    """
     with cache.locked(f"tree{directory}"):
         if side == GOMALLOC:
             files = over_gomalloc(files, gomalloc)
@@ -94,7 +96,8 @@ def build(toolchain, files, directory, side, gomalloc=None):
         log = checkout.LOGS / f"tree-{'-'.join(directory.relative_to(checkout.BUILD).parts)}.log"
         step(f"building {directory.relative_to(checkout.ROOT)}: Linux {toolchain.version}, "
              f"over {SIDES[side]}")
-        process.run(toolchain.make(directory, f"-j{modules.jobs()}", *extra, "modules"), log,
+        process.run(toolchain.make(directory, f"-j{modules.jobs()}", *arguments, *extra,
+                                   "modules"), log,
                     f"Building {directory.relative_to(checkout.ROOT)}")
         return built_modules(directory)
 

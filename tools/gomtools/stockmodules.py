@@ -48,13 +48,14 @@ def depends(data):
             for name in values.split(",") if name]
 
 
-def needed(kernel, wanted, own):
+def needed(kernel, wanted, own, loaded=()):
     """What `wanted` modules of the kernel, and the files `own`, need from the
-    kernel's package: [(file name, bytes)] in the order of loading.
+    kernel's package, without what is `loaded`: [(file name, bytes)] in the
+    order of loading.
     """
     available = files(tree(kernel))
     # gomalloc.ko is loaded separately.
-    known = {module_name(path.name) for path in own} | {"gomalloc"}
+    known = {module_name(path.name) for path in own} | {"gomalloc", *loaded}
     found = []
 
     def add(name):

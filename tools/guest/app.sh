@@ -6,8 +6,9 @@
 #   work	the workload, with its modules loaded
 #   finish	umount and the like (optional); then the modules are unloaded
 #
-# Variables: SIDE (slub or goml), STOCK (modules of the kernel's package), OWN
-# (the modules under test, in the order of loading), PARAMETERS (of the last
+# Variables: SIDE (slub or goml), STOCK and AFTER (modules of the kernel's
+# package, before and after the others), OWN (the modules under test, in the
+# order of loading), PARAMETERS (of the last
 # one), STAYS (1: it has no exit function, so that nothing can be unloaded),
 # NUMBER (the workload's size), MEASURE (1: count).
 
@@ -42,11 +43,14 @@ load() {
 		[ $module = $last ] && given=$PARAMETERS || given=
 		insmod $module.ko $given || fail "$module cannot be loaded"
 	done
+	for module in $AFTER; do
+		insmod $module.ko || fail "$module of the kernel's package cannot be loaded"
+	done
 }
 
 unload_own() {
 	back=
-	for module in $OWN; do
+	for module in $OWN $AFTER; do
 		back="$module $back"
 	done
 	for module in $back; do

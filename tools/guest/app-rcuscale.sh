@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0
+# The kernel's own measurement of kfree_rcu().  rcuscale is loaded once for each
+# multiple of the size of its object, 16 bytes.
+
+measure_rcu() {
+	insmod rcuscale.ko kfree_rcu_test=1 kfree_nthreads=1 kfree_alloc_num=$NUMBER \
+		kfree_loops=4 kfree_mult=$1 || fail "rcuscale cannot be loaded"
+	for second in $(seq 60); do
+		dmesg | grep -q "Total time taken by all kfree'ers" && break
+		sleep 1
+	done
+	dmesg | grep -q "Total time taken by all kfree'ers" || fail "rcuscale does not end"
+	dmesg | grep "Total time taken by all kfree'ers" | sed "s/.*Total time/kfree_mult=$1: time/"
+	dmesg -c > /dev/null
+	rmmod rcuscale
+}
+
+work() {
+	rmmod rcuscale
+	dmesg -c > /dev/null
+	for multiple in 1 2 4 8 16 32 64; do
+		counted measure_rcu $multiple
+	done
+	insmod rcuscale.ko kfree_rcu_test=1 kfree_alloc_num=1 kfree_loops=1
+}
