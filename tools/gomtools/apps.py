@@ -61,11 +61,13 @@ APPS = {
                      measured=40000),
     "rcuscale": App(copied=("kernel/rcu", "kernel/torture.c"), own=("torture", "rcuscale"),
                     kbuild={"": "obj-m += kernel/torture.o kernel/rcu/rcuscale.o"},
-                    parameters="kfree_rcu_test=1 kfree_alloc_num=1 kfree_loops=1", number=8000),
+                    # The second name is the newer one; otherwise it switches the guest off.
+                    parameters="kfree_rcu_test=1 kfree_alloc_num=1 kfree_loops=1 shutdown=0 "
+                               "shutdown_secs=0", number=8000),
     "wireguard": App(copied=("drivers/net/wireguard",), own=("wireguard",),
                      kbuild={"": "obj-m += drivers/net/wireguard/"},
                      make=("CONFIG_WIREGUARD_DEBUG=y",), stock=("veth",),
-                     programs=("wg:wireguard-tools",), number=4096, measured=16384),
+                     programs=("echo", "wg:wireguard-tools", "ip:iproute2"), number=4096, measured=16384),
     "xfs": App(copied=("fs/xfs",), own=("xfs",), kbuild={"": "obj-m += fs/xfs/", "fs/xfs": XFS},
                stock=("loop", "crc32c_generic?"),
                programs=("files", "mkfs.xfs:xfsprogs", "xfs_repair:xfsprogs")),

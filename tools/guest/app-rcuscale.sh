@@ -4,7 +4,7 @@
 
 measure_rcu() {
 	insmod rcuscale.ko kfree_rcu_test=1 kfree_nthreads=1 kfree_alloc_num=$NUMBER \
-		kfree_loops=4 kfree_mult=$1 || fail "rcuscale cannot be loaded"
+		kfree_loops=4 kfree_mult=$1 shutdown=0 shutdown_secs=0 || fail "rcuscale cannot be loaded"
 	for second in $(seq 60); do
 		dmesg | grep -q "Total time taken by all kfree'ers" && break
 		sleep 1
@@ -21,5 +21,5 @@ work() {
 	for multiple in 1 2 4 8 16 32 64; do
 		counted measure_rcu $multiple
 	done
-	insmod rcuscale.ko kfree_rcu_test=1 kfree_alloc_num=1 kfree_loops=1
+	insmod rcuscale.ko $PARAMETERS
 }

@@ -12,54 +12,53 @@ side() {
 peer() {
 	/opt/wg genkey > /tmp/key$1
 	/opt/wg pubkey < /tmp/key$1 > /tmp/public$1
-	side $1 ip link add wg0 type wireguard
-	side $1 ip addr add 10.1.0.$1/24 dev wg0
-	side $1 ip addr add 10.0.0.$1/24 dev veth$1
-	side $1 ip link set lo up
-	side $1 ip link set veth$1 up
+	side $1 /opt/ip link add wg0 type wireguard
+	side $1 /opt/ip addr add 10.1.0.$1/24 dev wg0
+	side $1 /opt/ip addr add 10.0.0.$1/24 dev veth$1
+	side $1 /opt/ip link set lo up
+	side $1 /opt/ip link set veth$1 up
 }
 
 join() {
 	side $1 /opt/wg set wg0 listen-port 500$1 private-key /tmp/key$1 peer "$(cat /tmp/public$2)" \
 		allowed-ips 10.1.0.$2/32 endpoint 10.0.0.$2:500$2
-	side $1 ip link set wg0 up
+	side $1 /opt/ip link set wg0 up
 }
 
-# stream FROM TO: as many KiB as NUMBER.
-stream() {
-	side $2 nc -l -p 7000 > /tmp/received &
-	receiver=$!
+# both_ways FROM TO: TCP, as many KiB as NUMBER, and back.
+both_ways() {
+	side $2 /opt/echo serve 7000 &
+	server=$!
 	sleep 1
-	dd if=/dev/zero bs=1k count=$NUMBER 2> /dev/null | side $1 nc -w 5 10.1.0.$2 7000
-	wait $receiver
-	[ "$(stat -c %s /tmp/received)" = $((NUMBER * 1024)) ] || fail "$(stat -c %s /tmp/received) bytes arrived"
-	rm /tmp/received
+	side $1 /opt/echo send 10.1.0.$2 7000 $NUMBER || fail "the data did not come back"
+	wait $server
 }
 
 work() {
+	umask 077
 	dmesg | grep "wireguard: .*self-test"
 	dmesg | grep "wireguard: .*FAIL" && fail "a self-test failed"
-	[ "$(dmesg | grep -c "wireguard: .*self-tests: pass")" -ge 3 ] || fail "self-tests are missing"
+	[ "$(dmesg | grep -c "wireguard: .*self-tests: pass")" -ge 2 ] || fail "self-tests are missing"
 	for number in 1 2; do
 		unshare -n sleep 1000 &
 		echo $! > /tmp/ns$number
 	done
 	sleep 1
-	ip link add veth1 type veth peer name veth2
+	/opt/ip link add veth1 type veth peer name veth2
 	for number in 1 2; do
-		ip link set veth$number netns $(cat /tmp/ns$number)
+		/opt/ip link set veth$number netns $(cat /tmp/ns$number)
 		peer $number
 	done
 	join 1 2
 	join 2 1
 	side 1 ping -c 3 -A 10.1.0.2 > /dev/null || fail "no answer through the tunnel"
-	counted stream 1 2
-	counted stream 2 1
+	counted both_ways 1 2
+	counted both_ways 2 1
 }
 
 finish() {
 	for number in 1 2; do
-		side $number ip link del wg0
+		side $number /opt/ip link del wg0
 		kill $(cat /tmp/ns$number)
 	done
 	sleep 2		# namespaces are removed by a work item
