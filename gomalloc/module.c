@@ -18,6 +18,7 @@
 #include "api/free_rcu.h"
 #include "api/nolock.h"
 #include "api/sbrk.h"
+#include "base/client.h"
 #include "base/compat.h"
 #include "base/node.h"
 #include "base/persistent.h"
@@ -175,6 +176,9 @@ static int __init gom_init(void)
 	err = gom_watch_init();
 	if (err)
 		goto err_scavenger;
+	err = gom_client_init();
+	if (err)
+		goto err_watch;
 	gom_debugfs_init();
 	module_is_loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
@@ -182,6 +186,8 @@ static int __init gom_init(void)
 		gom_sbrk ? ", sbrk: nothing is freed" : gom_efence ? ", efence" : debug ? ", debug" : "");
 	return 0;
 
+err_watch:
+	gom_watch_exit();
 err_scavenger:
 	gom_scavenger_exit();
 err_shrinker:
@@ -234,6 +240,7 @@ static void __exit gom_exit(void)
 	module_is_loaded = false;
 	kernel_param_unlock(THIS_MODULE);
 	gom_debugfs_exit();
+	gom_client_exit();
 	gom_watch_exit();
 	pending_frees_wait();
 	gom_nolock_exit();

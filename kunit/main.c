@@ -167,6 +167,7 @@ static const struct {
 } suites[] = {
 	{ &gomalloc_sizeclass_suite,	HEAP | SBRK | EFENCE },
 	{ &gomalloc_node_suite,		HEAP | SBRK | EFENCE },
+	{ &gomalloc_client_suite,	HEAP | SBRK | EFENCE },
 	{ &gomalloc_pages_suite,	HEAP | SBRK | EFENCE },
 	{ &gomalloc_pagemap_suite,	HEAP },
 	{ &gomalloc_span_suite,		HEAP },

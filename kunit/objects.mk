@@ -2,7 +2,7 @@
 # What gomalloc_kunit.ko is made of; the top-level Kbuild includes this.
 gomalloc_kunit-y := $(addprefix kunit/, \
 	main.o log.o \
-	$(addprefix base/, sizeclass_test.o persistent_test.o pages_test.o node_test.o) \
+	$(addprefix base/, sizeclass_test.o persistent_test.o pages_test.o node_test.o client_test.o) \
 	$(addprefix heap/, mheap_test.o span_test.o pagemap_test.o large_test.o scavenger_test.o) \
 	$(addprefix special/, profile_test.o) \
 	$(addprefix percpu/, mcache_test.o mcache_debug_test.o tiny_test.o shrinker_test.o) \

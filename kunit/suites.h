@@ -12,6 +12,7 @@
 
 extern struct kunit_suite gomalloc_sizeclass_suite;
 extern struct kunit_suite gomalloc_node_suite;
+extern struct kunit_suite gomalloc_client_suite;
 extern struct kunit_suite gomalloc_pages_suite;
 extern struct kunit_suite gomalloc_pagemap_suite;
 extern struct kunit_suite gomalloc_span_suite;

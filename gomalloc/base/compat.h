@@ -179,6 +179,56 @@ static __always_inline unsigned int gom_stack_save(unsigned long *entries, unsig
 #endif
 }
 
+/* A range of code. */
+struct gom_text {
+	unsigned long start;
+	unsigned long size;
+};
+
+/*
+ * The code of a module.  Since 6.4 a module has an array of ranges; before, it
+ * had two, whose first parts are code.
+ */
+static inline void gom_module_text(const struct module *mod, struct gom_text *text,
+				   struct gom_text *init)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	*text = (struct gom_text){ (unsigned long)mod->mem[MOD_TEXT].base,
+				   mod->mem[MOD_TEXT].size };
+	*init = (struct gom_text){ (unsigned long)mod->mem[MOD_INIT_TEXT].base,
+				   mod->mem[MOD_INIT_TEXT].size };
+#else
+	*text = (struct gom_text){ (unsigned long)mod->core_layout.base,
+				   mod->core_layout.text_size };
+	*init = (struct gom_text){ (unsigned long)mod->init_layout.base,
+				   mod->init_layout.text_size };
+#endif
+}
+
+/*
+ * Does @mod use a symbol of @target?  Its list is complete before
+ * MODULE_STATE_COMING and changes only while @mod is loaded or unloaded, which
+ * must be now.  Entries are private to the kernel since 6.2, but unchanged for
+ * long.  If the list cannot be read, the answer is yes.
+ */
+static inline bool gom_module_uses(struct module *mod, const struct module *target)
+{
+#ifdef CONFIG_MODULE_UNLOAD
+	struct gom_module_use {		/* struct module_use */
+		struct list_head source_list;
+		struct list_head target_list;
+		struct module *source, *target;
+	} *use;
+
+	list_for_each_entry(use, &mod->target_list, target_list)
+		if (use->source != mod || use->target == target)
+			return true;
+	return false;
+#else
+	return true;
+#endif
+}
+
 /* Symbols for gomalloc_kunit only.  The namespace is a string since 6.13. */
 #if !IS_ENABLED(CONFIG_KUNIT)
 # define GOM_EXPORT_FOR_TEST(sym)

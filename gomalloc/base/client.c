@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Clients: the modules that call gomalloc.
+ *
+ * The kernel does not export __module_address(), and its lookup is no use for a
+ * module that is gone.  So a notifier keeps a table of the modules that depend
+ * on gomalloc: the ranges of their code, and their names.  gomalloc itself and
+ * built-in code are no clients.
+ *
+ *	COMING	enter the module, before any of its code runs
+ *	LIVE	its init text is about to be freed: no address is in it any more
+ *	GOING	its exit function has returned: no address is in it any more
+ *
+ * An entry of a module that is gone stays until its place is needed, so that
+ * what the module left behind can still be named.
+ *
+ * Context: lookups run in any context, NMI included.  They take no lock and do
+ * not wait: the sequence count of an entry tells whether it changed meanwhile.
+ * Then the address is not in it: the code of the new module has not run yet,
+ * and that of the old one does not run any more.  Changes run in a task, in the
+ * kernel's notifier, which may run for two modules at a time: clients_lock, a
+ * mutex, serializes them.  Inside it preemption is off for some stores, under
+ * PREEMPT_RT as well.
+ */
+#include <linux/compiler.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/preempt.h>
+#include <linux/seqlock.h>
+#include <linux/string.h>
+
+#include "base/client.h"
+#include "base/compat.h"
+
+#define MAX_ENTRIES	24U	/* of a stack, to find a client in it */
+
+struct client {
+	seqcount_t seq;
+	struct gom_client_info info;
+};
+
+static DEFINE_MUTEX(clients_lock);	/* for who changes the table */
+static struct client clients[GOM_MAX_CLIENTS];
+static unsigned int nr_clients;		/* entries that were ever used */
+static u32 last_id;
+
+void (*gom_client_hook)(const struct gom_client_info *info, enum gom_client_event event);
+
+/*
+ * Incremented before code of a new client runs, so that who remembers an answer
+ * of gom_client_of() knows when to ask again.
+ */
+unsigned int gom_client_changes;
+
+/* === Lookup; any context === */
+
+/* The id of @c if @addr is in its code, which must be there; else 0. */
+static u32 client_has(const struct client *c, unsigned long addr)
+{
+	const struct gom_client_info *info = &c->info;
+	unsigned int seq = raw_seqcount_begin(&c->seq);
+	u32 id = 0;
+
+	if (data_race(info->loaded) &&
+	    (data_race(gom_text_has(&info->text, addr)) ||
+	     (data_race(info->has_init) && data_race(gom_text_has(&info->init, addr)))))
+		id = data_race(info->id);
+	return read_seqcount_retry(&c->seq, seq) ? 0 : id;
+}
+
+/**
+ * gom_client_of - find the client that an address belongs to
+ * @addr: an address of code
+ *
+ * Context: any, NMI included.
+ * Return: the client's id; 0 if the address is in no client's code.
+ */
+u32 gom_client_of(unsigned long addr)
+{
+	/* Pairs with smp_store_release() in gom_client_add(). */
+	unsigned int i, n = smp_load_acquire(&nr_clients);
+	u32 id = 0;
+
+	for (i = 0; i < n && !id; i++)
+		id = client_has(&clients[i], addr);
+	return id;
+}
+GOM_EXPORT_FOR_TEST(gom_client_of);
+
+/*
+ * The client of the innermost entry of a stack that is in one; 0 if none is.
+ * Entries of the kernel in front of it are passed over: a mempool, say, whose
+ * functions call gomalloc.
+ */
+u32 gom_client_of_stack(const unsigned long *entry, unsigned int n)
+{
+	unsigned int i;
+	u32 id = 0;
+
+	for (i = 0; i < n && !id; i++)
+		id = gom_client_of(entry[i]);
+	return id;
+}
+
+/*
+ * The call site of an allocation in a client: @caller, if that is in one; else
+ * the innermost return address on the stack that is, for calls that come by way
+ * of the kernel or of gomalloc's own functions.  @caller if there is none.
+ */
+unsigned long gom_client_caller(unsigned long caller)
+{
+	unsigned long entries[MAX_ENTRIES];
+	unsigned int i, n;
+
+	if (gom_client_of(caller))
+		return caller;
+	n = gom_stack_save(entries, MAX_ENTRIES);
+	for (i = 0; i < n; i++)
+		if (gom_client_of(entries[i]))
+			return entries[i];
+	return caller;
+}
+
+static bool client_copy(const struct client *c, struct gom_client_info *info)
+{
+	unsigned int seq = raw_seqcount_begin(&c->seq);
+
+	data_race(*info = c->info);
+	return !read_seqcount_retry(&c->seq, seq) && info->id;
+}
+
+/* The client in entry @i of the table; false if it is empty, or being changed. */
+bool gom_client_at(unsigned int i, struct gom_client_info *info)
+{
+	return i < smp_load_acquire(&nr_clients) && client_copy(&clients[i], info);
+}
+GOM_EXPORT_FOR_TEST(gom_client_at);
+
+/*
+ * Read a client, which may be gone; false if nothing is known of it any more.
+ * Any context.
+ */
+bool gom_client_read(u32 id, struct gom_client_info *info)
+{
+	unsigned int i;
+
+	for (i = 0; id && i < GOM_MAX_CLIENTS; i++)
+		if (gom_client_at(i, info) && info->id == id)
+			return true;
+	return false;
+}
+GOM_EXPORT_FOR_TEST(gom_client_read);
+
+/* Is the client a module of that name, loaded or gone? */
+bool gom_client_is(u32 id, const char *name)
+{
+	struct gom_client_info info;
+
+	return gom_client_read(id, &info) && !strcmp(info.name, name);
+}
+GOM_EXPORT_FOR_TEST(gom_client_is);
+
+/* A module's name as the kernel has it: modprobe takes '-' for '_'. */
+void gom_client_normalize(char *name)
+{
+	strreplace(name, '-', '_');
+}
+
+/* === Changes; in a task === */
+
+/* The writer must not be preempted by a reader that tries again for ever. */
+static void client_write(struct client *c, const struct gom_client_info *info)
+{
+	preempt_disable();
+	raw_write_seqcount_begin(&c->seq);
+	c->info = *info;
+	raw_write_seqcount_end(&c->seq);
+	preempt_enable();
+}
+
+/* An entry for a new client: an empty one, or the oldest that is gone. */
+static struct client *client_place(void)
+{
+	struct client *c, *found = NULL;
+
+	for (c = clients; c < clients + GOM_MAX_CLIENTS; c++) {
+		if (!c->info.id)
+			return c;
+		if (!c->info.loaded && (!found || c->info.id < found->info.id))
+			found = c;
+	}
+	return found;
+}
+
+static struct client *client_find(u32 id)
+{
+	struct client *c;
+
+	for (c = clients; c < clients + GOM_MAX_CLIENTS; c++)
+		if (id && c->info.id == id)
+			return c;
+	return NULL;
+}
+
+/**
+ * gom_client_add - add a client to the table
+ * @name: name of the module
+ * @text: its code
+ * @init: its init code; size 0 if it has none
+ *
+ * Context: task, may sleep.
+ * Return: its id; 0 if the table is full.
+ */
+u32 gom_client_add(const char *name, const struct gom_text *text, const struct gom_text *init)
+{
+	struct gom_client_info info = {
+		.loaded = true, .has_init = true, .text = *text, .init = *init,
+	};
+	struct client *c;
+
+	strscpy(info.name, name, sizeof(info.name));
+	mutex_lock(&clients_lock);
+	c = client_place();
+	if (c) {
+		if (!++last_id)		/* wrapped; 0 is none */
+			last_id = 1;
+		info.id = last_id;
+		client_write(c, &info);
+		/* Pairs with smp_load_acquire() in the lookups. */
+		if (c - clients >= nr_clients)
+			smp_store_release(&nr_clients, c - clients + 1);
+		/* Pairs with READ_ONCE() in special/profile.c. */
+		WRITE_ONCE(gom_client_changes, gom_client_changes + 1);
+	}
+	mutex_unlock(&clients_lock);
+	return info.id;
+}
+GOM_EXPORT_FOR_TEST(gom_client_add);
+
+static void client_drop(u32 id, bool init_only)
+{
+	struct gom_client_info info;
+	struct client *c;
+
+	mutex_lock(&clients_lock);
+	c = client_find(id);
+	if (c) {
+		info = c->info;
+		info.has_init = false;
+		info.loaded = init_only;
+		client_write(c, &info);
+		WRITE_ONCE(gom_client_changes, gom_client_changes + 1);
+	}
+	mutex_unlock(&clients_lock);
+}
+
+/* The init code of a client is about to be freed. */
+void gom_client_drop_init(u32 id)
+{
+	client_drop(id, true);
+}
+GOM_EXPORT_FOR_TEST(gom_client_drop_init);
+
+/* A client is gone.  Its entry stays readable until its place is needed. */
+void gom_client_drop(u32 id)
+{
+	client_drop(id, false);
+}
+GOM_EXPORT_FOR_TEST(gom_client_drop);
+
+/* === The kernel's notifier === */
+
+static void module_coming(struct module *mod)
+{
+	struct gom_text text, init;
+
+	gom_module_text(mod, &text, &init);
+	if (!gom_client_add(mod->name, &text, &init))
+		pr_warn("%u modules use gomalloc: %s is not told apart\n", GOM_MAX_CLIENTS,
+			mod->name);
+}
+
+static int module_event(struct notifier_block *nb, unsigned long state, void *data)
+{
+	struct gom_client_info info;
+	struct module *mod = data;
+	struct gom_text text, init;
+
+	if (mod == THIS_MODULE || !gom_module_uses(mod, THIS_MODULE))
+		return NOTIFY_DONE;
+	if (state == MODULE_STATE_COMING) {
+		module_coming(mod);
+		return NOTIFY_DONE;
+	}
+	gom_module_text(mod, &text, &init);
+	if (!gom_client_read(gom_client_of(text.start), &info))
+		return NOTIFY_DONE;
+	if (gom_client_hook)
+		gom_client_hook(&info, state == MODULE_STATE_LIVE ? GOM_CLIENT_LIVE :
+								    GOM_CLIENT_GOING);
+	if (state == MODULE_STATE_LIVE)
+		gom_client_drop_init(info.id);
+	else
+		gom_client_drop(info.id);
+	return NOTIFY_DONE;
+}
+
+/*
+ * The lowest priority: on GOING others have taken back what they had registered
+ * for the module.
+ */
+static struct notifier_block module_notifier = {
+	.notifier_call = module_event,
+	.priority = INT_MIN,
+};
+
+/* On load, before a module can use gomalloc.  Context: task. */
+int gom_client_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < GOM_MAX_CLIENTS; i++)
+		seqcount_init(&clients[i].seq);
+	return register_module_notifier(&module_notifier);
+}
+
+/* On unload: there is no client any more. */
+void gom_client_exit(void)
+{
+	unregister_module_notifier(&module_notifier);
+}

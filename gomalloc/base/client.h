@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Clients: the modules that call gomalloc.  An address of code tells which one
+ * it belongs to, in any context and without a lock; see client.c.
+ */
+#ifndef GOM_CLIENT_H
+#define GOM_CLIENT_H
+
+#include <linux/module.h>
+#include <linux/types.h>
+
+#include "base/compat.h"
+
+/* Clients loaded at a time, and some that are gone. */
+#define GOM_MAX_CLIENTS	64U
+
+/* What happens to a client; see gom_client_hook. */
+enum gom_client_event {
+	GOM_CLIENT_LIVE,	/* its init function has returned 0; its init text follows */
+	GOM_CLIENT_GOING,	/* its exit function has returned; its text follows */
+};
+
+/**
+ * struct gom_client_info - what is known of a client
+ * @id: its number, which no other load of a module has; 0: none
+ * @loaded: it is loaded
+ * @has_init: its init text is still there
+ * @text: its code
+ * @init: its init code
+ * @name: name of the module
+ */
+struct gom_client_info {
+	u32 id;
+	bool loaded;
+	bool has_init;
+	struct gom_text text;
+	struct gom_text init;
+	char name[MODULE_NAME_LEN];
+};
+
+/*
+ * Called in a task that may sleep, before the text goes.  Set on load, before
+ * any client exists.
+ */
+extern void (*gom_client_hook)(const struct gom_client_info *info, enum gom_client_event event);
+
+extern unsigned int gom_client_changes;	/* changes of the table; wraps */
+
+static inline bool gom_text_has(const struct gom_text *t, unsigned long addr)
+{
+	return addr - t->start < t->size;
+}
+
+u32 gom_client_of(unsigned long addr);
+u32 gom_client_of_stack(const unsigned long *entry, unsigned int n);
+unsigned long gom_client_caller(unsigned long caller);
+bool gom_client_read(u32 id, struct gom_client_info *info);
+bool gom_client_at(unsigned int i, struct gom_client_info *info);
+bool gom_client_is(u32 id, const char *name);
+void gom_client_normalize(char *name);
+u32 gom_client_add(const char *name, const struct gom_text *text, const struct gom_text *init);
+void gom_client_drop_init(u32 id);
+void gom_client_drop(u32 id);
+int gom_client_init(void);
+void gom_client_exit(void);
+
+#endif /* GOM_CLIENT_H */
