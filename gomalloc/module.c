@@ -26,6 +26,7 @@
 #include "central/magazine.h"
 #include "central/mcentral.h"
 #include "debug/debugfs.h"
+#include "debug/leaks.h"
 #include "debug/stats.h"
 #include "heap/mheap.h"
 #include "heap/pagemap.h"
@@ -176,6 +177,7 @@ static int __init gom_init(void)
 	err = gom_watch_init();
 	if (err)
 		goto err_scavenger;
+	gom_leaks_init();
 	err = gom_client_init();
 	if (err)
 		goto err_watch;
@@ -258,6 +260,7 @@ static void __exit gom_exit(void)
 	gom_pagemap_exit();
 	gom_node_exit();
 	gom_cache_exit();
+	gom_profile_exit();
 	gom_persistent_free_all();
 	pr_info("unloaded\n");
 }

@@ -196,6 +196,7 @@ static const struct {
 	{ &gomalloc_scavenger_suite,	HEAP },
 	{ &gomalloc_efence_suite,	EFENCE },
 	{ &gomalloc_stats_suite,	HEAP },
+	{ &gomalloc_leaks_suite,	HEAP | EFENCE },
 	{ &gomalloc_mcache_debug_suite,	HEAP },	/* the last one: see its file */
 };
 

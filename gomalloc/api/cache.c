@@ -239,7 +239,7 @@ static struct gom_cache_class *class_alloc(void)
 }
 
 static void class_setup(struct gom_cache_class *cc, const struct gom_class *layout,
-			slab_flags_t flags, void (*ctor)(void *))
+			slab_flags_t flags, void (*ctor)(void *), const char *name)
 {
 	struct gom_class_stats stats;
 	int nid;
@@ -250,6 +250,7 @@ static void class_setup(struct gom_cache_class *cc, const struct gom_class *layo
 	cc->ctor = ctor;
 	cc->rcu = flags & SLAB_TYPESAFE_BY_RCU;
 	cc->users = 1;
+	strscpy(cc->name, name, sizeof(cc->name));
 	for_each_gom_node(nid)
 		gom_mcentral_set_class(cc->central[nid], layout);
 	gom_mcache_draw_class(cc->class);
@@ -319,8 +320,9 @@ static struct gom_cache *record_alloc(void)
 	return c;
 }
 
-static struct gom_cache_class *class_alloc_for(unsigned int size, unsigned int align,
-					       slab_flags_t flags, void (*ctor)(void *))
+static struct gom_cache_class *class_alloc_for(const char *name, unsigned int size,
+					       unsigned int align, slab_flags_t flags,
+					       void (*ctor)(void *))
 {
 	struct gom_cache_class *cc = NULL;
 	struct gom_class layout;
@@ -334,7 +336,7 @@ static struct gom_cache_class *class_alloc_for(unsigned int size, unsigned int a
 	}
 	cc = class_alloc();
 	if (cc)
-		class_setup(cc, &layout, flags, ctor);
+		class_setup(cc, &layout, flags, ctor, name);
 	return cc;
 }
 
@@ -347,7 +349,7 @@ static struct gom_cache *cache_create(const char *name, unsigned int size, unsig
 	if (!c)
 		return NULL;
 	align = cache_align(size, align, flags);
-	cc = class_alloc_for(size, align, flags, ctor);
+	cc = class_alloc_for(name, size, align, flags, ctor);
 	if (!cc) {
 		list_add(&c->list, &records);
 		return NULL;

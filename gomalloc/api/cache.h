@@ -11,7 +11,6 @@
 #include "base/class.h"
 #include "gomalloc.h"
 
-#define GOM_CACHE_NAME		64		/* bytes, with the zero at the end */
 #define GOM_CACHE_MAX_SIZE	(128U << 10)	/* bytes of an object */
 
 /**

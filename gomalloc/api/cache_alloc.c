@@ -40,7 +40,7 @@ static void *cache_prepare_slow(struct gom_cache *cache, void *p, gfp_t gfp, boo
 	cache_prepare(cache, p, gfp);
 	gom_note_malloc(caller, p, cache->size, cache->class, gom_class(cache->class)->size, gfp);
 	if (unlikely(sample))
-		gom_profile_malloc(p, gom_class(cache->class)->size, gfp, caller);
+		gom_profile_malloc(p, gom_class(cache->class)->size, cache->size, gfp, caller);
 	return p;
 }
 

@@ -300,7 +300,7 @@ static void *guarded_announce(struct guarded *f, gfp_t gfp, unsigned long caller
 	gom_stat_add(GOM_EFENCE_SYS, (size_t)f->span.npages << PAGE_SHIFT);
 	kmemleak_alloc(f->p, f->size, 1, gfp);
 	if (gom_profile_draw(f->size))
-		gom_profile_malloc_at(&at, f->size, gfp, caller);
+		gom_profile_malloc_at(&at, f->size, f->size, gfp, caller);
 	return f->p;
 }
 
@@ -430,6 +430,32 @@ void gom_efence_sync(void)
 		gom_work_flush(&efence_work);
 }
 GOM_EXPORT_FOR_TEST(gom_efence_sync);
+
+/*
+ * Call @visit for the specials of all objects.  The xarray's lock keeps an
+ * object from being unmapped; inside it the tree lock of its span is taken,
+ * which is nested in this order here only.  Context: task, may sleep.
+ */
+void gom_efence_visit(void (*visit)(const struct gom_special *sp, void *arg), void *arg)
+{
+	unsigned long index = 0;
+	struct guarded *f;
+
+	if (!gom_efence)
+		return;
+	do {
+		xa_lock_irq(&objects);
+		f = xa_find(&objects, &index, ULONG_MAX, XA_PRESENT);
+		if (f) {
+			if (gom_span_has_specials(&f->span))
+				gom_special_visit(&f->span, visit, arg);
+			index = ((unsigned long)f->span.base >> PAGE_SHIFT) + f->span.npages;
+		}
+		xa_unlock_irq(&objects);
+		cond_resched();
+	} while (f);
+}
+GOM_EXPORT_FOR_TEST(gom_efence_visit);
 
 /* === Init and exit === */
 

@@ -12,6 +12,8 @@
 
 #include "base/mode.h"
 
+struct gom_special;
+
 /**
  * struct gom_efence_stats - statistics of the mode
  * @mallocs: objects allocated with a guard page
@@ -28,6 +30,7 @@ struct gom_efence_stats {
 
 void gom_efence_read(struct gom_efence_stats *stats);
 void gom_efence_sync(void);
+void gom_efence_visit(void (*visit)(const struct gom_special *sp, void *arg), void *arg);
 int gom_efence_init(void);
 void gom_efence_exit(void);
 

@@ -84,7 +84,7 @@ static void *large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 	if (p)
 		gom_note_malloc(caller, p, size, 0, PAGE_ALIGN(size), gfp);
 	if (p && gom_profile_draw(PAGE_ALIGN(size)))
-		gom_profile_malloc(p, PAGE_ALIGN(size), gfp, caller);
+		gom_profile_malloc(p, PAGE_ALIGN(size), size, gfp, caller);
 	return p;
 }
 
@@ -122,16 +122,16 @@ static noinline void *tiny_alloc_slow(size_t size, gfp_t gfp, unsigned long call
 
 	might_alloc(gfp);
 	if (unlikely(gom_backend))
-		return __gom_malloc(size, gfp | __GFP_ZERO);
+		return gom_alloc_slow(size, gom_size_to_slot_off(size), gfp | __GFP_ZERO, caller);
 	p = gom_tiny_alloc_slow(size, gfp & GOM_PAGE_GFP, &sample);
 	if (p == ERR_PTR(-EBUSY))	/* tiny objects are zeroed, so zero this one too */
-		return __gom_malloc(size, gfp | __GFP_ZERO);
+		return gom_alloc_slow(size, gom_size_to_slot_off(size), gfp | __GFP_ZERO, caller);
 	kmemleak_alloc(p, size, 1, gfp);
 	kmemleak_no_scan(p);
 	if (p)
 		gom_note_malloc(caller, p, size, GOM_CLASS_TINY, size, gfp);
 	if (p && sample)
-		gom_profile_malloc(p, size, gfp, caller);
+		gom_profile_malloc(p, size, size, gfp, caller);
 	return p;
 }
 
@@ -161,7 +161,7 @@ static void *object_prepare_slow(void *p, size_t size, unsigned int class, gfp_t
 	object_prepare(p, class, gfp);
 	gom_note_malloc(caller, p, size, class, gom_classes[class].size, gfp);
 	if (unlikely(sample))
-		gom_profile_malloc(p, gom_classes[class].size, gfp, caller);
+		gom_profile_malloc(p, gom_classes[class].size, size, gfp, caller);
 	return p;
 }
 
@@ -286,7 +286,7 @@ static noinline void *tiny_sample(struct gom_mcache *c, void *p, size_t size, gf
 {
 	c->tiny.sample_left = gom_profile_step(1);
 	gom_mcache_leave(c);
-	gom_profile_malloc(p, size, gfp, caller);
+	gom_profile_malloc(p, size, size, gfp, caller);
 	return p;
 }
 

@@ -20,6 +20,7 @@
 #include "base/sizeclass.h"
 
 #define GOM_MAX_CACHE_CLASSES	1024U
+#define GOM_CACHE_NAME		64		/* bytes, with the zero at the end */
 
 struct gom_cache_cpu;
 struct gom_mcentral;
@@ -37,6 +38,8 @@ struct gom_mcentral;
  * @mallocs: objects allocated by caches that used the class before
  * @users: caches that use the class; protected by the lock of api/cache.c
  * @next_free: next class without a user; protected by the same lock
+ * @name: name of the cache that the class was set up for; remains when the
+ *	cache is destroyed and others share the class, or objects are left
  */
 struct gom_cache_class {
 	unsigned int class;
@@ -49,6 +52,7 @@ struct gom_cache_class {
 	u64 mallocs;
 	unsigned int users;
 	struct gom_cache_class *next_free;
+	char name[GOM_CACHE_NAME];
 };
 
 extern struct gom_cache_class *gom_cache_classes[GOM_MAX_CACHE_CLASSES];

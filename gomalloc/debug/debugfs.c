@@ -8,12 +8,14 @@
  * for each class or CPU iterate with seq_operations, so that a large machine
  * needs no large buffer.
  *
- * Context: task, may sleep.  No locks of its own; each reader takes those of
- * the layer it reads.
+ * Context: task, may sleep.  Each reader takes the locks of the layer it reads.
+ * module_names_lock, a mutex, protects the names of modules that may be
+ * written, and nothing is taken inside.
  */
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -22,6 +24,7 @@
 #include "api/efence.h"
 #include "api/finalizer.h"
 #include "api/sbrk.h"
+#include "base/client.h"
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/persistent.h"
@@ -29,6 +32,7 @@
 #include "central/mcentral.h"
 #include "debug/check.h"
 #include "debug/debugfs.h"
+#include "debug/leaks.h"
 #include "debug/stats.h"
 #include "heap/large.h"
 #include "heap/mheap.h"
@@ -278,6 +282,114 @@ static int finalizers_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(finalizers);
 
+/* === Attributes: the name of a module, or nothing === */
+
+static DEFINE_MUTEX(module_names_lock);
+static char leaks_module[MODULE_NAME_LEN];
+static u32 leaks_seconds;
+
+static int module_name_show(struct seq_file *m, void *v)
+{
+	mutex_lock(&module_names_lock);
+	seq_printf(m, "%s\n", (char *)m->private);
+	mutex_unlock(&module_names_lock);
+	return 0;
+}
+
+static int module_name_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, module_name_show, inode->i_private);
+}
+
+static ssize_t module_name_write(struct file *file, const char __user *ubuf, size_t len,
+				 loff_t *pos)
+{
+	char name[MODULE_NAME_LEN] = "";
+
+	if (len >= sizeof(name))
+		return -EINVAL;
+	if (copy_from_user(name, ubuf, len))
+		return -EFAULT;
+	gom_client_normalize(name);
+	mutex_lock(&module_names_lock);
+	strscpy(file_inode(file)->i_private, strim(name), MODULE_NAME_LEN);
+	mutex_unlock(&module_names_lock);
+	return len;
+}
+
+static const struct file_operations module_name_fops = {
+	.owner = THIS_MODULE,
+	.open = module_name_open,
+	.read = seq_read,
+	.write = module_name_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+/* === leaks: a header, then live objects by stack; the list is made by open === */
+
+static void *leaks_start(struct seq_file *m, loff_t *pos)
+{
+	const struct gom_leaks *leaks = *(struct gom_leaks **)m->private;
+
+	return *pos <= leaks->n ? (void *)(unsigned long)(*pos + 1) : NULL;
+}
+
+static void *leaks_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return leaks_start(m, pos);
+}
+
+static int leaks_show(struct seq_file *m, void *v)
+{
+	const struct gom_leaks *leaks = *(struct gom_leaks **)m->private;
+	unsigned long line = (unsigned long)v - 1;
+
+	if (line)
+		gom_leaks_show(m, leaks, line - 1);
+	else
+		gom_leaks_show_header(m, leaks);
+	return 0;
+}
+
+static const struct seq_operations leaks_sops = {
+	.start = leaks_start, .next = leaks_next, .stop = seq_line_stop, .show = leaks_show,
+};
+
+static int leaks_open(struct inode *inode, struct file *file)
+{
+	struct gom_leaks **leaks = __seq_open_private(file, &leaks_sops, sizeof(*leaks));
+	char name[MODULE_NAME_LEN];
+
+	if (!leaks)
+		return -ENOMEM;
+	mutex_lock(&module_names_lock);
+	strscpy(name, leaks_module, sizeof(name));
+	mutex_unlock(&module_names_lock);
+	*leaks = gom_leaks_collect(READ_ONCE(leaks_seconds), name, 0);
+	if (*leaks)
+		return 0;
+	seq_release_private(inode, file);
+	return -ENOMEM;
+}
+
+static int leaks_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *m = file->private_data;
+
+	kvfree(*(struct gom_leaks **)m->private);
+	return seq_release_private(inode, file);
+}
+
+static const struct file_operations leaks_fops = {
+	.owner = THIS_MODULE,
+	.open = leaks_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = leaks_release,
+};
+
 /* === mheap === */
 
 static void mheap_show_bins(struct seq_file *m, struct gom_mheap *h)
@@ -420,6 +532,9 @@ void gom_debugfs_init(void)
 	debugfs_create_file("caches", 0400, root, NULL, &caches_fops);
 	debugfs_create_file("tiny", 0400, root, NULL, &tiny_fops);
 	debugfs_create_file("heap", 0400, root, NULL, &heap_fops);
+	debugfs_create_file("leaks", 0400, root, NULL, &leaks_fops);
+	debugfs_create_u32("leaks_seconds", 0600, root, &leaks_seconds);
+	debugfs_create_file("leaks_module", 0600, root, leaks_module, &module_name_fops);
 	debugfs_create_file("finalizers", 0400, root, NULL, &finalizers_fops);
 	debugfs_create_file("mheap", 0400, root, NULL, &mheap_fops);
 	debugfs_create_file("persistent", 0400, root, NULL, &persistent_fops);

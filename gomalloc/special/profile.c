@@ -48,18 +48,22 @@
 #include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/jhash.h>
+#include <linux/kallsyms.h>
 #include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/rculist.h>
 #include <linux/sched/task_stack.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
 
+#include "base/client.h"
 #include "base/compat.h"
 #include "base/fixalloc.h"
 #include "base/persistent.h"
@@ -68,46 +72,21 @@
 #include "special/profile.h"
 #include "special/special.h"
 
-#define MAX_DEPTH	32U		/* frames, as in Go */
+#define MAX_DEPTH	GOM_STACK_DEPTH
 #define MAX_ENTRIES	(MAX_DEPTH + 8)	/* with gomalloc's own frames */
 #define LN2_16		45426U		/* ln(2) with 16 fractional bits */
 
 unsigned int gom_memprofilerate = GOM_PROFILE_RATE;
 GOM_EXPORT_FOR_TEST(gom_memprofilerate);
 
-/* Maximum number of buckets: a part of memory, from 320 KiB to 5 MiB. */
+/* Maximum number of buckets: a part of memory, from 512 KiB to 8 MiB. */
 #define BUCKET_SHARE	2048U
 #define MIN_BUCKETS	1024U
 #define MAX_BUCKETS	16384U
 #define CHAIN		4U		/* average number of buckets per hash chain */
 
-/**
- * struct gom_bucket - samples of one stack and size
- * @node: in the hash table
- * @hash: of @size and the stack
- * @n: number of return addresses
- * @size: bytes of an object
- * @entry: the return addresses
- * @mallocs: samples taken
- * @frees: samples freed
- * @before: @frees when the counters were last reset
- *
- * The members that are only read come first, on cache lines that counting does
- * not write to.
- */
-struct gom_bucket {
-	struct hlist_node node;
-	u32 hash;
-	unsigned int n;
-	size_t size;
-	unsigned long entry[MAX_DEPTH];
-	atomic64_t mallocs;
-	atomic64_t frees;
-	u64 before;
-};
-
 /* Documentation/persistent.rst has this size in a table. */
-static_assert(BITS_PER_LONG < 64 || ALIGN(sizeof(struct gom_bucket), 64) == 320);
+static_assert(BITS_PER_LONG < 64 || ALIGN(sizeof(struct gom_bucket), 64) == 512);
 
 static DEFINE_SPINLOCK(bucket_lock);		/* protects table (writers) and freelist */
 static struct hlist_head *bucket_table __read_mostly;
@@ -127,6 +106,8 @@ struct missed_samples {
 };
 
 static DEFINE_PER_CPU(struct missed_samples, missed_samples);
+
+static u64 counting_since;		/* load, or the last reset; gom_profile_now() */
 
 /* === Intervals === */
 
@@ -219,6 +200,7 @@ int gom_profile_set_rate(unsigned int rate)
  * @bucket: bucket of the stack and a size; NULL if the memo is unused
  * @depth: bytes from our frame to the end of the stack
  * @hits: number of matches
+ * @changes: gom_client_changes when the stack was unwound
  * @busy: in use; an interrupt that finds it set does without
  * @n: number of return addresses; 0 if the stack is @caller only
  * @at: where the return addresses lie, in words from our frame
@@ -228,6 +210,7 @@ struct stack_memo {
 	struct gom_bucket *bucket;
 	unsigned int depth;
 	unsigned int hits;
+	unsigned int changes;
 	u8 busy;
 	u8 n;
 	u16 at[MAX_DEPTH];
@@ -294,7 +277,8 @@ static bool memo_matches(const struct stack_memo *m, const unsigned long *frame)
 /*
  * The bucket of a known stack; NULL if it is not known, or due to be unwound.
  */
-static struct gom_bucket *memo_lookup(unsigned long caller, const void *frame, size_t size)
+static struct gom_bucket *memo_lookup(unsigned long caller, const void *frame, size_t size,
+				      unsigned int class)
 {
 	unsigned int depth = stack_depth(frame);
 	struct stack_memo *m = memo_acquire(caller, depth, size);
@@ -302,7 +286,13 @@ static struct gom_bucket *memo_lookup(unsigned long caller, const void *frame, s
 
 	if (!m)
 		return NULL;
+	/*
+	 * A module may have been loaded where another one was.  READ_ONCE()
+	 * pairs with WRITE_ONCE() in base/client.c, which comes before its code
+	 * runs.
+	 */
 	if (m->bucket && m->caller == caller && m->depth == depth && m->bucket->size == size &&
+	    m->bucket->class == class && m->changes == READ_ONCE(gom_client_changes) &&
 	    (!m->n || ++m->hits % MEMO_HITS) && memo_matches(m, frame))
 		b = m->bucket;
 	memo_release(m);
@@ -330,7 +320,8 @@ static bool memo_locate(struct stack_memo *m, const struct gom_bucket *b,
 	return true;
 }
 
-static void memo_store(unsigned long caller, const void *frame, struct gom_bucket *b)
+static void memo_store(unsigned long caller, const void *frame, struct gom_bucket *b,
+		       unsigned int changes)
 {
 	unsigned int depth = stack_depth(frame);
 	struct stack_memo *m = memo_acquire(caller, depth, b->size);
@@ -340,6 +331,7 @@ static void memo_store(unsigned long caller, const void *frame, struct gom_bucke
 	m->bucket = NULL;
 	m->caller = caller;
 	m->depth = depth;
+	m->changes = changes;
 	m->n = 0;
 	if ((b->n == 1 && b->entry[0] == caller) || (depth && memo_locate(m, b, frame)))
 		m->bucket = b;
@@ -372,10 +364,12 @@ static unsigned int stack_unwind(unsigned long *entries, unsigned int *from, uns
 
 /* === Buckets === */
 
-/* Key of a bucket: a stack and a size. */
+/* Key of a bucket: a stack, the client that it belongs to, a class and a size. */
 struct stack_key {
 	const unsigned long *entry;
 	unsigned int n;
+	unsigned int class;
+	u32 client;
 	u32 hash;
 	size_t size;
 };
@@ -392,6 +386,7 @@ static struct gom_bucket *bucket_find(const struct stack_key *s)
 	/* Buckets are never removed, so no rcu_read_lock() is needed. */
 	hlist_for_each_entry_rcu(b, bucket_head(s), node, true)
 		if (b->hash == s->hash && b->n == s->n && b->size == s->size &&
+		    b->class == s->class && b->client == s->client &&
 		    !memcmp(b->entry, s->entry, s->n * sizeof(long)))
 			return b;
 	return NULL;
@@ -419,7 +414,10 @@ static struct gom_bucket *bucket_add(const struct stack_key *s, void *block)
 	if (!b && !buckets_exhausted()) {
 		b = gom_fixalloc_alloc(&bucket_freelist);
 		if (b) {
-			*b = (struct gom_bucket) { .hash = s->hash, .n = s->n, .size = s->size };
+			*b = (struct gom_bucket) {
+				.hash = s->hash, .client = s->client, .n = s->n,
+				.class = s->class, .size = s->size,
+			};
 			memcpy(b->entry, s->entry, s->n * sizeof(long));
 			hlist_add_head_rcu(&b->node, bucket_head(s));
 		}
@@ -442,20 +440,22 @@ static struct gom_bucket *bucket_find_or_create(const struct stack_key *s, gfp_t
 	return block ? bucket_add(s, block) : NULL;
 }
 
-static struct gom_bucket *bucket_unwind(const void *frame, size_t size, gfp_t gfp,
-					unsigned long caller)
+static struct gom_bucket *bucket_unwind(const void *frame, size_t size, unsigned int class,
+					gfp_t gfp, unsigned long caller)
 {
+	unsigned int changes = READ_ONCE(gom_client_changes);	/* before the lookup */
 	unsigned long entries[MAX_ENTRIES];
-	struct stack_key s = { .size = size };
+	struct stack_key s = { .size = size, .class = class };
 	struct gom_bucket *b;
 	unsigned int from;
 
 	s.n = stack_unwind(entries, &from, caller);
 	s.entry = entries + from;
+	s.client = gom_client_of_stack(s.entry, s.n);
 	s.hash = jhash(s.entry, s.n * sizeof(long), size);
 	b = bucket_find_or_create(&s, gfp);
 	if (b)
-		memo_store(caller, frame, b);
+		memo_store(caller, frame, b, changes);
 	return b;
 }
 
@@ -472,14 +472,15 @@ static void sample_count_missed(bool full)
 		this_cpu_inc(missed_samples.lost);
 }
 
-static noinline void sample_add(const struct gom_place *at, size_t size, gfp_t gfp,
-				unsigned long caller)
+static noinline void sample_add(const struct gom_place *at, size_t size, size_t requested,
+				gfp_t gfp, unsigned long caller)
 {
 	const void *frame = __builtin_frame_address(0);
 	struct gom_special *sp;
 	struct gom_bucket *b;
 
-	b = memo_lookup(caller, frame, size) ?: bucket_unwind(frame, size, gfp, caller);
+	b = memo_lookup(caller, frame, size, at->class) ?:
+	    bucket_unwind(frame, size, at->class, gfp, caller);
 	if (!b) {
 		sample_count_missed(buckets_exhausted());
 		return;
@@ -491,43 +492,57 @@ static noinline void sample_add(const struct gom_place *at, size_t size, gfp_t g
 	}
 	sp->kind = GOM_SPECIAL_SAMPLE;
 	sp->bucket = b;
+	sp->time = gom_profile_now();
+	sp->requested = requested;
 	if (!gom_special_add(at, sp)) {
 		gom_special_delete(sp);
 		sample_count_missed(false);
 		return;
 	}
+	atomic64_add(requested, &b->requested);
 	atomic64_inc(&b->mallocs);
 }
 
 /**
  * gom_profile_malloc - sample an allocation
  * @p: the object, not yet returned to the caller
- * @size: bytes it stands for
+ * @size: bytes it takes, which the sample stands for
+ * @requested: bytes that were requested
  * @gfp: of its allocation; used only to tell whether kswapd may be woken: the
  *	sample itself neither waits nor uses reserves
  * @caller: call site of the allocation
  *
  * Context: any but NMI, no lock held.
  */
-void gom_profile_malloc(const void *p, size_t size, gfp_t gfp, unsigned long caller)
+void gom_profile_malloc(const void *p, size_t size, size_t requested, gfp_t gfp,
+			unsigned long caller)
 {
 	struct gom_place at;
 
 	gom_pagemap_place(p, &at);
-	gom_profile_malloc_at(&at, size, gfp, caller);
+	gom_profile_malloc_at(&at, size, requested, gfp, caller);
 }
 
 /* The same for an object at @at, which need not be in the page map. */
-void gom_profile_malloc_at(const struct gom_place *at, size_t size, gfp_t gfp,
+void gom_profile_malloc_at(const struct gom_place *at, size_t size, size_t requested, gfp_t gfp,
 			   unsigned long caller)
 {
-	sample_add(at, size, (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_NOWARN | __GFP_NOMEMALLOC,
-		   caller);
+	sample_add(at, size, requested,
+		   (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_NOWARN | __GFP_NOMEMALLOC, caller);
+}
+
+/* The index in @ages of a lifetime from @time to now. */
+static unsigned int age_index(u64 time)
+{
+	s64 age = gom_profile_now() - time;
+
+	return age < 0 ? 0 : min_t(unsigned int, fls64(age >> GOM_AGE_SHIFT), GOM_AGES - 1);
 }
 
 /* gom_special_freed[GOM_SPECIAL_SAMPLE]: a sampled object was freed. */
 static void sample_free(struct gom_special *sample)
 {
+	atomic_inc(&sample->bucket->ages[age_index(sample->time)]);
 	/*
 	 * The increment in sample_add() first; pairs with smp_rmb() in
 	 * bucket_read().
@@ -565,18 +580,23 @@ void gom_profile_read(struct gom_profile_stats *stats)
 GOM_EXPORT_FOR_TEST(gom_profile_read);
 
 /*
- * Start counting anew.  Live samples count as allocated since.  Stores to
- * @before pair with READ_ONCE() in bucket_read(); increments of missed_samples
- * that race with the reset may be lost.
+ * Start counting anew.  Live samples count as allocated since.  Frees that race
+ * with the reset may be missing in @ages.  Stores to @before pair with
+ * READ_ONCE() in bucket_read(); increments of missed_samples that race with the
+ * reset may be lost.
  */
 void gom_profile_reset(void)
 {
 	struct gom_bucket *b;
-	unsigned int i;
+	unsigned int i, age;
 	int cpu;
 
-	for_each_bucket(i, b)
+	for_each_bucket(i, b) {
 		WRITE_ONCE(b->before, atomic64_read(&b->frees));
+		for (age = 0; age < GOM_AGES; age++)
+			atomic_set(&b->ages[age], 0);
+	}
+	WRITE_ONCE(counting_since, gom_profile_now());
 	for_each_possible_cpu(cpu) {
 		WRITE_ONCE(per_cpu(missed_samples.lost, cpu), 0);
 		WRITE_ONCE(per_cpu(missed_samples.dropped, cpu), 0);
@@ -592,11 +612,108 @@ static unsigned long profile_address(unsigned long addr)
 	return addr & LONG_MAX;
 }
 
+/* === Names of functions === */
+
+/*
+ * The kernel forgets the names of a module's functions when its text is freed:
+ * those of init functions when the module is loaded, all others when it is
+ * unloaded.  So names of return addresses in buckets are kept before that, by
+ * address, up to a limit.  symbols_lock, a mutex, protects them.
+ */
+#define MAX_SYMBOLS	4096U
+
+static DEFINE_MUTEX(symbols_lock);
+static DEFINE_XARRAY(symbols);
+static unsigned int nr_symbols;
+
+static void symbol_keep(unsigned long addr)
+{
+	char *name, *old;
+
+	if (nr_symbols >= MAX_SYMBOLS)
+		return;
+	name = kasprintf(GFP_KERNEL | __GFP_NOWARN, "%pS", (void *)addr);
+	if (!name)
+		return;
+	old = xa_store(&symbols, addr, name, GFP_KERNEL | __GFP_NOWARN);
+	if (xa_is_err(old)) {
+		kfree(name);
+		return;
+	}
+	nr_symbols += !old;
+	kfree(old);
+}
+
+/*
+ * The range @text of a client is about to be freed: keep the names of what
+ * buckets have in it.  Context: task, may sleep.
+ */
+void gom_profile_keep_symbols(const struct gom_client_info *info, const struct gom_text *text)
+{
+	struct gom_bucket *b;
+	unsigned int i, j;
+
+	mutex_lock(&symbols_lock);
+	for_each_bucket(i, b)
+		for (j = 0; j < b->n; j++)
+			if (gom_text_has(text, b->entry[j]))
+				symbol_keep(b->entry[j]);
+	mutex_unlock(&symbols_lock);
+}
+GOM_EXPORT_FOR_TEST(gom_profile_keep_symbols);
+
+static bool client_is_gone(u32 id)
+{
+	struct gom_client_info info;
+
+	return id && (!gom_client_read(id, &info) || !info.loaded);
+}
+
+/**
+ * gom_profile_symbol - the name of a function on a stack
+ * @b: bucket of the stack
+ * @i: index of the return address
+ * @buf: for the name, KSYM_SYMBOL_LEN bytes
+ *
+ * Context: task, may sleep.
+ * Return: @buf, with the text of %pS.
+ */
+const char *gom_profile_symbol(const struct gom_bucket *b, unsigned int i, char *buf)
+{
+	unsigned long addr = b->entry[i];
+	const char *kept = NULL;
+
+	mutex_lock(&symbols_lock);
+	/* Another module may have been loaded at the address since. */
+	if (!gom_client_of(addr) || client_is_gone(b->client))
+		kept = xa_load(&symbols, addr);
+	if (kept)
+		strscpy(buf, kept, KSYM_SYMBOL_LEN);
+	mutex_unlock(&symbols_lock);
+	if (!kept)
+		snprintf(buf, KSYM_SYMBOL_LEN, "%pS", (void *)addr);
+	return buf;
+}
+GOM_EXPORT_FOR_TEST(gom_profile_symbol);
+
+/* "f+0x10/0x20 [m]" to "f [m]". */
+static char *symbol_without_offset(char *name)
+{
+	char *plus = strstr(name, "+0x"), *end = plus ? strchr(plus, ' ') : NULL;
+
+	if (end)
+		memmove(plus, end, strlen(end) + 1);
+	else if (plus)
+		*plus = '\0';
+	return name;
+}
+
 /*
  * Print the symbol of each address once, in the format that google-pprof reads.
  */
 static void profile_show_symbols(struct seq_file *m)
 {
+	char name[KSYM_SYMBOL_LEN];
 	struct gom_bucket *b;
 	struct xarray seen;
 	unsigned int i, j;
@@ -604,14 +721,19 @@ static void profile_show_symbols(struct seq_file *m)
 	xa_init(&seen);
 	seq_puts(m, "--- symbol\nbinary=kernel\n");
 	for_each_bucket(i, b) {
-		for (j = 0; j < b->n; j++)
-			if (!xa_insert(&seen, b->entry[j], xa_mk_value(1), GFP_KERNEL))
-				seq_printf(m, "0x%016lx %ps\n", profile_address(b->entry[j]),
-					   (void *)b->entry[j]);
+		for (j = 0; j < b->n; j++) {
+			if (xa_insert(&seen, b->entry[j], xa_mk_value(1), GFP_KERNEL))
+				continue;
+			gom_profile_symbol(b, j, name);
+			seq_printf(m, "0x%016lx %s\n", profile_address(b->entry[j]),
+				   symbol_without_offset(name));
+		}
 	}
 	seq_puts(m, "---\n");
 	xa_destroy(&seen);
 }
+
+/* === The text of debugfs heap === */
 
 static void profile_show_counts(struct seq_file *m, u64 mallocs, u64 frees, u64 alloc, u64 freed)
 {
@@ -679,6 +801,79 @@ int gom_profile_show(struct seq_file *m)
 }
 GOM_EXPORT_FOR_TEST(gom_profile_show);
 
+/* === For readers in the layers above === */
+
+/* The bucket after @b, in the table's order; the first for NULL. */
+struct gom_bucket *gom_profile_next(struct gom_bucket *b)
+{
+	unsigned int i = b ? b->hash >> (32 - bucket_table_bits) : 0;
+	struct hlist_node *node;
+
+	node = b ? rcu_dereference_raw(hlist_next_rcu(&b->node)) :
+		   rcu_dereference_raw(hlist_first_rcu(&bucket_table[0]));
+	while (!node && ++i < 1U << bucket_table_bits)
+		node = rcu_dereference_raw(hlist_first_rcu(&bucket_table[i]));
+	return hlist_entry_safe(node, struct gom_bucket, node);
+}
+GOM_EXPORT_FOR_TEST(gom_profile_next);
+
+/* The counters of a bucket since the last reset. */
+void gom_profile_counts(const struct gom_bucket *b, struct gom_bucket_counts *counts)
+{
+	u64 all = atomic64_read(&b->mallocs) ?: 1, mean, rest;
+
+	bucket_read(b, &counts->mallocs, &counts->frees);
+	mean = div64_u64_rem(atomic64_read(&b->requested), all, &rest);
+	counts->requested = mean * counts->mallocs + div64_u64(rest * counts->mallocs, all);
+}
+GOM_EXPORT_FOR_TEST(gom_profile_counts);
+
+/* Seconds since load, or since the last reset. */
+u64 gom_profile_seconds(void)
+{
+	return div_u64(gom_profile_now() - READ_ONCE(counting_since), NSEC_PER_SEC);
+}
+
+/*
+ * A scan counts live samples by bucket: who scans passes each one to
+ * gom_profile_scan_add(), between begin and end, and reads @scan of the buckets
+ * before the end.  Context: task; the lock is a mutex.
+ */
+static DEFINE_MUTEX(scan_lock);
+
+void gom_profile_scan_begin(void)
+{
+	struct gom_bucket *b;
+	unsigned int i;
+
+	mutex_lock(&scan_lock);
+	for_each_bucket(i, b)
+		b->scan = (struct gom_scan){};
+}
+
+/*
+ * Count @sp if it is a sample taken before @before.  Called with the tree lock
+ * held.  A bucket that is newer than the scan has @scan zero.
+ */
+void gom_profile_scan_add(const struct gom_special *sp, u64 before)
+{
+	struct gom_scan *scan;
+
+	if (sp->kind != GOM_SPECIAL_SAMPLE || sp->time > before)
+		return;
+	scan = &sp->bucket->scan;
+	if (!scan->objects || sp->time < scan->oldest)
+		scan->oldest = sp->time;
+	scan->youngest = max(scan->youngest, sp->time);
+	scan->objects++;
+	scan->requested += sp->requested;
+}
+
+void gom_profile_scan_end(void)
+{
+	mutex_unlock(&scan_lock);
+}
+
 static int buckets_init(void)
 {
 	gom_fixalloc_init(&bucket_freelist, ALIGN(sizeof(struct gom_bucket), SMP_CACHE_BYTES),
@@ -705,5 +900,17 @@ int gom_profile_init(void)
 		per_cpu(stack_memos, cpu) = m;
 	}
 	gom_special_freed[GOM_SPECIAL_SAMPLE] = sample_free;
+	counting_since = gom_profile_now();
 	return buckets_init();
+}
+
+/* On unload.  Context: task. */
+void gom_profile_exit(void)
+{
+	unsigned long addr;
+	char *name;
+
+	xa_for_each(&symbols, addr, name)
+		kfree(name);
+	xa_destroy(&symbols);
 }

@@ -99,6 +99,8 @@ struct gom_bucket;
  * @p: the object
  * @node: node in the queue of finalizers to run
  * @bucket: where the sample is counted
+ * @time: when the object was allocated, in ns (gom_profile_now())
+ * @requested: bytes of the object, as requested
  */
 struct gom_special {
 	struct rb_node rb;
@@ -112,7 +114,11 @@ struct gom_special {
 			void *p;
 			struct llist_node node;
 		};
-		struct gom_bucket *bucket;
+		struct {
+			struct gom_bucket *bucket;
+			u64 time;
+			size_t requested;
+		};
 	};
 };
 

@@ -46,6 +46,7 @@ GOMALLOC_PATTERNS = [
     r", called from ",                  # the end of every report of misuse (report.c)
     r"double free",
     r"still in use",
+    r"when it was unloaded",            # objects that a module left (debug/leaks.c)
     r"never ran",
     r"was not destroyed",
     r"check: ",

@@ -20,8 +20,8 @@ run_suites() {
 	echo "gomalloc: KUnit starts $*" > /dev/kmsg
 	insmod gomalloc_kunit.ko leave=$leave "filter=$FILTER" || return
 	echo "gomalloc: KUnit ended" > /dev/kmsg
-	rmmod gomalloc_kunit || return
 	[ "$leave" = 0 ] || expect_reports
+	rmmod gomalloc_kunit || return
 	rmmod gomalloc || return
 	[ "$leave" = 0 ] || expect_no_reports
 }
