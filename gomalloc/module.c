@@ -20,6 +20,7 @@
 #include "api/sbrk.h"
 #include "base/client.h"
 #include "base/compat.h"
+#include "base/fail_site.h"
 #include "base/node.h"
 #include "base/persistent.h"
 #include "base/random.h"
@@ -46,6 +47,23 @@ MODULE_PARM_DESC(sbrk, "allocate by moving a pointer up; nothing is freed before
 
 module_param_named(efence, gom_efence, bool, 0400);
 MODULE_PARM_DESC(efence, "put each object before a guard page, and unmap it when it is freed, so that overruns and uses after free fault (default: off)");
+
+static int efence_module_set(const char *val, const struct kernel_param *kp)
+{
+	return gom_client_filter_set(&gom_efence_module, val);
+}
+
+static int efence_module_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", gom_efence_module.name);
+}
+
+static const struct kernel_param_ops efence_module_ops = {
+	.set = efence_module_set,
+	.get = efence_module_get,
+};
+module_param_cb(efence_module, &efence_module_ops, NULL, 0600);
+MODULE_PARM_DESC(efence_module, "with efence=1: only objects that this module allocates get guard pages; it need not be loaded; may be changed at any time (default: empty, all objects)");
 
 module_param_named(mcache_kb, gom_mcache_kb, uint, 0400);
 MODULE_PARM_DESC(mcache_kb, "capacity of each CPU's cache, in KiB, 0 to 65536 (default: 2048)");
@@ -261,6 +279,7 @@ static void __exit gom_exit(void)
 	gom_node_exit();
 	gom_cache_exit();
 	gom_profile_exit();
+	gom_fail_sites_exit();
 	gom_persistent_free_all();
 	pr_info("unloaded\n");
 }

@@ -197,6 +197,7 @@ static const struct {
 	{ &gomalloc_efence_suite,	EFENCE },
 	{ &gomalloc_stats_suite,	HEAP },
 	{ &gomalloc_leaks_suite,	HEAP | EFENCE },
+	{ &gomalloc_fail_suite,		HEAP | SBRK | EFENCE },
 	{ &gomalloc_mcache_debug_suite,	HEAP },	/* the last one: see its file */
 };
 

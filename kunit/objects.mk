@@ -10,4 +10,4 @@ gomalloc_kunit-y := $(addprefix kunit/, \
 		free_rcu_test.o malloc_test.o misuse_test.o nolock_test.o prefill_test.o \
 		realloc_test.o sbrk_test.o zero_test.o) \
 	$(addprefix slab/, as_slab_test.o kernel_side.o) \
-	$(addprefix debug/, check_test.o stats_test.o trace_test.o leaks_test.o))
+	$(addprefix debug/, check_test.o stats_test.o trace_test.o leaks_test.o fail_test.o))

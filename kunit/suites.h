@@ -43,6 +43,7 @@ extern struct kunit_suite gomalloc_efence_suite;
 extern struct kunit_suite gomalloc_stats_suite;
 extern struct kunit_suite gomalloc_as_slab_suite;
 extern struct kunit_suite gomalloc_leaks_suite;
+extern struct kunit_suite gomalloc_fail_suite;
 
 /*
  * Repetitions of a test.  A debug kernel takes a hundred times as long for each

@@ -14,6 +14,7 @@
 #include "api/cache.h"
 #include "api/internal.h"
 #include "base/compat.h"
+#include "base/fail_site.h"
 #include "base/report.h"
 #include "percpu/mcache.h"
 #include "special/profile.h"
@@ -100,6 +101,8 @@ static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsig
 
 	might_alloc(gfp);
 	cache_check_gfp(cache, gfp, caller);
+	if (gom_fail_here(caller, gfp))
+		return NULL;
 	if (unlikely(gom_backend)) {
 		p = cache_alloc_backend(cache, gfp, caller);
 		if (p || gom_backend->only)
@@ -172,6 +175,8 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 		return cache_alloc(cache, gfp);
 	might_alloc(gfp);
 	cache_check_gfp(cache, gfp, _RET_IP_);
+	if (gom_fail_here(_RET_IP_, gfp))
+		return NULL;
 	p = gom_alloc_on_node(cache->class, gfp & GOM_PAGE_GFP, node, &sample);
 	return p ? cache_prepare_slow(cache, p, gfp, sample, _RET_IP_) : NULL;
 }

@@ -25,6 +25,9 @@
  * objects.  A record contains a span, for the specials of its object.  The mode
  * is entered as a backend (backend.h).
  *
+ * With the parameter efence_module only objects that this module allocates get
+ * a guard page.  All others are ordinary.
+ *
  * Objects have no linear mapping: they cannot be used for DMA or
  * virt_to_page().
  */
@@ -47,6 +50,7 @@
 #include "api/efence.h"
 #include "api/internal.h"
 #include "base/accounting.h"
+#include "base/client.h"
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/node.h"
@@ -261,6 +265,21 @@ static struct guarded *guarded_find(const void *p)
 
 /* === The interface === */
 
+struct gom_client_filter gom_efence_module __read_mostly =
+	GOM_CLIENT_FILTER_INIT(gom_efence_module);
+GOM_EXPORT_FOR_TEST(gom_efence_module);
+
+/*
+ * Is the object that @caller allocates to get a guard page?  Whether it has one
+ * is seen by its address when it is freed, so the module may change any time.
+ */
+static bool guards_caller(unsigned long caller)
+{
+	if (likely(!data_race(gom_efence_module.on)))
+		return true;
+	return gom_client_filter_has(&gom_efence_module, gom_client_of(gom_client_caller(caller)));
+}
+
 static struct guarded *guarded_alloc(size_t size, gfp_t gfp)
 {
 	unsigned int npages = PAGE_ALIGN(size) >> PAGE_SHIFT;
@@ -316,7 +335,7 @@ static void *efence_alloc(size_t size, size_t align, gfp_t gfp, unsigned long ca
 	 * Memory of a zone is needed for DMA.  A size that is too large is
 	 * reported by the ordinary allocation that follows.
 	 */
-	if (size > GOM_MAX_SIZE || (gfp & GOM_ZONE_GFP))
+	if (size > GOM_MAX_SIZE || (gfp & GOM_ZONE_GFP) || !guards_caller(caller))
 		return NULL;
 	gfp &= GOM_PAGE_GFP | __GFP_ZERO;
 	if (!align)

@@ -10,6 +10,7 @@
 
 #include <linux/types.h>
 
+#include "base/client.h"
 #include "base/mode.h"
 
 struct gom_special;
@@ -27,6 +28,8 @@ struct gom_efence_stats {
 	u64 bytes;
 	u64 missed;
 };
+
+extern struct gom_client_filter gom_efence_module;	/* only its objects are guarded */
 
 void gom_efence_read(struct gom_efence_stats *stats);
 void gom_efence_sync(void);

@@ -40,6 +40,7 @@
 
 #include "api/internal.h"
 #include "base/compat.h"
+#include "base/fail_site.h"
 #include "base/node.h"
 #include "base/report.h"
 #include "base/trace.h"
@@ -123,6 +124,8 @@ static noinline void *tiny_alloc_slow(size_t size, gfp_t gfp, unsigned long call
 	might_alloc(gfp);
 	if (unlikely(gom_backend))
 		return gom_alloc_slow(size, gom_size_to_slot_off(size), gfp | __GFP_ZERO, caller);
+	if (gom_fail_here(caller, gfp))
+		return NULL;
 	p = gom_tiny_alloc_slow(size, gfp & GOM_PAGE_GFP, &sample);
 	if (p == ERR_PTR(-EBUSY))	/* tiny objects are zeroed, so zero this one too */
 		return gom_alloc_slow(size, gom_size_to_slot_off(size), gfp | __GFP_ZERO, caller);
@@ -196,6 +199,8 @@ void *gom_alloc_slow(size_t size, unsigned int slot_off, gfp_t gfp, unsigned lon
 	if (!size)
 		return ZERO_SIZE_PTR;
 	might_alloc(gfp);
+	if (gom_fail_here(caller, gfp))
+		return NULL;
 	if (unlikely(gom_backend)) {
 		p = gom_backend_alloc(size, 0, 0, gfp, caller);
 		if (p || gom_backend->only)
@@ -350,6 +355,8 @@ void *gom_malloc_node_for(size_t size, gfp_t gfp, int node, unsigned long caller
 	if (node == NUMA_NO_NODE || nr_node_ids == 1 || !size || gom_backend)
 		return malloc_for(size, gfp, caller);
 	might_alloc(gfp);
+	if (gom_fail_here(caller, gfp))
+		return NULL;
 	if (gfp & GOM_ZONE_GFP)
 		return zone_alloc(size, gfp, node, caller);
 	if (!class)

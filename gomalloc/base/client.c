@@ -33,7 +33,7 @@
 #include "base/client.h"
 #include "base/compat.h"
 
-#define MAX_ENTRIES	24U	/* of a stack, to find a client in it */
+#define MAX_ENTRIES	32U	/* of a stack, to find a client in it */
 
 struct client {
 	seqcount_t seq;
@@ -121,6 +121,7 @@ unsigned long gom_client_caller(unsigned long caller)
 			return entries[i];
 	return caller;
 }
+GOM_EXPORT_FOR_TEST(gom_client_caller);
 
 static bool client_copy(const struct client *c, struct gom_client_info *info)
 {
@@ -161,10 +162,38 @@ bool gom_client_is(u32 id, const char *name)
 }
 GOM_EXPORT_FOR_TEST(gom_client_is);
 
-/* A module's name as the kernel has it: modprobe takes '-' for '_'. */
-void gom_client_normalize(char *name)
+/* === Filters === */
+
+/*
+ * Set the module of a filter; "" for none.  As for modprobe, '-' means '_', and
+ * space around the name is ignored.  Returns -EINVAL if the name is too long.
+ * Context: task; the caller serializes calls.
+ */
+int gom_client_filter_set(struct gom_client_filter *filter, const char *name)
 {
-	strreplace(name, '-', '_');
+	char copy[MODULE_NAME_LEN], *trimmed;
+
+	if (strscpy(copy, name, sizeof(copy)) < 0)
+		return -EINVAL;
+	strreplace(copy, '-', '_');
+	trimmed = strim(copy);
+	preempt_disable();	/* as in client_write() */
+	raw_write_seqcount_begin(&filter->seq);
+	filter->on = *trimmed;
+	strscpy(filter->name, trimmed, sizeof(filter->name));
+	raw_write_seqcount_end(&filter->seq);
+	preempt_enable();
+	return 0;
+}
+GOM_EXPORT_FOR_TEST(gom_client_filter_set);
+
+/* Is the client the module of the filter?  No, while the filter is written. */
+bool gom_client_filter_has(const struct gom_client_filter *filter, u32 id)
+{
+	unsigned int seq = raw_seqcount_begin(&filter->seq);
+	bool has = data_race(filter->on && gom_client_is(id, filter->name));
+
+	return !read_seqcount_retry(&filter->seq, seq) && has;
 }
 
 /* === Changes; in a task === */

@@ -7,6 +7,7 @@
 #define GOM_CLIENT_H
 
 #include <linux/module.h>
+#include <linux/seqlock.h>
 #include <linux/types.h>
 
 #include "base/compat.h"
@@ -38,6 +39,23 @@ struct gom_client_info {
 	char name[MODULE_NAME_LEN];
 };
 
+/**
+ * struct gom_client_filter - the name of a module that a feature is for
+ * @seq: odd while @name is written
+ * @on: there is a name
+ * @name: the name; the module need not be loaded
+ *
+ * Read in any context; written in tasks, one at a time.  Static ones need
+ * GOM_CLIENT_FILTER_INIT().
+ */
+struct gom_client_filter {
+	seqcount_t seq;
+	bool on;
+	char name[MODULE_NAME_LEN];
+};
+
+#define GOM_CLIENT_FILTER_INIT(filter)	{ .seq = SEQCNT_ZERO((filter).seq) }
+
 /*
  * Called in a task that may sleep, before the text goes.  Set on load, before
  * any client exists.
@@ -57,7 +75,8 @@ unsigned long gom_client_caller(unsigned long caller);
 bool gom_client_read(u32 id, struct gom_client_info *info);
 bool gom_client_at(unsigned int i, struct gom_client_info *info);
 bool gom_client_is(u32 id, const char *name);
-void gom_client_normalize(char *name);
+int gom_client_filter_set(struct gom_client_filter *filter, const char *name);
+bool gom_client_filter_has(const struct gom_client_filter *filter, u32 id);
 u32 gom_client_add(const char *name, const struct gom_text *text, const struct gom_text *init);
 void gom_client_drop_init(u32 id);
 void gom_client_drop(u32 id);

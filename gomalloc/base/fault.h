@@ -5,7 +5,8 @@
  * Fault injection uses the kernel's framework under the name fail_gomalloc.
  * Its attribute decides whether a request for a page run, or for a block of
  * metadata records, fails.  It is configured in debugfs
- * gomalloc/fail_gomalloc/.
+ * gomalloc/fail_gomalloc/, and restricted to one module's calls by
+ * gomalloc/fail_gomalloc_module.  fail_site.h fails calls by their site.
  */
 #ifndef GOM_FAULT_H
 #define GOM_FAULT_H
@@ -14,12 +15,22 @@
 #include <linux/fault-inject.h>
 #include <linux/gfp.h>
 
+#include "base/client.h"
+
 #ifdef CONFIG_FAULT_INJECTION
 extern struct fault_attr gom_fault;
+extern struct gom_client_filter gom_fault_module;	/* only requests for its calls */
+
+bool gom_fault_wants_client(void);
+
+static inline bool gom_fault_wants_caller(void)
+{
+	return !data_race(gom_fault_module.on) || gom_fault_wants_client();
+}
 
 static inline bool gom_should_fail(size_t bytes, gfp_t gfp)
 {
-	return !(gfp & __GFP_NOFAIL) && should_fail(&gom_fault, bytes);
+	return !(gfp & __GFP_NOFAIL) && gom_fault_wants_caller() && should_fail(&gom_fault, bytes);
 }
 #else
 static inline bool gom_should_fail(size_t bytes, gfp_t gfp)

@@ -26,12 +26,14 @@
 #include "api/sbrk.h"
 #include "base/client.h"
 #include "base/compat.h"
+#include "base/fail_site.h"
 #include "base/fault.h"
 #include "base/persistent.h"
 #include "base/report.h"
 #include "central/mcentral.h"
 #include "debug/check.h"
 #include "debug/debugfs.h"
+#include "debug/fail.h"
 #include "debug/leaks.h"
 #include "debug/stats.h"
 #include "heap/large.h"
@@ -285,13 +287,15 @@ DEFINE_SHOW_ATTRIBUTE(finalizers);
 /* === Attributes: the name of a module, or nothing === */
 
 static DEFINE_MUTEX(module_names_lock);
-static char leaks_module[MODULE_NAME_LEN];
+static struct gom_client_filter leaks_module = GOM_CLIENT_FILTER_INIT(leaks_module);
 static u32 leaks_seconds;
 
 static int module_name_show(struct seq_file *m, void *v)
 {
+	const struct gom_client_filter *filter = m->private;
+
 	mutex_lock(&module_names_lock);
-	seq_printf(m, "%s\n", (char *)m->private);
+	seq_printf(m, "%s\n", filter->name);
 	mutex_unlock(&module_names_lock);
 	return 0;
 }
@@ -304,17 +308,19 @@ static int module_name_open(struct inode *inode, struct file *file)
 static ssize_t module_name_write(struct file *file, const char __user *ubuf, size_t len,
 				 loff_t *pos)
 {
-	char name[MODULE_NAME_LEN] = "";
+	struct gom_client_filter *filter = file_inode(file)->i_private;
+	char name[MODULE_NAME_LEN + 2] = "";
+	int err;
 
 	if (len >= sizeof(name))
 		return -EINVAL;
 	if (copy_from_user(name, ubuf, len))
 		return -EFAULT;
-	gom_client_normalize(name);
 	mutex_lock(&module_names_lock);
-	strscpy(file_inode(file)->i_private, strim(name), MODULE_NAME_LEN);
+	err = filter == &gom_fail_module ? gom_fail_watch(strim(name)) :
+					   gom_client_filter_set(filter, strim(name));
 	mutex_unlock(&module_names_lock);
-	return len;
+	return err ?: len;
 }
 
 static const struct file_operations module_name_fops = {
@@ -365,7 +371,7 @@ static int leaks_open(struct inode *inode, struct file *file)
 	if (!leaks)
 		return -ENOMEM;
 	mutex_lock(&module_names_lock);
-	strscpy(name, leaks_module, sizeof(name));
+	strscpy(name, leaks_module.name, sizeof(name));
 	mutex_unlock(&module_names_lock);
 	*leaks = gom_leaks_collect(READ_ONCE(leaks_seconds), name, 0);
 	if (*leaks)
@@ -468,6 +474,52 @@ static int persistent_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(persistent);
 
+/* === fail_sites: see base/fail_site.c === */
+
+static int fail_sites_show(struct seq_file *m, void *v)
+{
+	gom_fail_sites_show(m);
+	return 0;
+}
+
+static int fail_sites_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, fail_sites_show, NULL);
+}
+
+static ssize_t fail_sites_write(struct file *file, const char __user *ubuf, size_t len,
+				loff_t *pos)
+{
+	unsigned int number = 0;
+	char word[16] = "";
+	int err;
+
+	if (len >= sizeof(word))
+		return -EINVAL;
+	if (copy_from_user(word, ubuf, len))
+		return -EFAULT;
+	if (sysfs_streq(word, "none")) {
+		gom_fail_sites_disarm();
+		return len;
+	}
+	if (!sysfs_streq(word, "next")) {
+		err = kstrtouint(strim(word), 10, &number);
+		if (err || !number)
+			return err ?: -EINVAL;
+	}
+	err = gom_fail_site_arm(number);
+	return err ?: len;
+}
+
+static const struct file_operations fail_sites_fops = {
+	.owner = THIS_MODULE,
+	.open = fail_sites_open,
+	.read = seq_read,
+	.write = fail_sites_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 /* === control: reading lists the commands that may be written === */
 
 static int control_show(struct seq_file *m, void *v)
@@ -534,13 +586,17 @@ void gom_debugfs_init(void)
 	debugfs_create_file("heap", 0400, root, NULL, &heap_fops);
 	debugfs_create_file("leaks", 0400, root, NULL, &leaks_fops);
 	debugfs_create_u32("leaks_seconds", 0600, root, &leaks_seconds);
-	debugfs_create_file("leaks_module", 0600, root, leaks_module, &module_name_fops);
+	debugfs_create_file("leaks_module", 0600, root, &leaks_module, &module_name_fops);
 	debugfs_create_file("finalizers", 0400, root, NULL, &finalizers_fops);
 	debugfs_create_file("mheap", 0400, root, NULL, &mheap_fops);
 	debugfs_create_file("persistent", 0400, root, NULL, &persistent_fops);
+	debugfs_create_file("fail_module", 0600, root, &gom_fail_module, &module_name_fops);
+	debugfs_create_file("fail_sites", 0600, root, NULL, &fail_sites_fops);
 	debugfs_create_file("control", 0600, root, NULL, &control_fops);
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 	fault_create_debugfs_attr("fail_gomalloc", root, &gom_fault);
+	debugfs_create_file("fail_gomalloc_module", 0600, root, &gom_fault_module,
+			    &module_name_fops);
 #endif
 }
 

@@ -29,6 +29,7 @@
 #include "base/class.h"
 #include "base/client.h"
 #include "base/compat.h"
+#include "base/fail_site.h"
 #include "debug/leaks.h"
 #include "gomalloc.h"
 #include "heap/pagemap.h"
@@ -304,6 +305,7 @@ static void leaks_client_event(const struct gom_client_info *info, enum gom_clie
 {
 	if (event == GOM_CLIENT_GOING)
 		gom_leaks_report(info->id, info->name);
+	gom_fail_sites_keep_symbols(info);
 	if (info->has_init)
 		gom_profile_keep_symbols(info, &info->init);
 	if (event == GOM_CLIENT_GOING)

@@ -294,11 +294,43 @@ static void efence_end(struct kunit *test)
 	gomtest_end(test);
 }
 
+/* With efence_module only objects of that module get guard pages. */
+static void one_module_is_guarded(struct kunit *test)
+{
+	static const char * const names[] = { "gomalloc-kunit", "another", "" };
+	struct gom_efence_stats before, after;
+	bool guarded[3];
+	unsigned int i;
+	void *p, *tiny;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		KUNIT_ASSERT_EQ(test, gom_client_filter_set(&gom_efence_module, names[i]), 0);
+		gom_efence_read(&before);
+		p = gom_malloc(100, GFP_KERNEL);
+		tiny = gom_malloc_noscan(3, GFP_KERNEL);
+		gom_efence_read(&after);
+		guarded[i] = is_vmalloc_addr(p) && is_vmalloc_addr(tiny);
+		KUNIT_EXPECT_EQ(test, after.mallocs - before.mallocs, guarded[i] ? 2ULL : 0);
+		KUNIT_EXPECT_EQ(test, after.missed, before.missed);
+		/* What the filter was when an object was allocated is no matter. */
+		gom_client_filter_set(&gom_efence_module, i ? "gomalloc_kunit" : "another");
+		gom_free(p);
+		gom_free(tiny);
+	}
+	gom_client_filter_set(&gom_efence_module, "");
+	KUNIT_EXPECT_TRUE(test, guarded[0]);
+	KUNIT_EXPECT_FALSE(test, guarded[1]);
+	KUNIT_EXPECT_TRUE(test, guarded[2]);
+	KUNIT_EXPECT_EQ(test, gom_client_filter_set(&gom_efence_module,
+		"a_name_that_is_longer_than_that_of_any_module_can_be_in_the_kernel"), -EINVAL);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(overrun_faults),
 	KUNIT_CASE(use_after_free_faults),
 	KUNIT_CASE(addresses_are_not_reused_soon),
 	KUNIT_CASE(atomic_context_is_served),
+	KUNIT_CASE(one_module_is_guarded),
 	KUNIT_CASE(free_wakes_no_task),
 	KUNIT_CASE(other_calls_have_guard_pages),
 	KUNIT_CASE(object_without_guard_page_is_resized),

@@ -2,8 +2,8 @@
 """The guest's root file system: a cpio archive (format "newc") that the kernel
 unpacks into memory.
 
-It contains busybox, /init, /verdict.sh, the script and the modules, and the
-programs that a script needs.
+It contains busybox, /init, /verdict.sh, tools/gomfail, the script, the modules,
+and the programs that a script needs.
 """
 
 import shutil
@@ -69,6 +69,7 @@ def build(script, modules, files=None):
     archive.file("init", (GUEST / "init").read_bytes(), 0o755)
     archive.file("verdict.sh", (GUEST / "verdict.sh").read_bytes())
     archive.file("script", script.encode(), 0o755)
+    archive.file("bin/gomfail", (GUEST.parent / "gomfail").read_bytes(), 0o755)
     for module in modules:
         archive.file(f"modules/{Path(module).name}", Path(module).read_bytes())
     for name, content in files.items():

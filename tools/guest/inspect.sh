@@ -98,8 +98,57 @@ for word in check flush reset scavenge release; do
 done
 unload
 
+# One module: guard pages for its objects alone, changed while it is loaded.
+leaky=/sys/module/gomalloc_leaky/parameters/run
 insmod gomalloc.ko efence=1 || exit
 insmod gomalloc_bench.ko workload=efence || exit
 dmesg | grep "gomalloc_bench: efence:"
 rmmod gomalloc_bench || exit
+insmod gomalloc_leaky.ko || exit
+for name in gomalloc-leaky another; do
+	echo $name > $parameters/efence_module
+	echo "efence_module=$name: an overrun $(cat $leaky)"
+done > /tmp/efence
+cat /tmp/efence
+grep -q "leaky: an overrun faults" /tmp/efence || fail "the overrun was not seen"
+grep -q "another: an overrun reads" /tmp/efence || fail "another module was guarded"
+rmmod gomalloc_leaky || exit
 unload
+
+# Each of its call sites fails once.  The second failure leaks an object.
+insmod gomalloc.ko || exit
+insmod gomalloc_leaky.ko || exit
+gomfail gomalloc-leaky sh -c "echo 1 > $leaky" > /tmp/sites && fail "gomfail found nothing"
+cat /tmp/sites
+for line in "failed  *leaky_buffer+" "LEFT 1  *leaky_node+" "survived  *leaky_hint+"; do
+	grep -q " 2  $line" /tmp/sites || fail "gomfail did not print: $line"
+done
+expect_reports
+rmmod gomalloc_leaky gomalloc || exit
+expect_no_reports
+
+# What it leaks, its init function included, while it is loaded and on unload.
+insmod gomalloc.ko memprofilerate=1 || exit
+insmod gomalloc_leaky.ko leaks=1 || exit
+echo 1 > $leaky
+echo 1 > $leaky
+echo gomalloc-leaky > $files/leaks_module
+cat $files/leaks > /tmp/leaks
+head -n 8 /tmp/leaks
+grep -q "^5 objects, 2000 bytes, .* in 2 stacks, of module gomalloc_leaky" /tmp/leaks ||
+	fail "debugfs leaks does not have the 5 objects"
+grep -q "^    leaky_init+.* .gomalloc_leaky.$" /tmp/leaks || fail "the init function has no name"
+echo 1 > $files/leaks_seconds
+[ "$(sed -n "1s/ .*//p" $files/leaks)" -le 5 ] || exit
+expect_reports
+rmmod gomalloc_leaky || exit
+dmesg | grep -A 40 "gomalloc_leaky left" | grep "gomalloc: " > /tmp/left
+head -n 8 /tmp/left
+grep -q "gomalloc_leaky left 5 objects, 2000 bytes, usable 2[0-9]*, in 2 stacks when" /tmp/left ||
+	fail "the unload did not report the 5 objects"
+for line in "3 objects, 1800 bytes, .* cache leaky_node, " "leaky_init+" "leaky_buffer+"; do
+	grep -q "gomalloc:   .*$line" /tmp/left || fail "the report does not have: $line"
+done
+grep -q "leaky_buffer .gomalloc_leaky.$" $files/heap || fail "the profile has no name any more"
+rmmod gomalloc || exit
+expect_no_reports

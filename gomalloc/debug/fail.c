@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watching the allocation call sites of a module.  The fast paths do not look
+ * at call sites, so every call takes the slow path meanwhile.
+ */
+#include <linux/mutex.h>
+
+#include "base/compat.h"
+#include "base/fail_site.h"
+#include "debug/fail.h"
+#include "percpu/mcache.h"
+
+static DEFINE_MUTEX(watch_lock);
+
+/**
+ * gom_fail_watch - watch the call sites of a module, and forget those so far
+ * @module: its name; it need not be loaded; "" stops watching and keeps the list
+ *
+ * Context: task, may sleep.
+ * Return: 0; -EINVAL if the name is too long; -ENOMEM.
+ */
+int gom_fail_watch(const char *module)
+{
+	bool was_on;
+	int err;
+
+	mutex_lock(&watch_lock);
+	was_on = gom_fail_module.on;
+	err = gom_fail_sites_watch(module);
+	if (gom_fail_module.on != was_on)
+		gom_mcache_force_slow(gom_fail_module.on ? 1 : -1);
+	mutex_unlock(&watch_lock);
+	return err;
+}
+GOM_EXPORT_FOR_TEST(gom_fail_watch);
