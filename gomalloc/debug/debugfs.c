@@ -35,6 +35,7 @@
 #include "debug/debugfs.h"
 #include "debug/fail.h"
 #include "debug/leaks.h"
+#include "debug/lifetimes.h"
 #include "debug/stats.h"
 #include "heap/large.h"
 #include "heap/mheap.h"
@@ -396,6 +397,41 @@ static const struct file_operations leaks_fops = {
 	.release = leaks_release,
 };
 
+/* === lifetimes: a header, then a line for each bucket of the profile === */
+
+static void *lifetimes_start(struct seq_file *m, loff_t *pos)
+{
+	struct gom_bucket *b;
+	loff_t n = *pos;
+
+	if (!n)
+		return SEQ_START_TOKEN;
+	for (b = gom_profile_next(NULL); b && --n; b = gom_profile_next(b))
+		;
+	return b;
+}
+
+static void *lifetimes_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return gom_profile_next(v == SEQ_START_TOKEN ? NULL : v);
+}
+
+static int lifetimes_show(struct seq_file *m, void *v)
+{
+	if (v == SEQ_START_TOKEN)
+		gom_lifetimes_show_header(m);
+	else
+		gom_lifetimes_show(m, v);
+	return 0;
+}
+
+static const struct seq_operations lifetimes_sops = {
+	.start = lifetimes_start, .next = lifetimes_next, .stop = seq_line_stop,
+	.show = lifetimes_show,
+};
+DEFINE_SEQ_ATTRIBUTE(lifetimes);
+
 /* === mheap === */
 
 static void mheap_show_bins(struct seq_file *m, struct gom_mheap *h)
@@ -585,6 +621,7 @@ void gom_debugfs_init(void)
 	debugfs_create_file("tiny", 0400, root, NULL, &tiny_fops);
 	debugfs_create_file("heap", 0400, root, NULL, &heap_fops);
 	debugfs_create_file("leaks", 0400, root, NULL, &leaks_fops);
+	debugfs_create_file("lifetimes", 0400, root, NULL, &lifetimes_fops);
 	debugfs_create_u32("leaks_seconds", 0600, root, &leaks_seconds);
 	debugfs_create_file("leaks_module", 0600, root, &leaks_module, &module_name_fops);
 	debugfs_create_file("finalizers", 0400, root, NULL, &finalizers_fops);

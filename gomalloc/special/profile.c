@@ -602,6 +602,7 @@ void gom_profile_reset(void)
 		WRITE_ONCE(per_cpu(missed_samples.dropped, cpu), 0);
 	}
 }
+GOM_EXPORT_FOR_TEST(gom_profile_reset);
 
 /*
  * An address as printed.  pprof (of gperftools) ignores addresses in the upper

@@ -222,7 +222,7 @@ static void names_are_kept(struct kunit *test)
 	struct gom_client_info info;
 	char text[KSYM_SYMBOL_LEN];
 	struct gom_leaks *leaks;
-	struct gom_bucket gone;
+	static struct gom_bucket gone;
 	void *p;
 
 	gom_mcache_set_profile_rate(1);

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The heap profile: sampling, stacks, and limits of its memory. */
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 
+#include "base/client.h"
 #include "base/compat.h"
 #include "base/random.h"
 #include "base/sizeclass.h"
+#include "debug/lifetimes.h"
 #include "gomalloc.h"
 #include "percpu/mcache.h"
 #include "special/profile.h"
@@ -210,6 +213,68 @@ static void objects_of_caches_are_sampled(struct kunit *test)
 	totals_read(test, &after);
 	KUNIT_EXPECT_EQ(test, after.live, before.live);
 	gom_cache_destroy(cache);
+}
+
+/* The bucket of objects of a size that this module allocated; NULL if none. */
+static struct gom_bucket *bucket_of(size_t size)
+{
+	u32 client = gom_client_of((unsigned long)bucket_of);
+	struct gom_bucket *b;
+
+	for (b = gom_profile_next(NULL); b; b = gom_profile_next(b))
+		if (b->size == size && b->client == client && atomic64_read(&b->mallocs))
+			return b;
+	return NULL;
+}
+
+static unsigned int ages_between(const struct gom_bucket *b, unsigned int from, unsigned int to)
+{
+	unsigned int i, n = 0;
+
+	for (i = from - GOM_AGE_SHIFT; i < min(to - GOM_AGE_SHIFT, GOM_AGES); i++)
+		n += atomic_read(&b->ages[i]);
+	return n;
+}
+
+/* Counted by power of two of nanoseconds, with what was asked for. */
+static void lifetimes_are_counted(struct kunit *test)
+{
+	struct seq_file m = { .size = TEXT };
+	struct gom_bucket_counts counts;
+	struct gom_bucket *b;
+	unsigned int i;
+	void *p[10];
+
+	/* A size that no other test uses. */
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
+	for (i = 0; i < 10; i++) {
+		p[i] = gom_malloc(27000, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p[i]);
+	}
+	gom_free_bulk(7, p);
+	msleep(80);
+	gom_free_bulk(2, p + 7);
+	b = bucket_of(gom_size(p[9]));
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_EXPECT_EQ(test, ages_between(b, 10, 26), 7U);	/* below 67 ms */
+	KUNIT_EXPECT_EQ(test, ages_between(b, 27, 34), 2U);	/* up to 17 s */
+	gom_profile_counts(b, &counts);
+	KUNIT_EXPECT_EQ(test, counts.mallocs, 10ULL);
+	KUNIT_EXPECT_EQ(test, counts.frees, 9ULL);
+	KUNIT_EXPECT_EQ(test, counts.requested, 270000ULL);
+	m.buf = kunit_kzalloc(test, TEXT, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	gom_lifetimes_show(&m, b);
+	m.buf[m.count] = 0;
+	KUNIT_EXPECT_EQ_MSG(test, strncmp(m.buf, "10\t9\t", 5), 0, "%s", m.buf);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\t270000\tgomalloc_kunit\tclass "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\tlifetimes_are_counted+0x"));
+	gom_profile_reset();
+	gom_profile_counts(b, &counts);
+	KUNIT_EXPECT_EQ(test, counts.mallocs, 1ULL);
+	KUNIT_EXPECT_EQ(test, counts.requested, 27000ULL);
+	KUNIT_EXPECT_EQ(test, ages_between(b, 10, 99), 0U);
+	gom_free(p[9]);
 }
 
 static void nothing_is_sampled_when_off(struct kunit *test)
@@ -502,6 +567,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(estimate_is_unbiased),
 	KUNIT_CASE(rate_1_samples_every_allocation),
 	KUNIT_CASE(objects_of_caches_are_sampled),
+	KUNIT_CASE(lifetimes_are_counted),
 	KUNIT_CASE(nothing_is_sampled_when_off),
 	KUNIT_CASE(rate_change_keeps_the_counts),
 	KUNIT_CASE(caller_is_named),
