@@ -12,6 +12,7 @@ from .ui import Failure
 HEADER = re.compile(r"heap profile: (\d+): (\d+) \[(\d+): (\d+)\] @ heap_v2/(\d+)$")
 SAMPLES = re.compile(r"(\d+): (\d+) \[(\d+): (\d+)\] @((?: 0x[0-9a-f]+)+)$")
 SYMBOL = re.compile(r"(0x[0-9a-f]+) (.+)$")
+MODULE = re.compile(r" \[(\w+)\]$")
 # Groups of SAMPLES: objects and bytes.
 VALUES = {"inuse": (1, 2), "alloc": (3, 4)}
 
@@ -23,6 +24,12 @@ def unsampled(objects, size, rate):
     if not objects or rate <= 1:
         return 1
     return 1 / -math.expm1(-size / objects / rate)
+
+
+def module_of(function):
+    """The module of a function, "" if it has none: "m" of "f+0x1/0x2 [m]"."""
+    match = MODULE.search(function)
+    return match[1] if match else ""
 
 
 class Profile:
@@ -43,6 +50,15 @@ class Profile:
         values.subtract(base.values)
         return Profile(f"{self.what}, difference",
                        Counter({s: v for s, v in values.items() if round(v)}))
+
+    def of_module(self, module):
+        """The stacks that belong to a module: their innermost function in any
+        module is in this one.
+        """
+        def owner(stack):
+            return next(filter(None, map(module_of, stack)), "")
+        return Profile(f"{self.what} of {module}",
+                       Counter({s: v for s, v in self.values.items() if owner(s) == module}))
 
     def functions(self):
         """For each function: what it allocated itself, and with its callees."""

@@ -47,6 +47,9 @@ def parser():
     top.add_argument("profile", type=Path)
     top.add_argument("--base", type=Path, metavar="OLDER",
                      help="show what changed since this profile")
+    top.add_argument("--module", default="",
+                     help="show only what this module allocated: stacks whose innermost function "
+                     "in a module is in this one")
     top.add_argument("--alloc", action="store_true",
                      help="show all allocations, not only live objects")
     top.add_argument("--objects", action="store_true", help="count objects, not bytes")
@@ -62,8 +65,12 @@ def show(options):
     which, unit = "alloc" if options.alloc else "inuse", "objects" if options.objects else "bytes"
     amount = amount_of(unit)
     profile = heapprofile.read(options.profile, which, unit)
+    module = options.module.replace("-", "_")
+    if module:
+        profile = profile.of_module(module)
     if options.base:
-        profile = profile.minus(heapprofile.read(options.base, which, unit))
+        base = heapprofile.read(options.base, which, unit)
+        profile = profile.minus(base.of_module(module) if module else base)
     print(f"{profile.what}: {amount(profile.total)} in {len(profile.values)} stacks")
     if profile.values:
         for line in table(profile, options.lines, options.all, amount):

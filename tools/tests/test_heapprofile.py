@@ -27,6 +27,33 @@ heap profile: 3: 3136 [14: 36240] @ heap_v2/1024
 """
 
 
+MODULES = """--- symbol
+0x1 helper
+0x2 mine_alloc [mine]
+0x3 other_alloc [other]
+---
+heap profile: 3: 300 [3: 300] @ heap_v2/1
+1: 100 [1: 100] @ 0x1 0x2 0x3
+1: 70 [1: 70] @ 0x3 0x2
+1: 30 [1: 30] @ 0x1
+"""
+
+
+class Modules(unittest.TestCase):
+    def test_a_stack_belongs_to_the_innermost_module(self):
+        profile = heapprofile.parse(MODULES)
+        self.assertEqual(profile.of_module("mine").total, 100)
+        self.assertEqual(profile.of_module("other").total, 70)
+        self.assertEqual(profile.of_module("min").total, 0)
+
+    def test_what_a_module_grew_by(self):
+        older = MODULES.replace("1: 100 [1: 100]", "1: 60 [1: 60]")
+        grown = heapprofile.parse(MODULES).of_module("mine").minus(
+            heapprofile.parse(older).of_module("mine"))
+        self.assertEqual(grown.total, 40)
+        self.assertIn("of mine", flamegraph.draw(grown, str, True))
+
+
 class Reading(unittest.TestCase):
     def test_smaller_samples_are_scaled_more(self):
         live = heapprofile.parse(TEXT, "inuse", "objects").values
