@@ -275,7 +275,7 @@ GOM_EXPORT_FOR_TEST(gom_efence_module);
  */
 static bool guards_caller(unsigned long caller)
 {
-	if (likely(!data_race(gom_efence_module.on)))
+	if (likely(!gom_client_filter_on(&gom_efence_module)))
 		return true;
 	return gom_client_filter_has(&gom_efence_module, gom_client_of(gom_client_caller(caller)));
 }

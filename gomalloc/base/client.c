@@ -55,17 +55,21 @@ unsigned int gom_client_changes;
 
 /* === Lookup; any context === */
 
-/* The id of @c if @addr is in its code, which must be there; else 0. */
+/* The id of a client if @addr is in its code, which must be there; else 0. */
+static u32 info_has(const struct gom_client_info *info, unsigned long addr)
+{
+	if (info->loaded && (gom_text_has(&info->text, addr) ||
+			     (info->has_init && gom_text_has(&info->init, addr))))
+		return info->id;
+	return 0;
+}
+
 static u32 client_has(const struct client *c, unsigned long addr)
 {
-	const struct gom_client_info *info = &c->info;
 	unsigned int seq = raw_seqcount_begin(&c->seq);
-	u32 id = 0;
+	/* Racy; the sequence count tells. */
+	u32 id = data_race(info_has(&c->info, addr));
 
-	if (data_race(info->loaded) &&
-	    (data_race(gom_text_has(&info->text, addr)) ||
-	     (data_race(info->has_init) && data_race(gom_text_has(&info->init, addr)))))
-		id = data_race(info->id);
 	return read_seqcount_retry(&c->seq, seq) ? 0 : id;
 }
 
@@ -127,13 +131,14 @@ static bool client_copy(const struct client *c, struct gom_client_info *info)
 {
 	unsigned int seq = raw_seqcount_begin(&c->seq);
 
-	data_race(*info = c->info);
+	data_race(*info = c->info);	/* the sequence count tells */
 	return !read_seqcount_retry(&c->seq, seq) && info->id;
 }
 
 /* The client in entry @i of the table; false if it is empty, or being changed. */
 bool gom_client_at(unsigned int i, struct gom_client_info *info)
 {
+	/* Pairs with smp_store_release() in gom_client_add(). */
 	return i < smp_load_acquire(&nr_clients) && client_copy(&clients[i], info);
 }
 GOM_EXPORT_FOR_TEST(gom_client_at);
@@ -179,7 +184,7 @@ int gom_client_filter_set(struct gom_client_filter *filter, const char *name)
 	trimmed = strim(copy);
 	preempt_disable();	/* as in client_write() */
 	raw_write_seqcount_begin(&filter->seq);
-	filter->on = *trimmed;
+	WRITE_ONCE(filter->on, *trimmed);	/* pairs with gom_client_filter_on() */
 	strscpy(filter->name, trimmed, sizeof(filter->name));
 	raw_write_seqcount_end(&filter->seq);
 	preempt_enable();
@@ -191,6 +196,7 @@ GOM_EXPORT_FOR_TEST(gom_client_filter_set);
 bool gom_client_filter_has(const struct gom_client_filter *filter, u32 id)
 {
 	unsigned int seq = raw_seqcount_begin(&filter->seq);
+	/* Racy; the sequence count tells. */
 	bool has = data_race(filter->on && gom_client_is(id, filter->name));
 
 	return !read_seqcount_retry(&filter->seq, seq) && has;
@@ -256,9 +262,10 @@ u32 gom_client_add(const char *name, const struct gom_text *text, const struct g
 			last_id = 1;
 		info.id = last_id;
 		client_write(c, &info);
-		/* Pairs with smp_load_acquire() in the lookups. */
-		if (c - clients >= nr_clients)
+		if (c - clients >= nr_clients) {
+			/* Pairs with smp_load_acquire() in the lookups. */
 			smp_store_release(&nr_clients, c - clients + 1);
+		}
 		/* Pairs with READ_ONCE() in special/profile.c. */
 		WRITE_ONCE(gom_client_changes, gom_client_changes + 1);
 	}

@@ -75,6 +75,15 @@ unsigned long gom_client_caller(unsigned long caller);
 bool gom_client_read(u32 id, struct gom_client_info *info);
 bool gom_client_at(unsigned int i, struct gom_client_info *info);
 bool gom_client_is(u32 id, const char *name);
+/*
+ * Is there a name?  Any context.  Pairs with WRITE_ONCE() in
+ * gom_client_filter_set().
+ */
+static inline bool gom_client_filter_on(const struct gom_client_filter *filter)
+{
+	return READ_ONCE(filter->on);
+}
+
 int gom_client_filter_set(struct gom_client_filter *filter, const char *name);
 bool gom_client_filter_has(const struct gom_client_filter *filter, u32 id);
 u32 gom_client_add(const char *name, const struct gom_text *text, const struct gom_text *init);

@@ -22,7 +22,7 @@ bool gom_fail_site_hit(unsigned long caller, gfp_t gfp);
  */
 static inline bool gom_fail_here(unsigned long caller, gfp_t gfp)
 {
-	return unlikely(data_race(gom_fail_module.on)) && gom_fail_site_hit(caller, gfp);
+	return unlikely(gom_client_filter_on(&gom_fail_module)) && gom_fail_site_hit(caller, gfp);
 }
 
 int gom_fail_sites_watch(const char *module);

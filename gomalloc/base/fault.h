@@ -25,7 +25,7 @@ bool gom_fault_wants_client(void);
 
 static inline bool gom_fault_wants_caller(void)
 {
-	return !data_race(gom_fault_module.on) || gom_fault_wants_client();
+	return !gom_client_filter_on(&gom_fault_module) || gom_fault_wants_client();
 }
 
 static inline bool gom_should_fail(size_t bytes, gfp_t gfp)

@@ -25,10 +25,10 @@ int gom_fail_watch(const char *module)
 	int err;
 
 	mutex_lock(&watch_lock);
-	was_on = gom_fail_module.on;
+	was_on = gom_client_filter_on(&gom_fail_module);
 	err = gom_fail_sites_watch(module);
-	if (gom_fail_module.on != was_on)
-		gom_mcache_force_slow(gom_fail_module.on ? 1 : -1);
+	if (gom_client_filter_on(&gom_fail_module) != was_on)
+		gom_mcache_force_slow(was_on ? -1 : 1);
 	mutex_unlock(&watch_lock);
 	return err;
 }

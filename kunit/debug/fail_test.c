@@ -59,11 +59,13 @@ static void site_read(struct kunit *test, const char *function, unsigned int *nu
 {
 	char *text = sites_text(test), *at = strstr(text, function);
 	unsigned int armed;
+	int n;
 
 	KUNIT_ASSERT_NOT_NULL_MSG(test, at, "%s is not in\n%s", function, text);
 	while (at > text && at[-1] != '\n')
 		at--;
-	KUNIT_ASSERT_EQ(test, sscanf(at, "%u %u %u %u", number, calls, failed, &armed), 4);
+	n = sscanf(at, "%u %u %u %u", number, calls, failed, &armed);
+	KUNIT_ASSERT_EQ(test, n, 4);
 }
 
 static void each_site_fails_once(struct kunit *test)
