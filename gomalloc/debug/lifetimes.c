@@ -7,6 +7,7 @@
  * Context: task, may sleep.
  */
 #include <linux/kallsyms.h>
+#include <linux/math64.h>
 
 #include "base/client.h"
 #include "base/compat.h"
@@ -16,8 +17,11 @@
 
 void gom_lifetimes_show_header(struct seq_file *m)
 {
-	seq_printf(m, "lifetimes: memprofilerate=%u seconds=%llu\n", READ_ONCE(gom_memprofilerate),
-		   gom_profile_seconds());
+	u32 msecs;
+	u64 seconds = div_u64_rem(gom_profile_msecs(), MSEC_PER_SEC, &msecs);
+
+	seq_printf(m, "lifetimes: memprofilerate=%u seconds=%llu.%03u\n",
+		   READ_ONCE(gom_memprofilerate), seconds, msecs);
 	seq_puts(m, "mallocs\tfrees\tsize\trequested\tmodule\tkind\tages\tstack\n");
 }
 GOM_EXPORT_FOR_TEST(gom_lifetimes_show_header);

@@ -604,22 +604,14 @@ void gom_profile_reset(void)
 }
 GOM_EXPORT_FOR_TEST(gom_profile_reset);
 
-/*
- * An address as printed.  pprof (of gperftools) ignores addresses in the upper
- * half of the address space, so the highest bit is cleared.
- */
-static unsigned long profile_address(unsigned long addr)
-{
-	return addr & LONG_MAX;
-}
-
 /* === Names of functions === */
 
 /*
  * The kernel forgets the names of a module's functions when its text is freed:
  * those of init functions when the module is loaded, all others when it is
- * unloaded.  So names of return addresses in buckets are kept before that, by
- * address, up to a limit.  symbols_lock, a mutex, protects them.
+ * unloaded.  So names of return addresses in buckets are kept before that, up
+ * to a limit.  Other code may come to the same address, so they are kept for the
+ * bucket's client and the address.  symbols_lock, a mutex, protects them.
  */
 #define MAX_SYMBOLS	4096U
 
@@ -627,27 +619,39 @@ static DEFINE_MUTEX(symbols_lock);
 static DEFINE_XARRAY(symbols);
 static unsigned int nr_symbols;
 
-static void symbol_keep(unsigned long addr)
+/* Kernel addresses have the same 8 upper bits; 256 clients are enough. */
+static unsigned long symbol_index(u32 client, unsigned long addr)
 {
-	char *name, *old;
+	return addr << 8 | (u8)client;
+}
 
-	if (nr_symbols >= MAX_SYMBOLS)
+static void symbol_keep(u32 client, unsigned long addr)
+{
+	unsigned long index = symbol_index(client, addr);
+	char *name;
+
+	if (nr_symbols >= MAX_SYMBOLS || xa_load(&symbols, index))
 		return;
 	name = kasprintf(GFP_KERNEL | __GFP_NOWARN, "%pS", (void *)addr);
 	if (!name)
 		return;
-	old = xa_store(&symbols, addr, name, GFP_KERNEL | __GFP_NOWARN);
-	if (xa_is_err(old)) {
+	if (xa_insert(&symbols, index, name, GFP_KERNEL | __GFP_NOWARN))
 		kfree(name);
-		return;
-	}
-	nr_symbols += !old;
-	kfree(old);
+	else
+		nr_symbols++;
+}
+
+static bool client_is_loaded(u32 id)
+{
+	struct gom_client_info info;
+
+	return gom_client_read(id, &info) && info.loaded;
 }
 
 /*
  * The range @text of a client is about to be freed: keep the names of what
- * buckets have in it.  Context: task, may sleep.
+ * buckets have in it.  Those of clients that are gone have it from other code
+ * that was there before.  Context: task, may sleep.
  */
 void gom_profile_keep_symbols(const struct gom_client_info *info, const struct gom_text *text)
 {
@@ -657,17 +661,26 @@ void gom_profile_keep_symbols(const struct gom_client_info *info, const struct g
 	mutex_lock(&symbols_lock);
 	for_each_bucket(i, b)
 		for (j = 0; j < b->n; j++)
-			if (gom_text_has(text, b->entry[j]))
-				symbol_keep(b->entry[j]);
+			if (gom_text_has(text, b->entry[j]) && client_is_loaded(b->client))
+				symbol_keep(b->client, b->entry[j]);
 	mutex_unlock(&symbols_lock);
 }
 GOM_EXPORT_FOR_TEST(gom_profile_keep_symbols);
 
-static bool client_is_gone(u32 id)
+/*
+ * Copy the name that was kept for a return address to @buf, of KSYM_SYMBOL_LEN
+ * bytes; false if there is none.
+ */
+static bool symbol_read_kept(const struct gom_bucket *b, unsigned int i, char *buf)
 {
-	struct gom_client_info info;
+	const char *kept;
 
-	return id && (!gom_client_read(id, &info) || !info.loaded);
+	mutex_lock(&symbols_lock);
+	kept = xa_load(&symbols, symbol_index(b->client, b->entry[i]));
+	if (kept)
+		strscpy(buf, kept, KSYM_SYMBOL_LEN);
+	mutex_unlock(&symbols_lock);
+	return kept;
 }
 
 /**
@@ -681,18 +694,8 @@ static bool client_is_gone(u32 id)
  */
 const char *gom_profile_symbol(const struct gom_bucket *b, unsigned int i, char *buf)
 {
-	unsigned long addr = b->entry[i];
-	const char *kept = NULL;
-
-	mutex_lock(&symbols_lock);
-	/* Another module may have been loaded at the address since. */
-	if (!gom_client_of(addr) || client_is_gone(b->client))
-		kept = xa_load(&symbols, addr);
-	if (kept)
-		strscpy(buf, kept, KSYM_SYMBOL_LEN);
-	mutex_unlock(&symbols_lock);
-	if (!kept)
-		snprintf(buf, KSYM_SYMBOL_LEN, "%pS", (void *)addr);
+	if (!symbol_read_kept(b, i, buf))
+		snprintf(buf, KSYM_SYMBOL_LEN, "%pS", (void *)b->entry[i]);
 	return buf;
 }
 GOM_EXPORT_FOR_TEST(gom_profile_symbol);
@@ -710,12 +713,35 @@ static char *symbol_without_offset(char *name)
 }
 
 /*
+ * A return address as printed.  pprof (of gperftools) ignores addresses in the
+ * upper half of the address space, so the highest bit is cleared.  An address
+ * of code that was freed, since when other code may have come there, has the
+ * client's number in place of the upper 16 bits.
+ */
+static unsigned long profile_address(const struct gom_bucket *b, unsigned int i)
+{
+	unsigned long addr = b->entry[i];
+
+#if BITS_PER_LONG == 64
+	bool kept;
+
+	mutex_lock(&symbols_lock);
+	kept = xa_load(&symbols, symbol_index(b->client, addr));
+	mutex_unlock(&symbols_lock);
+	if (kept)
+		return (addr & GENMASK(47, 0)) | (unsigned long)(u8)b->client << 48;
+#endif
+	return addr & LONG_MAX;
+}
+
+/*
  * Print the symbol of each address once, in the format that google-pprof reads.
  */
 static void profile_show_symbols(struct seq_file *m)
 {
 	char name[KSYM_SYMBOL_LEN];
 	struct gom_bucket *b;
+	unsigned long addr;
 	struct xarray seen;
 	unsigned int i, j;
 
@@ -723,11 +749,11 @@ static void profile_show_symbols(struct seq_file *m)
 	seq_puts(m, "--- symbol\nbinary=kernel\n");
 	for_each_bucket(i, b) {
 		for (j = 0; j < b->n; j++) {
-			if (xa_insert(&seen, b->entry[j], xa_mk_value(1), GFP_KERNEL))
+			addr = profile_address(b, j);
+			if (xa_insert(&seen, addr, xa_mk_value(1), GFP_KERNEL))
 				continue;
 			gom_profile_symbol(b, j, name);
-			seq_printf(m, "0x%016lx %s\n", profile_address(b->entry[j]),
-				   symbol_without_offset(name));
+			seq_printf(m, "0x%016lx %s\n", addr, symbol_without_offset(name));
 		}
 	}
 	seq_puts(m, "---\n");
@@ -784,7 +810,7 @@ static void profile_show_bucket(struct seq_file *m, const struct gom_bucket *b)
 		return;
 	profile_show_counts(m, mallocs, frees, mallocs * b->size, frees * b->size);
 	for (i = 0; i < b->n; i++)
-		seq_printf(m, " 0x%016lx", profile_address(b->entry[i]));
+		seq_printf(m, " 0x%016lx", profile_address(b, i));
 	seq_putc(m, '\n');
 }
 
@@ -829,10 +855,10 @@ void gom_profile_counts(const struct gom_bucket *b, struct gom_bucket_counts *co
 }
 GOM_EXPORT_FOR_TEST(gom_profile_counts);
 
-/* Seconds since load, or since the last reset. */
-u64 gom_profile_seconds(void)
+/* Milliseconds since load, or since the last reset. */
+u64 gom_profile_msecs(void)
 {
-	return div_u64(gom_profile_now() - READ_ONCE(counting_since), NSEC_PER_SEC);
+	return div_u64(gom_profile_now() - READ_ONCE(counting_since), NSEC_PER_MSEC);
 }
 
 /*

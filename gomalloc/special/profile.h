@@ -125,7 +125,7 @@ int gom_profile_set_rate(unsigned int rate);
 int gom_profile_init(void);
 void gom_profile_exit(void);
 void gom_profile_reset(void);
-u64 gom_profile_seconds(void);
+u64 gom_profile_msecs(void);
 void gom_profile_counts(const struct gom_bucket *b, struct gom_bucket_counts *counts);
 struct gom_bucket *gom_profile_next(struct gom_bucket *b);
 const char *gom_profile_symbol(const struct gom_bucket *b, unsigned int i, char *buf);

@@ -59,6 +59,18 @@ static char *text_of(struct kunit *test, const struct gom_leaks *leaks, int i)
 	return m.buf;
 }
 
+static char *heap_text(struct kunit *test)
+{
+	struct seq_file m = { .size = 4 * TEXT };
+
+	m.buf = kunit_kzalloc(test, 4 * TEXT, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	gom_profile_show(&m);
+	KUNIT_ASSERT_LT(test, m.count, m.size);
+	m.buf[m.count] = 0;
+	return m.buf;
+}
+
 /* One call site, so one stack. */
 static noinline void allocate(struct kunit *test, size_t size, unsigned int n, void **p)
 {
@@ -216,28 +228,43 @@ static void report_is_bounded(struct kunit *test)
 	gom_free_bulk(ARRAY_SIZE(p), p);
 }
 
-/* Names outlive the text: they are kept before it is freed. */
+/*
+ * Names outlive the text: they are kept for the client before it is freed, and
+ * other code at the same address has names of its own.
+ */
 static void names_are_kept(struct kunit *test)
 {
+	static const char nowhere[] = "no code";
 	struct gom_client_info info;
+	static struct gom_bucket gone;
 	char text[KSYM_SYMBOL_LEN];
 	struct gom_leaks *leaks;
-	static struct gom_bucket gone;
+	struct gom_text range;
+	unsigned long addr;
 	void *p;
 
 	gom_mcache_set_profile_rate(1);
 	KUNIT_ASSERT_TRUE(test, gom_client_read(own_client(), &info));
 	allocate(test, 64, 1, &p);
-	gom_profile_keep_symbols(&info, &info.text);
 	leaks = list(test, 0, NAME);
 	KUNIT_ASSERT_EQ(test, leaks->n, 1U);
-	/* The same stack in another bucket, whose client is gone. */
+	addr = leaks->leak[0].bucket->entry[0];
+	range = (struct gom_text){ addr, 1 };
+	gom_profile_keep_symbols(&info, &range);
 	gone = *leaks->leak[0].bucket;
-	gone.client = ~0U;
 	KUNIT_EXPECT_NOT_NULL(test, strstr(gom_profile_symbol(&gone, 0, text), "allocate+0x"));
-	/* An address that no text is at, and whose name was not kept. */
-	gone.entry[0] = 0x1234;
-	KUNIT_EXPECT_NULL(test, strstr(gom_profile_symbol(&gone, 0, text), "+0x"));
+	/* What the client does not have there, another may; no name was kept. */
+	gone.client += 1;
+	gone.entry[0] = (unsigned long)nowhere;
+	KUNIT_EXPECT_NULL(test, strstr(gom_profile_symbol(&gone, 0, text), "allocate"));
+	if (BITS_PER_LONG == 64) {
+		char line[80], *heap = heap_text(test);
+
+		/* Freed code has addresses of its own in the profile. */
+		snprintf(line, sizeof(line), "\n0x%04x%012llx allocate [" NAME "]\n",
+			 (u8)own_client(), (u64)addr & GENMASK_ULL(47, 0));
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(heap, line), "%s", line);
+	}
 	kvfree(leaks);
 	gom_free(p);
 }

@@ -20,7 +20,7 @@ figures are exact; else they are estimates from samples.  `echo reset >
 /sys/kernel/debug/gomalloc/control` begins anew."""
 
 DEFAULT = Path("/sys/kernel/debug/gomalloc/lifetimes")
-HEADER = re.compile(r"lifetimes: memprofilerate=(\d+) seconds=(\d+)$")
+HEADER = re.compile(r"lifetimes: memprofilerate=(\d+) seconds=([\d.]+)$")
 COLUMNS = "mallocs\tfrees\tsize\trequested\tmodule\tkind\tages\tstack"
 BANDS = [(20, "below 1 ms"), (30, "1 ms to 1 s"), (36, "1 s to 1 min"), (99, "above 1 min")]
 # Least that a cache of its own must save to be worth a line.
@@ -100,7 +100,7 @@ class Data:
         match = HEADER.match(lines[0]) if lines else None
         if not match or lines[1:2] != [COLUMNS]:
             raise Failure(f"{name} does not begin like debugfs gomalloc/lifetimes.")
-        self.rate, self.seconds = int(match[1]), int(match[2])
+        self.rate, self.seconds = int(match[1]), float(match[2])
         self.rows = []
         for number, line in enumerate(lines[2:], 3):
             fields = line.split("\t")
@@ -150,9 +150,25 @@ def lifetimes(sites):
            f"{duration(quantile(ages, .99))}; {live:,.0f} objects are live")
 
 
+def by_name(sites):
+    """Sites with all their kinds and sizes as one."""
+    found = {}
+    for site in sites:
+        whole = found.setdefault(site.name, Site(site.name, "", 0))
+        whole.kind = f"{whole.kind}, {site.kind}" if whole.kind else site.kind
+        whole.mallocs += site.mallocs
+        whole.frees += site.frees
+        whole.ages += site.ages
+    for whole in found.values():
+        kinds = whole.kind.split(", ")
+        if len(kinds) > 2:
+            whole.kind = f"{len(kinds)} classes"
+    return found.values()
+
+
 def busiest(sites, seconds, top):
     yield row("a second", "objects", "live", "half lived", "call site")
-    for site in sorted(sites, key=lambda s: -s.mallocs)[:top]:
+    for site in sorted(by_name(sites), key=lambda s: -s.mallocs)[:top]:
         yield row(f"{site.mallocs / seconds:,.0f}" if seconds else "-", f"{site.mallocs:,.0f}",
                   f"{site.live:,.0f}", duration(site.median()), f"{site.name}, {site.kind}")
 
@@ -201,7 +217,7 @@ def page(data, module, top):
                       f"{', '.join(data.modules()) or 'none'}.")
     samples, total = sum(s.samples for s in sites), sum(s.mallocs for s in sites)
     exact = "every object" if data.rate == 1 else f"estimates from {samples:,} samples"
-    yield (f"{module or 'all modules'}: {total:,.0f} objects allocated in {data.seconds} s, "
+    yield (f"{module or 'all modules'}: {total:,.0f} objects allocated in {data.seconds:,.1f} s, "
            f"{amount(sum(s.mallocs * s.size for s in sites))}, of which "
            f"{amount(sum(s.requested for s in sites))} were asked for; {exact}")
     if data.rate != 1 and samples < FEW:

@@ -6,7 +6,7 @@ import unittest
 from gomtools import advice
 from gomtools.ui import Failure
 
-HEAD = "lifetimes: memprofilerate={} seconds=10\n" + advice.COLUMNS + "\n"
+HEAD = "lifetimes: memprofilerate={} seconds=10.000\n" + advice.COLUMNS + "\n"
 # mallocs, frees, size, requested, module, kind, ages, stack
 WASTE = "1000\t0\t1024\t520000\tm\tclass 1024\t\thelper;table_new+0x1/0x2 [m];init [m]\n"
 BUSY = "50000\t50000\t64\t3200000\tm\tclass 64\t15:50000\tpacket_new+0x1/0x2 [m]\n"
