@@ -208,8 +208,9 @@ static inline void gom_module_text(const struct module *mod, struct gom_text *te
 /*
  * Does @mod use a symbol of @target?  Its list is complete before
  * MODULE_STATE_COMING and changes only while @mod is loaded or unloaded, which
- * must be now.  Entries are private to the kernel since 6.2, but unchanged for
- * long.  If the list cannot be read, the answer is yes.
+ * must be now.  6.1 has struct module_use in a header, newer kernels in a
+ * private one; its members are the same.  If they are not, or if there is no
+ * list, the answer is yes.
  */
 static inline bool gom_module_uses(struct module *mod, const struct module *target)
 {

@@ -17,13 +17,14 @@
  * Locking
  * -------
  * The specials of a span are protected by a tree lock, hashed by its record,
- * taken with interrupts off.  No lock is held when it is taken, and none is
- * taken inside it.  The counters are atomic.  Records come from a freelist of
- * the current CPU, under its lock, and go back to the one they came from.
- * Tree locks are raw, so that gom_free_nolock() may try one in an interrupt
- * under PREEMPT_RT, too; they are held for some steps in a tree and for the
- * page map entries of a span.  The freelists' locks may sleep there, and are
- * taken with preemption enabled.  Context: any but NMI, unless noted.
+ * taken with interrupts off.  No lock is held when it is taken, but that of
+ * efence's objects in gom_efence_visit(), and none is taken inside it.  The
+ * counters are atomic.  Records come from a freelist of the current CPU, under
+ * its lock, and go back to the one they came from.  Tree locks are raw, so that
+ * gom_free_nolock() may try one in an interrupt under PREEMPT_RT, too; they are
+ * held for some steps in a tree and for the page map entries of a span.  The
+ * freelists' locks may sleep there, and are taken with preemption enabled.
+ * Context: any but NMI, unless noted.
  *
  * Only the owner of an object adds specials to it or frees it, so a special
  * stays valid while the owner uses it; the object keeps its span.  Go keeps

@@ -237,7 +237,7 @@ static void names_are_kept(struct kunit *test)
 	static const char nowhere[] = "no code";
 	struct gom_client_info info;
 	static struct gom_bucket gone;
-	char text[KSYM_SYMBOL_LEN];
+	static char text[KSYM_SYMBOL_LEN];
 	struct gom_leaks *leaks;
 	struct gom_text range;
 	unsigned long addr;
