@@ -59,6 +59,7 @@
 #pragma redefine_extname kfree_const			gom_slab_kfree_const
 #pragma redefine_extname kfree_link			gom_slab_kfree_link
 #pragma redefine_extname bitmap_free			gom_slab_bitmap_free
+#pragma redefine_extname seq_release_private		gom_slab_seq_release_private
 #pragma redefine_extname kfree_strarray			gom_slab_kfree_strarray
 #pragma redefine_extname kvfree				gom_slab_kvfree
 #pragma redefine_extname kvfree_atomic			gom_slab_kvfree_atomic
@@ -108,8 +109,17 @@
 #endif
 
 struct ahash_instance;
+struct ahash_request;
+struct dma_fence;
+struct drm_plane;
+struct gameport;
+struct hda_codec;
+struct module;
+struct serio;
 struct shash_instance;
 struct sk_buff;
+struct tcf_exts;
+struct ts_ops;
 
 #ifndef GOM_ALLOW_slab_build_skb
 struct sk_buff *slab_build_skb(void *data)
@@ -124,12 +134,59 @@ struct sk_buff *build_skb(void *data, unsigned int frag_size)
 
 #ifndef GOM_ALLOW_shash_free_singlespawn_instance
 void shash_free_singlespawn_instance(struct shash_instance *inst)
-	__gom_refused("it frees the instance by kfree(): give it a function of the module that drops the spawn and frees it");
+	__gom_refused("it frees the instance by kfree(): use a function of the module that drops the spawn and frees it");
 #endif
 
 #ifndef GOM_ALLOW_ahash_free_singlespawn_instance
 void ahash_free_singlespawn_instance(struct ahash_instance *inst)
-	__gom_refused("it frees the instance by kfree(): give it a function of the module that drops the spawn and frees it");
+	__gom_refused("it frees the instance by kfree(): use a function of the module that drops the spawn and frees it");
+#endif
+
+/* ahash_request_alloc() is an inline function; this was one until 7.x. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0) && !defined(GOM_ALLOW_ahash_request_free)
+void ahash_request_free(struct ahash_request *req)
+	__gom_refused("it frees the request, which the module allocated, by kfree(): free it by kfree_sensitive()");
+#endif
+
+/* tcf_exts_init() was an inline function that allocates. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0) && !defined(GOM_ALLOW_tcf_exts_destroy)
+void tcf_exts_destroy(struct tcf_exts *exts)
+	__gom_refused("it frees the actions, which the module allocated in tcf_exts_init(), by kfree()");
+#endif
+
+#ifndef GOM_ALLOW_textsearch_register
+int textsearch_register(struct ts_ops *ops)
+	__gom_refused("textsearch_destroy() frees the configuration of alloc_ts_config() by kfree()");
+#endif
+
+#ifndef GOM_ALLOW___gameport_register_port
+void __gameport_register_port(struct gameport *gameport, struct module *owner)
+	__gom_refused("the kernel frees the gameport by kfree()");
+#endif
+
+#ifndef GOM_ALLOW___serio_register_port
+void __serio_register_port(struct serio *serio, struct module *owner)
+	__gom_refused("the kernel frees the serio by kfree()");
+#endif
+
+#ifndef GOM_ALLOW_dma_fence_free
+void dma_fence_free(struct dma_fence *fence)
+	__gom_refused("it frees the fence by kfree_rcu(): use kfree_rcu() in the module");
+#endif
+
+#ifndef GOM_ALLOW_drm_plane_helper_destroy
+void drm_plane_helper_destroy(struct drm_plane *plane)
+	__gom_refused("it frees the plane by kfree(): use a function of the module that calls drm_plane_cleanup() and frees it");
+#endif
+
+#ifndef GOM_ALLOW_snd_hda_gen_free
+void snd_hda_gen_free(struct hda_codec *codec)
+	__gom_refused("it frees the spec of the codec by kfree()");
+#endif
+
+#ifndef GOM_ALLOW_snd_hda_gen_remove
+void snd_hda_gen_remove(struct hda_codec *codec)
+	__gom_refused("it frees the spec of the codec by kfree()");
 #endif
 
 #endif /* __ASSEMBLY__ */

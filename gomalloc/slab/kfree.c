@@ -98,6 +98,19 @@ void gom_slab_kfree_strarray(char **array, size_t n)
 }
 EXPORT_SYMBOL_GPL(gom_slab_kfree_strarray);
 
+/* Frees @private, which the module may have allocated itself. */
+int gom_slab_seq_release_private(struct inode *inode, struct file *file)
+{
+	struct seq_file *seq = file->private_data;
+
+	if (gom_owns(seq->private)) {
+		gom_free(seq->private);
+		seq->private = NULL;
+	}
+	return seq_release_private(inode, file);
+}
+EXPORT_SYMBOL_GPL(gom_slab_seq_release_private);
+
 /* kfree_bulk(): objects of both allocators may be mixed. */
 void gom_slab_kfree_bulk(size_t nr, void **p)
 {

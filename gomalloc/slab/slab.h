@@ -12,6 +12,7 @@
 #include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string_helpers.h>	/* kfree_strarray() */
 #include <linux/types.h>
@@ -59,6 +60,7 @@ typeof(kfree_sensitive) gom_slab_kfree_sensitive;
 typeof(kfree_const) gom_slab_kfree_const;
 typeof(kfree_link) gom_slab_kfree_link;
 typeof(bitmap_free) gom_slab_bitmap_free;
+typeof(seq_release_private) gom_slab_seq_release_private;
 typeof(kfree_strarray) gom_slab_kfree_strarray;
 typeof(kvfree) gom_slab_kvfree;
 typeof(kvfree_sensitive) gom_slab_kvfree_sensitive;

@@ -10,6 +10,7 @@
 #include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/string_helpers.h>
@@ -194,6 +195,26 @@ static void other_frees_take_both_kinds(struct kunit *test)
 		EXPECT_OURS(test, scoped);
 	}
 #endif
+}
+
+/* seq_release_private() calls seq_release(), which frees the seq_file. */
+static void seq_files_free_what_the_module_set(struct kunit *test)
+{
+	static const struct seq_operations ops;
+	struct file *file = kernel_side_kmalloc(sizeof(*file));
+	void *private;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	for (i = 0; i < 2; i++) {
+		memset(file, 0, sizeof(*file));
+		KUNIT_ASSERT_EQ(test, seq_open(file, &ops), 0);
+		private = i ? kernel_side_kmalloc(40) : kmalloc(40, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, private);
+		((struct seq_file *)file->private_data)->private = private;
+		KUNIT_EXPECT_EQ(test, seq_release_private(NULL, file), 0);
+	}
+	kfree(file);
 }
 
 static void bulk_frees_take_both_kinds(struct kunit *test)
@@ -612,6 +633,7 @@ static struct kunit_case as_slab_cases[] = {
 	KUNIT_CASE(kvmalloc_falls_back_to_vmalloc),
 	KUNIT_CASE(what_the_kernel_allocates_stays_slubs),
 	KUNIT_CASE(other_frees_take_both_kinds),
+	KUNIT_CASE(seq_files_free_what_the_module_set),
 	KUNIT_CASE(bulk_frees_take_both_kinds),
 	KUNIT_CASE(krealloc_keeps_the_owner),
 	KUNIT_CASE(kvrealloc_moves_to_vmalloc),
