@@ -21,6 +21,7 @@ tests)
 		busybox-static qemu-system-x86
 		iso-codes gnuplot-nox google-perftools
 		debootstrap debian-archive-keyring
+		e2fsprogs
 	"
 	;;
 docs)

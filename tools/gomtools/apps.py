@@ -9,7 +9,7 @@ need, and the machine.  Its workload is tools/guest/app-NAME.sh.
 import re
 from dataclasses import dataclass, field
 
-from . import (checkout, guest, modules, outoftree, sources, stockmodules, targets,
+from . import (checkout, guest, instructions, modules, outoftree, sources, stockmodules, targets,
                userspace)
 from .tally import Outcome
 from .ui import Failure
@@ -166,8 +166,11 @@ def boot(name, target, side, append, log, measure=False, timeout=TIMEOUT):
     own = build(name, target, side)
     before, after = stock_modules(app, target, own.values())
     files = {f"modules/{file}": data for file, data in before + after}
-    programs = app.programs + (("mark",) if measure else ())
-    files.update(userspace.programs(programs))
+    files.update(userspace.programs(app.programs))
+    if measure:
+        files.update(userspace.programs(["mark"]))
+        slub = instructions.slub_functions(source_of(target).path)
+        files["opt/slub"] = "\n".join(sorted(slub)).encode()
     carried = [*own.values()]
     if side == outoftree.GOMALLOC:
         carried.append(modules.build(target.modules)[0]["gomalloc.ko"])
@@ -195,6 +198,14 @@ def run(name, target_name, side=outoftree.GOMALLOC):
         outcome.seconds += result.seconds
         outcome.text += append + "\n" * bool(append) + (result.verdict() or result.output) + "\n"
     return outcome
+
+
+def fetch():
+    """Download and unpack what the checks need."""
+    for name in OLD_AND_NEW:
+        target = targets.find(name)
+        source_of(target).path.exists()
+        stockmodules.tree(target.kernel)
 
 
 def checks():

@@ -29,25 +29,25 @@ def interface_version():
     return 1 if (int(match[1]), int(match[2])) < (9, 0) else 2
 
 
-def build():
-    """The plugin, compiled for the QEMU that is installed."""
+def build(source=SOURCE):
+    """A plugin, compiled for the QEMU that is installed."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if not compiler:
         raise Failure("There is no C compiler for the emulator's plugin: run tools/setup.sh.")
-    path = checkout.BUILD / "plugin/cachelines.so"
+    path = checkout.BUILD / f"plugin/{source.stem}.so"
     path.parent.mkdir(parents=True, exist_ok=True)
     with cache.locked(f"plugin{path}"):
         process.run([compiler, "-O2", "-Wall", "-shared", "-fPIC", "-fvisibility=hidden",
-                     f"-DPLUGIN_VERSION={interface_version()}", "-o", str(path), str(SOURCE)],
-                    checkout.LOGS / "build-plugin.log", "Building the emulator's plugin")
+                     f"-DPLUGIN_VERSION={interface_version()}", "-o", str(path), str(source)],
+                    checkout.LOGS / f"build-plugin-{source.stem}.log", "Building the emulator's plugin")
     return path
 
 
-def refusal():
-    """Why the installed QEMU does not accept the plugin; empty if it does."""
+def refusal(source=SOURCE):
+    """Why the installed QEMU does not accept a plugin; empty if it does."""
     try:
         done = subprocess.run(["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display",
-                               "none", "-S", "-plugin", f"{build()},out={os.devnull}", "-monitor",
+                               "none", "-S", "-plugin", f"{build(source)},out={os.devnull}", "-monitor",
                                "stdio"], input="quit\n", capture_output=True, text=True,
                               timeout=SECONDS)
     except subprocess.TimeoutExpired:

@@ -9,7 +9,7 @@ at a time; each prints its result when it is complete.
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import (bench, checkout, headers, inspection, kunit, modules, packages, selftest, smoke,
+from . import (apps, bench, checkout, headers, inspection, kunit, modules, packages, selftest, smoke,
                style, targets, torture)
 from .tally import failed, last_line, passed
 from .ui import Failure
@@ -68,6 +68,7 @@ def checks():
                    lambda name=name, nodes=nodes: smoke.run(smoke_target(name, nodes)))
     yield f"smoke on {RT_TARGET}", lambda: smoke.run(smoke_target(RT_TARGET))
     yield from torture.checks()
+    yield from apps.checks()
     yield from style.checks()
     yield "the tools' own tests", selftest.run
 
@@ -89,6 +90,7 @@ def fetch_others():
         targets.find(name).kernel.image.exists()
     for name in headers.SETS:
         headers.find(name).install()
+    apps.fetch()
 
 
 def prepare():

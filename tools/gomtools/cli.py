@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import (apps, bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop,
+from . import (appbench, apps, bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop,
                modules, outoftree, overgomalloc, smoke, style, targets, torture)
 from .ui import Failure, paint, step
 
@@ -75,6 +75,12 @@ def add_boot(verbs):
     verb.add_argument("--memory", type=int, help="MiB")
     verb.add_argument("--append", default="", help="added to the kernel command line")
     verb.add_argument("--counted", action="store_true", help="count instructions (stock targets)")
+
+
+def compare_with_slub(options):
+    if options.workload.startswith("apps"):
+        return appbench.run(options.workload, options.target)
+    return bench.run(options.target or list(bench.PLAN), options.workload, options.size)
 
 
 def add_bench(verbs, name, what, run):
@@ -147,8 +153,7 @@ def parser():
     verb = verbs.add_parser("htmldocs", help="the documentation as a site in build/html")
     verb.set_defaults(run=lambda options: htmldocs.run())
     verb = add_bench(verbs, "bench", "the comparison with SLUB, in guests",
-                     lambda options: bench.run(options.target or list(bench.PLAN), options.workload,
-                                               options.size))
+                     compare_with_slub)
     verb.add_argument("--target", action="append", help=", ".join(bench.PLAN))
     add_bench(verbs, "bench-here", "the comparison with SLUB, on this machine",
               lambda options: bench.run_here(options.workload, options.size))

@@ -61,6 +61,7 @@ class Stock:
         self.cpus = cpus
         self.memory = memory
         self.counted = counted
+        self.skip_idle = False  # counted: when the CPU is idle, the next timer is due at once
         self.nodes = 1
         self.plugin = []        # options that load a plugin of the emulator
         self.numa = None        # unequal nodes: (MiB, CPUs) of each
@@ -108,7 +109,7 @@ class Stock:
         if not shutil.which("qemu-system-x86_64"):
             raise Failure("qemu-system-x86_64 is not installed: run tools/setup.sh, or install "
                           "qemu-system-x86.")
-        speed = ["-icount", "shift=0"] if self.counted else []
+        speed = ["-icount", "shift=0" + ",sleep=off" * self.skip_idle] if self.counted else []
         accelerator = self.accelerator
         threads = ",thread=multi" if accelerator == "tcg" and not self.counted else ""
         return ["qemu-system-x86_64", *(self.plugin or ["-accel", accelerator + threads]), *speed,

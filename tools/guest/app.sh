@@ -26,11 +26,26 @@ counted() {
 	fi
 }
 
-# held: print what the kernel's slabs hold now, in kB, and gomalloc with its
-# metadata, in bytes.
+# where: print where SLUB's functions are, by their names in /opt/slub, and the
+# modules.
+where() {
+	awk 'FNR == NR { wanted[$1] = 1; next }
+		$2 !~ /[tT]/ || $4 != "" { next }
+		name != "" && $1 != first { print "# slub " name " " first " " $1; name = "" }
+		{ split($3, parts, "."); if (parts[1] in wanted) { name = $3; first = $1 } }' \
+		/opt/slub /proc/kallsyms | sed 's/[.][a-z0-9.]* / /'
+	awk '{ print "# module " $1 " " $6 " " $2 }' /proc/modules
+}
+
+# held: print what the kernel's slabs hold now, in kB, what gomalloc holds with
+# its metadata, in bytes, and the number of objects allocated from it.
 held() {
-	[ $SIDE = slub ] && ours=0 || ours=$(value sys)
-	echo "# held $(awk '$1 == "Slab:" { print $2 }' /proc/meminfo) $ours"
+	slab=$(awk '$1 == "Slab:" { print $2 }' /proc/meminfo)
+	if [ -e $gomalloc/memstats ]; then
+		echo "# held $slab $(value sys) $(value mallocs)"
+	else
+		echo "# held $slab 0 0"
+	fi
 }
 
 load() {
@@ -65,9 +80,19 @@ nothing_left() {
 	[ "$(value mallocs)" -gt 0 ] || fail "nothing was allocated from gomalloc"
 }
 
-type prepare > /dev/null 2>&1 && prepare
+if type prepare > /dev/null 2>&1; then
+	prepare
+fi
+[ -z "$MEASURE" ] || held
 load
-work
+if [ "$MEASURE" ]; then
+	sleep 2		# let tasks of the boot finish
+	held
+	work
+	where
+else
+	work
+fi
 if type finish > /dev/null 2>&1; then
 	finish
 fi
