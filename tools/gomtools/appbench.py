@@ -44,6 +44,7 @@ def measure(name, target_name, side):
     if not result.passed:
         raise Failure(f"{name} over {outoftree.SIDES[side]} failed on {target.describe()}: "
                       f"{result.verdict()}")
+    cache.write(log.with_suffix(".out"), result.output)
     functions = instructions.by_function(instructions.counted(at.read_text()),
                                          instructions.ranges(result.output))
     return {"total": sum(functions.values()), **held(result.output), "functions": functions}
@@ -73,7 +74,7 @@ def row(name, kernel, slub, ours):
     replaced = all_slub - share(ours["functions"], "slub")
     objects = ours["objects"]
     return {"app": name, "kernel": kernel, "slub": slub["total"], "gomalloc": ours["total"],
-            "gain": 100 * (1 - ours["total"] / slub["total"]), "objects": objects,
+            "gain": 100 * (slub["total"] - ours["total"]) / slub["total"], "objects": objects,
             "saved": (slub["total"] - ours["total"]) / objects if objects else None,
             "bound": 100 * replaced / slub["total"], "slub_share": 100 * all_slub / slub["total"],
             "slub_replaced": replaced, "slub_instructions": all_slub,

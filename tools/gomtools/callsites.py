@@ -11,6 +11,8 @@ from . import elf
 PREFIX = "gom_slab_"
 # Relocations of call and jump instructions; others take a function's address.
 CALLS = {elf.X86_64: {4}, elf.AARCH64: {282, 283}}
+ABSOLUTE = 1    # R_X86_64_64
+SOON = 512      # bytes
 # Names in recent kernels end so, for the profile of allocations.
 SUFFIX = re.compile(r"_noprof$")
 # Sections that say where the code calls something; they are not code.
@@ -31,7 +33,8 @@ ALLOCATES = re.compile(r"_*(" + "|".join([
 
 # Functions of linux/slab.h.
 SLAB = re.compile(r"_*(k[vz]*(m|c|re|z)?alloc\w*|k[vz]*free\w*|kmem_cache_\w+|ksize|"
-                  r"kmalloc_size_roundup|mempool_(alloc|free)_slab|kmem_dump_obj)")
+                  r"mempool_(alloc|free)_slab|kmem_dump_obj)")
+DATA = {"kmalloc_caches", "kmalloc_info"}
 
 
 @dataclass
@@ -42,9 +45,32 @@ class Uses:
     pointers: int = 0
 
 
+def calls_by_register(code, offset):
+    """How often the address at this place of x86-64 code is called, if it is
+    loaded into a register: user-mode Linux is compiled so.
+    """
+    if offset < 2 or code[offset - 2] & 0xfe != 0x48 or code[offset - 1] & 0xf8 != 0xb8:
+        return 0
+    load = code[offset - 2:offset]
+    extended, register = load[0] & 1, load[1] & 7
+    until = code[offset + 8:offset + 8 + SOON].partition(load)[0]
+    calls = [b"\x41" * extended + b"\xff" + bytes([base + register]) for base in (0xd0, 0xe0)]
+    return sum(until.count(call) for call in calls)
+
+
+def calls_at(module, section, relocation):
+    """How many calls a relocation stands for; 0: a function's address is
+    taken.
+    """
+    if not section.executable:
+        return 0
+    if module.machine == elf.X86_64 and relocation.kind == ABSOLUTE:
+        return calls_by_register(section.data, relocation.offset)
+    return int(relocation.kind in CALLS.get(module.machine, ()))
+
+
 def uses(module):
     """{undefined symbol: Uses} of a module."""
-    calls = CALLS.get(module.machine, set())
     found = {}
     for section in module.sections:
         if not section.loaded or ABOUT_CODE.match(section.name):
@@ -53,10 +79,9 @@ def uses(module):
             if each.symbol.section or not each.symbol.name:
                 continue
             use = found.setdefault(each.symbol.name, Uses())
-            if section.executable and each.kind in calls:
-                use.calls += 1
-            else:
-                use.pointers += 1
+            calls = calls_at(module, section, each)
+            use.calls += calls
+            use.pointers += not calls
     return found
 
 
@@ -74,7 +99,8 @@ def left_alone(found):
 
 def not_redirected(found):
     """{function: Uses} of linux/slab.h's that as_slab.h leaves to SLUB."""
-    return {name: use for name, use in found.items() if SLAB.fullmatch(SUFFIX.sub("", name))}
+    return {name: use for name, use in found.items()
+            if SLAB.fullmatch(SUFFIX.sub("", name)) and name not in DATA}
 
 
 def rows(table):

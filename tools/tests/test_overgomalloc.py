@@ -49,6 +49,12 @@ class CallSites(unittest.TestCase):
         self.assertEqual(found, {"kfree": callsites.Uses(2, 2),
                                  "__kmalloc_noprof": callsites.Uses(1, 0)})
 
+    def test_calls_through_a_register_as_in_user_mode_linux(self):
+        found = callsites.redirected(callsites.uses(
+            compiled("-include", "header.h", "-mcmodel=large", "-fno-pic")))
+        self.assertEqual(found["kfree"], callsites.Uses(2, 2))
+        self.assertEqual(found["__kmalloc_noprof"], callsites.Uses(1, 0))
+
     def test_functions_left_to_the_kernel_are_listed(self):
         found = callsites.uses(over_gomalloc())
         self.assertEqual(list(callsites.left_alone(found)), ["kstrdup"])

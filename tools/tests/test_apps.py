@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Modules nobody here wrote: their trees, what they need, and their counts."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from gomtools import appbench, apps, checkout, instructions, stockmodules
+from gomtools.ui import Failure
+
+OUTPUT = """\
+# held 1000 0 0
+# held 1100 4096 10
+# held 1200 8192 30
+# held 1150 4096 50
+# slub kfree ffffffff81000000 ffffffff81000100
+# slub kfree ffffffff81000400 ffffffff81000410
+# module gomalloc 0xffffffffc0000000 8192
+# module ext4 0xffffffffc0001000 4096
+"""
+
+
+class Counts(unittest.TestCase):
+    known = instructions.ranges(OUTPUT)
+
+    def counts(self, *blocks):
+        return instructions.by_function(blocks, self.known)
+
+    def test_instructions_belong_to_the_function_at_their_address(self):
+        found = self.counts((0xffffffff81000000, 5), (0xffffffff810000ff, 6),
+                            (0xffffffff81000405, 7), (0xffffffffc0000010, 8))
+        self.assertEqual(found, {("slub", "kfree"): 18, ("module", "gomalloc"): 8})
+
+    def test_what_has_no_range_is_the_rest(self):
+        found = self.counts((0, 3), (0xffffffff81000100, 4), (1 << 63, 5))
+        self.assertEqual(found, {("rest", instructions.USER): 3, ("rest", instructions.OTHER): 9})
+
+    def test_size_of_a_module_may_reach_into_the_next(self):
+        self.assertEqual(self.counts((0xffffffffc0001800, 2)), {("module", "ext4"): 2})
+
+    def test_lines_of_the_plugin(self):
+        self.assertEqual(instructions.counted("0 12\nffffffff81000000 7\n"),
+                         [(0, 12), (0xffffffff81000000, 7)])
+
+    def test_functions_are_found_in_sources(self):
+        text = ("static __always_inline void slab_free(int a)\n{\n\tcall(a);\n}\n"
+                "void *\n__kmalloc(size_t size)\n{\n}\nint kmem_cache_x(struct y *s,\n\t  int b)\n")
+        self.assertEqual(instructions.DEFINITION.findall(text),
+                         ["slab_free", "__kmalloc", "kmem_cache_x"])
+
+
+class Rows(unittest.TestCase):
+    def test_peak_and_objects(self):
+        self.assertEqual(appbench.held(OUTPUT), {"peak": 200 * 1024 + 8192, "objects": 40})
+
+    def test_output_without_samples(self):
+        with self.assertRaises(Failure):
+            appbench.held("")
+
+    def test_gain_and_bound(self):
+        slub = {"total": 1000, "peak": 1, "objects": 0,
+                "functions": instructions.Counter({("slub", "kfree"): 100, ("rest", "x"): 900})}
+        ours = {"total": 950, "peak": 2, "objects": 10,
+                "functions": instructions.Counter({("slub", "kfree"): 20,
+                                                   ("module", "gomalloc"): 30})}
+        found = appbench.row("ext4", "7.3", slub, ours)
+        self.assertEqual((found["gain"], found["saved"], found["bound"], found["slub_share"]),
+                         (5, 5, 8, 10))
+        self.assertEqual(len(appbench.cells(found)), len(appbench.HEAD))
+
+    def test_requested_apps(self):
+        self.assertEqual(appbench.chosen("apps"), appbench.MEASURED)
+        self.assertEqual(appbench.chosen("apps-ext4,apps-xfs"), ["ext4", "xfs"])
+        with self.assertRaises(Failure):
+            appbench.chosen("apps-nothing")
+
+
+class Apps(unittest.TestCase):
+    def test_each_app_has_a_script(self):
+        for name in apps.APPS:
+            self.assertTrue((checkout.GUEST_SCRIPTS / f"app-{name}.sh").exists(), name)
+
+    def test_tree_has_the_files_and_a_kbuild(self):
+        class Source:
+            """A kernel's sources."""
+
+            name = "a kernel"
+
+        with tempfile.TemporaryDirectory() as scratch:
+            Source.path = Path(scratch)
+            for name in ("fs/a/a.c", "fs/a/Makefile", "fs/b.c", "fs/other.c"):
+                (Source.path / name).parent.mkdir(parents=True, exist_ok=True)
+                (Source.path / name).write_text(name)
+            app = apps.App(copied=("fs/a", "lib/b.c|fs/b.c"), own=("a",), kbuild={"": "obj-m += x"})
+            self.assertEqual(sorted(apps.tree(app, Source)),
+                             ["Kbuild", "fs/a/Makefile", "fs/a/a.c", "fs/b.c"])
+            with self.assertRaisesRegex(Failure, "has no lib/c.c"):
+                apps.tree(apps.App(copied=("lib/c.c",), own=()), Source)
+
+
+class StockModules(unittest.TestCase):
+    def setUp(self):
+        self.files = {"loop": [], "ext4": ["jbd2", "crc16"], "jbd2": [], "crc16": ["crc-base"],
+                      "crc_base": []}
+        self.saved = stockmodules.tree, stockmodules.files, stockmodules.content
+        stockmodules.tree = stockmodules.files = lambda _: self.files
+        stockmodules.content = lambda needs: b"\0depends=%s\0x" % ",".join(needs).encode()
+
+    def tearDown(self):
+        stockmodules.tree, stockmodules.files, stockmodules.content = self.saved
+
+    def needed(self, wanted, loaded=()):
+        class Kernel:
+            """A stock kernel."""
+
+            version = "1.0"
+
+        return [name for name, _ in stockmodules.needed(Kernel, wanted, [], loaded)]
+
+    def test_what_a_module_needs_comes_first(self):
+        self.assertEqual(self.needed(["ext4", "loop"]),
+                         ["jbd2.ko", "crc_base.ko", "crc16.ko", "ext4.ko", "loop.ko"])
+
+    def test_what_is_loaded_is_left_out(self):
+        self.assertEqual(self.needed(["ext4"], ["crc16", "jbd2"]), ["ext4.ko"])
+
+    def test_missing_module(self):
+        with self.assertRaisesRegex(Failure, "has no module none"):
+            self.needed(["none"])
+
+
+if __name__ == "__main__":
+    unittest.main()
