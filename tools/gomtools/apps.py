@@ -9,9 +9,9 @@ need, and the machine.  Its workload is tools/guest/app-NAME.sh.
 import re
 from dataclasses import dataclass, field
 
-from . import (checkout, guest, instructions, modules, outoftree, sources, stockmodules, targets,
-               userspace)
-from .tally import Outcome
+from . import (checkout, elf, guest, instructions, modules, outoftree, samecode, sources,
+               stockmodules, targets, userspace)
+from .tally import Outcome, failed, passed
 from .ui import Failure
 
 TIMEOUT = 300
@@ -53,12 +53,12 @@ APPS = {
                 kbuild={"": "obj-m += fs/mbcache.o fs/jbd2/ fs/ext4/"},
                 stock=("loop", "crc32c_generic?"),
                 programs=("files", "mke2fs:e2fsprogs", "e2fsck:e2fsprogs")),
-    "overlay": App(copied=("fs/overlayfs",), own=("overlay",), kbuild={"": "obj-m += fs/overlayfs/"},
-                   programs=("files",)),
+    "overlay": App(copied=("fs/overlayfs",), own=("overlay",),
+                   kbuild={"": "obj-m += fs/overlayfs/"}, programs=("files",)),
     "conntrack": App(copied=("net/netfilter",), own=("nf_conntrack",),
                      kbuild={"": "obj-m += net/netfilter/", "net/netfilter": CONNTRACK},
-                     stock=("crc32c_generic?",), after=("nft_ct",), programs=("flows", "nft:nftables"), number=20000,
-                     measured=40000),
+                     stock=("crc32c_generic?",), after=("nft_ct",),
+                     programs=("flows", "nft:nftables"), number=20000, measured=40000),
     "rcuscale": App(copied=("kernel/rcu", "kernel/torture.c"), own=("torture", "rcuscale"),
                     kbuild={"": "obj-m += kernel/torture.o kernel/rcu/rcuscale.o"},
                     # The second name is the newer one; otherwise it switches the guest off.
@@ -67,7 +67,8 @@ APPS = {
     "wireguard": App(copied=("drivers/net/wireguard",), own=("wireguard",),
                      kbuild={"": "obj-m += drivers/net/wireguard/"},
                      make=("CONFIG_WIREGUARD_DEBUG=y",), stock=("veth",),
-                     programs=("echo", "wg:wireguard-tools", "ip:iproute2"), number=4096, measured=16384),
+                     programs=("echo", "wg:wireguard-tools", "ip:iproute2"), number=4096,
+                     measured=16384),
     "xfs": App(copied=("fs/xfs",), own=("xfs",), kbuild={"": "obj-m += fs/xfs/", "fs/xfs": XFS},
                stock=("loop", "crc32c_generic?"),
                programs=("files", "mkfs.xfs:xfsprogs", "xfs_repair:xfsprogs")),
@@ -76,7 +77,8 @@ APPS = {
                  programs=("files", "mkfs.btrfs:btrfs-progs", "btrfs:btrfs-progs")),
     "nullb": App(copied=("drivers/block/null_blk",), own=("null_blk",),
                  kbuild={"": "obj-m += drivers/block/null_blk/"},
-                 parameters="memory_backed=1 gb=1 nr_devices=1 discard=1", number=20000, measured=60000),
+                 parameters="memory_backed=1 gb=1 nr_devices=1 discard=1", number=20000,
+                 measured=60000),
 }
 # These run in `make check`.
 CHECKED = ["meminit", "ext4"]
@@ -174,8 +176,8 @@ def boot(name, target, side, append, log, measure=False, timeout=TIMEOUT):
     carried = [*own.values()]
     if side == outoftree.GOMALLOC:
         carried.append(modules.build(target.modules)[0]["gomalloc.ko"])
-    return guest.run(target, script(name, side, before, after, append, measure), carried, timeout, append,
-                     log, files=files)
+    text = script(name, side, before, after, append, measure)
+    return guest.run(target, text, carried, timeout, append, log, files=files)
 
 
 def machine(name, target_name, counted=False):
@@ -200,6 +202,16 @@ def run(name, target_name, side=outoftree.GOMALLOC):
     return outcome
 
 
+def same_code(name, target_name):
+    """A check: over gomalloc, the app's code is that over SLUB but for names."""
+    target = machine(name, target_name)
+    plain, ours = (build(name, target, side) for side in outoftree.SIDES)
+    found = [f"{module}: {each}" for module in find(name).own
+             for each in samecode.differences(elf.read(plain[module]), elf.read(ours[module]))]
+    title = f"{name} has the same code over SLUB and gomalloc on {target_name}"
+    return failed(title, "\n".join(found)) if found else passed(title)
+
+
 def fetch():
     """Download and unpack what the checks need."""
     for name in OLD_AND_NEW:
@@ -209,7 +221,9 @@ def fetch():
 
 
 def checks():
-    for name in CHECKED:
-        for target in OLD_AND_NEW:
-            yield f"{name} over gomalloc on {target}", lambda name=name, target=target: run(name,
-                                                                                            target)
+    for target in OLD_AND_NEW:
+        for name in CHECKED:
+            yield (f"{name} over gomalloc on {target}",
+                   lambda name=name, target=target: run(name, target))
+        yield (f"code of meminit over gomalloc on {target}",
+               lambda target=target: same_code("meminit", target))

@@ -9,8 +9,8 @@ at a time; each prints its result when it is complete.
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import (apps, bench, checkout, headers, inspection, kunit, modules, packages, selftest, smoke,
-               style, targets, torture)
+from . import (apps, bench, checkout, headers, inspection, kunit, modules, packages, selftest,
+               smoke, style, targets, torture)
 from .tally import failed, last_line, passed
 from .ui import Failure
 

@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import (appbench, apps, bench, cache, check, checkout, guest, htmldocs, inspection, kunit, kunitloop,
-               modules, outoftree, overgomalloc, smoke, style, targets, torture)
+from . import (appbench, apps, bench, cache, check, checkout, guest, htmldocs, inspection, kunit,
+               kunitloop, modules, outoftree, overgomalloc, smoke, style, targets, torture)
 from .ui import Failure, paint, step
 
 

@@ -36,5 +36,6 @@ delete() {
 finish() {
 	umount /tmp/at
 	losetup -d /dev/loop0
-	/opt/btrfs check /tmp/disk > /tmp/check 2>&1 || fail "the file system has errors: $(cat /tmp/check)"
+	/opt/btrfs check /tmp/disk > /tmp/check 2>&1 ||
+		fail "the file system has errors: $(cat /tmp/check)"
 }

@@ -25,5 +25,6 @@ drop() {
 finish() {
 	umount /tmp/at
 	losetup -d /dev/loop0
-	/opt/xfs_repair -n /tmp/disk > /tmp/repair 2>&1 || fail "the file system has errors: $(cat /tmp/repair)"
+	/opt/xfs_repair -n /tmp/disk > /tmp/repair 2>&1 ||
+		fail "the file system has errors: $(cat /tmp/repair)"
 }

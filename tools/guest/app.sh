@@ -8,9 +8,9 @@
 #
 # Variables: SIDE (slub or goml), STOCK and AFTER (modules of the kernel's
 # package, before and after the others), OWN (the modules under test, in the
-# order of loading), PARAMETERS (of the last
-# one), STAYS (1: it has no exit function, so that nothing can be unloaded),
-# NUMBER (the workload's size), MEASURE (1: count).
+# order of loading), PARAMETERS (of the last one), STAYS (1: it has no exit
+# function, so that nothing can be unloaded), NUMBER (the workload's size),
+# GOMALLOC (parameters of gomalloc), MEASURE (1: count).
 
 . /verdict.sh
 

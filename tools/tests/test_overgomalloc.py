@@ -3,6 +3,8 @@
 and what is refused.
 """
 
+import contextlib
+import io
 import subprocess
 import tempfile
 import unittest
@@ -107,7 +109,8 @@ class Refusals(unittest.TestCase):
         self.assertTrue(found[0].startswith("a/driver.c:2: URB_FREE_BUFFER: usbcore would free"))
 
     def test_comments_and_strings_do_not_count(self):
-        text = b'/* URB_FREE_BUFFER\n */\nf("URB_FREE_BUFFER"); // URB_FREE_BUFFER\nMY_URB_FREE_BUFFER'
+        text = (b'/* URB_FREE_BUFFER\n */\nf("URB_FREE_BUFFER"); // URB_FREE_BUFFER\n'
+                b'MY_URB_FREE_BUFFER')
         self.assertEqual(list(overgomalloc.refusals({"driver.c": text})), [])
 
     def check(self, word, **files):
@@ -127,6 +130,32 @@ class Refusals(unittest.TestCase):
     def test_missing_directory(self):
         with self.assertRaisesRegex(Failure, "not a directory"):
             overgomalloc.run("/nonexistent")
+
+
+class RealModule(unittest.TestCase):
+    FILES = {
+        "Makefile": "obj-m := sample.o\nsample-y := main.o deep/part.o\n",
+        "main.c": "#include <linux/module.h>\nvoid part(const char *text);\n"
+                  "static int __init sample_init(void)\n{\n\tpart(__func__);\n\treturn 0;\n}\n"
+                  "module_init(sample_init);\nMODULE_LICENSE(\"GPL\");\n"
+                  "MODULE_DESCRIPTION(\"sample\");\n",
+        "deep/part.c": "#include <linux/slab.h>\nvoid part(const char *text);\n"
+                       "void part(const char *text)\n{\n\tpr_info(\"%s\", text);\n"
+                       "\tkfree(kzalloc(24, GFP_KERNEL));\n}\n",
+    }
+
+    def test_subfolders_are_redirected_and_sources_not_changed(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, text in self.FILES.items():
+                Path(scratch, name).parent.mkdir(exist_ok=True)
+                Path(scratch, name).write_text(text)
+            shown = io.StringIO()
+            with contextlib.redirect_stdout(shown):
+                self.assertEqual(overgomalloc.run(scratch, target="uml"), 0)
+            self.assertEqual({str(path.relative_to(scratch)) for path in Path(scratch).rglob("*")},
+                             {*self.FILES, "deep"})
+        self.assertRegex(shown.getvalue(), r"kfree +1 +0\n")
+        self.assertIn("the code is the same but for these names", shown.getvalue())
 
 
 class Tree(unittest.TestCase):
