@@ -86,9 +86,8 @@ def toolchain(kernel, target):
     return modules.LocalToolchain(kernel or f"/lib/modules/{os.uname().release}/build")
 
 
-def build_both(files, name, chain):
+def build_both(files, name, chain, gomalloc):
     """Build the module both ways; {side: {module name: path}}."""
-    gomalloc = modules.build_gomalloc(chain)
     built = {}
     for side in outoftree.SIDES:
         directory = DIRECTORY / name / chain.name / side
@@ -148,8 +147,14 @@ def compare(name, plain, ours):
     return False
 
 
-def report(built, names):
-    """Print the tables; return the exit status."""
+def shown(path):
+    """A path as the user would write it, here or from elsewhere."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def report(built, names, gomalloc):
+    """Print the tables, and how to load the modules; return the exit status."""
     same = True
     for name in names:
         plain, ours = (elf.read(built[side][name]) for side in outoftree.SIDES)
@@ -157,7 +162,8 @@ def report(built, names):
         for line in table(callsites.uses(ours)):
             print(f"    {line}")
         same &= compare(name, plain, ours)
-        print(f"{name}: {built[outoftree.GOMALLOC][name]}\n")
+        print(f"{name}: load it by insmod {shown(gomalloc / 'gomalloc.ko')} && "
+              f"insmod {shown(built[outoftree.GOMALLOC][name])}\n")
     return 0 if same else 1
 
 
@@ -169,5 +175,6 @@ def run(source, kernel="", target="", module=""):
     if refused:
         raise Failure("This module cannot be built over gomalloc.\n" + "\n".join(refused))
     chain = toolchain(kernel, target)
-    built = build_both(files, directory.name, chain)
-    return report(built, chosen(built, module))
+    gomalloc = modules.build_gomalloc(chain)
+    built = build_both(files, directory.name, chain, gomalloc)
+    return report(built, chosen(built, module), gomalloc)
