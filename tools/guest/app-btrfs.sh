@@ -3,7 +3,7 @@
 
 prepare() {
 	truncate -s 320M /tmp/disk
-	/opt/mkfs.btrfs -q /tmp/disk || fail "mkfs.btrfs failed"
+	/opt/mkfs.btrfs -q /tmp/disk > /dev/null || fail "mkfs.btrfs failed"
 }
 
 work() {

@@ -29,7 +29,7 @@ class Join(unittest.TestCase):
 class Refusal(unittest.TestCase):
     def test_an_invalid_plugin_is_refused_with_a_reason(self):
         with tempfile.NamedTemporaryFile(suffix=".so") as file, \
-             mock.patch.object(cachelines, "build", lambda: file.name):
+             mock.patch.object(cachelines, "build", lambda _: file.name):
             self.assertIn(file.name, cachelines.refusal())
 
     def test_the_plugin_is_accepted(self):
