@@ -247,6 +247,7 @@ static void __exit pending_frees_wait(void)
 	do {
 		before = now;
 		gom_nolock_drain();
+		gom_slab_kfree_rcu_flush();
 		gom_free_rcu_barrier();
 		gom_finalizer_barrier();
 		gom_finalizer_read(&now);

@@ -191,6 +191,7 @@ static const struct {
 	{ &gomalloc_finalizer_suite,	HEAP | SBRK },
 	{ &gomalloc_profile_suite,	HEAP },
 	{ &gomalloc_as_slab_suite,	HEAP | SBRK | EFENCE },
+	{ &gomalloc_slab_suite,		HEAP | SBRK | EFENCE },
 	{ &gomalloc_trace_suite,	HEAP },
 	{ &gomalloc_check_suite,	HEAP },
 	{ &gomalloc_scavenger_suite,	HEAP },

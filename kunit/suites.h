@@ -42,6 +42,7 @@ extern struct kunit_suite gomalloc_scavenger_suite;
 extern struct kunit_suite gomalloc_efence_suite;
 extern struct kunit_suite gomalloc_stats_suite;
 extern struct kunit_suite gomalloc_as_slab_suite;
+extern struct kunit_suite gomalloc_slab_suite;
 extern struct kunit_suite gomalloc_leaks_suite;
 extern struct kunit_suite gomalloc_fail_suite;
 

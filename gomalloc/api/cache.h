@@ -45,6 +45,7 @@ struct gom_cache_stats {
 	u64 bytes;
 };
 
+void *gom_cache_alloc_with_page(struct gom_cache *cache, gfp_t gfp, unsigned long caller);
 void gom_cache_reset(void);
 void gom_cache_read(struct gom_cache_stats *stats);
 void gom_cache_show(struct seq_file *m);

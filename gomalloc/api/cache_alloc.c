@@ -94,9 +94,17 @@ static void *cache_alloc_backend(struct gom_cache *cache, gfp_t gfp, unsigned lo
 	return p;
 }
 
-static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+/* Allocate an object that has a page in the linear mapping. */
+static void *cache_alloc_ordinary(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	bool sample = false;
+	void *p = gom_mcache_alloc_slow(cache->class, gfp & GOM_PAGE_GFP, &sample);
+
+	return p ? cache_prepare_slow(cache, p, gfp, sample, caller) : NULL;
+}
+
+static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+{
 	void *p;
 
 	might_alloc(gfp);
@@ -108,8 +116,17 @@ static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsig
 		if (p || gom_backend->only)
 			return p;
 	}
-	p = gom_mcache_alloc_slow(cache->class, gfp & GOM_PAGE_GFP, &sample);
-	return p ? cache_prepare_slow(cache, p, gfp, sample, caller) : NULL;
+	return cache_alloc_ordinary(cache, gfp, caller);
+}
+
+/* gom_cache_alloc() of an object that has a page, also with efence=1. */
+void *gom_cache_alloc_with_page(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+{
+	if (gom_backend_only())
+		return cache_alloc_slow(cache, gfp, caller);
+	might_alloc(gfp);
+	cache_check_gfp(cache, gfp, caller);
+	return gom_fail_here(caller, gfp) ? NULL : cache_alloc_ordinary(cache, gfp, caller);
 }
 
 static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache)

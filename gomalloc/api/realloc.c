@@ -100,9 +100,10 @@ EXPORT_SYMBOL_GPL(gom_size);
  * gom_owns - is an address in memory of gomalloc's?
  * @p: any address, valid or not
  *
- * Of the pages of gomalloc's the page map knows, so the answer is the same for
- * any address in them, also that of a freed object.  Objects of sbrk=1 and
- * efence=1 are known while they are live; with sbrk=1 only by their first byte.
+ * The page map has an entry for each page of gomalloc's, so the answer is the
+ * same for any address in a page, also that of a freed object.  Objects of
+ * sbrk=1 and efence=1 are known while they are live; with sbrk=1 only by their
+ * first byte.
  *
  * Context: any, NMI included; with efence=1 not NMI.
  * Return: true if a free, gom_size() or gom_realloc() of @p is gomalloc's.

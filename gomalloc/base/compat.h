@@ -14,6 +14,7 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/stacktrace.h>
+#include <linux/swap.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
 
@@ -227,6 +228,19 @@ static inline bool gom_module_uses(struct module *mod, const struct module *targ
 	return false;
 #else
 	return true;
+#endif
+}
+
+/*
+ * Tell reclaim that a shrinker has returned pages.  A function since 6.4.
+ */
+static inline void gom_account_reclaimed(unsigned long pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	mm_account_reclaimed_pages(pages);
+#else
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += pages;
 #endif
 }
 

@@ -168,18 +168,20 @@ static struct site *site_numbered(unsigned int number)
  */
 int gom_fail_site_arm(unsigned int number)
 {
-	struct site *s = number ? site_numbered(number) : NULL;
 	unsigned int i, n = atomic_read(&nr_sites);
+	struct site *s;
 
+	mutex_lock(&sites_lock);
+	s = number ? site_numbered(number) : NULL;
 	for (i = 1; !number && i <= n && !s; i++) {
 		s = site_numbered(i);
 		if (s && (atomic_read(&s->failed) || atomic_read(&s->armed)))
 			s = NULL;
 	}
-	if (!s)
-		return -ENOENT;
-	atomic_set(&s->armed, 1);
-	return 0;
+	if (s)
+		atomic_set(&s->armed, 1);
+	mutex_unlock(&sites_lock);
+	return s ? 0 : -ENOENT;
 }
 GOM_EXPORT_FOR_TEST(gom_fail_site_arm);
 

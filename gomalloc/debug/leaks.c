@@ -192,6 +192,23 @@ static struct age age_of(u64 now, u64 then)
 	return age;
 }
 
+/* Samples that were due and not taken are not listed: say how many. */
+static u64 leaks_missing(void)
+{
+	struct gom_profile_stats stats;
+
+	gom_profile_read(&stats);
+	return stats.lost + stats.dropped;
+}
+
+static void leaks_show_missing(struct seq_file *m)
+{
+	u64 missing = leaks_missing();
+
+	if (missing)
+		seq_printf(m, "; INCOMPLETE: %llu samples could not be taken", missing);
+}
+
 /* The first line of debugfs leaks. */
 void gom_leaks_show_header(struct seq_file *m, const struct gom_leaks *leaks)
 {
@@ -206,6 +223,7 @@ void gom_leaks_show_header(struct seq_file *m, const struct gom_leaks *leaks)
 		seq_printf(m, ", older than %u s", leaks->seconds);
 	if (*leaks->module)
 		seq_printf(m, ", of module %s", leaks->module);
+	leaks_show_missing(m);
 	seq_putc(m, '\n');
 }
 GOM_EXPORT_FOR_TEST(gom_leaks_show_header);
@@ -252,6 +270,8 @@ static void leaks_report(const struct gom_leaks *leaks, const char *module)
 	pr_warn("%s left %llu%s objects, %llu bytes, usable %llu, in %u stacks when it was unloaded:\n",
 		module, leaks->objects, rate == 1 ? "" : " sampled", leaks->requested, leaks->bytes,
 		leaks->n);
+	if (leaks_missing())
+		pr_warn("  incomplete: %llu samples could not be taken\n", leaks_missing());
 	for (i = 0; i < min(leaks->n, REPORT_STACKS); i++)
 		leak_report(leaks, &leaks->leak[i]);
 	if (leaks->n > REPORT_STACKS)
@@ -259,12 +279,14 @@ static void leaks_report(const struct gom_leaks *leaks, const char *module)
 }
 
 /*
- * Wait for all deferred frees.  Finalizers may free more objects, so repeat
- * until none has run.
+ * Wait for all deferred frees.  Finalizers may free more objects, which may have
+ * finalizers, so repeat until none has run.  Those of other modules may run all
+ * the time, so not more than some times.
  */
 static void deferred_frees_wait(void)
 {
 	struct gom_finalizer_stats before, now;
+	unsigned int rounds = 4;
 
 	gom_finalizer_read(&now);
 	do {
@@ -272,7 +294,7 @@ static void deferred_frees_wait(void)
 		gom_free_rcu_barrier();
 		gom_finalizer_barrier();
 		gom_finalizer_read(&now);
-	} while (now.run != before.run);
+	} while (now.run != before.run && --rounds);
 }
 
 /**

@@ -208,7 +208,7 @@ u64 gom_stats_report_live(void)
 			m.stat[GOM_SBRK_SYS]);
 		return live;
 	}
-	pr_warn("%llu objects are still in use, %llu bytes; their memory is released:\n",
+	pr_warn("%llu objects are still in use, %llu bytes; their pages stay allocated:\n",
 		live, m.alloc);
 	for (i = 1; i < GOM_CLASS_TINY; i++)
 		class_report_live(i);

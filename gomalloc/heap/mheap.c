@@ -930,11 +930,13 @@ unsigned long gom_mheap_release(unsigned long nr_pages)
 GOM_EXPORT_FOR_TEST(gom_mheap_release);
 
 /*
- * Release all pages, those in use included.  Module exit: no other context uses
- * the heap.
+ * Module exit: release all pages but those with objects in use.  Code that still
+ * has a pointer to one, or frees it by the kernel's kfree(), must not meet
+ * somebody else's memory; so these stay allocated for ever.
  */
 void gom_mheap_exit(void)
 {
+	unsigned long kept = 0, held = 0;
 	struct gom_region *r;
 	struct gom_span *s;
 	unsigned int i;
@@ -947,11 +949,11 @@ void gom_mheap_exit(void)
 			if (!s)
 				continue;
 			gom_span_kmemleak_free(s);
-			atomic_long_add(s->npages, &gom_mheaps[s->nid]->moving_pages);
-			mheap_pages_release(gom_mheaps[s->nid], s->base, s->npages);
+			kept += s->npages;
 		}
 		cond_resched();
 	}
 	for_each_gom_node(nid)
-		WARN_ON_ONCE(gom_mheaps[nid]->sys_pages);
+		held += gom_mheaps[nid]->sys_pages;
+	WARN_ON_ONCE(held != kept);
 }

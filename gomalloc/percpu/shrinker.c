@@ -74,6 +74,8 @@ unsigned long gom_shrinker_scan(struct shrinker *sh, struct shrink_control *sc)
 		gom_mcentral_drain_node(sc->nid);
 		freed += gom_mheap_release_node(sc->nid, sc->nr_to_scan - freed);
 	}
+	/* As SLUB: the returned value is not what reclaim takes for progress. */
+	gom_account_reclaimed(freed);
 	sc->nr_scanned = max(freed, sc->nr_to_scan);
 	return freed ?: SHRINK_STOP;
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees of a module built with as_slab.h.  Whose the memory is decides who
- * frees it: the page map says so of any address.  A module also frees what the
- * kernel allocated for it (kstrdup(), memdup_user(), ...), and what kvmalloc()
+ * Frees of a module built with as_slab.h.  The page map tells of each address
+ * whether gomalloc owns it; everything else is freed by the kernel's function.
+ * A module also frees what the kernel allocated for it (kstrdup(), memdup_user(), ...), and what kvmalloc()
  * had from vmalloc().
  *
  * Context: as for the kernel's function of that name.
  */
+#include <linux/irq_work.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
-#include <linux/preempt.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #include "api/internal.h"
-#include "base/report.h"
 #include "slab/slab.h"
 
 /*
@@ -206,19 +206,44 @@ void gom_slab_kvfree_atomic(const void *p)
 }
 EXPORT_SYMBOL_GPL(gom_slab_kvfree_atomic);
 
-/* gom_free_rcu() is for all contexts of kfree_rcu_nolock() but NMIs. */
+/*
+ * kfree_rcu_nolock() may interrupt anything, call_rcu() included, also as an
+ * NMI.  So the object goes on a lock-free list, linked through its head, and an
+ * irq_work frees it by gom_free_rcu().
+ */
+static LLIST_HEAD(nolock_heads);
+
+static void nolock_heads_free(struct irq_work *work)
+{
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&nolock_heads))
+		__gom_free_rcu(node);
+}
+
+static DEFINE_IRQ_WORK(nolock_work, nolock_heads_free);
+
 void gom_slab_kfree_call_rcu_nolock(void *head, void *p)
 {
 	if (!gom_owns(p))
 		kfree_call_rcu_nolock(head, p);
-	else if (!in_nmi())
-		__gom_free_rcu(head);
-	else
-		gom_report(GOM_BAD_POINTER, _RET_IP_,
-			   "kfree_rcu_nolock() of %p in an NMI: it is not freed", p);
+	else if (llist_add(head, &nolock_heads))
+		irq_work_queue(&nolock_work);
 }
 EXPORT_SYMBOL_GPL(gom_slab_kfree_call_rcu_nolock);
 #endif /* GOM_HAS_NOLOCK */
+
+/*
+ * The frees so far of kfree_rcu_nolock() have become those of gom_free_rcu().
+ * Task context; may sleep.
+ */
+void gom_slab_kfree_rcu_flush(void)
+{
+#ifdef GOM_HAS_NOLOCK
+	irq_work_sync(&nolock_work);
+#endif
+}
+GOM_EXPORT_FOR_TEST(gom_slab_kfree_rcu_flush);
 
 #ifdef GOM_HAS_RCU_BARRIER
 void gom_slab_kvfree_rcu_barrier(void)

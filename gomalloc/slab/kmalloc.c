@@ -14,6 +14,7 @@
 #include <linux/string.h>
 
 #include "api/internal.h"
+#include "base/fail_site.h"
 #include "base/sizeclass.h"
 #include "slab/slab.h"
 
@@ -85,19 +86,28 @@ static gfp_t kvmalloc_gfp(size_t size, gfp_t gfp)
 		return gfp;
 	if (!(gfp & __GFP_RETRY_MAYFAIL))
 		gfp &= ~__GFP_DIRECT_RECLAIM;
-	return (gfp & ~__GFP_NOFAIL) | __GFP_NOWARN;
+	if (!gom_client_filter_on(&gom_fail_module))
+		gfp &= ~__GFP_NOFAIL;
+	return gfp | __GFP_NOWARN;
 }
 
-/* The kernel's kvmalloc() does what is left: vmalloc(), if @gfp allows it. */
+/*
+ * The kernel's kvmalloc() does what is left: vmalloc(), if @gfp allows it.  An
+ * allocation that is to fail (fail_site.h) must fail in all.  So that is
+ * decided here.  The attempt below asks once more, which only counts the site
+ * twice: a site fails once, and __GFP_NOFAIL stays for it.
+ */
 void *gom_slab_kvmalloc(size_t size, gfp_t gfp, int node, unsigned long caller)
 {
 	void *p = NULL;
 
+	if (size <= PAGE_SIZE)
+		return gom_malloc_node_for(size, gfp, node, caller);
+	if (gom_fail_here(caller, gfp))
+		return NULL;
 	if (likely(size <= KMALLOC_MAX_SIZE))
 		p = gom_malloc_node_for(size, kvmalloc_gfp(size, gfp), node, caller);
-	if (likely(p) || size <= PAGE_SIZE)
-		return p;
-	return kvmalloc_node(size, gfp, node);
+	return likely(p) ? p : kvmalloc_node(size, gfp, node);
 }
 
 void *GOM_SLAB_KVMALLOC(GOM_KVMALLOC_PARAMS, gfp_t gfp, int node)

@@ -3,10 +3,12 @@
  * Named caches of a module built with as_slab.h.
  *
  * Such a module holds a cache of gomalloc's as a handle: a pointer to struct
- * kmem_cache that is the address of no memory, but of a page that is never
- * mapped.  Code of the kernel that gets hold of it faults at the first access
- * instead of corrupting memory.  The address is 4096 plus the offset of the
- * cache in a table, so that finding the cache takes one instruction.
+ * kmem_cache that is the address of no memory.  Code of the kernel that gets
+ * hold of it faults at the first access instead of corrupting memory.  The
+ * address is a constant plus the offset of the cache in a table.
+ *
+ * The entry of a destroyed cache is empty, and is used again only after all
+ * others.  Until then its late frees go by address, as kfree() does.
  *
  * All other values are caches of the kernel: those that it exports, and those
  * that the module creates and gomalloc cannot have (of a zone, of objects above
@@ -21,13 +23,23 @@
 
 #include "api/cache.h"
 #include "api/internal.h"
+#include "base/report.h"
 #include "slab/slab.h"
 
-#define HANDLE_FIRST	4096UL
-#define HANDLES		2048UL	/* up to address 20,480: below any mmap_min_addr in use */
+/*
+ * On 64 bits no address that an architecture maps for anybody; on 32 bits one
+ * below mmap_min_addr (65536), which user space cannot map.
+ */
+#if BITS_PER_LONG == 64
+# define HANDLE_FIRST	0x7ff0000000001000UL
+#else
+# define HANDLE_FIRST	4096UL
+#endif
+#define HANDLES		2048UL
 
 static DEFINE_MUTEX(handles_lock);
 static struct gom_cache *handles[HANDLES];
+static unsigned long handle_next;	/* where the search for an empty entry begins */
 
 static __always_inline bool cache_is_handle(const struct kmem_cache *s)
 {
@@ -46,20 +58,26 @@ static __always_inline struct gom_cache *cache_of(const struct kmem_cache *s)
 
 /* === Creating and destroying === */
 
-/* Reserve an entry for @c; NULL if all are in use. */
+/* Put @c in an entry of the table; NULL if all are in use. */
 static struct kmem_cache *handle_alloc(struct gom_cache *c)
 {
-	unsigned long i;
+	struct kmem_cache *s = NULL;
+	unsigned long i, n;
 
 	mutex_lock(&handles_lock);
-	for (i = 0; i < HANDLES && handles[i]; i++)
-		;
-	if (i < HANDLES)
+	for (n = 0; n < HANDLES && !s; n++) {
+		i = (handle_next + n) % HANDLES;
+		if (handles[i])
+			continue;
 		handles[i] = c;
+		handle_next = i + 1;
+		s = (void *)(HANDLE_FIRST + i * sizeof(handles[0]));
+	}
 	mutex_unlock(&handles_lock);
-	return i < HANDLES ? (void *)(HANDLE_FIRST + i * sizeof(handles[0])) : NULL;
+	return s;
 }
 
+/* Empty the entry; returns the cache, NULL if it was destroyed already. */
 static struct gom_cache *handle_free(const struct kmem_cache *s)
 {
 	struct gom_cache *c;
@@ -141,10 +159,10 @@ EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_create_usercopy);
 
 void gom_slab_kmem_cache_destroy(struct kmem_cache *s)
 {
-	if (cache_is_handle(s))
-		gom_cache_destroy(handle_free(s));
-	else
-		kmem_cache_destroy(s);
+	if (!cache_is_handle(s))
+		return kmem_cache_destroy(s);
+	gom_slab_kfree_rcu_flush();
+	gom_cache_destroy(handle_free(s));
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_destroy);
 
@@ -152,41 +170,67 @@ int gom_slab_kmem_cache_shrink(struct kmem_cache *s)
 {
 	if (!cache_is_handle(s))
 		return kmem_cache_shrink(s);
-	gom_cache_shrink(cache_of(s));
+	if (cache_of(s))
+		gom_cache_shrink(cache_of(s));
 	return 0;
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_shrink);
 
 unsigned int gom_slab_kmem_cache_size(struct kmem_cache *s)
 {
-	return cache_is_handle(s) ? gom_cache_size(cache_of(s)) : kmem_cache_size(s);
+	if (!cache_is_handle(s))
+		return kmem_cache_size(s);
+	return cache_of(s) ? gom_cache_size(cache_of(s)) : 0;
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_size);
 
 /* === Allocating and freeing === */
 
+/* An allocation from a cache that was destroyed. */
+static noinline void *cache_is_gone(unsigned long caller)
+{
+	gom_report(GOM_BAD_CACHE, caller, "allocation from a cache that was destroyed");
+	return NULL;
+}
+
 void *GOM_SLAB_NOPROF(kmem_cache_alloc)(struct kmem_cache *s, gfp_t gfp)
 {
-	if (likely(cache_is_handle(s)))
-		return gom_cache_alloc(cache_of(s), gfp);
-	return kmem_cache_alloc(s, gfp);
+	struct gom_cache *c;
+
+	if (unlikely(!cache_is_handle(s)))
+		return kmem_cache_alloc(s, gfp);
+	c = cache_of(s);
+	return likely(c) ? gom_cache_alloc(c, gfp) : cache_is_gone(_RET_IP_);
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc));
 
-/* The list is for accounting to a memory cgroup, which gomalloc does not do. */
+/*
+ * The list is for accounting to a memory cgroup, which gomalloc does not do.  The
+ * kernel asks for the page of such an object, so with efence=1 it is an ordinary
+ * one.
+ */
 void *GOM_SLAB_NOPROF(kmem_cache_alloc_lru)(struct kmem_cache *s, struct list_lru *lru, gfp_t gfp)
 {
-	if (likely(cache_is_handle(s)))
-		return gom_cache_alloc(cache_of(s), gfp);
-	return kmem_cache_alloc_lru(s, lru, gfp);
+	struct gom_cache *c;
+
+	if (unlikely(!cache_is_handle(s)))
+		return kmem_cache_alloc_lru(s, lru, gfp);
+	c = cache_of(s);
+	if (unlikely(!c))
+		return cache_is_gone(_RET_IP_);
+	return unlikely(gom_backend) ? gom_cache_alloc_with_page(c, gfp, _RET_IP_) :
+				       gom_cache_alloc(c, gfp);
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_lru));
 
 void *GOM_SLAB_NOPROF(kmem_cache_alloc_node)(struct kmem_cache *s, gfp_t gfp, int node)
 {
-	if (likely(cache_is_handle(s)))
-		return gom_cache_alloc_node(cache_of(s), gfp, node);
-	return kmem_cache_alloc_node(s, gfp, node);
+	struct gom_cache *c;
+
+	if (unlikely(!cache_is_handle(s)))
+		return kmem_cache_alloc_node(s, gfp, node);
+	c = cache_of(s);
+	return likely(c) ? gom_cache_alloc_node(c, gfp, node) : cache_is_gone(_RET_IP_);
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_node));
 
@@ -195,23 +239,32 @@ GOM_BULK_RESULT GOM_SLAB_NOPROF(kmem_cache_alloc_bulk)(struct kmem_cache *s, gfp
 {
 	if (!cache_is_handle(s))
 		return kmem_cache_alloc_bulk(s, gfp, nr, p);
+	if (!cache_of(s)) {
+		cache_is_gone(_RET_IP_);
+		return 0;
+	}
 	return gom_cache_alloc_bulk(cache_of(s), gfp, nr, p) ? nr : 0;
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_bulk));
 
 void gom_slab_kmem_cache_free(struct kmem_cache *s, void *p)
 {
-	if (likely(cache_is_handle(s)))
-		gom_cache_free(cache_of(s), p);
+	struct gom_cache *c;
+
+	if (unlikely(!cache_is_handle(s)))
+		return kmem_cache_free(s, p);
+	c = cache_of(s);
+	if (likely(c))
+		gom_cache_free(c, p);
 	else
-		kmem_cache_free(s, p);
+		gom_free(p);
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_free);
 
-/* Without a cache this is kfree_bulk(). */
+/* Without a cache, or after its end, this is kfree_bulk(). */
 void gom_slab_kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 {
-	if (!s)
+	if (!s || (cache_is_handle(s) && !cache_of(s)))
 		gom_slab_kfree_bulk(nr, p);
 	else if (cache_is_handle(s))
 		gom_cache_free_bulk(cache_of(s), nr, p);

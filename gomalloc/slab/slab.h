@@ -68,6 +68,7 @@ typeof(vfree) gom_slab_vfree;
 typeof(call_rcu) gom_slab_call_rcu;
 void gom_slab_kvfree_call_rcu(void *head, void *p);
 void gom_slab_kfree_bulk(size_t nr, void **p);
+void gom_slab_kfree_rcu_flush(void);
 #ifdef GOM_HAS_NOLOCK
 typeof(_kmalloc_nolock_noprof) gom_slab__kmalloc_nolock_noprof;
 typeof(kfree_nolock) gom_slab_kfree_nolock;

@@ -44,6 +44,9 @@ static int watch_handler(struct kprobe *probe, struct pt_regs *regs)
 	const struct watch *w = container_of(probe, struct watch, probe);
 	const void *p = (void *)regs_get_kernel_argument(regs, w->arg);
 
+	/* kvfree_call_rcu() was given the head, and its offset in the object. */
+	if ((unsigned long)p < PAGE_SIZE && w->arg)
+		p = (void *)regs_get_kernel_argument(regs, 0);
 	if (likely(!gom_owns(p)))
 		return 0;
 	gom_report(GOM_BAD_TRANSFER, gom_regs_caller(regs),
@@ -58,15 +61,17 @@ static int watch_handler(struct kprobe *probe, struct pt_regs *regs)
 	{ .probe = { .symbol_name = name, .pre_handler = watch_handler },	\
 	  .arg = arg_nr, ##__VA_ARGS__ }
 
-/* A kernel has one of each kind. */
+/* Those that a kernel does not have are left out. */
 static struct watch watches[] = {
 	WATCH("kfree", 0, .dropped = ": it leaks"),
 	WATCH("ksize", 0, .dropped = ": it is told 0"),
 	WATCH("krealloc", 0),
 	WATCH("krealloc_noprof", 0),
 	WATCH("krealloc_node_align_noprof", 0),
+	WATCH("kfree_nolock", 0, .dropped = ": it leaks"),
 	WATCH("kmem_cache_free", 1),
 	WATCH("kvfree_call_rcu", 1),
+	WATCH("kfree_call_rcu_nolock", 1),
 };
 
 static void watches_end(unsigned int n)

@@ -619,10 +619,16 @@ static DEFINE_MUTEX(symbols_lock);
 static DEFINE_XARRAY(symbols);
 static unsigned int nr_symbols;
 
-/* Kernel addresses have the same 8 upper bits; 256 clients are enough. */
+/*
+ * Kernel addresses have the same upper bits: 16 on 64-bit machines.  A client
+ * may get the names of the one that many loads of modules ago was at the same
+ * address.
+ */
 static unsigned long symbol_index(u32 client, unsigned long addr)
 {
-	return addr << 8 | (u8)client;
+	const unsigned int bits = BITS_PER_LONG == 64 ? 16 : 8;
+
+	return addr << bits | (client & (BIT(bits) - 1));
 }
 
 static void symbol_keep(u32 client, unsigned long addr)
@@ -659,10 +665,12 @@ void gom_profile_keep_symbols(const struct gom_client_info *info, const struct g
 	unsigned int i, j;
 
 	mutex_lock(&symbols_lock);
-	for_each_bucket(i, b)
+	for_each_bucket(i, b) {
 		for (j = 0; j < b->n; j++)
 			if (gom_text_has(text, b->entry[j]) && client_is_loaded(b->client))
 				symbol_keep(b->client, b->entry[j]);
+		cond_resched();
+	}
 	mutex_unlock(&symbols_lock);
 }
 GOM_EXPORT_FOR_TEST(gom_profile_keep_symbols);

@@ -33,13 +33,25 @@ static int run_over(const struct bench_workload *workload, unsigned int size)
 	});
 }
 
+static int run_over_cache(const struct bench_workload *workload, unsigned int size)
+{
+	int err = over_slub_cache_create(size) ?: over_gomalloc_cache_create(size);
+
+	if (!err)
+		err = run_over(workload, size);
+	over_gomalloc_cache_destroy();
+	over_slub_cache_destroy();
+	return err;
+}
+
 static const unsigned int some_sizes[] = { 8, 64, 256, 1024, 8192, 0 };
 static const unsigned int one_size[] = { OVER_CONST_SIZE, 0 };
 
 const struct bench_workload bench_over_workloads[] = {
 	{ .name = "over-pair", .sizes = some_sizes, .arg = OVER_PAIR, .run = run_over },
 	{ .name = "over-const", .sizes = one_size, .arg = OVER_CONST, .run = run_over },
-	{ .name = "over-cache", .sizes = some_sizes, .arg = OVER_CACHE, .run = run_over },
+	{ .name = "over-cache", .sizes = some_sizes, .arg = OVER_CACHE,
+	  .run = run_over_cache },
 	{ .name = "over-null", .arg = OVER_NULL, .run = run_over },
 	{ .name = "over-foreign", .arg = OVER_FOREIGN, .run = run_over },
 	{ }

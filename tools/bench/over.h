@@ -10,6 +10,8 @@ struct bench_sample;
 #define OVER_DECLARE(side)						\
 int over_##side##_pair(struct bench_sample *sample);			\
 int over_##side##_const(struct bench_sample *sample);			\
+int over_##side##_cache_create(unsigned int size);			\
+void over_##side##_cache_destroy(void);					\
 int over_##side##_cache(struct bench_sample *sample);			\
 int over_##side##_null(struct bench_sample *sample);			\
 int over_##side##_foreign(struct bench_sample *sample)

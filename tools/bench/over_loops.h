@@ -43,26 +43,37 @@ int OVER(const)(struct bench_sample *sample)
 	return over_pair(sample, OVER_CONST_SIZE);
 }
 
+static struct kmem_cache *cache;	/* of the current comparison */
+
+int OVER(cache_create)(unsigned int size)
+{
+	cache = kmem_cache_create("gomalloc_bench", size, 0, 0, NULL);
+	return cache ? 0 : -ENOMEM;
+}
+
+void OVER(cache_destroy)(void)
+{
+	kmem_cache_destroy(cache);
+	cache = NULL;
+}
+
 int OVER(cache)(struct bench_sample *sample)
 {
-	struct kmem_cache *s = kmem_cache_create("gomalloc_bench", sample->size, 0, 0, NULL);
-	int err = s ? 0 : -ENOMEM;
+	struct kmem_cache *s = cache;
 	unsigned int i;
 	u64 start;
 	void *p;
 
 	start = bench_cycles();
-	for (i = sample->ops; i && !err; i--) {
+	for (i = sample->ops; i; i--) {
 		p = kmem_cache_alloc(s, GFP_KERNEL);
 		OPTIMIZER_HIDE_VAR(p);
-		if (likely(p))
-			kmem_cache_free(s, p);
-		else
-			err = -ENOMEM;
+		if (unlikely(!p))
+			return -ENOMEM;
+		kmem_cache_free(s, p);
 	}
 	sample->cycles[0] = bench_cycles() - start;
-	kmem_cache_destroy(s);
-	return err;
+	return 0;
 }
 
 int OVER(null)(struct bench_sample *sample)

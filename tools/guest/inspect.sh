@@ -120,7 +120,7 @@ insmod gomalloc.ko || exit
 insmod gomalloc_leaky.ko || exit
 gomfail gomalloc-leaky sh -c "echo 1 > $leaky" > /tmp/sites && fail "gomfail found nothing"
 cat /tmp/sites
-for line in "failed  *leaky_buffer+" "LEFT 1  *leaky_node+" "survived  *leaky_hint+"; do
+for line in "failed  *leaky_buffer+" "LEAKED 1  *leaky_node+" "survived  *leaky_hint+"; do
 	grep -q " 2  $line" /tmp/sites || fail "gomfail did not print: $line"
 done
 expect_reports

@@ -32,7 +32,7 @@ OWN = """\
 gomalloc: double free of object 00000000c0ffee00, called from step+0x1/0x2 [gomalloc_bench]
 gomalloc: free of 00000000c0ffee00, which is not gomalloc's, called from step+0x1/0x2 [gomalloc_bench]
 gomalloc: double free of object 00000000c0ffee00
-gomalloc: 4 objects are still in use, 200192 bytes; their memory is released:
+gomalloc: 4 objects are still in use, 200192 bytes; their pages stay allocated:
 gomalloc: 1 finalizers never ran: their objects were not freed
 gomalloc: cache smoke was not destroyed
 gomalloc: check: span 00000000c0ffee00 has state 1, class 2
