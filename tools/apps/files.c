@@ -38,7 +38,7 @@ static void create(long number)
 	name_of(path, sizeof(path), "file", number);
 	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0644);
 	if (fd < 0)
-		fail("cannot create", path);
+		fail("no new file", path);
 	if (write(fd, path, strlen(path)) != (ssize_t)strlen(path))
 		fail("cannot write to", path);
 	close(fd);

@@ -170,7 +170,7 @@ def boot(name, target, side, append, log, measure=False, timeout=TIMEOUT):
     files = {f"modules/{file}": data for file, data in before + after}
     files.update(userspace.programs(app.programs))
     if measure:
-        files.update(userspace.programs(["mark"]))
+        files.update(userspace.programs(["mark", "peak"]))
         slub = instructions.slub_functions(source_of(target).path)
         files["opt/slub"] = "\n".join(sorted(slub)).encode()
     carried = [*own.values()]

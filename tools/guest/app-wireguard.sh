@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# WireGuard's self-tests, which run while it is loaded; then two peers in two
-# network namespaces, connected by veth, and TCP both ways.
+# WireGuard's self-tests, which run while it is loaded; many peers, which come
+# and go; then two in two network namespaces, connected by veth, and TCP both
+# ways.
 
 # side NUMBER COMMAND...: run a command in a namespace; a is 1, b is 2.
 side() {
@@ -34,6 +35,22 @@ both_ways() {
 	wait $server
 }
 
+# peers: configure a sixteenth of NUMBER on another interface, with four ranges
+# of addresses each, and remove it.
+peers() {
+	seq $((NUMBER / 16)) | awk '{
+		print "[Peer]"
+		printf "PublicKey = %042d0=\n", $1
+		printf "AllowedIPs = "
+		for (i = 0; i < 4; i++)
+			printf "10.%d.%d.%d/32%s", 16 + i, $1 / 256, $1 % 256, i < 3 ? ", " : "\n"
+	}' > /tmp/peers
+	side 1 /opt/ip link add wg1 type wireguard
+	side 1 /opt/wg addconf wg1 /tmp/peers || fail "peers cannot be configured"
+	[ "$(side 1 /opt/wg show wg1 peers | wc -l)" = $((NUMBER / 16)) ] || fail "peers are missing"
+	side 1 /opt/ip link del wg1
+}
+
 work() {
 	umask 077
 	dmesg | grep "wireguard: .*self-test"
@@ -52,6 +69,7 @@ work() {
 	join 1 2
 	join 2 1
 	side 1 ping -c 3 -A 10.1.0.2 > /dev/null || fail "no answer through the tunnel"
+	counted peers
 	counted both_ways 1 2
 	counted both_ways 2 1
 }

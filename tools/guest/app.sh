@@ -88,7 +88,12 @@ load
 if [ "$MEASURE" ]; then
 	sleep 2		# let tasks of the boot finish
 	held
+	/opt/peak 10 > /tmp/peak &
+	peak=$!
 	work
+	kill $peak
+	wait $peak
+	cat /tmp/peak
 	where
 else
 	work

@@ -7,7 +7,8 @@
  * each block of the kernel that was executed, its first address and the number
  * of instructions, and one for all of user space, with the address 0.  A mark is
  * a nop of eight bytes, as in cachelines.c; the guest's side is
- * tools/apps/mark.c.
+ * tools/apps/mark.c.  Two more marks pause the count and resume it, for a
+ * process that takes samples meanwhile (tools/apps/peak.c).
  *
  *	qemu-system-x86_64 -plugin profile.so,out=FILE ...
  *
@@ -65,7 +66,7 @@ struct block {
 
 static struct block *blocks;
 static unsigned int blocks_known;
-static bool counting;
+static bool counting, paused;
 static FILE *out;
 
 static struct block *block_of(uint64_t address, uint32_t size)
@@ -89,12 +90,21 @@ static void executed(unsigned int cpu, void *arg)
 {
 	struct block *block = arg;
 
-	block->executed += counting;
+	block->executed += counting && !paused;
 }
+
+enum mark { MARK_STOP, MARK_COUNT, MARK_PAUSE, MARK_RESUME, NR_MARKS };
 
 static void marked(unsigned int cpu, void *arg)
 {
-	counting = (uintptr_t)arg;
+	switch ((enum mark)(uintptr_t)arg) {
+	case MARK_STOP:
+	case MARK_COUNT:
+		counting = (enum mark)(uintptr_t)arg == MARK_COUNT;
+		break;
+	default:
+		paused = (enum mark)(uintptr_t)arg == MARK_PAUSE;
+	}
 }
 
 static void finish(plugin_id id, void *arg)
@@ -112,7 +122,6 @@ static void finish(plugin_id id, void *arg)
 
 #define INSN_MAX	15
 #define MARK_MAGIC	0x676f6d00u	/* "gom", and the mark in the lowest byte */
-#define NR_MARKS	2		/* stop, count */
 
 static int interface_version;
 

@@ -13,6 +13,7 @@ OUTPUT = """\
 # held 1100 4096 10
 # held 1200 8192 30
 # held 1150 4096 50
+# peak 1300000
 # slub kfree ffffffff81000000 ffffffff81000100
 # slub kfree ffffffff81000400 ffffffff81000410
 # module gomalloc 0xffffffffc0000000 8192
@@ -51,7 +52,7 @@ class Counts(unittest.TestCase):
 
 class Rows(unittest.TestCase):
     def test_peak_and_objects(self):
-        self.assertEqual(appbench.held(OUTPUT), {"peak": 200 * 1024 + 8192, "objects": 40})
+        self.assertEqual(appbench.held(OUTPUT), {"peak": 1300000 - 1000 * 1024, "objects": 40})
 
     def test_output_without_samples(self):
         with self.assertRaises(Failure):
