@@ -82,6 +82,11 @@ def symbols_of(toolchain, directory):
     return f"{toolchain.seen(directory)}/{HEADERS}/Module.symvers"
 
 
+def log_of(directory):
+    """The file with the output of the build in a directory."""
+    return checkout.LOGS / f"tree-{'-'.join(directory.relative_to(checkout.BUILD).parts)}.log"
+
+
 def build(toolchain, files, directory, side, gomalloc=None, arguments=()):
     """Build a tree's files in `directory`, with `arguments` of make; return the
     paths of its modules.
@@ -93,11 +98,10 @@ def build(toolchain, files, directory, side, gomalloc=None, arguments=()):
         update(files, directory)
         extra = [f"KBUILD_EXTRA_SYMBOLS={symbols_of(toolchain, directory)}"] \
             if side == GOMALLOC else []
-        log = checkout.LOGS / f"tree-{'-'.join(directory.relative_to(checkout.BUILD).parts)}.log"
         step(f"building {directory.relative_to(checkout.ROOT)}: Linux {toolchain.version}, "
              f"over {SIDES[side]}")
         process.run(toolchain.make(directory, f"-j{modules.jobs()}", *arguments, *extra,
-                                   "modules"), log,
+                                   "modules"), log_of(directory),
                     f"Building {directory.relative_to(checkout.ROOT)}")
         return built_modules(directory)
 

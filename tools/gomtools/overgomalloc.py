@@ -24,6 +24,10 @@ REFUSED = {
     "URB_FREE_BUFFER": "usbcore would free the transfer buffer with the kernel's kfree(), but it "
                        "is gomalloc's: free it in the completion function, and drop the flag",
 }
+# The compiler's errors, and those that as_slab.h provokes.
+ERROR = re.compile(r"^(?!make).*\b(fatal error|error|ERROR):.*$", re.MULTILINE)
+REFUSAL = re.compile(r"^(\S+?:\d+):\d+: error: .*?[‘'](\w+)[’'].*?gomalloc: ([^\n\"]+?)\"?$",
+                     re.MULTILINE)
 COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
 
@@ -78,6 +82,18 @@ def refusals(files):
                     yield f"{name}:{number}: {word}: {reason}."
 
 
+def reason(log, side):
+    """Why a build failed, from the compiler's messages; empty if it had none."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    refused = [f"{match[1]}: {match[2]}: {match[3]}." for match in REFUSAL.finditer(text)]
+    if refused:
+        return "This module cannot be built over gomalloc.\n" + "\n".join(dict.fromkeys(refused))
+    error = ERROR.search(text)
+    alone = "by itself" if side == outoftree.SLUB else "over gomalloc"
+    return f"The module does not build {alone}: {error[0].strip()}\n(all output: {log})" \
+        if error else ""
+
+
 def toolchain(kernel, target):
     if kernel and target:
         raise Failure("--kernel and --target name two kernels: give one of them.")
@@ -91,8 +107,11 @@ def build_both(files, name, chain, gomalloc):
     built = {}
     for side in outoftree.SIDES:
         directory = DIRECTORY / name / chain.name / side
-        built[side] = {stockmodules.module_name(path.name): path for path in
-                       outoftree.build(chain, files, directory, side, gomalloc)}
+        try:
+            found = outoftree.build(chain, files, directory, side, gomalloc)
+        except Failure as failure:
+            raise Failure(reason(outoftree.log_of(directory), side) or str(failure)) from failure
+        built[side] = {stockmodules.module_name(path.name): path for path in found}
     return built
 
 

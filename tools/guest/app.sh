@@ -74,7 +74,12 @@ unload_own() {
 }
 
 # nothing_left: every object was freed to the allocator that it came from.
+# Frees after a grace period may take seconds.
 nothing_left() {
+	for second in $(seq 10); do
+		[ "$(value heap_objects)" = 0 ] && break
+		sleep 1
+	done
 	echo "gomalloc: $(value mallocs) objects allocated, $(value frees) freed"
 	[ "$(value heap_objects)" = 0 ] || fail "$(value heap_objects) objects were left"
 	[ "$(value mallocs)" -gt 0 ] || fail "nothing was allocated from gomalloc"
@@ -103,7 +108,6 @@ if type finish > /dev/null 2>&1; then
 fi
 [ "$STAYS" ] || unload_own
 if [ $SIDE = goml ]; then
-	sleep 1		# frees after a grace period
 	nothing_left
 	[ "$STAYS" ] && sound || unload
 fi

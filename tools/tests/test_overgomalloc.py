@@ -113,6 +113,23 @@ class Refusals(unittest.TestCase):
                 b'MY_URB_FREE_BUFFER')
         self.assertEqual(list(overgomalloc.refusals({"driver.c": text})), [])
 
+    def reason(self, text, side=outoftree.GOMALLOC):
+        with tempfile.NamedTemporaryFile("w") as log:
+            log.write(text)
+            log.flush()
+            return overgomalloc.reason(Path(log.name), side)
+
+    def test_function_that_the_header_refuses(self):
+        found = self.reason("  CC main.o\nmain.c:7:2: error: ‘slab_build_skb’ is unavailable: "
+                            "gomalloc: the stack frees it\n")
+        self.assertEqual(found.splitlines()[1], "main.c:7: slab_build_skb: the stack frees it.")
+
+    def test_error_of_the_compiler(self):
+        found = self.reason("make: *** nothing\nmain.c:7:2: error: ‘y’ undeclared\n",
+                            outoftree.SLUB)
+        self.assertIn("does not build by itself: main.c:7:2: error: ‘y’ undeclared", found)
+        self.assertEqual(self.reason("make: *** killed\n"), "")
+
     def check(self, word, **files):
         with tempfile.TemporaryDirectory() as scratch:
             for name, text in files.items():
