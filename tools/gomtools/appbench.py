@@ -8,10 +8,11 @@ function.  A run can be repeated to the instruction: time passes with
 instructions alone, and random numbers are always the same.
 """
 
+import html
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from . import apps, cache, checkout, instructions, modules, outoftree, targets
+from . import apps, cache, checkout, instructions, modules, outoftree, report, targets
 from .overgomalloc import aligned
 from .ui import Failure, note
 
@@ -148,9 +149,34 @@ def run(requested, names=None):
     return 1 if broken else 0
 
 
+def profile(each):
+    """A table of the functions with the most instructions, for the page."""
+    lines = [["side", "of", "function or module", "Minstr", "%"]]
+    for side, functions in each["functions"].items():
+        lines += [[outoftree.SIDES.get(side, side), kind, html.escape(name), f"{number / 1e6:,.1f}",
+                   f"{100 * number / each[side]:.2f}"] for kind, name, number in functions]
+    return (f"<details><summary>{each['app']} on {each['kernel']}: SLUB's functions and the "
+            f"modules</summary>{report.table(lines)}</details>\n")
+
+
+def page(rows):
+    """The results as a page, like the benchmark's."""
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Modules over gomalloc</title>
+<style>{report.STYLE}</style></head><body>
+<h1>Modules over gomalloc</h1>
+<p>Modules of the kernel, unmodified, on Debian's kernels with <code>{APPEND}</code>, gomalloc with
+<code>memprofilerate=0</code>; QEMU counts instructions.</p>
+{report.table([HEAD, *(cells(each) for each in rows)])}
+<p class="note">{html.escape(LEGEND)}</p>
+{"".join(profile(each) for each in rows)}</body></html>
+"""
+
+
 def show(rows):
     for line in aligned(HEAD, [cells(each) for each in rows]):
         print(line)
     print(LEGEND)
     cache.write(RESULTS, json.dumps({"append": APPEND, "rows": rows}, indent=1) + "\n")
-    print(f"written to {RESULTS.relative_to(checkout.ROOT)}")
+    cache.write(RESULTS.with_suffix(".html"), page(rows))
+    print(f"written to {RESULTS.relative_to(checkout.ROOT)} and its .html")

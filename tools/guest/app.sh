@@ -109,5 +109,9 @@ fi
 [ "$STAYS" ] || unload_own
 if [ $SIDE = goml ]; then
 	nothing_left
-	[ "$STAYS" ] && sound || unload
+	if [ "$STAYS" ]; then
+		sound
+	else
+		unload
+	fi
 fi
