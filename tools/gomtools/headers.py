@@ -45,16 +45,12 @@ class Headers:
         headers.
         """
         self.install()
-        # No BTF, which would need pahole.
+        # No BTF, which would need pahole.  Makefiles of others name their
+        # directory by $(PWD).
         source = f"/usr/src/linux-headers-{self.kernel.release}-{self.kernel.flavour}"
         return chroot.command(self.release, directory,
-                              ["make", "-C", source, "M=/mnt", "CONFIG_DEBUG_INFO_BTF_MODULES=",
-                               *arguments])
-
-    @staticmethod
-    def seen(_):
-        """The path of the directory that is built, as the compiler sees it."""
-        return "/mnt"
+                              ["env", "PWD=/mnt", "make", "-C", source, "M=/mnt",
+                               "CONFIG_DEBUG_INFO_BTF_MODULES=", *arguments])
 
 
 SETS = {

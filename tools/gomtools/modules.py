@@ -31,12 +31,8 @@ class UmlToolchain:
         self.version = self.kernel.version
 
     def make(self, directory, *arguments):
-        return ["make", "-C", str(self.kernel.path), "ARCH=um", f"M={directory}", *arguments]
-
-
-    def seen(self, directory):
-        """The path of a directory as the compiler sees it."""
-        return directory
+        return ["env", f"PWD={directory}", "make", "-C", str(self.kernel.path), "ARCH=um",
+                f"M={directory}", *arguments]
 
 
 class LocalToolchain:
@@ -55,10 +51,9 @@ class LocalToolchain:
         self.name = f"local-{self.version}"
 
     def make(self, directory, *arguments):
-        return ["make", "-C", str(self.directory), f"M={directory}", *arguments]
-
-    def seen(self, directory):
-        return directory
+        # Many makefiles name their directory by $(PWD).
+        return ["env", f"PWD={directory}", "make", "-C", str(self.directory), f"M={directory}",
+                *arguments]
 
 
 def jobs():

@@ -4,7 +4,8 @@ and over gomalloc.
 
 Over gomalloc every file is compiled with `-include .../gomalloc/as_slab.h`,
 which renames the kernel's functions.  For that the tree's Kbuild is moved aside
-and included by one that adds the option.  The header and the symbols of
+and included by one that adds the option, and gomalloc's symbols to those that
+the tree names itself.  The header and the symbols of
 gomalloc.ko are copied into the tree, so that a compiler in a chroot sees them,
 too.
 
@@ -27,6 +28,7 @@ HEADER = "gomalloc/as_slab.h"
 WRAPPER = f"""# Written by tools/gom: {THEIRS} is the module's own.
 include $(src)/{THEIRS}
 subdir-ccflags-y += -include $(src)/{HEADERS}/{HEADER}
+KBUILD_EXTRA_SYMBOLS += $(src)/{HEADERS}/Module.symvers
 """
 
 
@@ -77,11 +79,6 @@ def built_modules(directory):
                                    name) if path.exists()) for name in found]
 
 
-def symbols_of(toolchain, directory):
-    """The path of gomalloc's symbols, as the compiler sees it."""
-    return f"{toolchain.seen(directory)}/{HEADERS}/Module.symvers"
-
-
 def log_of(directory):
     """The file with the output of the build in a directory."""
     return checkout.LOGS / f"tree-{'-'.join(directory.relative_to(checkout.BUILD).parts)}.log"
@@ -96,12 +93,10 @@ def build(toolchain, files, directory, side, gomalloc=None, arguments=()):
             files = over_gomalloc(files, gomalloc)
         directory.mkdir(parents=True, exist_ok=True)
         update(files, directory)
-        extra = [f"KBUILD_EXTRA_SYMBOLS={symbols_of(toolchain, directory)}"] \
-            if side == GOMALLOC else []
         step(f"building {directory.relative_to(checkout.ROOT)}: Linux {toolchain.version}, "
              f"over {SIDES[side]}")
-        process.run(toolchain.make(directory, f"-j{modules.jobs()}", *arguments, *extra,
-                                   "modules"), log_of(directory),
+        process.run(toolchain.make(directory, f"-j{modules.jobs()}", *arguments, "modules"),
+                    log_of(directory),
                     f"Building {directory.relative_to(checkout.ROOT)}")
         return built_modules(directory)
 
