@@ -13,6 +13,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 from . import apps, cache, checkout, instructions, modules, outoftree, report, targets
+from .bench import WITHOUT_PROFILE
 from .overgomalloc import aligned
 from .ui import Failure, note
 
@@ -41,7 +42,8 @@ def measure(name, target_name, side):
     target.plugin = instructions.options(at)
     target.skip_idle = True
     log = checkout.LOGS / f"bench-app-{name}-{target_name}-{side}.log"
-    result = apps.boot(name, target, side, APPEND, log, measure=True, timeout=TIMEOUT)
+    result = apps.boot(name, target, side, APPEND, log, WITHOUT_PROFILE, measure=True,
+                       timeout=TIMEOUT)
     if not result.passed:
         raise Failure(f"{name} over {outoftree.SIDES[side]} failed on {target.describe()}: "
                       f"{result.verdict()}")

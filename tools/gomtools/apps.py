@@ -149,21 +149,22 @@ def names(files):
     return " ".join(stockmodules.module_name(name) for name, _ in files)
 
 
-def script(name, side, before, after, append, measure=False):
+def script(name, side, before, after, parameters, measure):
     app = find(name)
     variables = {"SIDE": side, "STOCK": names(before), "AFTER": names(after),
                  "OWN": " ".join(app.own), "PARAMETERS": app.parameters,
                  "STAYS": "1" if app.stays else "",
                  "NUMBER": app.measured if measure else app.number,
-                 "MEASURE": "1" if measure else "", "APPEND": append,
-                 "GOMALLOC": "memprofilerate=0" if measure else ""}
+                 "MEASURE": "1" if measure else "", "GOMALLOC": parameters}
     return ("".join(f"{key}='{value}'\n" for key, value in variables.items())
             + (checkout.GUEST_SCRIPTS / f"app-{name}.sh").read_text()
             + (checkout.GUEST_SCRIPTS / "app.sh").read_text())
 
 
-def boot(name, target, side, append, log, measure=False, timeout=TIMEOUT):
-    """Run an app in a guest; return the guest's Result."""
+def boot(name, target, side, append, log, parameters="", measure=False, timeout=TIMEOUT):
+    """Run an app in a guest; return the guest's Result.  `parameters` are those
+    of gomalloc.ko.
+    """
     app = find(name)
     own = build(name, target, side)
     before, after = stock_modules(app, target, own.values())
@@ -176,7 +177,7 @@ def boot(name, target, side, append, log, measure=False, timeout=TIMEOUT):
     carried = [*own.values()]
     if side == outoftree.GOMALLOC:
         carried.append(modules.build(target.modules)[0]["gomalloc.ko"])
-    text = script(name, side, before, after, append, measure)
+    text = script(name, side, before, after, parameters, measure)
     return guest.run(target, text, carried, timeout, append, log, files=files)
 
 
@@ -188,13 +189,14 @@ def machine(name, target_name, counted=False):
     return target
 
 
-def run(name, target_name, side=outoftree.GOMALLOC):
+def run(name, target_name, side=outoftree.GOMALLOC, parameters=""):
     """A check: an app passes on a target, over SLUB or gomalloc."""
     target = machine(name, target_name)
-    outcome = Outcome(f"{name} over {outoftree.SIDES[side]} on {target.describe()}")
+    outcome = Outcome(f"{name} over {outoftree.SIDES[side]}{' ' * bool(parameters)}{parameters} on "
+                      f"{target.describe()}")
     for append in find(name).appends:
         log = checkout.LOGS / f"app-{name}-{side}-{target.name}{'-' * bool(append)}{append}.log"
-        result = boot(name, target, side, append, log)
+        result = boot(name, target, side, append, log, parameters)
         outcome.passed += result.passed
         outcome.failed += not result.passed
         outcome.seconds += result.seconds

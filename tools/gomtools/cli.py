@@ -143,9 +143,11 @@ def parser():
     verb.add_argument("target")
     verb = verbs.add_parser("app", help="modules of the kernel, unmodified, over SLUB or gomalloc")
     verb.set_defaults(run=lambda options: shown(apps.run(options.name, options.target,
-                                                         options.over)))
+                                                         options.over, options.gomalloc)))
     verb.add_argument("name", help=", ".join(apps.APPS))
     verb.add_argument("target", help=", ".join(apps.OLD_AND_NEW))
+    verb.add_argument("--gomalloc", default="", help="parameters of gomalloc.ko, such as "
+                      "as_slab_debug=1")
     verb.add_argument("--over", choices=list(outoftree.SIDES), default=outoftree.GOMALLOC)
     add_over_gomalloc(verbs)
     verb = verbs.add_parser("style", help="checkpatch, sparse, kernel-doc, headings and layers")

@@ -71,8 +71,10 @@ class CallSites(unittest.TestCase):
         for name in ("kmemdup_noprof", "kvasprintf", "memdup_user_nul", "devm_kmalloc",
                      "__alloc_skb", "mempool_create_noprof", "kstrdup_const"):
             self.assertTrue(callsites.left_alone({name: callsites.Uses(1)}), name)
-        for name in ("kfree", "memcpy", "alloc_pages_noprof", "mempool_free", "kmalloc_caches"):
+        for name in ("kfree", "memcpy", "alloc_pages_noprof", "mempool_free", "kmalloc_caches",
+                     "skb_copy_bits"):
             self.assertFalse(callsites.left_alone({name: callsites.Uses(1)}), name)
+        self.assertFalse(callsites.not_redirected({"kfree_skb_reason": callsites.Uses(1)}))
 
     def test_table(self):
         lines = list(overgomalloc.table(callsites.uses(over_gomalloc())))
