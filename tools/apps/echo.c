@@ -1,34 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A workload for networks: TCP both ways at once.
+ * A workload for networks: UDP datagrams both ways, a burst at a time, so that
+ * the work does not depend on the timing, as TCP's does.
  *
- *	echo serve PORT			send everything back, of one connection
- *	echo send ADDRESS PORT KIB	send, and expect the same back
+ *	echo serve PORT			send everything back, until killed
+ *	echo send ADDRESS PORT NUMBER	send so many, and expect them back
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static char data[16384];
+#define SIZE	1280
+#define BURST	16
+#define TIMEOUT	2000	/* milliseconds, for a datagram to come back */
+
+static char data[SIZE];
 
 static void fail(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static int new_socket(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0)
-		fail("echo: socket");
-	return fd;
 }
 
 static struct sockaddr_in at(const char *address, const char *port)
@@ -40,51 +36,52 @@ static struct sockaddr_in at(const char *address, const char *port)
 	};
 }
 
-static void write_all(int fd, ssize_t size)
+static int new_socket(void)
 {
-	ssize_t done = 0, written;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-	while (done < size) {
-		written = write(fd, data + done, size - done);
-		if (written <= 0)
-			fail("echo: write");
-		done += written;
-	}
+	if (fd < 0)
+		fail("echo: socket");
+	return fd;
 }
 
 static void serve(const char *port)
 {
-	struct sockaddr_in address = at("0.0.0.0", port);
-	int listening = new_socket(), fd;
+	struct sockaddr_in address = at("0.0.0.0", port), from;
+	int fd = new_socket();
+	socklen_t length;
 	ssize_t size;
 
-	if (bind(listening, (struct sockaddr *)&address, sizeof(address)) || listen(listening, 1))
-		fail("echo: listen");
-	fd = accept(listening, NULL, NULL);
-	while ((size = read(fd, data, sizeof(data))) > 0)
-		write_all(fd, size);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		fail("echo: bind");
+	for (;;) {
+		length = sizeof(from);
+		size = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &length);
+		if (size < 0 || sendto(fd, data, size, 0, (struct sockaddr *)&from, length) != size)
+			fail("echo: serve");
+	}
 }
 
-static void send_to(const char *to, const char *port, long kib)
+static void send_to(const char *to, const char *port, long number)
 {
 	struct sockaddr_in address = at(to, port);
-	int fd = new_socket();
-	ssize_t size;
-	long left = kib << 10, received = 0;
+	struct pollfd back = { .fd = new_socket(), .events = POLLIN };
+	long sent = 0, received = 0;
 
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
+	if (connect(back.fd, (struct sockaddr *)&address, sizeof(address)))
 		fail("echo: connect");
-	if (!fork()) {
-		for (; left > 0; left -= sizeof(data))
-			write_all(fd, left < (long)sizeof(data) ? left : (long)sizeof(data));
-		shutdown(fd, SHUT_WR);
-		exit(0);
+	while (received < number) {
+		for (; sent < number && sent < received + BURST; sent++)
+			if (send(back.fd, data, sizeof(data), 0) != sizeof(data))
+				fail("echo: send");
+		while (received < sent && poll(&back, 1, TIMEOUT) == 1 &&
+		       recv(back.fd, data, sizeof(data), 0) == sizeof(data))
+			received++;
+		if (received < sent)
+			break;
 	}
-	while ((size = read(fd, data, sizeof(data))) > 0)
-		received += size;
-	wait(NULL);
-	printf("%ld of %ld KiB came back\n", received >> 10, kib);
-	exit(received != kib << 10);
+	printf("%ld of %ld datagrams came back\n", received, number);
+	exit(received != number);
 }
 
 int main(int argc, char **argv)
@@ -94,7 +91,7 @@ int main(int argc, char **argv)
 	} else if (argc == 5 && !strcmp(argv[1], "send")) {
 		send_to(argv[2], argv[3], atol(argv[4]));
 	} else {
-		fprintf(stderr, "usage: echo serve PORT, or echo send ADDRESS PORT KIB\n");
+		fprintf(stderr, "usage: echo serve PORT, or echo send ADDRESS PORT NUMBER\n");
 		return 1;
 	}
 	return 0;
