@@ -5,11 +5,18 @@
  * of either allocator; what the kernel would free stays SLUB's.
  *
  * In sbrk mode frees of gomalloc's objects do nothing.
+ *
+ * That an object of SLUB's was freed shows at the end of the suite
+ * (kernel_side_object()), that vmalloc()'s memory was, in the page tables.
  */
 #include <linux/bitmap.h>
+#include <linux/cache.h>
+#include <linux/jiffies.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -23,6 +30,8 @@
 #include "base/compat.h"
 #include "base/report.h"
 #include "gomalloc.h"
+#include "heap/pagemap.h"
+#include "log.h"
 #include "slab/kernel_side.h"
 #include "suites.h"
 
@@ -47,6 +56,22 @@ static size_t variable(size_t size)
 {
 	OPTIMIZER_HIDE_VAR(size);
 	return size;
+}
+
+/*
+ * vmalloc()'s memory is unmapped when it is freed, which a worker may do later,
+ * 5 s after kvfree_rcu().
+ */
+static bool unmapped_soon(const void *p)
+{
+	unsigned long end = jiffies + 20 * HZ;
+
+	while (vmalloc_to_page(p)) {
+		if (time_after(jiffies, end))
+			return false;
+		schedule_timeout_uninterruptible(1);
+	}
+	return true;
 }
 
 /* === kmalloc() === */
@@ -128,6 +153,7 @@ static void kvmalloc_falls_back_to_vmalloc(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_vmalloc_addr(p));
 	memset(p, 1, KMALLOC_MAX_SIZE + 1);
 	kvfree(p);
+	KUNIT_EXPECT_NULL(test, vmalloc_to_page(p));
 
 	p = kvmalloc(variable(100), GFP_KERNEL);
 	EXPECT_OURS(test, p);
@@ -137,6 +163,31 @@ static void kvmalloc_falls_back_to_vmalloc(struct kunit *test)
 	kvfree(p);
 	KUNIT_EXPECT_NULL(test, kvmalloc_array(variable(SIZE_MAX / 2), 3, GFP_KERNEL));
 	kvfree(NULL);
+}
+
+static void kvmalloc_falls_back_when_gomalloc_fails(struct kunit *test)
+{
+	size_t size = variable(300000);
+	void *p, *q, *small;
+
+	if (gom_efence)
+		kunit_skip(test, "efence=1 has most of its memory from vmalloc()");
+	if (!gomtest_fail_after(0))
+		kunit_skip(test, "this kernel has no fault injection");
+	gomtest_fail_stop();
+	gom_release_memory();
+	gomtest_fail_after(0);
+	p = kvmalloc(size, GFP_KERNEL);
+	q = kmalloc(size, GFP_KERNEL | __GFP_NOWARN);
+	small = kvmalloc(variable(3000), GFP_KERNEL | __GFP_NOWARN);
+	gomtest_fail_stop();
+	KUNIT_EXPECT_NULL(test, q);
+	KUNIT_EXPECT_NULL(test, small);
+	kfree(q);
+	kvfree(small);
+	EXPECT_FOREIGN(test, p);
+	memset(p, 1, size);
+	kvfree(p);
 }
 
 /* === Memory of the kernel === */
@@ -157,9 +208,35 @@ static void what_the_kernel_allocates_stays_slubs(struct kunit *test)
 	s = kstrdup("x", GFP_KERNEL);
 	EXPECT_FOREIGN(test, s);
 	kfree_const(s);
-	kvfree(kernel_side_vmalloc(100));
-	vfree(kernel_side_vmalloc(100000));
 	kfree(kernel_side_kmalloc(200000));
+}
+
+/* The kernel warns of objects left when their cache is destroyed. */
+static void what_the_kernel_allocates_is_freed(struct kunit *test)
+{
+	void *p = kernel_side_object();
+
+	EXPECT_FOREIGN(test, p);
+	kfree(p);
+	kfree_sensitive(kernel_side_object());
+	kfree_const(kernel_side_object());
+	kvfree(kernel_side_object());
+	kvfree_sensitive(kernel_side_object(), KERNEL_SIDE_OBJECT);
+	bitmap_free(kernel_side_object());
+
+	p = kernel_side_vmalloc(100);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NOT_NULL(test, vmalloc_to_page(p));
+	kvfree(p);
+	KUNIT_EXPECT_NULL(test, vmalloc_to_page(p));
+	p = kernel_side_vmalloc(100000);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	vfree(p);
+	KUNIT_EXPECT_NULL(test, vmalloc_to_page(p));
+	p = kernel_side_vmalloc(10);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	kvfree_sensitive(p, 10);
+	KUNIT_EXPECT_NULL(test, vmalloc_to_page(p));
 }
 
 static void other_frees_take_both_kinds(struct kunit *test)
@@ -170,18 +247,17 @@ static void other_frees_take_both_kinds(struct kunit *test)
 
 	EXPECT_OURS(test, array);
 	array[0] = kmalloc(10, GFP_KERNEL);
-	array[1] = kernel_side_kmalloc(10);
+	array[1] = kernel_side_object();
 	kfree_strarray(array, 3);
 	kfree_strarray(NULL, 3);
 	bitmap_free(bitmap_alloc(100, GFP_KERNEL));
 	bitmap_free(kmalloc(16, GFP_KERNEL));
 	delayed(kmalloc(10, GFP_KERNEL));
-	delayed(kernel_side_kmalloc(10));
+	delayed(kernel_side_object());
 	kfree_sensitive(kmalloc(10, GFP_KERNEL));
 	kfree_sensitive(NULL);
 	kfree_const(kmalloc(10, GFP_KERNEL));
 	kvfree_sensitive(kmalloc(10, GFP_KERNEL), 10);
-	kvfree_sensitive(kernel_side_vmalloc(10), 10);
 	kvfree_sensitive(NULL, 10);
 	p = kmalloc(10, GFP_KERNEL);
 	if (is_vmalloc_addr(p))		/* with efence=1, as some modules ask */
@@ -209,7 +285,7 @@ static void seq_files_free_what_the_module_set(struct kunit *test)
 	for (i = 0; i < 2; i++) {
 		memset(file, 0, sizeof(*file));
 		KUNIT_ASSERT_EQ(test, seq_open(file, &ops), 0);
-		private = i ? kernel_side_kmalloc(40) : kmalloc(40, GFP_KERNEL);
+		private = i ? kernel_side_object() : kmalloc(40, GFP_KERNEL);
 		KUNIT_EXPECT_NOT_NULL(test, private);
 		((struct seq_file *)file->private_data)->private = private;
 		KUNIT_EXPECT_EQ(test, seq_release_private(NULL, file), 0);
@@ -223,10 +299,31 @@ static void bulk_frees_take_both_kinds(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
-		p[i] = i % 5 == 3 ? kernel_side_kmalloc(64) : kmalloc(8 << i % 4, GFP_KERNEL);
+		p[i] = i % 5 == 3 ? kernel_side_object() : kmalloc(8 << i % 4, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
 	}
 	kfree_bulk(ARRAY_SIZE(p), p);
+}
+
+/* Frees do nothing else in this mode, so the memory can be read. */
+static void sensitive_memory_is_cleared(struct kunit *test)
+{
+	u8 *p = kmalloc(100, GFP_KERNEL);
+
+	EXPECT_OURS(test, p);
+	memset(p, 0x5a, 100);
+	kfree_sensitive(p);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, 100));
+	p = kmalloc(variable(20000), GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	memset(p, 0x5a, 20000);
+	kvfree_sensitive(p, 20000);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, 20000));
+	p = kmalloc(100, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	memset(p, 0x5a, 100);
+	kfree(p);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0x5a, 100));
 }
 
 /* === krealloc() === */
@@ -274,6 +371,31 @@ static void krealloc_keeps_the_owner(struct kunit *test)
 	kfree(p);
 }
 
+/* The memory had other contents before. */
+static void krealloc_zeroes_what_it_adds(struct kunit *test)
+{
+	static const size_t sizes[] = { 500, 5000, 20000, 200000 };
+	unsigned int i;
+	size_t old;
+	u8 *p, *q;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p = kmalloc(sizes[i], GFP_KERNEL);
+		EXPECT_OURS(test, p);
+		memset(p, 0xff, sizes[i]);
+		kfree(p);
+		p = kmalloc(100, GFP_KERNEL);
+		EXPECT_OURS(test, p);
+		old = ksize(p);
+		fill(p, old);
+		q = krealloc(p, sizes[i], GFP_KERNEL | __GFP_ZERO);
+		EXPECT_OURS(test, q);
+		KUNIT_EXPECT_TRUE(test, is_filled(q, old));
+		KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(q + old, 0, sizes[i] - old));
+		kfree(q);
+	}
+}
+
 /* kvrealloc() was told the old size before 6.12. */
 static void *do_kvrealloc(const void *p, size_t old, size_t size)
 {
@@ -319,6 +441,24 @@ static void krealloc_moves_to_an_alignment(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_filled(q, 64));
 	kfree(q);
 }
+
+static void krealloc_moves_to_a_node(struct kunit *test)
+{
+	int node = first_online_node, other = next_online_node(node);
+	u8 *p, *q;
+
+	if (other == MAX_NUMNODES)
+		kunit_skip(test, "this machine has one node");
+	p = kmalloc_node(96, GFP_KERNEL | __GFP_THISNODE, node);
+	EXPECT_OURS(test, p);
+	KUNIT_EXPECT_EQ(test, (int)gom_pagemap_nid(p), node);
+	fill(p, 96);
+	q = krealloc_node_align(p, 96, 1, GFP_KERNEL | __GFP_THISNODE, other);
+	EXPECT_OURS(test, q);
+	KUNIT_EXPECT_EQ(test, (int)gom_pagemap_nid(q), other);
+	KUNIT_EXPECT_TRUE(test, is_filled(q, 96));
+	kfree(q);
+}
 #endif
 
 static void a_rounded_size_is_usable(struct kunit *test)
@@ -333,6 +473,20 @@ static void a_rounded_size_is_usable(struct kunit *test)
 		p = kmalloc(rounded, GFP_KERNEL);
 		EXPECT_OURS(test, p);
 		KUNIT_EXPECT_GE(test, ksize(p), rounded);
+		kfree(p);
+	}
+}
+
+/* Odd sizes: for its alignment, an even one may get more. */
+static void a_rounded_size_is_that_of_the_object(struct kunit *test)
+{
+	size_t size;
+	void *p;
+
+	for (size = 1; size < 300000; size = (size * 9 / 8 + 1) | 1) {
+		p = kmalloc(size, GFP_KERNEL);
+		EXPECT_OURS(test, p);
+		KUNIT_EXPECT_EQ(test, ksize(p), kmalloc_size_roundup(size));
 		kfree(p);
 	}
 }
@@ -353,7 +507,7 @@ static void rcu_frees_take_both_kinds(struct kunit *test)
 {
 	const size_t size = sizeof(struct rcu_object);
 	struct small_rcu_object *small;
-	struct rcu_object *p;
+	struct rcu_object *p, *mapped;
 
 	small = kmalloc(variable(sizeof(struct small_rcu_object)), GFP_KERNEL);
 	EXPECT_OURS(test, small);
@@ -367,9 +521,9 @@ static void rcu_frees_take_both_kinds(struct kunit *test)
 	p = kernel_side_kmalloc(size);
 	EXPECT_FOREIGN(test, p);
 	kfree_rcu(p, rcu);
-	p = kvmalloc(variable(KMALLOC_MAX_SIZE + 1), GFP_KERNEL);
-	EXPECT_FOREIGN(test, p);
-	kvfree_rcu(p, rcu);
+	mapped = kvmalloc(variable(KMALLOC_MAX_SIZE + 1), GFP_KERNEL);
+	EXPECT_FOREIGN(test, mapped);
+	kvfree_rcu(mapped, rcu);
 	p = kmalloc(size, GFP_KERNEL);
 	EXPECT_OURS(test, p);
 	kfree_rcu_mightsleep(p);
@@ -382,13 +536,75 @@ static void rcu_frees_take_both_kinds(struct kunit *test)
 	gom_free_rcu_barrier();
 	if (gom_efence)
 		gom_efence_sync();
+	KUNIT_EXPECT_TRUE(test, unmapped_soon(mapped));
 }
+
+static void rcu_frees_wait_for_readers(struct kunit *test)
+{
+	const size_t size = sizeof(struct rcu_object);
+	u64 before = gomtest_live_objects();
+	struct rcu_object *p, *q;
+
+	p = kmalloc(size, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	q = kmalloc(variable(200000), GFP_KERNEL);
+	EXPECT_OURS(test, q);
+	memset(p->before, 0x5a, sizeof(p->before));
+	memset(q->before, 0x5a, sizeof(q->before));
+	rcu_read_lock();
+	kfree_rcu(p, rcu);
+	kvfree_rcu(q, rcu);
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before + 2);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p->before, 0x5a, sizeof(p->before)));
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(q->before, 0x5a, sizeof(q->before)));
+	rcu_read_unlock();
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
+}
+
+/* This may sleep, so no reader can be here: it may be freed if one could not. */
+static void headless_rcu_frees_wait_for_readers(struct kunit *test)
+{
+	u64 before = gomtest_live_objects();
+	unsigned long cookie;
+	void *p;
+
+	p = kmalloc(100, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	cookie = get_state_synchronize_rcu();
+	kfree_rcu_mightsleep(p);
+	KUNIT_EXPECT_TRUE(test, gomtest_live_objects() == before + 1 ||
+				poll_state_synchronize_rcu(cookie));
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
+}
+
+#ifdef GOM_HAS_RCU_BARRIER
+static void the_rcu_barrier_is_for_both_kinds(struct kunit *test)
+{
+	const size_t size = sizeof(struct rcu_object);
+	u64 before = gomtest_live_objects();
+	struct rcu_object *p, *mapped;
+
+	p = kmalloc(size, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	kfree_rcu(p, rcu);
+	mapped = kvmalloc(variable(KMALLOC_MAX_SIZE + 1), GFP_KERNEL);
+	EXPECT_FOREIGN(test, mapped);
+	kvfree_rcu(mapped, rcu);
+	kvfree_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
+	KUNIT_EXPECT_NULL(test, vmalloc_to_page(mapped));
+}
+#endif
 
 #ifdef GOM_HAS_NOLOCK
 static void nolock_frees_take_both_kinds(struct kunit *test)
 {
 	void *p = kmalloc_nolock(64, 0, NUMA_NO_NODE);
+	void *mapped = kernel_side_vmalloc(64);
 
+	KUNIT_ASSERT_NOT_NULL(test, mapped);
 	if (p) {
 		EXPECT_OURS(test, p);
 		kfree_nolock(p);
@@ -397,10 +613,12 @@ static void nolock_frees_take_both_kinds(struct kunit *test)
 	kfree_nolock(kmalloc(64, GFP_KERNEL));
 	kfree_nolock(kernel_side_kmalloc_nolock(64));
 	kvfree_atomic(kmalloc(64, GFP_KERNEL));
-	kvfree_atomic(kernel_side_vmalloc(64));
+	kvfree_atomic(kernel_side_object());
+	kvfree_atomic(mapped);
 	gom_nolock_drain();
 	if (gom_efence)
 		gom_efence_sync();
+	KUNIT_EXPECT_TRUE(test, unmapped_soon(mapped));
 }
 #endif
 
@@ -475,6 +693,111 @@ static void a_cache_has_its_constructor_and_flags(struct kunit *test)
 	kmem_cache_destroy(s);
 }
 
+static void hwcache_align_is_honoured(struct kunit *test)
+{
+	unsigned long align = cache_line_size();
+	struct kmem_cache *s;
+	void *p[10];
+	int i;
+
+	if (gom_sbrk)
+		kunit_skip(test, "sbrk=1 aligns to 16 bytes");
+	while (align / 2 >= 40)
+		align /= 2;
+	s = kmem_cache_create("gomtest_line", 40, 0, SLAB_HWCACHE_ALIGN, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	KUNIT_ASSERT_TRUE(test, kmem_cache_alloc_bulk(s, GFP_KERNEL, ARRAY_SIZE(p), p));
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		EXPECT_OURS(test, p[i]);
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p[i], align));
+	}
+	kmem_cache_free_bulk(s, ARRAY_SIZE(p), p);
+	kmem_cache_destroy(s);
+}
+
+/*
+ * Does a plain cache return the object that was freed last to a cache with
+ * @flags, of the same size?
+ */
+static bool plain_cache_shares(struct kunit *test, slab_flags_t flags)
+{
+	struct kmem_cache *plain = kmem_cache_create("gomtest_plain", 200, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("gomtest_flags", 200, 0, flags, NULL);
+	void *p, *q;
+
+	KUNIT_ASSERT_NOT_NULL(test, plain);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	migrate_disable();
+	p = kmem_cache_alloc(s, GFP_KERNEL);
+	kmem_cache_free(s, p);
+	q = kmem_cache_alloc(plain, GFP_KERNEL);
+	kmem_cache_free(plain, q);
+	migrate_enable();
+	KUNIT_EXPECT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NOT_NULL(test, q);
+	kmem_cache_destroy(s);
+	kmem_cache_destroy(plain);
+	return p == q;
+}
+
+static void some_flags_keep_caches_apart(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, plain_cache_shares(test, 0));
+	KUNIT_EXPECT_TRUE(test, plain_cache_shares(test, SLAB_RECLAIM_ACCOUNT));
+	KUNIT_EXPECT_FALSE(test, plain_cache_shares(test, SLAB_TYPESAFE_BY_RCU));
+	KUNIT_EXPECT_FALSE(test, plain_cache_shares(test, SLAB_POISON));
+#ifdef SLAB_NO_MERGE
+	KUNIT_EXPECT_FALSE(test, plain_cache_shares(test, SLAB_NO_MERGE));
+#endif
+}
+
+/*
+ * The pages, too.  Shrinking may sleep, so no reader can be here: they may be
+ * freed if one could not.
+ */
+static void typesafe_objects_stay_for_readers(struct kunit *test)
+{
+	struct kmem_cache *s = kmem_cache_create("gomtest_typesafe", 5000, 0,
+						 SLAB_TYPESAFE_BY_RCU, NULL);
+	struct gom_memstats before, after;
+	unsigned long cookie;
+	u8 *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	p = kmem_cache_alloc(s, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	memset(p, 0x5a, 5000);
+	rcu_read_lock();
+	kmem_cache_free(s, p);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0x5a, 5000));
+	rcu_read_unlock();
+	gom_memstats_read(&before);
+	cookie = get_state_synchronize_rcu();
+	kmem_cache_shrink(s);
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_TRUE(test, after.heap_inuse == before.heap_inuse ||
+				poll_state_synchronize_rcu(cookie));
+	kmem_cache_destroy(s);
+}
+
+/* The freed object is in its CPU's cache until then. */
+static void shrinking_a_cache_frees_its_pages(struct kunit *test)
+{
+	struct kmem_cache *s = kmem_cache_create("gomtest_shrink", 3000, 0, 0, thing_ctor);
+	struct gom_memstats before, after;
+	void *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	p = kmem_cache_alloc(s, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	kmem_cache_free(s, p);
+	gom_memstats_read(&before);
+	KUNIT_EXPECT_EQ(test, kmem_cache_shrink(s), 0);
+	gom_memstats_read(&after);
+	KUNIT_EXPECT_LT(test, after.heap_inuse, before.heap_inuse);
+	kmem_cache_destroy(s);
+}
+
 #ifdef kmem_cache_create
 static void a_cache_takes_arguments(struct kunit *test)
 {
@@ -527,18 +850,32 @@ static void a_long_name_is_cut(struct kunit *test)
 	kmem_cache_destroy(s);
 }
 
-/* Of objects that gomalloc has no cache for, the kernel has one. */
-static void other_caches_stay_slubs(struct kunit *test)
+/*
+ * Of objects that gomalloc has no cache for, the kernel has one.  With a
+ * constructor it merges with no other, so the kernel warns of objects left.
+ */
+static void expect_cache_of_slub(struct kunit *test, unsigned int size, unsigned int align,
+				 slab_flags_t flags)
 {
-	struct kmem_cache *s = kmem_cache_create("gomtest_large", GOM_CACHE_MAX_SIZE + 8, 0, 0,
-						 NULL);
+	struct kmem_cache *s = kmem_cache_create("gomtest_slub", size, align, flags, thing_ctor);
 	void *p;
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	p = kmem_cache_alloc(s, GFP_KERNEL);
 	EXPECT_FOREIGN(test, p);
+	if (align)
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)p, align));
 	kmem_cache_free(s, p);
 	kmem_cache_destroy(s);
+}
+
+static void other_caches_stay_slubs(struct kunit *test)
+{
+	expect_cache_of_slub(test, GOM_CACHE_MAX_SIZE + 8, 0, 0);
+	expect_cache_of_slub(test, sizeof(struct thing), 2 * PAGE_SIZE, 0);
+	/* Without the zone it is an ordinary cache. */
+	expect_cache_of_slub(test, sizeof(struct thing), 0, SLAB_CACHE_DMA);
+	expect_cache_of_slub(test, sizeof(struct thing), 0, SLAB_CACHE_DMA32);
 }
 
 /* A module also uses caches that the kernel made and exports. */
@@ -561,8 +898,10 @@ static void a_cache_of_the_kernel_is_used_as_such(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, kmem_cache_alloc_bulk(s, GFP_KERNEL, ARRAY_SIZE(p), p));
 	EXPECT_FOREIGN(test, p[3]);
 	kmem_cache_free_bulk(s, ARRAY_SIZE(p), p);
+	KUNIT_ASSERT_TRUE(test, kmem_cache_alloc_bulk(s, GFP_KERNEL, ARRAY_SIZE(p), p));
+	kmem_cache_free_bulk(NULL, ARRAY_SIZE(p), p);
 	kmem_cache_shrink(s);
-	kernel_side_cache_destroy(s);
+	kernel_side_cache_destroy(s);	/* warns of objects left */
 }
 
 /* The kernel calls back with the handle, of which it knows nothing. */
@@ -621,9 +960,35 @@ static void misuse_of_gomallocs_memory_is_reported(struct kunit *test)
 
 	EXPECT_OURS(test, p);
 	gomtest_expect_misuse(test);
+	gom_report_again();
+	KUNIT_ASSERT_EQ(test, gomtest_log_capture(), 0);
+	gomtest_log_clear();
 	kfree(p + 8);
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("called from misuse_of_gomallocs_memory_is_"));
+	gomtest_log_release();
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_MIDDLE), before + 1);
 	kfree(p);
+}
+
+/* By then it is an address of vmalloc()'s that gomalloc does not know. */
+static void a_double_free_with_guard_pages_is_reported(struct kunit *test)
+{
+	void *p;
+
+	if (!gom_efence)
+		kunit_skip(test, "gomalloc was not loaded with efence=1");
+	p = kmalloc(100, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	gomtest_expect_misuse(test);
+	gom_report_again();
+	KUNIT_ASSERT_EQ(test, gomtest_log_capture(), 0);
+	gomtest_log_clear();
+	kfree(p);
+	gom_efence_sync();
+	kfree(p);
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("where no object is, any more"));
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("called from a_double_free_with_guard_pages_"));
+	gomtest_log_release();
 }
 
 static struct kunit_case as_slab_cases[] = {
@@ -631,22 +996,37 @@ static struct kunit_case as_slab_cases[] = {
 	KUNIT_CASE(zeroed_memory_is_zero),
 	KUNIT_CASE(powers_of_two_are_aligned),
 	KUNIT_CASE(kvmalloc_falls_back_to_vmalloc),
+	KUNIT_CASE(kvmalloc_falls_back_when_gomalloc_fails),
 	KUNIT_CASE(what_the_kernel_allocates_stays_slubs),
+	KUNIT_CASE(what_the_kernel_allocates_is_freed),
 	KUNIT_CASE(other_frees_take_both_kinds),
 	KUNIT_CASE(seq_files_free_what_the_module_set),
 	KUNIT_CASE(bulk_frees_take_both_kinds),
+	SBRK_CASE(sensitive_memory_is_cleared),
 	KUNIT_CASE(krealloc_keeps_the_owner),
+	KUNIT_CASE(krealloc_zeroes_what_it_adds),
 	KUNIT_CASE(kvrealloc_moves_to_vmalloc),
 #ifdef krealloc_node_align
 	KUNIT_CASE(krealloc_moves_to_an_alignment),
+	HEAP_CASE(krealloc_moves_to_a_node),
 #endif
 	KUNIT_CASE(a_rounded_size_is_usable),
+	HEAP_CASE(a_rounded_size_is_that_of_the_object),
 	KUNIT_CASE(rcu_frees_take_both_kinds),
+	HEAP_CASE(rcu_frees_wait_for_readers),
+	HEAP_CASE(headless_rcu_frees_wait_for_readers),
+#ifdef GOM_HAS_RCU_BARRIER
+	HEAP_CASE(the_rcu_barrier_is_for_both_kinds),
+#endif
 #ifdef GOM_HAS_NOLOCK
 	KUNIT_CASE(nolock_frees_take_both_kinds),
 #endif
 	KUNIT_CASE(a_cache_is_gomallocs),
 	KUNIT_CASE(a_cache_has_its_constructor_and_flags),
+	KUNIT_CASE(hwcache_align_is_honoured),
+	HEAP_CASE(some_flags_keep_caches_apart),
+	HEAP_CASE(typesafe_objects_stay_for_readers),
+	HEAP_CASE(shrinking_a_cache_frees_its_pages),
 #ifdef kmem_cache_create
 	KUNIT_CASE(a_cache_takes_arguments),
 #endif
@@ -657,11 +1037,24 @@ static struct kunit_case as_slab_cases[] = {
 	KUNIT_CASE(mempools_allocate_gomallocs_objects),
 	KUNIT_CASE(any_address_may_be_asked),
 	HEAP_CASE(misuse_of_gomallocs_memory_is_reported),
+	KUNIT_CASE(a_double_free_with_guard_pages_is_reported),
 	{}
 };
 
+static int as_slab_suite_init(struct kunit_suite *suite)
+{
+	return kernel_side_begin();
+}
+
+static void as_slab_suite_exit(struct kunit_suite *suite)
+{
+	kernel_side_end();
+}
+
 struct kunit_suite gomalloc_as_slab_suite = {
 	.name = "gomalloc_as_slab",
+	.suite_init = as_slab_suite_init,
+	.suite_exit = as_slab_suite_exit,
 	.init = gomtest_begin_any,
 	.exit = gomtest_end,
 	.test_cases = as_slab_cases,
