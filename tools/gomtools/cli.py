@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from . import (appbench, apps, bench, cache, check, checkout, guest, htmldocs, inspection, kunit,
-               kunitloop, modules, outoftree, overgomalloc, smoke, style, targets, torture)
+               kunitloop, modules, outoftree, overgomalloc, planted, smoke, style, targets,
+               torture)
 from .ui import Failure, paint, step
 
 
@@ -150,6 +151,10 @@ def parser():
                       "as_slab_debug=1")
     verb.add_argument("--over", choices=list(outoftree.SIDES), default=outoftree.GOMALLOC)
     add_over_gomalloc(verbs)
+    verb = verbs.add_parser("planted", help="bugs planted in copies of overlayfs, and what "
+                            "gomalloc says about them")
+    verb.set_defaults(run=lambda options: planted.run(options.guest))
+    verb.add_argument("guest", nargs="*", help=f"{', '.join(planted.GUESTS)} (default: all)")
     verb = verbs.add_parser("style", help="checkpatch, sparse, kernel-doc, headings and layers")
     verb.set_defaults(run=lambda options: style.run())
     verb = verbs.add_parser("htmldocs", help="the documentation as a site in build/html")

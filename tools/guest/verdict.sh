@@ -115,3 +115,12 @@ expect_oom() {
 expect_no_oom() {
 	echo "gomalloc: OOM kills are expected no more" > /dev/kmsg
 }
+
+# Between these two, the script provokes reports of the kernel, such as an Oops.
+expect_oops() {
+	echo "gomalloc: the kernel's reports are expected from here" > /dev/kmsg
+}
+
+expect_no_oops() {
+	echo "gomalloc: the kernel's reports are expected no more" > /dev/kmsg
+}
