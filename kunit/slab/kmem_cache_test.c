@@ -16,12 +16,6 @@
 #include "slab/slab.h"
 #include "suites.h"
 
-static size_t variable(size_t size)
-{
-	OPTIMIZER_HIDE_VAR(size);
-	return size;
-}
-
 /* As with SLUB, objects of a cache that was destroyed too early stay valid. */
 static void a_late_free_goes_by_address(struct kunit *test)
 {
@@ -111,13 +105,14 @@ struct nolock_object {
 /* Callers hold any lock, or interrupted call_rcu(). */
 static void nolock_frees_wait_for_a_grace_period(struct kunit *test)
 {
+	const size_t size = sizeof(struct nolock_object);
 	struct nolock_object *p[10];
 	u64 live = gomtest_live_objects();
 	unsigned long flags;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
-		p[i] = kmalloc(variable(sizeof(*p[i])), GFP_KERNEL);
+		p[i] = kmalloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, p[i]);
 	}
 	rcu_read_lock();
