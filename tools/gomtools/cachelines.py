@@ -39,7 +39,8 @@ def build(source=SOURCE):
     with cache.locked(f"plugin{path}"):
         process.run([compiler, "-O2", "-Wall", "-shared", "-fPIC", "-fvisibility=hidden",
                      f"-DPLUGIN_VERSION={interface_version()}", "-o", str(path), str(source)],
-                    checkout.LOGS / f"build-plugin-{source.stem}.log", "Building the emulator's plugin")
+                    checkout.LOGS / f"build-plugin-{source.stem}.log",
+                    "Building the emulator's plugin")
     return path
 
 
@@ -47,8 +48,8 @@ def refusal(source=SOURCE):
     """Why the installed QEMU does not accept a plugin; empty if it does."""
     try:
         done = subprocess.run(["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display",
-                               "none", "-S", "-plugin", f"{build(source)},out={os.devnull}", "-monitor",
-                               "stdio"], input="quit\n", capture_output=True, text=True,
+                               "none", "-S", "-plugin", f"{build(source)},out={os.devnull}",
+                               "-monitor", "stdio"], input="quit\n", capture_output=True, text=True,
                               timeout=SECONDS)
     except subprocess.TimeoutExpired:
         return f"it did not end within {SECONDS} s"

@@ -25,7 +25,8 @@ ABOUT_CODE = re.compile(r"^\.(discard|call_sites|static_call_sites|retpoline_sit
 ALLOCATES = re.compile(r"_*(" + "|".join([
     r"kstrn?dup(_const|_quotable\w*)?", r"kv?memdup(_nul|_array)?", r"kv?asprintf(_const)?",
     r"v?memdup_user(_nul)?", r"strndup_user", r"devm_k\w+", r"devm_\w*alloc\w*",
-    r"(napi_|netdev_)?alloc_skb\w*", r"build_skb\w*", r"skb_clone|skb_copy(_expand)?|__pskb_copy_fclone",
+    r"(napi_|netdev_)?alloc_skb\w*", r"build_skb\w*", r"skb_clone", r"skb_copy(_expand)?",
+    r"__pskb_copy_fclone",
     r"mempool_(create|init)\w*", r"bioset_init|bio_alloc\w*", r"alloc_workqueue\w*",
     r"crypto_alloc_\w+", r"usb_alloc_urb", r"sg_alloc_table\w*", r"alloc_percpu\w*",
     r"kmemdup_\w+", r"match_strdup", r"simple_xattr_alloc", r"single_open\w*", r"seq_open\w*",

@@ -13,7 +13,6 @@ The two directories have names of the same length: paths are in the string
 sections of a module, and the code must not differ by their offsets.
 """
 
-import shutil
 from pathlib import Path
 
 from . import cache, checkout, modules, process
@@ -99,7 +98,3 @@ def build(toolchain, files, directory, side, gomalloc=None, arguments=()):
                     log_of(directory),
                     f"Building {directory.relative_to(checkout.ROOT)}")
         return built_modules(directory)
-
-
-def clear(directory):
-    shutil.rmtree(directory, ignore_errors=True)

@@ -75,7 +75,8 @@ def update():
     subprocess.run(["apt-get", *apt_options(), "-qq", "update"],
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     names = process.lines(["apt-cache", *apt_options(), "pkgnames", "linux-"])
-    names = [n for n in names if re.match(r"linux-(source|image|binary|modules|headers|kbuild)-", n)]
+    names = [n for n in names
+             if re.match(r"linux-(source|image|binary|modules|headers|kbuild)-", n)]
     found = {}
     if names:
         for line in process.lines(["apt-cache", *apt_options(), "madison", *names]):

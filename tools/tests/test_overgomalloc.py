@@ -164,7 +164,8 @@ class RealModule(unittest.TestCase):
     }
 
     def test_subfolders_are_redirected_and_sources_not_changed(self):
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as above:
+            scratch = Path(above, "sample")     # the name in build/over-gomalloc/
             for name, text in self.FILES.items():
                 Path(scratch, name).parent.mkdir(exist_ok=True)
                 Path(scratch, name).write_text(text)
