@@ -10,7 +10,7 @@
  *
  * Context: task, may sleep.  Each reader takes the locks of the layer it reads.
  * module_names_lock, a mutex, protects the names of modules that may be
- * written, and nothing is taken inside.
+ * written.  The locks of gom_fail_watch() are taken inside.
  */
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
