@@ -14,6 +14,28 @@ release() {
 	echo release > $gomalloc/control
 }
 
+# unload_beside_spinner: as within $limit unload.  On 6.1 callbacks of the CPU may
+# be left to a thread that never runs, about once in 17 runs; then the kernel's own
+# rcu_barrier() waits for the spinner's end, and the unload with it.
+unload_beside_spinner() {
+	unload &
+	unloading=$!
+	for second in $(seq $limit); do
+		sleep 1
+		kill -0 $unloading 2> /dev/null && continue
+		wait $unloading || fail "the unload failed"
+		echo "unload: done after at most $second s"
+		return
+	done
+	stack=$(cat /proc/$(pidof rmmod)/stack)
+	echo "$stack"
+	at_least 6 12 && fail "unload: not done after $limit s"
+	echo "$stack" | grep -q "] rcu_barrier+" || fail "unload: not done, and not in rcu_barrier()"
+	echo "unload: the kernel's rcu_barrier() waits for CPU 1"
+	kill -9 $spinner
+	wait $unloading || fail "the unload failed"
+}
+
 [ "$(cat /sys/devices/system/cpu/isolated)" = 1 ] || fail "CPU 1 is not isolated"
 
 # The spinner is never preempted: no real-time throttling and, since 6.12, no
@@ -57,8 +79,9 @@ within $limit torture cache 3
 [ ! -e /tmp/ran ] || fail "CPU 1 ran other tasks beside the spinner"
 torture defer 1
 rmmod gomalloc_torture
-within $limit unload
-[ ! -e /tmp/ran ] || fail "CPU 1 ran other tasks beside the spinner during the unload"
-kill -9 $spinner
+unload_beside_spinner
+[ ! -e /tmp/ran ] || ! kill -0 $spinner 2> /dev/null ||
+	fail "CPU 1 ran other tasks beside the spinner during the unload"
+kill -9 $spinner 2> /dev/null || :
 wait $spinner || :
 wait $other
