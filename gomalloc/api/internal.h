@@ -51,6 +51,7 @@ static __always_inline void gom_note_malloc(unsigned long caller, const void *p,
 void *gom_backend_alloc(size_t size, size_t align, unsigned int class, gfp_t gfp,
 			unsigned long caller);
 gfp_t gom_report_zone(gfp_t gfp, unsigned long caller);
+void *gom_alloc_slow_asked(size_t size, unsigned int slot_off, gfp_t gfp, unsigned long caller);
 void *gom_alloc_slow(size_t size, unsigned int slot_off, gfp_t gfp, unsigned long caller);
 void *gom_alloc_on_node(unsigned int class, gfp_t gfp, int node, bool *sample);
 void *gom_malloc_node_for(size_t size, gfp_t gfp, int node, unsigned long caller);

@@ -128,7 +128,8 @@ static noinline void *tiny_alloc_slow(size_t size, gfp_t gfp, unsigned long call
 		return NULL;
 	p = gom_tiny_alloc_slow(size, gfp & GOM_PAGE_GFP, &sample);
 	if (p == ERR_PTR(-EBUSY))	/* tiny objects are zeroed, so zero this one too */
-		return gom_alloc_slow(size, gom_size_to_slot_off(size), gfp | __GFP_ZERO, caller);
+		return gom_alloc_slow_asked(size, gom_size_to_slot_off(size), gfp | __GFP_ZERO,
+					    caller);
 	kmemleak_alloc(p, size, 1, gfp);
 	kmemleak_no_scan(p);
 	if (p)
@@ -190,17 +191,13 @@ static void *object_prepare_gfp(void *p, unsigned int slot_off, gfp_t gfp, unsig
 	return object_prepare(p, class, gfp);
 }
 
-void *gom_alloc_slow(size_t size, unsigned int slot_off, gfp_t gfp, unsigned long caller)
+/* gom_alloc_slow() after gom_fail_here(), which is asked once. */
+void *gom_alloc_slow_asked(size_t size, unsigned int slot_off, gfp_t gfp, unsigned long caller)
 {
 	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
 	bool sample = false;
 	void *p;
 
-	if (!size)
-		return ZERO_SIZE_PTR;
-	might_alloc(gfp);
-	if (gom_fail_here(caller, gfp))
-		return NULL;
 	if (unlikely(gom_backend)) {
 		p = gom_backend_alloc(size, 0, 0, gfp, caller);
 		if (p || gom_backend->only)
@@ -212,6 +209,16 @@ void *gom_alloc_slow(size_t size, unsigned int slot_off, gfp_t gfp, unsigned lon
 		return large_alloc(size, gfp, gom_mem_node(), caller);
 	p = gom_mcache_alloc_slow(class, gfp & GOM_PAGE_GFP, &sample);
 	return p ? object_prepare_slow(p, size, class, gfp, sample, caller) : NULL;
+}
+
+void *gom_alloc_slow(size_t size, unsigned int slot_off, gfp_t gfp, unsigned long caller)
+{
+	if (!size)
+		return ZERO_SIZE_PTR;
+	might_alloc(gfp);
+	if (gom_fail_here(caller, gfp))
+		return NULL;
+	return gom_alloc_slow_asked(size, slot_off, gfp, caller);
 }
 
 /* Does an object from the fast path need object_prepare_gfp()? */
@@ -484,7 +491,10 @@ void gom_free_slow(const void *p, unsigned long caller)
 	gom_free_slow_entry(p, gom_pagemap_entry(p), caller);
 }
 
-/* As gom_free_leave(), if a tiny object cannot be taken back.  Leaves the cache. */
+/*
+ * As gom_free_leave(), if a tiny object cannot be taken back.  Leaves the
+ * cache.
+ */
 static noinline void free_leave_slow(const void *p, u32 entry, struct gom_mcache *c,
 				     unsigned long caller)
 {

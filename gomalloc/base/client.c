@@ -204,7 +204,7 @@ bool gom_client_filter_has(const struct gom_client_filter *filter, u32 id)
 
 /* === Changes; in a task === */
 
-/* The writer must not be preempted by a reader that tries again for ever. */
+/* Lookups find no client in the entry meanwhile, so it must not take long. */
 static void client_write(struct client *c, const struct gom_client_info *info)
 {
 	preempt_disable();

@@ -2,8 +2,8 @@
 /*
  * Frees of a module built with as_slab.h.  The page map tells of each address
  * whether gomalloc owns it; everything else is freed by the kernel's function.
- * A module also frees what the kernel allocated for it (kstrdup(), memdup_user(), ...), and what kvmalloc()
- * had from vmalloc().
+ * That is memory which the kernel allocated for the module (kstrdup(),
+ * memdup_user(), ...), and what kvmalloc() had from vmalloc().
  *
  * Context: as for the kernel's function of that name.
  */
@@ -209,7 +209,9 @@ EXPORT_SYMBOL_GPL(gom_slab_kvfree_atomic);
 /*
  * kfree_rcu_nolock() may interrupt anything, call_rcu() included, also as an
  * NMI.  So the object goes on a lock-free list, linked through its head, and an
- * irq_work frees it by gom_free_rcu().
+ * irq_work frees it by gom_free_rcu().  The irq_work is a hard one: under
+ * PREEMPT_RT others run in a thread of the CPU, which a real-time task can keep
+ * from running.
  */
 static LLIST_HEAD(nolock_heads);
 
@@ -221,7 +223,7 @@ static void nolock_heads_free(struct irq_work *work)
 		__gom_free_rcu(node);
 }
 
-static DEFINE_IRQ_WORK(nolock_work, nolock_heads_free);
+static struct irq_work nolock_work = IRQ_WORK_INIT_HARD(nolock_heads_free);
 
 void gom_slab_kfree_call_rcu_nolock(void *head, void *p)
 {

@@ -86,16 +86,13 @@ static gfp_t kvmalloc_gfp(size_t size, gfp_t gfp)
 		return gfp;
 	if (!(gfp & __GFP_RETRY_MAYFAIL))
 		gfp &= ~__GFP_DIRECT_RECLAIM;
-	if (!gom_client_filter_on(&gom_fail_module))
-		gfp &= ~__GFP_NOFAIL;
-	return gfp | __GFP_NOWARN;
+	return (gfp & ~__GFP_NOFAIL) | __GFP_NOWARN;
 }
 
 /*
  * The kernel's kvmalloc() does what is left: vmalloc(), if @gfp allows it.  An
- * allocation that is to fail (fail_site.h) must fail in all.  So that is
- * decided here.  The attempt below asks once more, which only counts the site
- * twice: a site fails once, and __GFP_NOFAIL stays for it.
+ * allocation that is to fail (fail_site.h) must fail in all, so that is decided
+ * here, with the caller's @gfp.  While a module is watched, @node is ignored.
  */
 void *gom_slab_kvmalloc(size_t size, gfp_t gfp, int node, unsigned long caller)
 {
@@ -105,7 +102,10 @@ void *gom_slab_kvmalloc(size_t size, gfp_t gfp, int node, unsigned long caller)
 		return gom_malloc_node_for(size, gfp, node, caller);
 	if (gom_fail_here(caller, gfp))
 		return NULL;
-	if (likely(size <= KMALLOC_MAX_SIZE))
+	if (unlikely(gom_client_filter_on(&gom_fail_module)) && size <= KMALLOC_MAX_SIZE)
+		p = gom_alloc_slow_asked(size, gom_size_to_slot_off(size), kvmalloc_gfp(size, gfp),
+					 caller);
+	else if (likely(size <= KMALLOC_MAX_SIZE))
 		p = gom_malloc_node_for(size, kvmalloc_gfp(size, gfp), node, caller);
 	return likely(p) ? p : kvmalloc_node(size, gfp, node);
 }

@@ -168,19 +168,25 @@ EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_destroy);
 
 int gom_slab_kmem_cache_shrink(struct kmem_cache *s)
 {
+	struct gom_cache *c;
+
 	if (!cache_is_handle(s))
 		return kmem_cache_shrink(s);
-	if (cache_of(s))
-		gom_cache_shrink(cache_of(s));
+	c = cache_of(s);
+	if (c)
+		gom_cache_shrink(c);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_shrink);
 
 unsigned int gom_slab_kmem_cache_size(struct kmem_cache *s)
 {
+	struct gom_cache *c;
+
 	if (!cache_is_handle(s))
 		return kmem_cache_size(s);
-	return cache_of(s) ? gom_cache_size(cache_of(s)) : 0;
+	c = cache_of(s);
+	return c ? gom_cache_size(c) : 0;
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_size);
 
@@ -205,9 +211,9 @@ void *GOM_SLAB_NOPROF(kmem_cache_alloc)(struct kmem_cache *s, gfp_t gfp)
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc));
 
 /*
- * The list is for accounting to a memory cgroup, which gomalloc does not do.  The
- * kernel asks for the page of such an object, so with efence=1 it is an ordinary
- * one.
+ * The list is for accounting to a memory cgroup, which gomalloc does not do.
+ * The kernel asks for the page of such an object, so with efence=1 it is an
+ * ordinary one.
  */
 void *GOM_SLAB_NOPROF(kmem_cache_alloc_lru)(struct kmem_cache *s, struct list_lru *lru, gfp_t gfp)
 {
@@ -237,13 +243,14 @@ EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_node));
 GOM_BULK_RESULT GOM_SLAB_NOPROF(kmem_cache_alloc_bulk)(struct kmem_cache *s, gfp_t gfp, size_t nr,
 						       void **p)
 {
+	struct gom_cache *c;
+
 	if (!cache_is_handle(s))
 		return kmem_cache_alloc_bulk(s, gfp, nr, p);
-	if (!cache_of(s)) {
+	c = cache_of(s);
+	if (!c)
 		cache_is_gone(_RET_IP_);
-		return 0;
-	}
-	return gom_cache_alloc_bulk(cache_of(s), gfp, nr, p) ? nr : 0;
+	return c && gom_cache_alloc_bulk(c, gfp, nr, p) ? nr : 0;
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_bulk));
 
@@ -264,10 +271,12 @@ EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_free);
 /* Without a cache, or after its end, this is kfree_bulk(). */
 void gom_slab_kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 {
-	if (!s || (cache_is_handle(s) && !cache_of(s)))
+	struct gom_cache *c = cache_is_handle(s) ? cache_of(s) : NULL;
+
+	if (c)
+		gom_cache_free_bulk(c, nr, p);
+	else if (!s || cache_is_handle(s))
 		gom_slab_kfree_bulk(nr, p);
-	else if (cache_is_handle(s))
-		gom_cache_free_bulk(cache_of(s), nr, p);
 	else
 		kmem_cache_free_bulk(s, nr, p);
 }
