@@ -415,6 +415,35 @@ static __always_inline bool batch_add(struct free_rcu_cpu *g, void *at)
 }
 
 /*
+ * The usual case of batch_add(), without a call: there is a batch, and @at does
+ * not fill it up.  Enters and leaves by itself; false if the case is another.
+ */
+static __always_inline bool batch_try_add(const void *at)
+{
+	struct free_rcu_cpu *g;
+	void **end;	/* a pointer: UBSAN would check an index */
+	bool added = false;
+	struct batch *b;
+
+	preempt_disable();
+	g = this_cpu_ptr(&free_rcu_cpus);
+	if (likely(!g->busy)) {
+		WRITE_ONCE(g->busy, 1);
+		barrier();
+		b = READ_ONCE(g->cur);
+		if (likely(b) && likely(b->nr < BATCH_OBJECTS - 1)) {
+			end = b->at + b->nr++;
+			*end = (void *)at;
+			added = true;
+		}
+		barrier();
+		WRITE_ONCE(g->busy, 0);
+	}
+	preempt_enable();
+	return added;
+}
+
+/*
  * llist_add() orders the list before the read of @monitor: see monitor_work().
  */
 static noinline void list_add_object(struct free_rcu_cpu *g, struct llist_node *node)
@@ -423,18 +452,23 @@ static noinline void list_add_object(struct free_rcu_cpu *g, struct llist_node *
 	monitor_start(g);
 }
 
+/* Is @at in a page of gomalloc's that is in use? */
+static __always_inline bool page_has_objects(const void *at)
+{
+	unsigned int slot = gom_entry_slot(gom_pagemap_entry(at));
+
+	return slot && slot != GOM_SLOT_IDLE;
+}
+
 /*
  * Does @at lie in memory of gomalloc, so that the head may be written?  Other
  * misuse is found after the grace period.
  */
-static __always_inline bool free_rcu_may_own(const void *at)
+static bool free_rcu_may_own(const void *at)
 {
-	unsigned int slot = gom_entry_slot(gom_pagemap_entry(at));
 	size_t size;
 
-	if (likely(slot))
-		return slot != GOM_SLOT_IDLE;
-	return gom_backend && gom_object_at(at, &size);
+	return page_has_objects(at) || (gom_backend && gom_object_at(at, &size));
 }
 
 static noinline void free_rcu_report_foreign(const void *at, unsigned long caller)
@@ -444,23 +478,44 @@ static noinline void free_rcu_report_foreign(const void *at, unsigned long calle
 			   "free after a grace period of %p, which is not gomalloc's", at);
 }
 
+static noinline bool head_add_slow(void *head)
+{
+	struct free_rcu_cpu *g;
+
+	if (!free_rcu_may_own(head))
+		return false;
+	preempt_disable();
+	g = this_cpu_ptr(&free_rcu_cpus);
+	if (!batch_add(g, head))
+		list_add_object(g, head);
+	preempt_enable();
+	return true;
+}
+
+/* Add the object with @head; false if it is not in memory of gomalloc's. */
+static __always_inline bool head_add(void *head)
+{
+	if (likely(page_has_objects(head)) && likely(batch_try_add(head)))
+		return true;
+	return head_add_slow(head);
+}
+
 /*
  * gom_free_rcu(): @head is the address of the head, of which one pointer is
  * used.
  */
 void __gom_free_rcu(void *head)
 {
-	struct free_rcu_cpu *g;
-
-	if (unlikely(!free_rcu_may_own(head)))
-		return free_rcu_report_foreign(head, _RET_IP_);
-	preempt_disable();
-	g = this_cpu_ptr(&free_rcu_cpus);
-	if (unlikely(!batch_add(g, head)))
-		list_add_object(g, head);
-	preempt_enable();
+	if (unlikely(!head_add(head)))
+		free_rcu_report_foreign(head, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_free_rcu);
+
+/* The same; false, without a report, if @head is no address of gomalloc's. */
+bool gom_free_rcu_owned(void *head)
+{
+	return head_add(head);
+}
 
 /* Add an object without a head; false if there is no batch. */
 static bool batch_add_headless(void *p)
@@ -471,6 +526,32 @@ static bool batch_add_headless(void *p)
 	added = batch_add(this_cpu_ptr(&free_rcu_cpus), p);
 	preempt_enable();
 	return added;
+}
+
+/* If there is no batch for @p, allocate one, or wait for the grace period. */
+static noinline bool headless_add_slow(const void *p, unsigned long caller)
+{
+	if (!free_rcu_may_own(p))
+		return false;
+	if (batch_add_headless((void *)p))
+		return true;
+	/* As in kvfree_rcu(): use no reserves, and trigger no OOM kill. */
+	if (freelist_refill(GFP_KERNEL | __GFP_NORETRY | __GFP_NOMEMALLOC) &&
+	    batch_add_headless((void *)p))
+		return true;
+	synchronize_rcu();
+	/* Meanwhile the slot of its page may have changed (special.h). */
+	gom_free_slow(p, caller);
+	return true;
+}
+
+/* gom_free_rcu_owned() for an object without a head, on behalf of @caller. */
+bool gom_free_rcu_owned_mightsleep(const void *p, unsigned long caller)
+{
+	might_sleep();
+	if (likely(page_has_objects(p)) && likely(batch_try_add(p)))
+		return true;
+	return headless_add_slow(p, caller);
 }
 
 /**
@@ -484,20 +565,8 @@ static bool batch_add_headless(void *p)
  */
 void gom_free_rcu_mightsleep(const void *p)
 {
-	might_sleep();
-	if (ZERO_OR_NULL_PTR(p))
-		return;
-	if (!free_rcu_may_own(p))
-		return free_rcu_report_foreign(p, _RET_IP_);
-	if (batch_add_headless((void *)p))
-		return;
-	/* As in kvfree_rcu(): use no reserves, and trigger no OOM kill. */
-	if (freelist_refill(GFP_KERNEL | __GFP_NORETRY | __GFP_NOMEMALLOC) &&
-	    batch_add_headless((void *)p))
-		return;
-	synchronize_rcu();
-	/* Meanwhile the slot of its page may have changed (special.h). */
-	gom_free_slow(p, _RET_IP_);
+	if (!gom_free_rcu_owned_mightsleep(p, _RET_IP_) && !ZERO_OR_NULL_PTR(p))
+		free_rcu_report_foreign(p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_free_rcu_mightsleep);
 

@@ -7,6 +7,8 @@
 
 #include <linux/types.h>
 
+bool gom_free_rcu_owned(void *head);
+bool gom_free_rcu_owned_mightsleep(const void *p, unsigned long caller);
 int gom_free_rcu_init(void);
 void gom_free_rcu_exit(void);
 void gom_free_rcu_pretend(bool inside);

@@ -13,6 +13,7 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
+#include "api/free_rcu.h"
 #include "api/internal.h"
 #include "slab/slab.h"
 
@@ -159,10 +160,10 @@ EXPORT_SYMBOL_GPL(gom_slab_vfree);
 /* === kfree_rcu() === */
 
 /*
- * @head is that in the object, or NULL; then this may sleep.  @p is the object;
- * before 6.4, if there is a head, it is the head's offset instead.
+ * The object is the kernel's, or one of sbrk=1, which is known by its first
+ * byte only, or is freed already, which gomalloc reports.
  */
-void gom_slab_kvfree_call_rcu(void *head, void *p)
+static noinline void foreign_free_rcu(void *head, void *p)
 {
 	void *object = (unsigned long)p < PAGE_SIZE ? head - (unsigned long)p : p;
 
@@ -172,6 +173,19 @@ void gom_slab_kvfree_call_rcu(void *head, void *p)
 		__gom_free_rcu(head);
 	else
 		gom_free_rcu_mightsleep(object);
+}
+
+/*
+ * @head is that in the object, or NULL; then this may sleep.  @p is the object;
+ * before 6.4, if there is a head, it is the head's offset instead.
+ */
+void gom_slab_kvfree_call_rcu(void *head, void *p)
+{
+	bool owned = head ? gom_free_rcu_owned(head) :
+			    gom_free_rcu_owned_mightsleep(p, _RET_IP_);
+
+	if (unlikely(!owned))
+		foreign_free_rcu(head, p);
 }
 EXPORT_SYMBOL_GPL(gom_slab_kvfree_call_rcu);
 
