@@ -358,6 +358,8 @@ static struct gom_cache *cache_create(const char *name, unsigned int size, unsig
 	c->class = cc->class;
 	c->size = size;
 	c->align = align;
+	c->zero = ctor ? 0 : cc->layout.size;
+	c->init = cc->rcu ? 0 : c->zero;
 	c->flags = flags;
 	strscpy(c->name, name, sizeof(c->name));
 	list_add_tail(&c->list, &caches);

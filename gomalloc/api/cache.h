@@ -19,6 +19,9 @@
  * @size: bytes of an object, as requested
  * @class: number of its class, which other caches may share
  * @align: alignment of its objects in bytes
+ * @zero: bytes that __GFP_ZERO clears; 0 with a constructor
+ * @init: bytes that init_on_alloc=1 clears; as in SLUB, 0 also of objects that
+ *	an RCU reader may read
  * @flags: SLAB_* flags, as requested
  * @list: entry in the list of caches, or of unused records
  * @name: name in debugfs; not necessarily unique
@@ -28,6 +31,8 @@ struct gom_cache {
 	unsigned int size;
 	unsigned int class;
 	unsigned int align;
+	unsigned int zero;
+	unsigned int init;
 	slab_flags_t flags;
 	struct list_head list;
 	char name[GOM_CACHE_NAME];
@@ -45,7 +50,10 @@ struct gom_cache_stats {
 	u64 bytes;
 };
 
+void *gom_cache_prepare(struct gom_cache *cache, void *p, gfp_t gfp, unsigned long caller);
+void *gom_cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller);
 void *gom_cache_alloc_with_page(struct gom_cache *cache, gfp_t gfp, unsigned long caller);
+void gom_cache_free_slow(struct gom_cache *cache, const void *p, unsigned long caller);
 void gom_cache_reset(void);
 void gom_cache_read(struct gom_cache_stats *stats);
 void gom_cache_show(struct seq_file *m);

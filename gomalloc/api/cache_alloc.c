@@ -23,14 +23,10 @@
 /* Zero an object of @cache if required, and register it with kmemleak. */
 static __always_inline void *cache_prepare(struct gom_cache *cache, void *p, gfp_t gfp)
 {
-	const struct gom_cache_class *cc = gom_cache_class(cache->class);
-	bool zero = want_init_on_alloc(gfp);
+	unsigned int bytes = gfp & __GFP_ZERO ? cache->zero : cache->init;
 
-	/* As in SLUB, init_on_alloc=1 does not clear type-safe objects. */
-	if (cc->ctor || (cc->rcu && !(gfp & __GFP_ZERO)))
-		zero = false;
-	if (zero)
-		memset(p, 0, cc->layout.size);
+	if (want_init_on_alloc(gfp) && bytes)
+		memset(p, 0, bytes);
 	kmemleak_alloc(p, cache->size, 1, gfp);
 	return p;
 }
@@ -45,34 +41,42 @@ static void *cache_prepare_slow(struct gom_cache *cache, void *p, gfp_t gfp, boo
 	return p;
 }
 
-static noinline void cache_check_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+static noinline void cache_report_gfp(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
-	if (unlikely(gfp & __GFP_ZERO) && gom_cache_class(cache->class)->ctor)
+	if (gfp & __GFP_ZERO && !cache->zero)
 		gom_report(GOM_BAD_GFP, caller,
 			   "__GFP_ZERO for cache %s, which has a constructor", cache->name);
-	if (unlikely(gfp & GOM_ZONE_GFP))
+	if (gfp & GOM_ZONE_GFP)
 		gom_report(GOM_BAD_GFP, caller,
 			   "allocation from cache %s with gfp %pGg: no cache has memory of a zone",
 			   cache->name, &gfp);
 }
 
-/* The same, once @gfp has been checked. */
-static noinline void *cache_prepare_gfp(struct gom_cache *cache, void *p, gfp_t gfp,
-					unsigned long caller)
+static __always_inline bool cache_gfp_is_wrong(const struct gom_cache *cache, gfp_t gfp)
 {
-	cache_check_gfp(cache, gfp, caller);
+	return unlikely(gfp & GOM_ZONE_GFP) || (gfp & __GFP_ZERO && unlikely(!cache->zero));
+}
+
+static __always_inline void cache_check_gfp(struct gom_cache *cache, gfp_t gfp,
+					    unsigned long caller)
+{
+	if (cache_gfp_is_wrong(cache, gfp))
+		cache_report_gfp(cache, gfp, caller);
+}
+
+static noinline void *cache_prepare_report(struct gom_cache *cache, void *p, gfp_t gfp,
+					   unsigned long caller)
+{
+	cache_report_gfp(cache, gfp, caller);
 	return cache_prepare(cache, p, gfp);
 }
 
-/*
- * An object from the fast path that must be zeroed, or whose @gfp is to be
- * checked.
- */
-static noinline void *cache_prepare_fast(struct gom_cache *cache, void *p, gfp_t gfp,
-					 unsigned long caller)
+/* An object was popped, but has to be zeroed, or @gfp is to be checked. */
+noinline void *gom_cache_prepare(struct gom_cache *cache, void *p, gfp_t gfp,
+				 unsigned long caller)
 {
-	if (unlikely(gfp & GOM_PREPARE_GFP))
-		return cache_prepare_gfp(cache, p, gfp, caller);
+	if (cache_gfp_is_wrong(cache, gfp))
+		return cache_prepare_report(cache, p, gfp, caller);
 	return cache_prepare(cache, p, gfp);
 }
 
@@ -103,7 +107,7 @@ static void *cache_alloc_ordinary(struct gom_cache *cache, gfp_t gfp, unsigned l
 	return p ? cache_prepare_slow(cache, p, gfp, sample, caller) : NULL;
 }
 
-static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
+noinline void *gom_cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	void *p;
 
@@ -119,19 +123,14 @@ static noinline void *cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsig
 	return cache_alloc_ordinary(cache, gfp, caller);
 }
 
-/* gom_cache_alloc() of an object that has a page, also with efence=1. */
+/* The same for an object that must have a page, also with efence=1. */
 void *gom_cache_alloc_with_page(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	if (gom_backend_only())
-		return cache_alloc_slow(cache, gfp, caller);
+		return gom_cache_alloc_slow(cache, gfp, caller);
 	might_alloc(gfp);
 	cache_check_gfp(cache, gfp, caller);
 	return gom_fail_here(caller, gfp) ? NULL : cache_alloc_ordinary(cache, gfp, caller);
-}
-
-static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache)
-{
-	return raw_cpu_ptr(cache->slot);
 }
 
 /*
@@ -140,20 +139,14 @@ static __always_inline struct gom_slot *cache_slot(const struct gom_cache *cache
  */
 static __always_inline void *cache_alloc(struct gom_cache *cache, gfp_t gfp)
 {
-	struct gom_mcache *c;
 	void *p;
 
 	gom_check_context(gfp);
-	if (unlikely(!gom_mcache_enter(&c)))
-		return cache_alloc_slow(cache, gfp, _RET_IP_);
-	p = gom_slot_pop(cache_slot(cache));
-	if (unlikely(!p)) {
-		gom_mcache_leave(c);
-		return cache_alloc_slow(cache, gfp, _RET_IP_);
-	}
-	gom_mcache_leave(c);
-	if (want_init_on_alloc(gfp) || unlikely(gfp & GOM_PREPARE_GFP))
-		return cache_prepare_fast(cache, p, gfp, _RET_IP_);
+	p = gom_cache_pop(cache->slot);
+	if (unlikely(!p))
+		return gom_cache_alloc_slow(cache, gfp, _RET_IP_);
+	if (gom_gfp_needs_prepare(gfp))
+		return gom_cache_prepare(cache, p, gfp, _RET_IP_);
 	return p;
 }
 
@@ -217,7 +210,7 @@ static noinline void cache_free_check(struct gom_cache *cache, const void *p, un
 			   cache->name);
 }
 
-static noinline void cache_free_slow(struct gom_cache *cache, const void *p, unsigned long caller)
+noinline void gom_cache_free_slow(struct gom_cache *cache, const void *p, unsigned long caller)
 {
 	if (!ZERO_OR_NULL_PTR(p))
 		cache_free_check(cache, p, caller);
@@ -235,15 +228,8 @@ static noinline void cache_free_slow(struct gom_cache *cache, const void *p, uns
  */
 void gom_cache_free(struct gom_cache *cache, const void *p)
 {
-	struct gom_mcache *c;
-
-	if (unlikely(gom_special_maybe(p)) || unlikely(!gom_mcache_enter(&c)))
-		return cache_free_slow(cache, p, _RET_IP_);
-	if (unlikely(!gom_slot_push(cache_slot(cache), p))) {
-		gom_mcache_leave(c);
-		return cache_free_slow(cache, p, _RET_IP_);
-	}
-	gom_mcache_leave(c);
+	if (unlikely(!gom_cache_push(cache->slot, p)))
+		gom_cache_free_slow(cache, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_cache_free);
 
@@ -263,12 +249,11 @@ bool gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **
 	size_t i = 0, n, j;
 
 	gom_check_context(gfp);
-	if (unlikely(gfp & GOM_PREPARE_GFP))
-		cache_check_gfp(cache, gfp, _RET_IP_);
+	cache_check_gfp(cache, gfp, _RET_IP_);
 	while (i < nr) {
 		n = 0;
 		if (likely(gom_mcache_enter(&c))) {
-			n = gom_slot_pop_many(cache_slot(cache), nr - i, p + i);
+			n = gom_slot_pop_many(raw_cpu_ptr(cache->slot), nr - i, p + i);
 			gom_mcache_leave(c);
 		}
 		if (want_init_on_alloc(gfp))
@@ -277,7 +262,7 @@ bool gom_cache_alloc_bulk(struct gom_cache *cache, gfp_t gfp, size_t nr, void **
 		i += n;
 		if (i == nr)
 			break;
-		p[i] = cache_alloc_slow(cache, gfp & ~GOM_ZONE_GFP, _RET_IP_);
+		p[i] = gom_cache_alloc_slow(cache, gfp & ~GOM_ZONE_GFP, _RET_IP_);
 		if (!p[i]) {
 			gom_cache_free_bulk(cache, i, p);
 			return false;
@@ -316,7 +301,7 @@ void gom_cache_free_bulk(struct gom_cache *cache, size_t nr, void **p)
 
 	while (i < nr) {
 		if (likely(!special) && likely(gom_mcache_enter(&c))) {
-			i += slot_push_many(cache_slot(cache), nr - i, p + i);
+			i += slot_push_many(raw_cpu_ptr(cache->slot), nr - i, p + i);
 			gom_mcache_leave(c);
 		}
 		if (i == nr)
@@ -328,7 +313,7 @@ void gom_cache_free_bulk(struct gom_cache *cache, size_t nr, void **p)
 		if (special)
 			gom_cache_free(cache, p[i++]);
 		else
-			cache_free_slow(cache, p[i++], _RET_IP_);
+			gom_cache_free_slow(cache, p[i++], _RET_IP_);
 	}
 }
 EXPORT_SYMBOL_GPL(gom_cache_free_bulk);

@@ -55,27 +55,6 @@
 
 /* === Allocating === */
 
-/*
- * The fast paths below leave the cache separately in each branch, which saves a
- * second test of the outcome.  Slow paths are noinline tail calls, so that the
- * fast paths save no registers.
- */
-static __always_inline void *object_pop(unsigned long slot_off)
-{
-	struct gom_mcache *c;
-	void *p;
-
-	if (unlikely(!gom_mcache_enter(&c)))
-		return NULL;
-	p = gom_slot_pop(gom_mcache_slot(c, slot_off));
-	if (unlikely(!p)) {
-		gom_mcache_leave(c);
-		return NULL;
-	}
-	gom_mcache_leave(c);
-	return p;
-}
-
 /* Allocate whole pages; @gfp may have __GFP_DMA. */
 static void *large_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 {
@@ -149,9 +128,10 @@ static void *zone_alloc(size_t size, gfp_t gfp, int nid, unsigned long caller)
 }
 
 /* Zero a small object if required, and register it with kmemleak. */
-static void *object_prepare(void *p, unsigned int class, gfp_t gfp)
+static __always_inline void *object_prepare(void *p, unsigned int class, gfp_t gfp)
 {
-	size_t size = gom_classes[class].size;
+	const struct gom_class *cl = gom_classes;	/* a pointer: UBSAN would check an index */
+	size_t size = cl[class].size;
 
 	if (want_init_on_alloc(gfp))
 		memset(p, 0, size);
@@ -170,25 +150,15 @@ static void *object_prepare_slow(void *p, size_t size, unsigned int class, gfp_t
 }
 
 /* Exchange an object from the fast path for one of the zone in @gfp. */
-static noinline void *object_exchange_zone(void *p, size_t size, gfp_t gfp, unsigned long caller)
+static noinline void *object_exchange_zone(void *p, unsigned int class, gfp_t gfp,
+					   unsigned long caller)
 {
+	size_t size = gom_classes[class].size;
 	struct gom_place at;
 
 	gom_pagemap_place(p, &at);
 	gom_mcache_free_slow(&at, caller);
 	return zone_alloc(size, gfp, NUMA_NO_NODE, caller);
-}
-
-/*
- * An object from the fast path whose @gfp asks for a zone or for zeroed memory.
- */
-static void *object_prepare_gfp(void *p, unsigned int slot_off, gfp_t gfp, unsigned long caller)
-{
-	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
-
-	if (unlikely(gfp & GOM_ZONE_GFP))
-		return object_exchange_zone(p, gom_classes[class].size, gfp, caller);
-	return object_prepare(p, class, gfp);
 }
 
 /* gom_alloc_slow() after gom_fail_here(), which is asked once. */
@@ -221,22 +191,20 @@ void *gom_alloc_slow(size_t size, unsigned int slot_off, gfp_t gfp, unsigned lon
 	return gom_alloc_slow_asked(size, slot_off, gfp, caller);
 }
 
-/* Does an object from the fast path need object_prepare_gfp()? */
-static __always_inline bool gfp_needs_prepare(gfp_t gfp)
-{
-	return want_init_on_alloc(gfp) || unlikely(gfp & GOM_PREPARE_GFP);
-}
-
 /*
- * End of the fast path: no object was there (@p is NULL), or @p has to be
- * prepared.
+ * End of the fast path: no object was there (@p is NULL), or @gfp asks for a
+ * zone or for zeroed memory.
  */
-static noinline void *malloc_finish(size_t size, gfp_t gfp, unsigned int slot_off, void *p,
-				    unsigned long caller)
+noinline void *gom_malloc_finish(size_t size, gfp_t gfp, unsigned int slot_off, void *p,
+				 unsigned long caller)
 {
-	if (p)
-		return object_prepare_gfp(p, slot_off, gfp, caller);
-	return gom_alloc_slow(size, slot_off, gfp, caller);
+	unsigned int class = slot_off >> GOM_SLOT_SHIFT;
+
+	if (unlikely(!p))
+		return gom_alloc_slow(size, slot_off, gfp, caller);
+	if (unlikely(gfp & GOM_ZONE_GFP))
+		return object_exchange_zone(p, class, gfp, caller);
+	return object_prepare(p, class, gfp);
 }
 
 static noinline void *malloc_finish_slot(unsigned long request, gfp_t gfp, void *p,
@@ -246,7 +214,7 @@ static noinline void *malloc_finish_slot(unsigned long request, gfp_t gfp, void 
 	size_t size = BITS_PER_LONG == 64 ? request >> 16 >> 16 :
 					    gom_classes[slot_off >> GOM_SLOT_SHIFT].size;
 
-	return malloc_finish(size, gfp, slot_off, p, caller);
+	return gom_malloc_finish(size, gfp, slot_off, p, caller);
 }
 
 /* gom_malloc() of a constant size; @request is GOM_CONST_REQUEST(size). */
@@ -255,8 +223,8 @@ void *__gom_malloc_slot(unsigned long request, gfp_t gfp)
 	void *p;
 
 	gom_check_context(gfp);
-	p = object_pop((u32)request);
-	if (likely(p) && !gfp_needs_prepare(gfp))
+	p = gom_object_pop((u32)request);
+	if (likely(p) && !gom_gfp_needs_prepare(gfp))
 		return p;
 	return malloc_finish_slot(request, gfp, p, _RET_IP_);
 }
@@ -269,10 +237,10 @@ void *__gom_malloc(size_t size, gfp_t gfp)
 	void *p;
 
 	gom_check_context(gfp);
-	p = object_pop(slot_off);
-	if (likely(p) && !gfp_needs_prepare(gfp))
+	p = gom_object_pop(slot_off);
+	if (likely(p) && !gom_gfp_needs_prepare(gfp))
 		return p;
-	return malloc_finish(size, gfp, slot_off, p, _RET_IP_);
+	return gom_malloc_finish(size, gfp, slot_off, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(__gom_malloc);
 
@@ -286,10 +254,10 @@ static noinline void *malloc_for(size_t size, gfp_t gfp, unsigned long caller)
 	void *p;
 
 	gom_check_context(gfp);
-	p = object_pop(slot_off);
-	if (likely(p) && !gfp_needs_prepare(gfp))
+	p = gom_object_pop(slot_off);
+	if (likely(p) && !gom_gfp_needs_prepare(gfp))
 		return p;
-	return malloc_finish(size, gfp, slot_off, p, caller);
+	return gom_malloc_finish(size, gfp, slot_off, p, caller);
 }
 
 /* Sample @p for the heap profile.  Called inside the cache; leaves it. */

@@ -18,22 +18,32 @@
 #include "base/sizeclass.h"
 #include "slab/slab.h"
 
-/*
- * Tail calls, so that the functions called find the module's call site as their
- * own.
- */
+/* As __gom_malloc(), inlined, so that _RET_IP_ is the module's call site. */
+static __always_inline void *slab_malloc(size_t size, gfp_t gfp)
+{
+	unsigned int slot_off = gom_size_to_slot_off(size);
+	void *p;
+
+	gom_check_context(gfp);
+	p = gom_object_pop(slot_off);
+	if (likely(p) && !gom_gfp_needs_prepare(gfp))
+		return p;
+	return gom_malloc_finish(size, gfp, slot_off, p, _RET_IP_);
+}
+
 void *GOM_SLAB_KMALLOC(GOM_TOKEN_PARAMS, gfp_t gfp)
 {
-	return __gom_malloc(size, gfp);
+	return slab_malloc(size, gfp);
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_KMALLOC);
 
 void *GOM_SLAB_KMALLOC_CACHE(struct kmem_cache *s, gfp_t gfp, size_t size)
 {
-	return __gom_malloc(size, gfp);
+	return slab_malloc(size, gfp);
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_KMALLOC_CACHE);
 
+/* A tail call, so that the function called finds the call site as its own. */
 void *GOM_SLAB_KMALLOC_LARGE(size_t size, gfp_t gfp)
 {
 	return __gom_malloc(size, gfp);

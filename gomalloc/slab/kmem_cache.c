@@ -24,6 +24,7 @@
 #include "api/cache.h"
 #include "api/internal.h"
 #include "base/report.h"
+#include "percpu/mcache.h"
 #include "slab/slab.h"
 
 /*
@@ -37,8 +38,24 @@
 #endif
 #define HANDLES		2048UL
 
+/**
+ * struct handle - an entry of the table
+ * @cache: the cache; NULL in an empty entry
+ * @slot: the cache's slot, for the fast paths, or @no_slot
+ */
+struct handle {
+	struct gom_cache *cache;
+	struct gom_slot __percpu *slot;
+};
+
+/* A magazine that is both empty and full: each call goes to the slow path. */
+static void *no_object;
+static DEFINE_PER_CPU(struct gom_slot, no_slot) = { .top = &no_object, .end = &no_object };
+
 static DEFINE_MUTEX(handles_lock);
-static struct gom_cache *handles[HANDLES];
+static struct handle handles[HANDLES] = {
+	[0 ... HANDLES - 1] = { .slot = &no_slot },
+};
 static unsigned long handle_next;	/* where the search for an empty entry begins */
 
 static __always_inline bool cache_is_handle(const struct kmem_cache *s)
@@ -46,14 +63,14 @@ static __always_inline bool cache_is_handle(const struct kmem_cache *s)
 	return (unsigned long)s - HANDLE_FIRST < sizeof(handles);
 }
 
-static __always_inline struct gom_cache **handle_entry(const struct kmem_cache *s)
+static __always_inline struct handle *handle_of(const struct kmem_cache *s)
 {
 	return (void *)handles + ((unsigned long)s - HANDLE_FIRST);
 }
 
-static __always_inline struct gom_cache *cache_of(const struct kmem_cache *s)
+static struct gom_cache *cache_of(const struct kmem_cache *s)
 {
-	return *handle_entry(s);
+	return handle_of(s)->cache;
 }
 
 /* === Creating and destroying === */
@@ -67,9 +84,9 @@ static struct kmem_cache *handle_alloc(struct gom_cache *c)
 	mutex_lock(&handles_lock);
 	for (n = 0; n < HANDLES && !s; n++) {
 		i = (handle_next + n) % HANDLES;
-		if (handles[i])
+		if (handles[i].cache)
 			continue;
-		handles[i] = c;
+		handles[i] = (struct handle) { .cache = c, .slot = c->slot };
 		handle_next = i + 1;
 		s = (void *)(HANDLE_FIRST + i * sizeof(handles[0]));
 	}
@@ -84,7 +101,7 @@ static struct gom_cache *handle_free(const struct kmem_cache *s)
 
 	mutex_lock(&handles_lock);
 	c = cache_of(s);
-	*handle_entry(s) = NULL;
+	*handle_of(s) = (struct handle) { .slot = &no_slot };
 	mutex_unlock(&handles_lock);
 	return c;
 }
@@ -199,16 +216,40 @@ static noinline void *cache_is_gone(unsigned long caller)
 	return NULL;
 }
 
+/* No object was popped (@p is NULL), or @p has to be prepared. */
+static noinline void *alloc_finish(const struct kmem_cache *s, gfp_t gfp, void *p,
+				   unsigned long caller)
+{
+	struct gom_cache *c = cache_of(s);
+
+	if (unlikely(!c))
+		return cache_is_gone(caller);
+	return p ? gom_cache_prepare(c, p, gfp, caller) : gom_cache_alloc_slow(c, gfp, caller);
+}
+
 void *GOM_SLAB_NOPROF(kmem_cache_alloc)(struct kmem_cache *s, gfp_t gfp)
 {
-	struct gom_cache *c;
+	void *p;
 
 	if (unlikely(!cache_is_handle(s)))
 		return kmem_cache_alloc(s, gfp);
-	c = cache_of(s);
-	return likely(c) ? gom_cache_alloc(c, gfp) : cache_is_gone(_RET_IP_);
+	gom_check_context(gfp);
+	p = gom_cache_pop(handle_of(s)->slot);
+	if (likely(p) && !gom_gfp_needs_prepare(gfp))
+		return p;
+	return alloc_finish(s, gfp, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc));
+
+static noinline void *alloc_lru_finish(const struct kmem_cache *s, gfp_t gfp, void *p,
+				       unsigned long caller)
+{
+	struct gom_cache *c = cache_of(s);
+
+	if (p || !c)
+		return alloc_finish(s, gfp, p, caller);
+	return gom_cache_alloc_with_page(c, gfp, caller);
+}
 
 /*
  * The list is for accounting to a memory cgroup, which gomalloc does not do.
@@ -217,15 +258,15 @@ EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc));
  */
 void *GOM_SLAB_NOPROF(kmem_cache_alloc_lru)(struct kmem_cache *s, struct list_lru *lru, gfp_t gfp)
 {
-	struct gom_cache *c;
+	void *p;
 
 	if (unlikely(!cache_is_handle(s)))
 		return kmem_cache_alloc_lru(s, lru, gfp);
-	c = cache_of(s);
-	if (unlikely(!c))
-		return cache_is_gone(_RET_IP_);
-	return unlikely(gom_backend) ? gom_cache_alloc_with_page(c, gfp, _RET_IP_) :
-				       gom_cache_alloc(c, gfp);
+	gom_check_context(gfp);
+	p = gom_cache_pop(handle_of(s)->slot);
+	if (likely(p) && !gom_gfp_needs_prepare(gfp))
+		return p;
+	return alloc_lru_finish(s, gfp, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_lru));
 
@@ -254,17 +295,22 @@ GOM_BULK_RESULT GOM_SLAB_NOPROF(kmem_cache_alloc_bulk)(struct kmem_cache *s, gfp
 }
 EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(kmem_cache_alloc_bulk));
 
+static noinline void free_finish(const struct kmem_cache *s, void *p, unsigned long caller)
+{
+	struct gom_cache *c = cache_of(s);
+
+	if (c)
+		gom_cache_free_slow(c, p, caller);
+	else
+		gom_free_slow(p, caller);
+}
+
 void gom_slab_kmem_cache_free(struct kmem_cache *s, void *p)
 {
-	struct gom_cache *c;
-
 	if (unlikely(!cache_is_handle(s)))
-		return kmem_cache_free(s, p);
-	c = cache_of(s);
-	if (likely(c))
-		gom_cache_free(c, p);
-	else
-		gom_free(p);
+		kmem_cache_free(s, p);
+	else if (unlikely(!gom_cache_push(handle_of(s)->slot, p)))
+		free_finish(s, p, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_free);
 
