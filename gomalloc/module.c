@@ -35,6 +35,7 @@
 #include "percpu/mcache.h"
 #include "percpu/shrinker.h"
 #include "slab/slab.h"
+#include "special/freed_text.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -279,7 +280,7 @@ static void __exit gom_exit(void)
 	gom_pagemap_exit();
 	gom_node_exit();
 	gom_cache_exit();
-	gom_profile_exit();
+	gom_freed_text_exit();
 	gom_fail_sites_exit();
 	gom_persistent_free_all();
 	pr_info("unloaded\n");

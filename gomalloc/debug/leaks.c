@@ -34,6 +34,7 @@
 #include "gomalloc.h"
 #include "heap/pagemap.h"
 #include "heap/span.h"
+#include "special/freed_text.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -228,6 +229,12 @@ void gom_leaks_show_header(struct seq_file *m, const struct gom_leaks *leaks)
 }
 GOM_EXPORT_FOR_TEST(gom_leaks_show_header);
 
+/* The name of function @i of the stack. */
+static const char *leak_symbol(const struct gom_leak *l, unsigned int i, char *buf)
+{
+	return gom_freed_text_symbol(l->bucket->client, l->bucket->entry[i], buf);
+}
+
 /* Element @i of the list, with its stack. */
 void gom_leaks_show(struct seq_file *m, const struct gom_leaks *leaks, unsigned int i)
 {
@@ -242,7 +249,7 @@ void gom_leaks_show(struct seq_file *m, const struct gom_leaks *leaks, unsigned 
 		   gom_leaks_kind(l->bucket, text, sizeof(text)), youngest.seconds, youngest.tenth,
 		   oldest.seconds, oldest.tenth);
 	for (j = 0; j < l->bucket->n; j++)
-		seq_printf(m, "    %s\n", gom_profile_symbol(l->bucket, j, text));
+		seq_printf(m, "    %s\n", leak_symbol(l, j, text));
 }
 GOM_EXPORT_FOR_TEST(gom_leaks_show);
 
@@ -260,7 +267,7 @@ static void leak_report(const struct gom_leaks *leaks, const struct gom_leak *l)
 		gom_leaks_kind(l->bucket, text, sizeof(text)), youngest.seconds, youngest.tenth,
 		oldest.seconds, oldest.tenth);
 	for (j = 0; j < min_t(unsigned int, l->bucket->n, REPORT_FRAMES); j++)
-		pr_warn("    %s\n", gom_profile_symbol(l->bucket, j, text));
+		pr_warn("    %s\n", leak_symbol(l, j, text));
 }
 
 static void leaks_report(const struct gom_leaks *leaks, const char *module)
@@ -329,9 +336,9 @@ static void leaks_client_event(const struct gom_client_info *info, enum gom_clie
 		gom_leaks_report(info->id, info->name);
 	gom_fail_sites_keep_symbols(info);
 	if (info->has_init)
-		gom_profile_keep_symbols(info, &info->init);
+		gom_freed_text_keep(info, &info->init);
 	if (event == GOM_CLIENT_GOING)
-		gom_profile_keep_symbols(info, &info->text);
+		gom_freed_text_keep(info, &info->text);
 }
 
 /* On load, before there is a client. */

@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "debug/leaks.h"
 #include "debug/lifetimes.h"
+#include "special/freed_text.h"
 #include "special/profile.h"
 
 void gom_lifetimes_show_header(struct seq_file *m)
@@ -58,7 +59,7 @@ void gom_lifetimes_show(struct seq_file *m, const struct gom_bucket *b)
 		   gom_leaks_kind(b, text, sizeof(text)));
 	lifetimes_show_ages(m, b);
 	for (i = 0; i < b->n; i++)
-		seq_printf(m, "%c%s", i ? ';' : '\t', gom_profile_symbol(b, i, text));
+		seq_printf(m, "%c%s", i ? ';' : '\t', gom_freed_text_symbol(b->client, b->entry[i], text));
 	seq_putc(m, '\n');
 }
 GOM_EXPORT_FOR_TEST(gom_lifetimes_show);

@@ -58,7 +58,6 @@
 #include <linux/percpu.h>
 #include <linux/rculist.h>
 #include <linux/sched/task_stack.h>
-#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
@@ -69,6 +68,7 @@
 #include "base/persistent.h"
 #include "base/random.h"
 #include "heap/pagemap.h"
+#include "special/freed_text.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -604,109 +604,7 @@ void gom_profile_reset(void)
 }
 GOM_EXPORT_FOR_TEST(gom_profile_reset);
 
-/* === Names of functions === */
-
-/*
- * The kernel forgets the names of a module's functions when its text is freed:
- * those of init functions when the module is loaded, all others when it is
- * unloaded.  So names of return addresses in buckets are kept before that, up
- * to a limit.  Other code may come to the same address, so they are kept for the
- * bucket's client and the address.  symbols_lock, a mutex, protects them.
- */
-#define MAX_SYMBOLS	4096U
-
-static DEFINE_MUTEX(symbols_lock);
-static DEFINE_XARRAY(symbols);
-static unsigned int nr_symbols;
-
-/*
- * Kernel addresses have the same upper bits: 16 on 64-bit machines.  A client
- * may get the names of the one that many loads of modules ago was at the same
- * address.
- */
-static unsigned long symbol_index(u32 client, unsigned long addr)
-{
-	const unsigned int bits = BITS_PER_LONG == 64 ? 16 : 8;
-
-	return addr << bits | (client & (BIT(bits) - 1));
-}
-
-static void symbol_keep(u32 client, unsigned long addr)
-{
-	unsigned long index = symbol_index(client, addr);
-	char *name;
-
-	if (nr_symbols >= MAX_SYMBOLS || xa_load(&symbols, index))
-		return;
-	name = kasprintf(GFP_KERNEL | __GFP_NOWARN, "%pS", (void *)addr);
-	if (!name)
-		return;
-	if (xa_insert(&symbols, index, name, GFP_KERNEL | __GFP_NOWARN))
-		kfree(name);
-	else
-		nr_symbols++;
-}
-
-static bool client_is_loaded(u32 id)
-{
-	struct gom_client_info info;
-
-	return gom_client_read(id, &info) && info.loaded;
-}
-
-/*
- * The range @text of a client is about to be freed: keep the names of what
- * buckets have in it.  Those of clients that are gone have it from other code
- * that was there before.  Context: task, may sleep.
- */
-void gom_profile_keep_symbols(const struct gom_client_info *info, const struct gom_text *text)
-{
-	struct gom_bucket *b;
-	unsigned int i, j;
-
-	mutex_lock(&symbols_lock);
-	for_each_bucket(i, b) {
-		for (j = 0; j < b->n; j++)
-			if (gom_text_has(text, b->entry[j]) && client_is_loaded(b->client))
-				symbol_keep(b->client, b->entry[j]);
-		cond_resched();
-	}
-	mutex_unlock(&symbols_lock);
-}
-GOM_EXPORT_FOR_TEST(gom_profile_keep_symbols);
-
-/*
- * Copy the name that was kept for a return address to @buf, of KSYM_SYMBOL_LEN
- * bytes; false if there is none.
- */
-static bool symbol_read_kept(const struct gom_bucket *b, unsigned int i, char *buf)
-{
-	const char *kept;
-
-	mutex_lock(&symbols_lock);
-	kept = xa_load(&symbols, symbol_index(b->client, b->entry[i]));
-	if (kept)
-		strscpy(buf, kept, KSYM_SYMBOL_LEN);
-	mutex_unlock(&symbols_lock);
-	return kept;
-}
-
-/**
- * gom_profile_symbol - the name of a function on a stack
- * @b: bucket of the stack
- * @i: index of the return address
- * @buf: for the name, KSYM_SYMBOL_LEN bytes
- *
- * Context: task, may sleep.
- * Return: @buf, with the text of %pS.
- */
-const char *gom_profile_symbol(const struct gom_bucket *b, unsigned int i, char *buf)
-{
-	if (!symbol_read_kept(b, i, buf))
-		snprintf(buf, KSYM_SYMBOL_LEN, "%pS", (void *)b->entry[i]);
-	return buf;
-}
-GOM_EXPORT_FOR_TEST(gom_profile_symbol);
+/* === Names, for debugfs heap === */
 
 /* "f+0x10/0x20 [m]" to "f [m]". */
 static char *symbol_without_offset(char *name)
@@ -731,12 +629,7 @@ static unsigned long profile_address(const struct gom_bucket *b, unsigned int i)
 	unsigned long addr = b->entry[i];
 
 #if BITS_PER_LONG == 64
-	bool kept;
-
-	mutex_lock(&symbols_lock);
-	kept = xa_load(&symbols, symbol_index(b->client, addr));
-	mutex_unlock(&symbols_lock);
-	if (kept)
+	if (gom_freed_text_has(b->client, addr))
 		return (addr & GENMASK(47, 0)) | (unsigned long)(u8)b->client << 48;
 #endif
 	return addr & LONG_MAX;
@@ -760,7 +653,7 @@ static void profile_show_symbols(struct seq_file *m)
 			addr = profile_address(b, j);
 			if (xa_insert(&seen, addr, xa_mk_value(1), GFP_KERNEL))
 				continue;
-			gom_profile_symbol(b, j, name);
+			gom_freed_text_symbol(b->client, b->entry[j], name);
 			seq_printf(m, "0x%016lx %s\n", addr, symbol_without_offset(name));
 		}
 	}
@@ -937,15 +830,4 @@ int gom_profile_init(void)
 	gom_special_freed[GOM_SPECIAL_SAMPLE] = sample_free;
 	counting_since = gom_profile_now();
 	return buckets_init();
-}
-
-/* On unload.  Context: task. */
-void gom_profile_exit(void)
-{
-	unsigned long addr;
-	char *name;
-
-	xa_for_each(&symbols, addr, name)
-		kfree(name);
-	xa_destroy(&symbols);
 }

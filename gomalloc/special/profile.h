@@ -13,10 +13,8 @@
 #include <linux/timekeeping.h>
 #include <linux/types.h>
 
-struct gom_client_info;
 struct gom_place;
 struct gom_special;
-struct gom_text;
 
 #define GOM_PROFILE_RATE	(512U << 10)	/* bytes; Go's default */
 #define GOM_PROFILE_RATE_MAX	(1U << 30)
@@ -123,13 +121,10 @@ void gom_profile_read(struct gom_profile_stats *stats);
 int gom_profile_show(struct seq_file *m);
 int gom_profile_set_rate(unsigned int rate);
 int gom_profile_init(void);
-void gom_profile_exit(void);
 void gom_profile_reset(void);
 u64 gom_profile_msecs(void);
 void gom_profile_counts(const struct gom_bucket *b, struct gom_bucket_counts *counts);
 struct gom_bucket *gom_profile_next(struct gom_bucket *b);
-const char *gom_profile_symbol(const struct gom_bucket *b, unsigned int i, char *buf);
-void gom_profile_keep_symbols(const struct gom_client_info *info, const struct gom_text *text);
 void gom_profile_scan_begin(void);
 void gom_profile_scan_add(const struct gom_special *sp, u64 before);
 void gom_profile_scan_end(void);
