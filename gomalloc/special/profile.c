@@ -48,7 +48,6 @@
 #include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/jhash.h>
-#include <linux/kallsyms.h>
 #include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
@@ -60,7 +59,6 @@
 #include <linux/sched/task_stack.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
-#include <linux/xarray.h>
 
 #include "base/client.h"
 #include "base/compat.h"
@@ -68,7 +66,6 @@
 #include "base/persistent.h"
 #include "base/random.h"
 #include "heap/pagemap.h"
-#include "special/freed_text.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -604,70 +601,6 @@ void gom_profile_reset(void)
 }
 GOM_EXPORT_FOR_TEST(gom_profile_reset);
 
-/* === Names, for debugfs heap === */
-
-/* "f+0x10/0x20 [m]" to "f [m]". */
-static char *symbol_without_offset(char *name)
-{
-	char *plus = strstr(name, "+0x"), *end = plus ? strchr(plus, ' ') : NULL;
-
-	if (end)
-		memmove(plus, end, strlen(end) + 1);
-	else if (plus)
-		*plus = '\0';
-	return name;
-}
-
-/*
- * A return address as printed.  pprof (of gperftools) ignores addresses in the
- * upper half of the address space, so the highest bit is cleared.  An address
- * of code that was freed, since when other code may have come there, has the
- * client's number in place of the upper 16 bits.
- */
-static unsigned long profile_address(const struct gom_bucket *b, unsigned int i)
-{
-	unsigned long addr = b->entry[i];
-
-#if BITS_PER_LONG == 64
-	if (gom_freed_text_has(b->client, addr))
-		return (addr & GENMASK(47, 0)) | (unsigned long)(u8)b->client << 48;
-#endif
-	return addr & LONG_MAX;
-}
-
-/*
- * Print the symbol of each address once, in the format that google-pprof reads.
- */
-static void profile_show_symbols(struct seq_file *m)
-{
-	char name[KSYM_SYMBOL_LEN];
-	struct gom_bucket *b;
-	unsigned long addr;
-	struct xarray seen;
-	unsigned int i, j;
-
-	xa_init(&seen);
-	seq_puts(m, "--- symbol\nbinary=kernel\n");
-	for_each_bucket(i, b) {
-		for (j = 0; j < b->n; j++) {
-			addr = profile_address(b, j);
-			if (xa_insert(&seen, addr, xa_mk_value(1), GFP_KERNEL))
-				continue;
-			gom_freed_text_symbol(b->client, b->entry[j], name);
-			seq_printf(m, "0x%016lx %s\n", addr, symbol_without_offset(name));
-		}
-	}
-	seq_puts(m, "---\n");
-	xa_destroy(&seen);
-}
-
-/* === The text of debugfs heap === */
-
-static void profile_show_counts(struct seq_file *m, u64 mallocs, u64 frees, u64 alloc, u64 freed)
-{
-	seq_printf(m, "%llu: %llu [%llu: %llu] @", mallocs - frees, alloc - freed, mallocs, alloc);
-}
-
 /* The counters since the last reset. */
 static void bucket_read(const struct gom_bucket *b, u64 *mallocs, u64 *frees)
 {
@@ -681,53 +614,6 @@ static void bucket_read(const struct gom_bucket *b, u64 *mallocs, u64 *frees)
 	smp_rmb();
 	*mallocs = atomic64_read(&b->mallocs) - before;
 }
-
-static void profile_show_header(struct seq_file *m)
-{
-	u64 mallocs = 0, frees = 0, alloc = 0, freed = 0, m1, f1;
-	struct gom_bucket *b;
-	unsigned int i;
-
-	for_each_bucket(i, b) {
-		bucket_read(b, &m1, &f1);
-		mallocs += m1;
-		frees += f1;
-		alloc += m1 * b->size;
-		freed += f1 * b->size;
-	}
-	seq_puts(m, "heap profile: ");
-	profile_show_counts(m, mallocs, frees, alloc, freed);
-	/* "v2": with "heap", pprof scales samples differently, or fails. */
-	seq_printf(m, " heap_v2/%u\n", READ_ONCE(gom_memprofilerate));
-}
-
-static void profile_show_bucket(struct seq_file *m, const struct gom_bucket *b)
-{
-	u64 mallocs, frees;
-	unsigned int i;
-
-	bucket_read(b, &mallocs, &frees);
-	if (!mallocs)
-		return;
-	profile_show_counts(m, mallocs, frees, mallocs * b->size, frees * b->size);
-	for (i = 0; i < b->n; i++)
-		seq_printf(m, " 0x%016lx", profile_address(b, i));
-	seq_putc(m, '\n');
-}
-
-/* Print the profile, for debugfs heap.  Context: task, may sleep. */
-int gom_profile_show(struct seq_file *m)
-{
-	struct gom_bucket *b;
-	unsigned int i;
-
-	profile_show_symbols(m);
-	profile_show_header(m);
-	for_each_bucket(i, b)
-		profile_show_bucket(m, b);
-	return 0;
-}
-GOM_EXPORT_FOR_TEST(gom_profile_show);
 
 /* === For readers in the layers above === */
 
