@@ -174,7 +174,7 @@ static int __init gom_init(void)
 	err = gom_mcache_init((debug ? GOM_MALLOCING_DEBUG : 0) |
 			      (gom_sbrk || gom_efence ? GOM_MALLOCING_BYPASS : 0));
 	if (err)
-		goto err_pagemap;
+		goto err_profile;
 	err = gom_nolock_init();
 	if (err)
 		goto err_mcache;
@@ -223,6 +223,8 @@ err_nolock:
 	gom_nolock_exit();
 err_mcache:
 	gom_mcache_exit();
+err_profile:
+	gom_profile_exit();
 err_pagemap:
 	gom_pagemap_exit();
 err_node:
@@ -280,6 +282,7 @@ static void __exit gom_exit(void)
 	gom_pagemap_exit();
 	gom_node_exit();
 	gom_cache_exit();
+	gom_profile_exit();
 	gom_freed_text_exit();
 	gom_fail_sites_exit();
 	gom_persistent_free_all();

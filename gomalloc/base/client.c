@@ -158,6 +158,14 @@ bool gom_client_read(u32 id, struct gom_client_info *info)
 }
 GOM_EXPORT_FOR_TEST(gom_client_read);
 
+/* Is the client's code still there?  Any context. */
+bool gom_client_is_loaded(u32 id)
+{
+	struct gom_client_info info;
+
+	return gom_client_read(id, &info) && info.loaded;
+}
+
 /* Is the client a module of that name, loaded or gone? */
 bool gom_client_is(u32 id, const char *name)
 {
@@ -266,7 +274,7 @@ u32 gom_client_add(const char *name, const struct gom_text *text, const struct g
 			/* Pairs with smp_load_acquire() in the lookups. */
 			smp_store_release(&nr_clients, c - clients + 1);
 		}
-		/* Pairs with READ_ONCE() in special/profile.c. */
+		/* Pairs with READ_ONCE() in stacks_version(), special/profile.c. */
 		WRITE_ONCE(gom_client_changes, gom_client_changes + 1);
 	}
 	mutex_unlock(&clients_lock);

@@ -74,6 +74,7 @@ u32 gom_client_of_stack(const unsigned long *entry, unsigned int n);
 unsigned long gom_client_caller(unsigned long caller);
 bool gom_client_read(u32 id, struct gom_client_info *info);
 bool gom_client_at(unsigned int i, struct gom_client_info *info);
+bool gom_client_is_loaded(u32 id);
 bool gom_client_is(u32 id, const char *name);
 /*
  * Is there a name?  Any context.  Pairs with WRITE_ONCE() in

@@ -106,6 +106,7 @@ int gom_debugfs_memstats(struct seq_file *m)
 	memstats_show_value(m, "profile_dropped", prof.dropped);
 	memstats_show_value(m, "profile_buckets", prof.buckets);
 	memstats_show_value(m, "profile_buckets_max", prof.max_buckets);
+	memstats_show_value(m, "profile_reclaimed", prof.reclaimed);
 	memstats_show_value(m, "sbrk", gom_sbrk);
 	memstats_show_value(m, "sbrk_mallocs", sbrk.mallocs);
 	memstats_show_value(m, "sbrk_bytes", sbrk.bytes);
@@ -385,7 +386,7 @@ static int leaks_release(struct inode *inode, struct file *file)
 {
 	struct seq_file *m = file->private_data;
 
-	kvfree(*(struct gom_leaks **)m->private);
+	gom_leaks_free(*(struct gom_leaks **)m->private);
 	return seq_release_private(inode, file);
 }
 
@@ -399,11 +400,13 @@ static const struct file_operations leaks_fops = {
 
 /* === lifetimes: a header, then a line for each bucket of the profile === */
 
+/* The buckets are unlocked between two reads: a line may be missing then. */
 static void *lifetimes_start(struct seq_file *m, loff_t *pos)
 {
 	struct gom_bucket *b;
 	loff_t n = *pos;
 
+	gom_profile_lock_buckets();
 	if (!n)
 		return SEQ_START_TOKEN;
 	for (b = gom_profile_next(NULL); b && --n; b = gom_profile_next(b))
@@ -417,6 +420,11 @@ static void *lifetimes_next(struct seq_file *m, void *v, loff_t *pos)
 	return gom_profile_next(v == SEQ_START_TOKEN ? NULL : v);
 }
 
+static void lifetimes_stop(struct seq_file *m, void *v)
+{
+	gom_profile_unlock_buckets();
+}
+
 static int lifetimes_show(struct seq_file *m, void *v)
 {
 	if (v == SEQ_START_TOKEN)
@@ -427,7 +435,7 @@ static int lifetimes_show(struct seq_file *m, void *v)
 }
 
 static const struct seq_operations lifetimes_sops = {
-	.start = lifetimes_start, .next = lifetimes_next, .stop = seq_line_stop,
+	.start = lifetimes_start, .next = lifetimes_next, .stop = lifetimes_stop,
 	.show = lifetimes_show,
 };
 DEFINE_SEQ_ATTRIBUTE(lifetimes);

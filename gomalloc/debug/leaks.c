@@ -112,13 +112,14 @@ static unsigned int leaks_fill(struct gom_leaks *leaks, const char *module, u32 
 	struct gom_bucket *b;
 	unsigned int n = 0;
 
-	for (b = gom_profile_next(NULL); b; b = gom_profile_next(b)) {
+	for_each_gom_bucket(b) {
 		if (!b->scan.objects || !bucket_is_of(b, module, client))
 			continue;
 		if (leaks && n == leaks->n)
 			break;
 		if (leaks) {
 			leaks->leak[n] = (struct gom_leak){ .bucket = b, .scan = b->scan };
+			gom_profile_get_bucket(b);
 			leaks->objects += b->scan.objects;
 			leaks->requested += b->scan.requested;
 			leaks->bytes += leak_bytes(&leaks->leak[n]);
@@ -134,7 +135,7 @@ static unsigned int leaks_fill(struct gom_leaks *leaks, const char *module, u32 
  * @module: only those of the module of that name, loaded or gone; empty: all
  * @client: only those of this client, whatever @module is; 0: any
  *
- * Return: the list, to be freed with kvfree(); NULL if there is no memory.
+ * Return: the list, to be freed with gom_leaks_free(); NULL if there is no memory.
  */
 struct gom_leaks *gom_leaks_collect(unsigned int seconds, const char *module, u32 client)
 {
@@ -152,21 +153,35 @@ struct gom_leaks *gom_leaks_collect(unsigned int seconds, const char *module, u3
 		leaks->seconds = seconds;
 		leaks->n = n;
 		strscpy(leaks->module, module, sizeof(leaks->module));
-		leaks_fill(leaks, module, client);
+		/* Fewer than @n, if a client was forgotten meanwhile. */
+		leaks->n = leaks_fill(leaks, module, client);
 	}
 	gom_profile_scan_end();
 	if (leaks)
-		sort(leaks->leak, n, sizeof(leaks->leak[0]), leak_cmp, NULL);
+		sort(leaks->leak, leaks->n, sizeof(leaks->leak[0]), leak_cmp, NULL);
 	return leaks;
 }
 GOM_EXPORT_FOR_TEST(gom_leaks_collect);
+
+/* Free a list; NULL is fine. */
+void gom_leaks_free(struct gom_leaks *leaks)
+{
+	unsigned int i;
+
+	for (i = 0; leaks && i < leaks->n; i++)
+		gom_profile_put_bucket(leaks->leak[i].bucket);
+	kvfree(leaks);
+}
+GOM_EXPORT_FOR_TEST(gom_leaks_free);
 
 /* === Showing === */
 
 /* What the objects of a bucket are: "cache NAME", "class 64", ... */
 const char *gom_leaks_kind(const struct gom_bucket *b, char *buf, size_t len)
 {
-	if (!b->class)
+	if (b->class == GOM_BUCKET_MIXED)
+		snprintf(buf, len, "mixed");
+	else if (!b->class)
 		snprintf(buf, len, gom_efence ? "guarded" : "large");
 	else if (b->class == GOM_CLASS_TINY)
 		snprintf(buf, len, "tiny");
@@ -317,7 +332,7 @@ void gom_leaks_report(u32 client, const char *module)
 	struct gom_leaks *leaks = gom_leaks_collect(0, "", client);
 
 	if (leaks && leaks->n) {
-		kvfree(leaks);
+		gom_leaks_free(leaks);
 		deferred_frees_wait();
 		leaks = gom_leaks_collect(0, "", client);
 		if (leaks && leaks->n)
@@ -325,7 +340,7 @@ void gom_leaks_report(u32 client, const char *module)
 	}
 	if (!leaks)
 		pr_warn("no memory to list what %s left when it was unloaded\n", module);
-	kvfree(leaks);
+	gom_leaks_free(leaks);
 }
 GOM_EXPORT_FOR_TEST(gom_leaks_report);
 

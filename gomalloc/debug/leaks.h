@@ -10,11 +10,11 @@
 
 /**
  * struct gom_leak - live objects of one bucket
- * @bucket: the bucket: stack, class and size
+ * @bucket: the bucket: stack, class and size; the list has a reference
  * @scan: the objects
  */
 struct gom_leak {
-	const struct gom_bucket *bucket;
+	struct gom_bucket *bucket;
 	struct gom_scan scan;
 };
 
@@ -41,6 +41,7 @@ struct gom_leaks {
 };
 
 struct gom_leaks *gom_leaks_collect(unsigned int seconds, const char *module, u32 client);
+void gom_leaks_free(struct gom_leaks *leaks);
 void gom_leaks_show_header(struct seq_file *m, const struct gom_leaks *leaks);
 void gom_leaks_show(struct seq_file *m, const struct gom_leaks *leaks, unsigned int i);
 void gom_leaks_report(u32 client, const char *module);

@@ -8,7 +8,8 @@
  * kept before that, up to a limit.  Other code may come to the same address, so
  * they are kept for the bucket's client and the address.
  *
- * Context: task, may sleep.  symbols_lock, a mutex, protects the names.
+ * Context: task, may sleep.  symbols_lock, a mutex, protects the names; the lock
+ * of the buckets is taken outside it.
  */
 #include <linux/bits.h>
 #include <linux/kallsyms.h>
@@ -24,6 +25,7 @@
 #include "special/profile.h"
 
 #define MAX_SYMBOLS	4096U
+#define SYMBOL_IN_USE	XA_MARK_0	/* inside gom_freed_text_trim() */
 
 static DEFINE_MUTEX(symbols_lock);
 static DEFINE_XARRAY(symbols);
@@ -57,13 +59,6 @@ static void symbol_keep(u32 client, unsigned long addr)
 		nr_symbols++;
 }
 
-static bool client_is_loaded(u32 id)
-{
-	struct gom_client_info info;
-
-	return gom_client_read(id, &info) && info.loaded;
-}
-
 /*
  * The range @text of a client is about to be freed: keep the names of what
  * buckets have in it.  Those of clients that are gone have it from other code
@@ -74,16 +69,44 @@ void gom_freed_text_keep(const struct gom_client_info *info, const struct gom_te
 	struct gom_bucket *b;
 	unsigned int i;
 
+	gom_profile_lock_buckets();
 	mutex_lock(&symbols_lock);
-	for (b = gom_profile_next(NULL); b; b = gom_profile_next(b)) {
+	for_each_gom_bucket(b) {
 		for (i = 0; i < b->n; i++)
-			if (gom_text_has(text, b->entry[i]) && client_is_loaded(b->client))
+			if (gom_text_has(text, b->entry[i]) && gom_client_is_loaded(b->client))
 				symbol_keep(b->client, b->entry[i]);
 		cond_resched();
 	}
 	mutex_unlock(&symbols_lock);
+	gom_profile_unlock_buckets();
 }
 GOM_EXPORT_FOR_TEST(gom_freed_text_keep);
+
+/* Buckets were removed: forget the names that no bucket has.  They are locked. */
+void gom_freed_text_trim(void)
+{
+	struct gom_bucket *b;
+	unsigned long index;
+	unsigned int i;
+	char *name;
+
+	mutex_lock(&symbols_lock);
+	for_each_gom_bucket(b) {
+		for (i = 0; i < b->n && nr_symbols; i++)
+			xa_set_mark(&symbols, symbol_index(b->client, b->entry[i]), SYMBOL_IN_USE);
+		cond_resched();
+	}
+	xa_for_each(&symbols, index, name) {
+		if (xa_get_mark(&symbols, index, SYMBOL_IN_USE)) {
+			xa_clear_mark(&symbols, index, SYMBOL_IN_USE);
+		} else {
+			xa_erase(&symbols, index);
+			kfree(name);
+			nr_symbols--;
+		}
+	}
+	mutex_unlock(&symbols_lock);
+}
 
 /* Was a name kept for a return address, because its text was freed? */
 bool gom_freed_text_has(u32 client, unsigned long addr)
@@ -95,6 +118,7 @@ bool gom_freed_text_has(u32 client, unsigned long addr)
 	mutex_unlock(&symbols_lock);
 	return has;
 }
+GOM_EXPORT_FOR_TEST(gom_freed_text_has);
 
 /* Copy the name that was kept to @buf; false if there is none. */
 static bool symbol_read(u32 client, unsigned long addr, char *buf)

@@ -21,6 +21,7 @@ struct gom_special;
 #define GOM_PROFILE_NEVER	(S64_MAX / 2)	/* an interval that never ends */
 
 #define GOM_STACK_DEPTH		32U	/* frames, as in Go */
+#define GOM_BUCKET_MIXED	U16_MAX	/* a class: objects of many */
 
 /*
  * Lifetimes are counted in powers of two of nanoseconds: below 2^10, below
@@ -55,9 +56,13 @@ struct gom_scan {
  * @mallocs: samples taken
  * @frees: samples freed
  * @requested: sum of the bytes requested, of @mallocs
+ * @last_used: jiffies at the last sample
  * @before: @frees when the counters were last reset
  * @ages: samples freed since then, by lifetime
  * @scan: of the scan in progress; protected by the lock of scans
+ * @next_removed: next one that is being reclaimed
+ * @refs: references, see gom_profile_get_bucket()
+ * @rank: whether it may be reclaimed
  *
  * The members that are only read come first, on cache lines that counting does
  * not write to.
@@ -73,9 +78,13 @@ struct gom_bucket {
 	atomic64_t mallocs;
 	atomic64_t frees;
 	atomic64_t requested;
+	unsigned long last_used;
 	u64 before;
 	atomic_t ages[GOM_AGES];
 	struct gom_scan scan;
+	struct gom_bucket *next_removed;
+	atomic_t refs;
+	u8 rank;
 };
 
 /**
@@ -92,6 +101,7 @@ struct gom_bucket_counts {
 
 extern unsigned int gom_memprofilerate;
 extern unsigned int gom_profile_max_buckets;
+extern unsigned int gom_profile_reclaim_ms;
 
 /**
  * struct gom_profile_stats - statistics of all samples since load
@@ -101,6 +111,7 @@ extern unsigned int gom_profile_max_buckets;
  * @dropped: not taken because the limit of stacks or live samples is reached
  * @buckets: buckets in use
  * @max_buckets: limit of buckets
+ * @reclaimed: buckets that were reclaimed
  */
 struct gom_profile_stats {
 	u64 samples;
@@ -109,6 +120,7 @@ struct gom_profile_stats {
 	u64 dropped;
 	unsigned int buckets;
 	unsigned int max_buckets;
+	unsigned long reclaimed;
 };
 
 s64 gom_profile_step(size_t size);
@@ -121,13 +133,23 @@ void gom_profile_read(struct gom_profile_stats *stats);
 int gom_profile_show(struct seq_file *m);
 int gom_profile_set_rate(unsigned int rate);
 int gom_profile_init(void);
+void gom_profile_exit(void);
 void gom_profile_reset(void);
 u64 gom_profile_msecs(void);
 void gom_profile_counts(const struct gom_bucket *b, struct gom_bucket_counts *counts);
 struct gom_bucket *gom_profile_next(struct gom_bucket *b);
+void gom_profile_lock_buckets(void);
+void gom_profile_unlock_buckets(void);
+void gom_profile_get_bucket(struct gom_bucket *b);
+void gom_profile_put_bucket(struct gom_bucket *b);
+void gom_profile_reclaim(void);
 void gom_profile_scan_begin(void);
 void gom_profile_scan_add(const struct gom_special *sp, u64 before);
 void gom_profile_scan_end(void);
+
+/* The buckets are locked. */
+#define for_each_gom_bucket(b)	\
+	for ((b) = gom_profile_next(NULL); (b); (b) = gom_profile_next(b))
 
 /*
  * The time of a sample.  Any context, NMI included; may step back a little,

@@ -58,7 +58,7 @@ static void profile_show_symbols(struct seq_file *m)
 
 	xa_init(&seen);
 	seq_puts(m, "--- symbol\nbinary=kernel\n");
-	for (b = gom_profile_next(NULL); b; b = gom_profile_next(b)) {
+	for_each_gom_bucket(b) {
 		for (i = 0; i < b->n; i++) {
 			addr = profile_address(b, i);
 			if (xa_insert(&seen, addr, xa_mk_value(1), GFP_KERNEL))
@@ -84,7 +84,7 @@ static void profile_show_header(struct seq_file *m)
 	struct gom_bucket_counts counts;
 	struct gom_bucket *b;
 
-	for (b = gom_profile_next(NULL); b; b = gom_profile_next(b)) {
+	for_each_gom_bucket(b) {
 		gom_profile_counts(b, &counts);
 		mallocs += counts.mallocs;
 		frees += counts.frees;
@@ -117,10 +117,12 @@ int gom_profile_show(struct seq_file *m)
 {
 	struct gom_bucket *b;
 
+	gom_profile_lock_buckets();
 	profile_show_symbols(m);
 	profile_show_header(m);
-	for (b = gom_profile_next(NULL); b; b = gom_profile_next(b))
+	for_each_gom_bucket(b)
 		profile_show_bucket(m, b);
+	gom_profile_unlock_buckets();
 	return 0;
 }
 GOM_EXPORT_FOR_TEST(gom_profile_show);

@@ -107,7 +107,7 @@ static void live_objects_are_listed(struct kunit *test)
 	text = text_of(test, leaks, -1);
 	KUNIT_EXPECT_NULL(test, strstr(text, "only sampled"));
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, ", of module " NAME "\n"));
-	kvfree(leaks);
+	gom_leaks_free(leaks);
 
 	gom_free_bulk(7, p);
 	leaks = list(test, 0, NAME);
@@ -115,7 +115,7 @@ static void live_objects_are_listed(struct kunit *test)
 	gom_mcache_set_profile_rate(4096);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text_of(test, leaks, -1),
 		"only sampled objects are listed (memprofilerate=4096"));
-	kvfree(leaks);
+	gom_leaks_free(leaks);
 }
 
 /* Objects of all kinds, each once: tiny, of a cache, large, several in a span. */
@@ -144,7 +144,7 @@ static void each_object_is_counted_once(struct kunit *test)
 		KUNIT_EXPECT_GE(test, find(leaks, "cache gom_leaks", 11), 0);
 		KUNIT_EXPECT_GE(test, find(leaks, "tiny", 5), 0);
 	}
-	kvfree(leaks);
+	gom_leaks_free(leaks);
 	gom_free_bulk(ARRAY_SIZE(small), small);
 	gom_free_bulk(ARRAY_SIZE(large), large);
 	gom_free_bulk(ARRAY_SIZE(tiny), tiny);
@@ -162,7 +162,7 @@ static void young_objects_and_other_modules_are_left_out(struct kunit *test)
 	allocate(test, 64, 2, p);
 	leaks = list(test, 1, NAME);
 	KUNIT_EXPECT_EQ(test, leaks->objects, 0ULL);
-	kvfree(leaks);
+	gom_leaks_free(leaks);
 	msleep(1100);
 	allocate(test, 64, 1, p + 2);
 	leaks = list(test, 1, NAME);
@@ -171,10 +171,10 @@ static void young_objects_and_other_modules_are_left_out(struct kunit *test)
 	KUNIT_ASSERT_GE(test, i, 0);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text_of(test, leaks, i), ", 1."));
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text_of(test, leaks, -1), ", older than 1 s"));
-	kvfree(leaks);
+	gom_leaks_free(leaks);
 	leaks = list(test, 0, "gomalloc");
 	KUNIT_EXPECT_EQ(test, leaks->n, 0U);
-	kvfree(leaks);
+	gom_leaks_free(leaks);
 	gom_free_bulk(3, p);
 }
 
@@ -268,7 +268,7 @@ static void names_are_kept(struct kunit *test)
 			 (u8)own_client(), (u64)addr & GENMASK_ULL(47, 0));
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(heap, line), "%s", line);
 	}
-	kvfree(leaks);
+	gom_leaks_free(leaks);
 	gom_free(p);
 }
 

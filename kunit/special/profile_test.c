@@ -2,6 +2,8 @@
 /* The heap profile: sampling, stacks, and limits of its memory. */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/kallsyms.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/seq_file.h>
@@ -12,9 +14,11 @@
 #include "base/compat.h"
 #include "base/random.h"
 #include "base/sizeclass.h"
+#include "debug/leaks.h"
 #include "debug/lifetimes.h"
 #include "gomalloc.h"
 #include "percpu/mcache.h"
+#include "special/freed_text.h"
 #include "special/profile.h"
 #include "special/special.h"
 #include "suites.h"
@@ -215,16 +219,21 @@ static void objects_of_caches_are_sampled(struct kunit *test)
 	gom_cache_destroy(cache);
 }
 
-/* The bucket of objects of a size that this module allocated; NULL if none. */
+/*
+ * The bucket of objects of a size that this module allocated; NULL if none.  It
+ * stays while it is in use, or the table is not nearly full.
+ */
 static struct gom_bucket *bucket_of(size_t size)
 {
 	u32 client = gom_client_of((unsigned long)bucket_of);
 	struct gom_bucket *b;
 
-	for (b = gom_profile_next(NULL); b; b = gom_profile_next(b))
+	gom_profile_lock_buckets();
+	for_each_gom_bucket(b)
 		if (b->size == size && b->client == client && atomic64_read(&b->mallocs))
-			return b;
-	return NULL;
+			break;
+	gom_profile_unlock_buckets();
+	return b;
 }
 
 static unsigned int ages_between(const struct gom_bucket *b, unsigned int from, unsigned int to)
@@ -413,7 +422,7 @@ static noinline void sizes_sample(struct kunit *test, unsigned int from, unsigne
 
 /*
  * Each size has a bucket of its own.  At the limit no bucket is added; samples
- * of existing ones are still counted.
+ * of existing ones are still counted.  Nothing is reclaimed here.
  */
 static void buckets_are_bounded(struct kunit *test)
 {
@@ -427,6 +436,7 @@ static void buckets_are_bounded(struct kunit *test)
 	gom_profile_read(&before);
 	KUNIT_EXPECT_EQ(test, before.max_buckets, max);
 	gom_profile_max_buckets = before.buckets + n;
+	gom_profile_reclaim_ms = UINT_MAX;
 	for (i = 0; i < ARRAY_SIZE(from); i++) {
 		sizes_sample(test, from[i], n);
 		gom_profile_read(&stats[i]);
@@ -438,7 +448,252 @@ static void buckets_are_bounded(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, stats[i].lost, before.lost);
 		KUNIT_EXPECT_EQ(test, bytes[i], bytes[0]);
 	}
+}
+
+/* Reclaim all that is not in use. */
+static void reclaim_all(void)
+{
+	const unsigned int max = gom_profile_max_buckets, ms = gom_profile_reclaim_ms;
+
+	gom_profile_max_buckets = 0;
+	gom_profile_reclaim_ms = 0;
+	gom_profile_reclaim();
+	gom_profile_reclaim_ms = ms;
 	gom_profile_max_buckets = max;
+}
+
+/* Empty the table and let it have @n buckets; nothing is reclaimed by itself. */
+static void table_limit(struct kunit *test, unsigned int n, struct gom_profile_stats *before)
+{
+	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
+	gom_profile_reclaim_ms = UINT_MAX;
+	reclaim_all();
+	gom_profile_read(before);
+	gom_profile_max_buckets = before->buckets + n;
+}
+
+/*
+ * Different stacks come and go, several times as many as there are buckets, as
+ * when modules are loaded and unloaded.  The last ones are recorded like the
+ * first ones, and no sample is lost from the sums.
+ */
+static void later_stacks_are_recorded(struct kunit *test)
+{
+	struct gom_profile_stats before, after;
+	struct totals heap_before, heap_after;
+	const unsigned int n = 20, rounds = 20;
+	unsigned int i, wait;
+	void *p;
+
+	table_limit(test, 8 * n, &before);
+	totals_read(test, &heap_before);
+	gom_profile_reclaim_ms = 1;
+	for (i = 0; i < rounds; i++) {
+		msleep(20);		/* what was there is idle */
+		sizes_sample(test, i * n, n);
+		/* The work item makes some free by itself. */
+		gom_profile_read(&after);
+		for (wait = 0; wait < 100 && after.buckets + n > after.max_buckets; wait++) {
+			msleep(20);
+			gom_profile_read(&after);
+		}
+		KUNIT_ASSERT_LE(test, after.buckets + n, after.max_buckets);
+	}
+	KUNIT_EXPECT_EQ(test, after.dropped, before.dropped);
+	KUNIT_EXPECT_EQ(test, after.lost, before.lost);
+	KUNIT_EXPECT_GT(test, after.reclaimed, before.reclaimed);
+	KUNIT_EXPECT_LE(test, after.buckets, after.max_buckets);
+	KUNIT_EXPECT_GE(test, after.samples - before.samples, (u64)rounds * n);
+	KUNIT_EXPECT_EQ(test, after.freed - before.freed, after.samples - before.samples);
+	totals_read(test, &heap_after);
+	KUNIT_EXPECT_EQ(test, heap_after.live, heap_before.live);
+	KUNIT_EXPECT_EQ(test, heap_after.mallocs - heap_before.mallocs,
+			after.samples - before.samples);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(profile_text(test), " stack_reclaimed [gomalloc]\n"));
+	p = gom_malloc(GOM_RUN_MAX_SIZE + rounds * n * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NOT_NULL(test, bucket_of(gom_size(p)));
+	gom_free(p);
+}
+
+/* Two call sites of one class, so two stacks. */
+static noinline void *site_a(void)
+{
+	void *p = gom_malloc(25000, GFP_KERNEL);
+
+	OPTIMIZER_HIDE_VAR(p);
+	return p;
+}
+
+static noinline void *site_b(void)
+{
+	void *p = gom_malloc(25100, GFP_KERNEL);
+
+	OPTIMIZER_HIDE_VAR(p);
+	return p;
+}
+
+/* The bucket with a function of this module innermost; NULL if there is none. */
+static struct gom_bucket *bucket_named(const char *function)
+{
+	char text[KSYM_SYMBOL_LEN];
+	struct gom_bucket *b;
+
+	gom_profile_lock_buckets();
+	for_each_gom_bucket(b)
+		if (strstarts(gom_freed_text_symbol(b->client, b->entry[0], text), function))
+			break;
+	gom_profile_unlock_buckets();
+	return b;
+}
+
+/*
+ * A stack that comes again is not taken for the one that has its bucket now,
+ * although its CPU has a memo of it.
+ */
+static void memos_do_not_outlive_buckets(struct kunit *test)
+{
+	struct gom_profile_stats before;
+	struct gom_bucket_counts counts;
+	unsigned int i, same = 0;
+	struct gom_bucket *a, *b;
+	void *p, *q;
+
+	table_limit(test, 100, &before);
+	migrate_disable();
+	for (i = 0; i < 3; i++) {
+		reclaim_all();
+		gom_free(site_a());
+		a = bucket_named("site_a+0x");
+		KUNIT_EXPECT_NOT_NULL(test, a);
+		reclaim_all();
+		KUNIT_EXPECT_NULL(test, bucket_named("site_a+0x"));
+		p = site_b();
+		b = bucket_named("site_b+0x");
+		same += a == b;
+		q = site_a();
+		a = bucket_named("site_a+0x");
+		KUNIT_EXPECT_NOT_NULL(test, a);
+		if (a && b) {
+			gom_profile_counts(a, &counts);
+			KUNIT_EXPECT_EQ(test, counts.mallocs, 1ULL);
+			gom_profile_counts(b, &counts);
+			KUNIT_EXPECT_EQ(test, counts.mallocs, 1ULL);
+		}
+		gom_free(p);
+		gom_free(q);
+	}
+	migrate_enable();
+	KUNIT_EXPECT_GT(test, same, 0U);
+}
+
+/* What has live objects, or is in a list of leaks, keeps its bucket. */
+static void buckets_in_use_stay(struct kunit *test)
+{
+	struct gom_profile_stats before;
+	struct gom_bucket_counts counts;
+	struct seq_file m = { .size = TEXT };
+	struct gom_leaks *leaks;
+	struct gom_bucket *b;
+	unsigned int i;
+	void *p;
+
+	table_limit(test, 100, &before);
+	p = site_a();
+	b = bucket_named("site_a+0x");
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	reclaim_all();
+	KUNIT_EXPECT_PTR_EQ(test, bucket_named("site_a+0x"), b);
+	leaks = gom_leaks_collect(0, "gomalloc_kunit", 0);
+	gom_free(p);
+	gom_profile_counts(b, &counts);
+	KUNIT_EXPECT_EQ(test, counts.frees, 1ULL);
+	KUNIT_ASSERT_NOT_NULL(test, leaks);
+	reclaim_all();
+	sizes_sample(test, 0, 50);	/* takes what is free */
+	m.buf = kunit_kzalloc(test, TEXT, GFP_KERNEL);
+	for (i = 0; m.buf && i < leaks->n; i++)
+		gom_leaks_show(&m, leaks, i);
+	KUNIT_EXPECT_NOT_NULL(test, m.buf && strstr(m.buf, "\n    site_a+0x") ? m.buf : NULL);
+	gom_leaks_free(leaks);
+	reclaim_all();
+	KUNIT_EXPECT_NULL(test, bucket_named("site_a+0x"));
+}
+
+/* The names of freed code go with the last bucket that has them. */
+static void names_go_with_the_buckets(struct kunit *test)
+{
+	struct gom_profile_stats before;
+	struct gom_client_info info;
+	struct gom_text range;
+	struct gom_bucket *b;
+	void *p;
+
+	table_limit(test, 100, &before);
+	KUNIT_ASSERT_TRUE(test, gom_client_read(gom_client_of((unsigned long)site_a), &info));
+	p = site_a();
+	b = bucket_named("site_a+0x");
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	range = (struct gom_text){ b->entry[0], 1 };
+	gom_freed_text_keep(&info, &range);
+	KUNIT_EXPECT_TRUE(test, gom_freed_text_has(info.id, range.start));
+	reclaim_all();
+	KUNIT_EXPECT_TRUE(test, gom_freed_text_has(info.id, range.start));
+	gom_free(p);
+	reclaim_all();
+	KUNIT_EXPECT_FALSE(test, gom_freed_text_has(info.id, range.start));
+}
+
+static int stacks_churn(void *stop)
+{
+	unsigned int i = 0;
+	void *p, *q;
+
+	while (!READ_ONCE(*(bool *)stop)) {
+		p = gom_malloc(GOM_RUN_MAX_SIZE + (i++ % 40 + 1) * PAGE_SIZE, GFP_KERNEL);
+		q = i % 2 ? site_a() : site_b();
+		gom_free(p);
+		gom_free(q);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Samples, readers and the work item at the same time. */
+static void reclaim_races_with_samples(struct kunit *test)
+{
+	static bool stop;
+	struct gom_profile_stats before, after;
+	struct task_struct *task[2];
+	unsigned int i;
+
+	table_limit(test, 20, &before);		/* fewer than there are stacks */
+	gom_profile_reclaim_ms = 0;
+	after = before;
+	stop = false;
+	for (i = 0; i < ARRAY_SIZE(task); i++) {
+		task[i] = kthread_run(stacks_churn, &stop, "gomtest_stacks");
+		if (!IS_ERR(task[i]))
+			get_task_struct(task[i]);
+	}
+	for (i = 0; i < TIMES(100, 20) || (i < 2000 && after.reclaimed == before.reclaimed); i++) {
+		gom_profile_reclaim();
+		gom_leaks_free(gom_leaks_collect(0, "", 0));
+		kunit_kfree(test, profile_text(test));
+		gom_profile_read(&after);
+	}
+	WRITE_ONCE(stop, true);
+	for (i = 0; i < ARRAY_SIZE(task); i++) {
+		KUNIT_EXPECT_FALSE(test, IS_ERR(task[i]));
+		if (IS_ERR(task[i]))
+			continue;
+		kthread_stop(task[i]);
+		put_task_struct(task[i]);
+	}
+	gom_profile_read(&after);
+	KUNIT_EXPECT_GT(test, after.reclaimed, before.reclaimed);
+	KUNIT_EXPECT_GT(test, after.samples, before.samples);
+	KUNIT_EXPECT_EQ(test, after.samples - after.freed, before.samples - before.freed);
 }
 
 /* The same for live samples, each of which needs a record. */
@@ -524,7 +779,10 @@ static void counters_return_to_zero(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slow, 0U);
 }
 
-/* Each class needs a bucket; there are more classes than buckets in a block. */
+/*
+ * Each class needs a bucket; there are more classes than buckets in a block.
+ * This test is the first one, as others leave free buckets.
+ */
 static void sample_without_memory_is_lost(struct kunit *test)
 {
 	struct gom_profile_stats before, after;
@@ -555,13 +813,25 @@ static void sample_without_memory_is_lost(struct kunit *test)
 	gom_free_bulk(GOM_CLASS_TINY - 1, p + 1);
 }
 
+static unsigned int max_before, reclaim_ms_before;
+
 static int profile_begin(struct kunit *test)
 {
+	max_before = gom_profile_max_buckets;
+	reclaim_ms_before = gom_profile_reclaim_ms;
 	gomtest_needs_heap(test);
 	return gomtest_begin(test);
 }
 
+static void profile_end(struct kunit *test)
+{
+	gom_profile_max_buckets = max_before;
+	gom_profile_reclaim_ms = reclaim_ms_before;
+	gomtest_end(test);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(sample_without_memory_is_lost),
 	KUNIT_CASE(distances_are_exponential),
 	KUNIT_CASE(every_cpu_has_its_own_seed),
 	KUNIT_CASE(estimate_is_unbiased),
@@ -573,16 +843,20 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(caller_is_named),
 	KUNIT_CASE(stacks_differ_by_outer_callers),
 	KUNIT_CASE(buckets_are_bounded),
+	KUNIT_CASE(later_stacks_are_recorded),
+	KUNIT_CASE(memos_do_not_outlive_buckets),
+	KUNIT_CASE(buckets_in_use_stay),
+	KUNIT_CASE(names_go_with_the_buckets),
+	KUNIT_CASE(reclaim_races_with_samples),
 	KUNIT_CASE(live_samples_are_bounded),
 	KUNIT_CASE(records_return_to_their_cpu),
 	KUNIT_CASE(counters_return_to_zero),
-	KUNIT_CASE(sample_without_memory_is_lost),
 	{}
 };
 
 struct kunit_suite gomalloc_profile_suite = {
 	.name = "gomalloc_profile",
 	.init = profile_begin,
-	.exit = gomtest_end,
+	.exit = profile_end,
 	.test_cases = cases,
 };

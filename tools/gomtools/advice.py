@@ -30,6 +30,7 @@ SHORT = 20              # log2 of ns: 1 ms
 # Instructions for an allocation and its free on Debian's 7.3, 64 bytes: size
 # classes and a named cache (README).
 PAIR, CACHE_PAIR = 79, 59
+MIXED = "mixed"         # the sum of stacks that were reclaimed
 FEW = 30                # samples; with fewer an estimate says little
 
 amount = amount_of("bytes")
@@ -174,6 +175,7 @@ def busiest(sites, seconds, top):
 
 
 def wasteful(sites, top):
+    sites = [s for s in sites if s.kind != MIXED]
     order = sorted((s for s in sites if s.waste >= 1), key=lambda s: -s.waste * s.mallocs)[:top]
     if not order:
         yield "  Every size fits its class."

@@ -11,6 +11,7 @@ HEAD = "lifetimes: memprofilerate={} seconds=10.000\n" + advice.COLUMNS + "\n"
 WASTE = "1000\t0\t1024\t520000\tm\tclass 1024\t\thelper;table_new+0x1/0x2 [m];init [m]\n"
 BUSY = "50000\t50000\t64\t3200000\tm\tclass 64\t15:50000\tpacket_new+0x1/0x2 [m]\n"
 FITS = "100\t50\t64\t6400\tother\tclass 64\t31:50\tother_new+0x1/0x2 [other]\n"
+MIXED = "900\t900\t512\t400000\t-\tmixed\t20:900\tstack_reclaimed+0x0/0x9 [gomalloc]\n"
 CACHE = "1000\t0\t1024\t1024000\tm\tcache c\t\tcached_new+0x1/0x2 [m]\n"
 
 
@@ -33,6 +34,13 @@ class Advice(unittest.TestCase):
         text = page(FITS, CACHE)
         self.assertIn("No call site", text)
         self.assertIn("Every size fits", text)
+
+    def test_what_was_reclaimed_is_in_the_sums_only(self):
+        text = page(FITS, MIXED)
+        self.assertIn("1,000 objects allocated", text)
+        self.assertIn("94.7%  below 1 ms", text)
+        self.assertIn("Every size fits", text)
+        self.assertIn("No call site", text)
 
     def test_few_samples_give_no_advice(self):
         few = WASTE.replace("1000\t0", "20\t0", 1).replace("520000", "10400")
