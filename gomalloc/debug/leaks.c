@@ -181,8 +181,10 @@ const char *gom_leaks_kind(const struct gom_bucket *b, char *buf, size_t len)
 {
 	if (b->class == GOM_BUCKET_MIXED)
 		snprintf(buf, len, "mixed");
+	else if (b->class == GOM_BUCKET_GUARDED)
+		snprintf(buf, len, "guarded");
 	else if (!b->class)
-		snprintf(buf, len, gom_efence ? "guarded" : "large");
+		snprintf(buf, len, "large");
 	else if (b->class == GOM_CLASS_TINY)
 		snprintf(buf, len, "tiny");
 	else if (b->class < GOM_NR_SPAN_CLASSES)

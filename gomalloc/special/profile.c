@@ -550,11 +550,13 @@ static noinline void sample_add(const struct gom_place *at, size_t size, size_t 
 				gfp_t gfp, unsigned long caller)
 {
 	const void *frame = __builtin_frame_address(0);
+	/* What is not in the page map is a backend's. */
+	unsigned int class = at->slot ? at->class : GOM_BUCKET_GUARDED;
 	struct gom_bucket *b;
 
 	rcu_read_lock();	/* pairs with synchronize_rcu() in buckets_reclaim() */
-	b = memo_lookup(caller, frame, size, at->class) ?:
-	    bucket_unwind(frame, size, at->class, gfp, caller);
+	b = memo_lookup(caller, frame, size, class) ?:
+	    bucket_unwind(frame, size, class, gfp, caller);
 	if (b)
 		bucket_add_sample(b, at, requested, gfp);
 	else

@@ -21,7 +21,9 @@ struct gom_special;
 #define GOM_PROFILE_NEVER	(S64_MAX / 2)	/* an interval that never ends */
 
 #define GOM_STACK_DEPTH		32U	/* frames, as in Go */
-#define GOM_BUCKET_MIXED	U16_MAX	/* a class: objects of many */
+/* Classes of buckets only. */
+#define GOM_BUCKET_MIXED	U16_MAX		/* objects of many classes */
+#define GOM_BUCKET_GUARDED	(U16_MAX - 1)	/* objects with a guard page (efence=1) */
 
 /*
  * Lifetimes are counted in powers of two of nanoseconds: below 2^10, below
@@ -50,7 +52,7 @@ struct gom_scan {
  * @hash: of @size and the stack
  * @client: the client that the stack belongs to; 0: none
  * @n: number of return addresses
- * @class: class of the objects; 0: none
+ * @class: class of the objects; 0: large ones
  * @size: bytes of an object
  * @entry: the return addresses
  * @mallocs: samples taken

@@ -6,6 +6,7 @@
 #include <linux/seq_file.h>
 #include <linux/string.h>
 
+#include "api/efence.h"
 #include "base/client.h"
 #include "base/compat.h"
 #include "debug/leaks.h"
@@ -40,6 +41,19 @@ static int find(const struct gom_leaks *leaks, const char *kind, unsigned long o
 
 	for (i = 0; i < leaks->n; i++)
 		if (leaks->leak[i].scan.objects == objects &&
+		    !strcmp(gom_leaks_kind(leaks->leak[i].bucket, text, sizeof(text)), kind))
+			return i;
+	return -1;
+}
+
+/* The element of an object of that kind and size, or -1. */
+static int find_size(const struct gom_leaks *leaks, const char *kind, size_t size)
+{
+	char text[KSYM_SYMBOL_LEN];
+	unsigned int i;
+
+	for (i = 0; i < leaks->n; i++)
+		if (leaks->leak[i].scan.objects == 1 && leaks->leak[i].bucket->size == size &&
 		    !strcmp(gom_leaks_kind(leaks->leak[i].bucket, text, sizeof(text)), kind))
 			return i;
 	return -1;
@@ -150,6 +164,28 @@ static void each_object_is_counted_once(struct kunit *test)
 	gom_free_bulk(ARRAY_SIZE(tiny), tiny);
 	gom_cache_free_bulk(cache, ARRAY_SIZE(cached), cached);
 	gom_cache_destroy(cache);
+}
+
+/* With efence=1, objects of other modules than efence_module's are ordinary. */
+static void only_guarded_objects_are_called_so(struct kunit *test)
+{
+	void *guarded, *other;
+	struct gom_leaks *leaks;
+
+	if (!gom_efence)
+		kunit_skip(test, "gomalloc was not loaded with efence=1");
+	gom_mcache_set_profile_rate(1);
+	guarded = gom_malloc(300000, GFP_KERNEL);
+	gom_client_filter_set(&gom_efence_module, "another_module");
+	other = gom_malloc(300000, GFP_KERNEL);
+	gom_client_filter_set(&gom_efence_module, "");
+	leaks = list(test, 0, NAME);
+	KUNIT_EXPECT_EQ(test, leaks->objects, 2ULL);
+	KUNIT_EXPECT_GE(test, find_size(leaks, "guarded", 300000), 0);
+	KUNIT_EXPECT_GE(test, find_size(leaks, "large", PAGE_ALIGN(300000)), 0);
+	gom_leaks_free(leaks);
+	gom_free(guarded);
+	gom_free(other);
 }
 
 static void young_objects_and_other_modules_are_left_out(struct kunit *test)
@@ -275,6 +311,7 @@ static void names_are_kept(struct kunit *test)
 static struct kunit_case leaks_cases[] = {
 	KUNIT_CASE(live_objects_are_listed),
 	KUNIT_CASE(each_object_is_counted_once),
+	KUNIT_CASE(only_guarded_objects_are_called_so),
 	KUNIT_CASE(young_objects_and_other_modules_are_left_out),
 	KUNIT_CASE(report_names_what_is_left),
 	KUNIT_CASE(report_is_bounded),
