@@ -100,24 +100,31 @@ static gfp_t kvmalloc_gfp(size_t size, gfp_t gfp)
 }
 
 /*
- * The kernel's kvmalloc() does what is left: vmalloc(), if @gfp allows it.  An
- * allocation that is to fail (fail_site.h) must fail in all, so that is decided
- * here, with the caller's @gfp.  While a module is watched, @node is ignored.
+ * gom_slab_kvmalloc() of an allocation that does not fail on purpose.  The
+ * kernel's kvmalloc() does what is left: vmalloc(), if @gfp allows it.  While a
+ * module's call sites fail, @node is ignored.
  */
-void *gom_slab_kvmalloc(size_t size, gfp_t gfp, int node, unsigned long caller)
+static void *kvmalloc_asked(size_t size, gfp_t gfp, int node, unsigned long caller)
 {
 	void *p = NULL;
 
-	if (size <= PAGE_SIZE)
-		return gom_malloc_node_for(size, gfp, node, caller);
-	if (gom_fail_here(caller, gfp))
-		return NULL;
 	if (unlikely(gom_client_filter_on(&gom_fail_module)) && size <= KMALLOC_MAX_SIZE)
 		p = gom_alloc_slow_asked(size, gom_size_to_slot_off(size), kvmalloc_gfp(size, gfp),
 					 caller);
 	else if (likely(size <= KMALLOC_MAX_SIZE))
 		p = gom_malloc_node_for(size, kvmalloc_gfp(size, gfp), node, caller);
-	return likely(p) ? p : kvmalloc_node(size, gfp, node);
+	return likely(p) || size <= PAGE_SIZE ? p : kvmalloc_node(size, gfp, node);
+}
+
+/*
+ * An allocation that is to fail (fail_site.h) must fail in all, so that is
+ * decided here, with the caller's @gfp.
+ */
+void *gom_slab_kvmalloc(size_t size, gfp_t gfp, int node, unsigned long caller)
+{
+	if (size <= PAGE_SIZE)
+		return gom_malloc_node_for(size, gfp, node, caller);
+	return gom_fail_here(caller, gfp) ? NULL : kvmalloc_asked(size, gfp, node, caller);
 }
 
 void *GOM_SLAB_KVMALLOC(GOM_KVMALLOC_PARAMS, gfp_t gfp, int node)
@@ -186,6 +193,18 @@ EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(krealloc));
 #endif
 
 #ifdef kvrealloc
+/*
+ * While a module's call sites fail: as in gom_slab_kvmalloc(), ask once, or what
+ * fails first falls back to vmalloc().  An object that grows always moves.
+ */
+static void *kvrealloc_grow_or_fail(const void *p, size_t size, gfp_t gfp, int node,
+				    unsigned long caller)
+{
+	if (gom_fail_here(caller, gfp))
+		return NULL;
+	return object_replace(p, gom_size(p), kvmalloc_asked(size, gfp, node, caller), size);
+}
+
 static void *owned_kvrealloc(const void *p, size_t size, unsigned long align, gfp_t gfp, int node,
 			     unsigned long caller)
 {
@@ -193,6 +212,8 @@ static void *owned_kvrealloc(const void *p, size_t size, unsigned long align, gf
 
 	if (ZERO_OR_NULL_PTR(p))
 		return gom_slab_kvmalloc(size, gfp, node, caller);
+	if (unlikely(gom_client_filter_on(&gom_fail_module)) && size > gom_size(p))
+		return kvrealloc_grow_or_fail(p, size, gfp, node, caller);
 	q = owned_realloc(p, size, align, kvmalloc_gfp(size, gfp), node, caller);
 	if (q)
 		return q;

@@ -28,7 +28,9 @@
 #include "api/efence.h"
 #include "api/nolock.h"
 #include "base/compat.h"
+#include "base/fail_site.h"
 #include "base/report.h"
+#include "debug/fail.h"
 #include "gomalloc.h"
 #include "heap/pagemap.h"
 #include "log.h"
@@ -423,6 +425,50 @@ static void kvrealloc_moves_to_vmalloc(struct kunit *test)
 	EXPECT_FOREIGN(test, p);
 	KUNIT_EXPECT_TRUE(test, is_filled(p, 5000));
 	kvfree(p);
+}
+
+/* The barriers keep the calls from being tail calls, whose site is the caller. */
+static noinline void *kvmalloc_site(void)
+{
+	void *p = kvmalloc(variable(50000), GFP_KERNEL);
+
+	barrier();
+	return p;
+}
+
+static noinline void *kvrealloc_site(void *p, size_t old, size_t size)
+{
+	p = do_kvrealloc(p, old, size);
+	barrier();
+	return p;
+}
+
+/* Neither has the memory from vmalloc() then. */
+static void a_site_that_is_to_fail_gets_no_memory(struct kunit *test)
+{
+	u8 *p, *q;
+
+	KUNIT_ASSERT_EQ(test, gom_fail_watch("gomalloc_kunit"), 0);
+	p = kvmalloc_site();
+	EXPECT_OURS(test, p);
+	fill(p, 50000);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), 0);
+	KUNIT_EXPECT_NULL(test, kvmalloc_site());
+
+	KUNIT_ASSERT_EQ(test, gom_fail_watch("gomalloc_kunit"), 0);
+	p = kvrealloc_site(p, 50000, 70000);
+	EXPECT_OURS(test, p);
+	KUNIT_EXPECT_TRUE(test, is_filled(p, 50000));
+	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), 0);
+	q = kvrealloc_site(p, 70000, 90000);
+	KUNIT_EXPECT_NULL(test, q);
+	p = q ?: p;
+	KUNIT_EXPECT_TRUE(test, is_filled(p, 50000));
+	q = kvrealloc_site(p, 70000, 90000);
+	EXPECT_OURS(test, q);
+	KUNIT_EXPECT_TRUE(test, is_filled(q, 50000));
+	KUNIT_ASSERT_EQ(test, gom_fail_watch(""), 0);
+	kvfree(q);
 }
 
 #ifdef krealloc_node_align
@@ -1006,6 +1052,7 @@ static struct kunit_case as_slab_cases[] = {
 	KUNIT_CASE(krealloc_keeps_the_owner),
 	KUNIT_CASE(krealloc_zeroes_what_it_adds),
 	KUNIT_CASE(kvrealloc_moves_to_vmalloc),
+	KUNIT_CASE(a_site_that_is_to_fail_gets_no_memory),
 #ifdef krealloc_node_align
 	KUNIT_CASE(krealloc_moves_to_an_alignment),
 	HEAP_CASE(krealloc_moves_to_a_node),
