@@ -264,10 +264,17 @@ static unsigned int leave;
 module_param(leave, uint, 0400);
 MODULE_PARM_DESC(leave, "64-byte objects, and one of 200000 bytes with a finalizer, to leak at unload, for gomalloc to report (default: 0)");
 
+unsigned long gomtest_init_text;
+
 static int __init gom_kunit_init(void)
 {
+	int err;
+
 	suites_select();
-	return GOM_KUNIT_RUN(selected, nr_selected);
+	gomtest_init_text = (unsigned long)gom_kunit_init;
+	err = GOM_KUNIT_RUN(selected, nr_selected);
+	gomtest_init_text = 0;
+	return err;
 }
 
 /*

@@ -98,6 +98,8 @@ unsigned long gomtest_misuses(void);
 void gomtest_expect_misuse(struct kunit *test);
 void gomtest_check(struct kunit *test);
 void gomtest_timer_start(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer));
+extern unsigned long gomtest_init_text;	/* an init function, while there are any */
+
 bool gomtest_fail_after(unsigned int bytes);
 void gomtest_fail_stop(void);
 

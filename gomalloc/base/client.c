@@ -52,6 +52,7 @@ void (*gom_client_hook)(const struct gom_client_info *info, enum gom_client_even
  * of gom_client_of() knows when to ask again.
  */
 unsigned int gom_client_changes;
+GOM_EXPORT_FOR_TEST(gom_client_changes);
 
 /* === Lookup; any context === */
 
@@ -106,6 +107,7 @@ u32 gom_client_of_stack(const unsigned long *entry, unsigned int n)
 		id = gom_client_of(entry[i]);
 	return id;
 }
+GOM_EXPORT_FOR_TEST(gom_client_of_stack);
 
 /*
  * The call site of an allocation in a client: @caller, if that is in one; else

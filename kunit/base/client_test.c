@@ -94,11 +94,100 @@ static void places_are_reused(struct kunit *test)
 	KUNIT_EXPECT_NE(test, gom_client_of((unsigned long)places_are_reused), 0U);
 }
 
+/*
+ * With the table full, a new client takes the place of the one that is gone and
+ * was loaded first, whichever was unloaded first.  Loaded ones stay.
+ */
+static void the_oldest_that_is_gone_is_forgotten(struct kunit *test)
+{
+	const struct gom_text none = {};
+	struct gom_text text = TEXT(0);
+	u32 id[GOM_MAX_CLIENTS], newer[2];
+	struct gom_client_info info;
+	unsigned int n, i;
+
+	for (n = 0; n < GOM_MAX_CLIENTS; n++) {
+		text = (struct gom_text)TEXT(n);
+		id[n] = gom_client_add("gomtest_many", &text, &none);
+		if (!id[n])
+			break;
+	}
+	KUNIT_ASSERT_GT(test, n, 9U);
+	gom_client_drop(id[5]);
+	gom_client_drop(id[9]);
+	gom_client_drop(id[2]);
+	KUNIT_EXPECT_TRUE(test, gom_client_read(id[2], &info));
+	text = (struct gom_text)TEXT(GOM_MAX_CLIENTS);
+	newer[0] = gom_client_add("gomtest_newer", &text, &none);
+	KUNIT_EXPECT_NE(test, newer[0], 0U);
+	KUNIT_EXPECT_FALSE(test, gom_client_read(id[2], &info));
+	KUNIT_EXPECT_TRUE(test, gom_client_read(id[5], &info));
+	KUNIT_EXPECT_TRUE(test, gom_client_read(id[9], &info));
+	text = (struct gom_text)TEXT(GOM_MAX_CLIENTS + 1);
+	newer[1] = gom_client_add("gomtest_newer", &text, &none);
+	KUNIT_EXPECT_NE(test, newer[1], 0U);
+	KUNIT_EXPECT_FALSE(test, gom_client_read(id[5], &info));
+	KUNIT_EXPECT_TRUE(test, gom_client_read(id[9], &info));
+	for (i = 0; i < n; i++)
+		if (i != 2 && i != 5 && i != 9)
+			KUNIT_EXPECT_EQ(test, gom_client_of(0x1000UL * (i + 1)), id[i]);
+	for (i = 0; i < n; i++)
+		gom_client_drop(id[i]);
+	for (i = 0; i < ARRAY_SIZE(newer); i++)
+		gom_client_drop(newer[i]);
+}
+
+/*
+ * The text of an init section is freed after init.  What is loaded there later
+ * is another client, and the answers that were remembered are asked for again.
+ */
+static void init_text_is_told_apart(struct kunit *test)
+{
+	const struct gom_text text = TEXT(0), init = TEXT(1), none = {};
+	const unsigned long entry[] = { (unsigned long)_printk, init.start + 8, text.start };
+	u32 id = gom_client_add("gomtest_client", &text, &init), later;
+	unsigned int changes = gom_client_changes;
+	struct gom_client_info info;
+
+	KUNIT_ASSERT_TRUE(test, gom_client_read(id, &info));
+	KUNIT_EXPECT_TRUE(test, info.has_init);
+	KUNIT_EXPECT_EQ(test, gom_client_of_stack(entry, 2), id);
+	gom_client_drop_init(id);
+	KUNIT_EXPECT_NE(test, gom_client_changes, changes);
+	KUNIT_ASSERT_TRUE(test, gom_client_read(id, &info));
+	KUNIT_EXPECT_FALSE(test, info.has_init);
+	KUNIT_EXPECT_TRUE(test, info.loaded);
+	KUNIT_EXPECT_EQ(test, gom_client_of_stack(entry, 2), 0U);
+	KUNIT_EXPECT_EQ(test, gom_client_of_stack(entry, 3), id);
+	changes = gom_client_changes;
+	later = gom_client_add("gomtest_later", &init, &none);
+	KUNIT_EXPECT_NE(test, gom_client_changes, changes);
+	KUNIT_EXPECT_EQ(test, gom_client_of(init.start + 8), later);
+	KUNIT_EXPECT_EQ(test, gom_client_of_stack(entry, 3), later);
+	KUNIT_EXPECT_EQ(test, gom_client_of(text.start), id);
+	gom_client_drop(id);
+	gom_client_drop(later);
+	KUNIT_EXPECT_EQ(test, gom_client_of_stack(entry, 3), 0U);
+}
+
+/* The notifier knows both parts of a module: the tests run inside its init. */
+static void init_functions_are_of_the_module(struct kunit *test)
+{
+	u32 id = gom_client_of((unsigned long)init_functions_are_of_the_module);
+
+	if (!gomtest_init_text)
+		kunit_skip(test, "this kernel runs the tests after the module's init");
+	KUNIT_EXPECT_EQ(test, gom_client_of(gomtest_init_text), id);
+}
+
 static struct kunit_case client_cases[] = {
 	KUNIT_CASE(this_module_is_a_client),
 	KUNIT_CASE(others_are_none),
 	KUNIT_CASE(ranges_end_where_they_end),
 	KUNIT_CASE(places_are_reused),
+	KUNIT_CASE(the_oldest_that_is_gone_is_forgotten),
+	KUNIT_CASE(init_text_is_told_apart),
+	KUNIT_CASE(init_functions_are_of_the_module),
 	{}
 };
 
