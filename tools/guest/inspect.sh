@@ -115,15 +115,18 @@ grep -q "another: an overrun reads" /tmp/efence || fail "another module was guar
 rmmod gomalloc_leaky || exit
 unload
 
-# Each of its call sites fails once.  The second failure leaks an object.
+# Each of its call sites fails once.  The second failure leaks an object, and the
+# fourth ends in a wrong free, which gomalloc reports.
+expect_reports
 insmod gomalloc.ko || exit
 insmod gomalloc_leaky.ko || exit
 gomfail gomalloc-leaky sh -c "echo 1 > $leaky" > /tmp/sites && fail "gomfail found nothing"
 cat /tmp/sites
-for line in "failed  *leaky_buffer+" "LEAKED 1  *leaky_node+" "survived  *leaky_hint+"; do
-	grep -q " 2  $line" /tmp/sites || fail "gomfail did not print: $line"
+for line in "2  failed  *leaky_buffer+" "2  LEFT 1  *leaky_node+" "2  survived  *leaky_hint+" \
+	    "3  COMPLAINED  *leaky_spare+" "1  not reached  *leaky_first+" \
+	    "gomalloc: free of .*, where no object begins, called from run_set+"; do
+	grep -q "$line" /tmp/sites || fail "gomfail did not print: $line"
 done
-expect_reports
 rmmod gomalloc_leaky gomalloc || exit
 expect_no_reports
 

@@ -48,10 +48,37 @@ static noinline void *leaky_hint(void)
 	return p;
 }
 
-/* Three sites: the first error is handled, the second is not, the third is no error. */
+static noinline void *leaky_spare(void)
+{
+	char *p = gom_malloc(2000, GFP_KERNEL);
+
+	if (p)
+		*p = 1;
+	return p;
+}
+
+/* Only once: never again reached. */
+static noinline void leaky_first(void)
+{
+	static bool was_here;
+	char *p;
+
+	if (was_here)
+		return;
+	was_here = true;
+	p = gom_malloc(3000, GFP_KERNEL);
+	if (p)
+		*p = 1;
+	gom_free(p);
+}
+
+/*
+ * Five sites: the first error is handled, the second is not, the third is no
+ * error, the fourth is handled wrongly, and the fifth is not reached again.
+ */
 static int run_set(const char *val, const struct kernel_param *kp)
 {
-	void *buffer, *node, *hint;
+	void *buffer, *node, *hint, *spare;
 
 	buffer = leaky_buffer();
 	if (!buffer)
@@ -61,6 +88,9 @@ static int run_set(const char *val, const struct kernel_param *kp)
 		return -ENOMEM;		/* the bug: @buffer is not freed */
 	hint = leaky_hint();
 	gom_free(hint);
+	spare = leaky_spare();
+	gom_free(spare ?: buffer + 8);	/* the bug: no object begins there */
+	leaky_first();
 	gom_cache_free(cache, node);
 	if (!leaks)
 		gom_free(buffer);

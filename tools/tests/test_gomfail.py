@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0
+"""tools/gomfail: the outcome of a call site, by what the kernel said and counted.
+
+The script runs in a folder that stands for debugfs, with a module of four call
+sites in the form of a shell script.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from gomtools import checkout
+
+# From the console of the guest of `tools/gom planted`: a NULL that was not checked.
+OOPS = """BUG: kernel NULL pointer dereference, address: 0000000000000020
+#PF: supervisor write access in kernel mode
+Oops: Oops: 0002 [#1] SMP NOPTI
+RIP: 0010:ovl_dir_open+0x5c/0xb0 [overlay]"""
+MISUSE = "gomalloc: double free of object 00000000c0ffee00, called from m_exit+0x1/0x2 [m]"
+HARMLESS = "overlayfs: upper fs does not support tmpfile."
+# What the module does when site 1, 2, ... fails: 0 if it survives.
+MODULE = """cd {root}
+armed=$(cat written 2> /dev/null)
+[ "$armed" -gt 0 ] 2> /dev/null || exit 0
+[ $armed = 4 ] && exit 0                # does not come to its last site
+sed -i "s/^\\( *$armed  *[0-9]*\\)  *0 /\\1 1 /" fail_sites
+{bug}
+[ $armed != 1 ]                         # the first one is an error
+"""
+SITE = re.compile(r" *\d+ +\d+  (.{12}) (\w+)\+0x")
+SITES = """site      calls   failed armed function
+   1        2        0     0 m_open+0x10/0x40 [m]
+   2        2        0     0 m_read+0x20/0x40 [m]
+   3        2        0     0 m_hint+0x30/0x40 [m]
+   4        2        0     0 m_last+0x40/0x40 [m]
+"""
+
+
+class Outcomes(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = Path(self.folder.name)
+        for name, text in (("fail_sites", SITES), ("leaks_module", "\n"), ("leaks_seconds", "0\n"),
+                           ("rate", "524288\n"), ("memstats", "misuse_double_free 0\n"), ("log", ""),
+                           ("leaks", "3 objects, 300 bytes, usable 300, in 1 stacks\n")):
+            (self.root / name).write_text(text)
+        (self.root / "dmesg").write_text(f"#!/bin/sh\ncat {self.root}/log\n")
+        (self.root / "dmesg").chmod(0o755)
+        script = (checkout.ROOT / "tools" / "gomfail").read_text()
+        for old, new in (("/sys/kernel/debug/gomalloc", self.root),
+                         ("/sys/module/gomalloc/parameters/memprofilerate", self.root / "rate"),
+                         ("> /dev/kmsg", f">> {self.root}/log"),
+                         # A file of debugfs is written and read as two different texts.
+                         ("> $gomalloc/fail_sites", "> $gomalloc/written"), ("sleep 1", ":")):
+            self.assertIn(old, script)
+            script = script.replace(old, str(new))
+        (self.root / "gomfail").write_text(script)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def run_with(self, bug=":"):
+        """The outcomes by function, all lines, and the exit status."""
+        (self.root / "m.sh").write_text(MODULE.format(root=self.root, bug=bug))
+        path = f"{self.root}:{os.environ['PATH']}"
+        done = subprocess.run(["sh", str(self.root / "gomfail"), "m", "sh", str(self.root / "m.sh")],
+                              env={**os.environ, "PATH": path}, capture_output=True, text=True)
+        lines = done.stdout.splitlines()
+        found = filter(None, map(SITE.match, lines))
+        return {match[2]: match[1].strip() for match in found}, lines, done.returncode
+
+    def log(self, text, site):
+        (self.root / "console").write_text(text + "\n")
+        return f"[ $armed != {site} ] || cat console >> log"
+
+    def test_without_a_bug(self):
+        outcomes, lines, status = self.run_with()
+        self.assertEqual(outcomes, {"m_open": "failed", "m_read": "survived",
+                                    "m_hint": "survived", "m_last": "not reached"})
+        self.assertEqual((len(lines), status), (5, 0))
+
+    def test_an_oops_complains(self):
+        outcomes, lines, status = self.run_with(self.log(OOPS, 2))
+        self.assertEqual(outcomes["m_read"], "COMPLAINED")
+        self.assertEqual(status, 1)
+        self.assertIn("BUG: kernel NULL pointer dereference, address: 0000000000000020", lines)
+        # The lines before the mark are those of earlier sites.
+        self.assertEqual(outcomes["m_hint"], "survived")
+        self.assertEqual(outcomes["m_last"], "not reached")
+        self.assertEqual(sum("Oops" in line for line in lines), 1)
+
+    def test_a_misuse_complains(self):
+        outcomes, lines, status = self.run_with(self.log(MISUSE, 3))
+        self.assertEqual(outcomes["m_hint"], "COMPLAINED")
+        self.assertEqual((lines[-2], status), (MISUSE, 1))
+
+    def test_a_misuse_that_is_only_counted_complains(self):
+        outcomes, _, status = self.run_with("[ $armed != 2 ] || echo misuse_double_free 1 > memstats")
+        self.assertEqual(outcomes["m_read"], "COMPLAINED")
+        self.assertEqual(outcomes["m_hint"], "survived")
+        self.assertEqual(status, 1)
+
+    def test_other_lines_are_no_complaint(self):
+        outcomes, _, status = self.run_with(self.log(HARMLESS, 2))
+        self.assertEqual((outcomes["m_read"], status), ("survived", 0))
+
+    def test_what_is_left(self):
+        outcomes, _, status = self.run_with(
+            "[ $armed != 3 ] || echo '5 objects, 500 bytes, usable 500, in 2 stacks' > leaks")
+        self.assertEqual((outcomes["m_hint"], status), ("LEFT 2", 1))
+
+    def test_everything_is_put_back(self):
+        self.run_with()
+        for name, text in (("fail_module", "\n"), ("leaks_module", "\n"), ("rate", "524288\n")):
+            self.assertEqual((self.root / name).read_text(), text)
+
+
+if __name__ == "__main__":
+    unittest.main()
