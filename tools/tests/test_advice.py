@@ -28,7 +28,10 @@ class Advice(unittest.TestCase):
     def test_many_short_lived_objects_are_worth_a_cache(self):
         text = page(BUSY)
         self.assertIn("packet_new+0x1/0x2 [m]: 5,000 objects of 64.0 bytes a second", text)
-        self.assertIn("0.10 million a second", text)
+        self.assertIn("20 of 79 instructions each with init_on_alloc=0 mitigations=off "
+                      "(0.10 million a second)", text)
+        self.assertIn("31 of 147 instructions each as Debian ships 7.3 "
+                      "(0.15 million a second)", text)
 
     def test_no_advice_without_reason(self):
         text = page(FITS, CACHE)
