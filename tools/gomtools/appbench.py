@@ -8,30 +8,15 @@ function.  A run can be repeated to the instruction: time passes with
 instructions alone, and random numbers are always the same.
 """
 
-import html
-import json
 from concurrent.futures import ThreadPoolExecutor
 
-from . import apps, cache, checkout, instructions, modules, outoftree, report, targets
-from .bench import WITHOUT_PROFILE
-from .overgomalloc import aligned
+from . import appresults, apps, bench, cache, checkout, instructions, modules, outoftree, targets
 from .ui import Failure, note
 
-RESULTS = checkout.BUILD / "bench/apps.json"
 APPEND = "init_on_alloc=0 mitigations=off nokaslr"
 TIMEOUT = 900
 MEASURED = [name for name in apps.APPS if name != "meminit"]
 TOP = 12        # functions in the results
-
-HEAD = ["app", "kernel", "Minstr SLUB", "gomalloc", "gain %", "objects", "saved/object", "bound %",
-        "SLUB %", "peak MiB SLUB", "gomalloc"]
-LEGEND = """\
-Minstr: instructions of the workload, in millions, user space and kernel.  saved/object: the
-difference, divided by the objects that the module allocated.  bound %: instructions of SLUB's
-functions that the module's allocations cost, the most that any allocator could save; SLUB %: all
-of SLUB's, those of the core included.  Not counted as an allocator's: pages, waits for locks.
-peak: Slab in /proc/meminfo without what it was before the modules were loaded, plus what gomalloc
-holds with its metadata; the most of samples every 10 million instructions."""
 
 
 def measure(name, target_name, side):
@@ -42,7 +27,7 @@ def measure(name, target_name, side):
     target.plugin = instructions.options(at)
     target.skip_idle = True
     log = checkout.LOGS / f"bench-app-{name}-{target_name}-{side}.log"
-    result = apps.boot(name, target, side, APPEND, log, WITHOUT_PROFILE, measure=True,
+    result = apps.boot(name, target, side, APPEND, log, bench.WITHOUT_PROFILE, measure=True,
                        timeout=TIMEOUT)
     if not result.passed:
         raise Failure(f"{name} over {outoftree.SIDES[side]} failed on {target.describe()}: "
@@ -71,14 +56,15 @@ def share(functions, kind, only=None):
                if its == kind and only in (None, name))
 
 
-def row(name, kernel, slub, ours):
+def row(name, target_name, slub, ours):
     """A row of the results from the counts of both sides."""
     all_slub = share(slub["functions"], "slub")
     replaced = all_slub - share(ours["functions"], "slub")
-    objects = ours["objects"]
-    return {"app": name, "kernel": kernel, "slub": slub["total"], "gomalloc": ours["total"],
-            "gain": 100 * (slub["total"] - ours["total"]) / slub["total"], "objects": objects,
-            "saved": (slub["total"] - ours["total"]) / objects if objects else None,
+    saved, objects = slub["total"] - ours["total"], ours["objects"]
+    return {"app": name, "target": target_name, "append": APPEND,
+            "kernel": targets.find(target_name).kernel.version, "commit": checkout.commit(),
+            "slub": slub["total"], "gomalloc": ours["total"], "gain": 100 * saved / slub["total"],
+            "objects": objects, "saved": saved / objects if objects else None,
             "bound": 100 * replaced / slub["total"], "slub_share": 100 * all_slub / slub["total"],
             "slub_replaced": replaced, "slub_instructions": all_slub,
             "gomalloc_instructions": share(ours["functions"], "module", "gomalloc"),
@@ -88,19 +74,9 @@ def row(name, kernel, slub, ours):
                           for side, each in (("slub", slub), ("gomalloc", ours))}}
 
 
-def cells(each):
-    mib = 1 << 20
-    return [each["app"], each["kernel"], f"{each['slub'] / 1e6:,.1f}",
-            f"{each['gomalloc'] / 1e6:,.1f}", f"{each['gain']:.2f}", f"{each['objects']:,}",
-            "-" if each["saved"] is None else f"{each['saved']:.0f}", f"{each['bound']:.2f}",
-            f"{each['slub_share']:.2f}", f"{each['peak_slub'] / mib:.1f}",
-            f"{each['peak_gomalloc'] / mib:.1f}"]
-
-
 def compare(name, target_name):
     """Measure one app both ways; return its row."""
-    slub, ours = (measure(name, target_name, side) for side in outoftree.SIDES)
-    return row(name, targets.find(target_name).kernel.version, slub, ours)
+    return row(name, target_name, *(measure(name, target_name, side) for side in outoftree.SIDES))
 
 
 def chosen(requested):
@@ -145,40 +121,11 @@ def run(requested, names=None):
             except Failure as failure:
                 broken.append(f"{name} on {target}")
                 note(str(failure))
-    show(rows)
+    stored = appresults.store(rows)
+    for line in appresults.text(stored):
+        print(line)
+    bench.write_report()
+    print(f"written to {appresults.RESULTS.relative_to(checkout.ROOT)} and report.html")
     if broken:
         print("failed: " + "; ".join(broken))
     return 1 if broken else 0
-
-
-def profile(each):
-    """A table of the functions with the most instructions, for the page."""
-    lines = [["side", "of", "function or module", "Minstr", "%"]]
-    for side, functions in each["functions"].items():
-        lines += [[outoftree.SIDES.get(side, side), kind, html.escape(name), f"{number / 1e6:,.1f}",
-                   f"{100 * number / each[side]:.2f}"] for kind, name, number in functions]
-    return (f"<details><summary>{each['app']} on {each['kernel']}: SLUB's functions and the "
-            f"modules</summary>{report.table(lines)}</details>\n")
-
-
-def page(rows):
-    """The results as a page, like the benchmark's."""
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Modules over gomalloc</title>
-<style>{report.STYLE}</style></head><body>
-<h1>Modules over gomalloc</h1>
-<p>Modules of the kernel, unmodified, on Debian's kernels with <code>{APPEND}</code>, gomalloc with
-<code>memprofilerate=0</code>; QEMU counts instructions.</p>
-{report.table([HEAD, *(cells(each) for each in rows)])}
-<p class="note">{html.escape(LEGEND)}</p>
-{"".join(profile(each) for each in rows)}</body></html>
-"""
-
-
-def show(rows):
-    for line in aligned(HEAD, [cells(each) for each in rows]):
-        print(line)
-    print(LEGEND)
-    cache.write(RESULTS, json.dumps({"append": APPEND, "rows": rows}, indent=1) + "\n")
-    cache.write(RESULTS.with_suffix(".html"), page(rows))
-    print(f"written to {RESULTS.relative_to(checkout.ROOT)} and its .html")

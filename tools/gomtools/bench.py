@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import (benchsummary, benchtable, cache, cachelines, checkout, guest, modules, process,
-               report, targets)
+from . import (appresults, benchsummary, benchtable, cache, cachelines, checkout, guest, modules,
+               process, report, targets)
 from .ui import Failure, note, step
 
 SCRIPT = checkout.GUEST_SCRIPTS / "bench.sh"
@@ -319,12 +319,21 @@ def soak(name, seconds):
 
 def publish(measured, repeat, results="results", page="report"):
     written = [DIRECTORY / f"{results}.json", DIRECTORY / f"{page}.html"]
-    cache.write(written[0], json.dumps({"targets": measured}, indent=1) + "\n")
+    cache.write(written[0], json.dumps({"command": repeat, "targets": measured}, indent=1) + "\n")
     for target in measured:
         benchtable.show(target)
     benchtable.show_summary(measured)
-    report.write(measured, repeat, written[1])
+    write_report(results, page)
     print("written to " + " and ".join(str(path.relative_to(checkout.ROOT)) for path in written))
+
+
+def write_report(results="results", page="report"):
+    """Write the page from stored results, with those of the apps."""
+    path = DIRECTORY / f"{results}.json"
+    stored = json.loads(path.read_text()) if path.exists() else {"targets": []}
+    apps = appresults.section(appresults.load()) if page == "report" else ""
+    report.write(stored["targets"], stored.get("command", "make bench WORKLOAD=apps"),
+                 DIRECTORY / f"{page}.html", apps)
 
 
 class Loaded:

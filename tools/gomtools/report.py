@@ -49,7 +49,7 @@ figcaption { font-weight: 600; }
 svg { max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1em 0; }
 td, th { padding: .1em .7em; text-align: right; } .words { text-align: left; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; } figure.wide { width: auto; }
 th { border-bottom: 1px solid #999; } tr:nth-child(even) td { background: #f5f5f5; }
 table.summary td, table.summary th { text-align: left; padding: .3em 1em .3em 0;
                                      vertical-align: top; }
@@ -86,15 +86,19 @@ def points(target, workloads, column):
     return sorted(found.items())
 
 
-TERMINAL = "set terminal svg noenhanced size 480,330 font 'sans-serif,12' background 'white'\n"
+TERMINAL = "set terminal svg noenhanced size {},330 font 'sans-serif,12' background 'white'\n"
 AXES = ("set grid ytics lc rgb '#dddddd'\nset border 3\nset xtics nomirror\nset ytics nomirror\n"
         "set key above left horizontal\n")
 
 
-def gnuplot(script):
+def can_plot():
+    return bool(shutil.which("gnuplot"))
+
+
+def gnuplot(script, width=480):
     """Run gnuplot; return the SVG."""
-    done = subprocess.run(["gnuplot"], input=TERMINAL + AXES + script, capture_output=True,
-                          text=True)
+    done = subprocess.run(["gnuplot"], input=TERMINAL.format(width) + AXES + script,
+                          capture_output=True, text=True)
     if done.returncode:
         return f"<p>gnuplot failed: {html.escape(done.stderr.strip())}</p>"
     return done.stdout[done.stdout.index("<svg"):]
@@ -187,7 +191,7 @@ def bars_of_json(lines, unit):
 
 def plots(target):
     """All plots for which the target has rows."""
-    if not shutil.which("gnuplot"):
+    if not can_plot():
         return ("<p>gnuplot is not installed, so there are no plots: run tools/setup.sh and make "
                 "bench again.</p>")
     text = ""
@@ -308,9 +312,11 @@ def processor():
     return names[0] if names else platform.machine()
 
 
-def write(targets, command, path):
-    """Write the page to `path`; `command` repeats the run."""
-    body = summary(targets) + "".join(section(target) for target in targets)
+def write(targets, command, path, more=""):
+    """Write the page to `path`; `command` repeats the run; `more` is another
+    section.
+    """
+    body = summary(targets) + "".join(section(target) for target in targets) + more
     cache.write(path, f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>gomalloc against SLUB</title>
 <style>{STYLE}</style></head><body>

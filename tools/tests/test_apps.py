@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from gomtools import appbench, apps, checkout, instructions, stockmodules
+from gomtools import appbench, appresults, apps, checkout, instructions, stockmodules
 from gomtools.ui import Failure
 
 OUTPUT = """\
@@ -50,6 +50,14 @@ class Counts(unittest.TestCase):
                          ["slab_free", "__kmalloc", "kmem_cache_x"])
 
 
+def stored(app, target, commit="old", gain=1.0):
+    """A row of the results."""
+    return {"app": app, "target": target, "kernel": "7.3.4", "commit": commit, "append": "a=1 & b",
+            "slub": 2000000, "gomalloc": 1000000, "gain": gain, "objects": 10, "saved": 100,
+            "bound": 2.0, "slub_share": 3.0, "peak_slub": 1 << 20, "peak_gomalloc": 2 << 20,
+            "functions": {"slub": [["slub", "kfree", 10000]]}}
+
+
 class Rows(unittest.TestCase):
     def test_peak_and_objects(self):
         self.assertEqual(appbench.held(OUTPUT), {"peak": 1300000 - 1000 * 1024, "objects": 40})
@@ -64,16 +72,51 @@ class Rows(unittest.TestCase):
         ours = {"total": 950, "peak": 2, "objects": 10,
                 "functions": instructions.Counter({("slub", "kfree"): 20,
                                                    ("module", "gomalloc"): 30})}
-        found = appbench.row("ext4", "7.3", slub, ours)
+        found = appbench.row("ext4", "stock-newest", slub, ours)
         self.assertEqual((found["gain"], found["saved"], found["bound"], found["slub_share"]),
                          (5, 5, 8, 10))
-        self.assertEqual(len(appbench.cells(found)), len(appbench.HEAD))
 
     def test_requested_apps(self):
         self.assertEqual(appbench.chosen("apps"), appbench.MEASURED)
         self.assertEqual(appbench.chosen("apps-ext4,apps-xfs"), ["ext4", "xfs"])
         with self.assertRaises(Failure):
             appbench.chosen("apps-nothing")
+
+
+class Results(unittest.TestCase):
+    rows = [stored("ext4", "stock-6.1"), stored("overlay", "stock-6.1"), stored("xfs", "stock-newest")]
+
+    def setUp(self):
+        self.saved = checkout.commit
+        checkout.commit = lambda: "new"
+
+    def tearDown(self):
+        checkout.commit = self.saved
+
+    def test_a_run_replaces_its_own_rows(self):
+        found = appresults.merged(self.rows, [stored("xfs", "stock-newest", "new"),
+                                              stored("ext4", "stock-newest", "new")])
+        self.assertEqual([(row["app"], row["target"], row["commit"]) for row in found],
+                         [("ext4", "stock-6.1", "old"), ("ext4", "stock-newest", "new"),
+                          ("overlay", "stock-6.1", "old"), ("xfs", "stock-newest", "new")])
+
+    def test_rows_of_other_commits_are_marked(self):
+        text = "\n".join(appresults.text([*self.rows, stored("btrfs", "stock-6.1", "new")]))
+        self.assertIn("ext4* ", text)
+        self.assertIn("btrfs ", text)
+        self.assertIn("* measured on commit old, not on new: ext4 on stock-6.1, overlay on "
+                      "stock-6.1, xfs on stock-newest", text)
+
+    def test_cells_match_the_head(self):
+        for row in self.rows:
+            self.assertEqual(len(appresults.cells(row)), len(appresults.HEAD))
+
+    def test_section_has_tables_and_plots(self):
+        page = appresults.section([*self.rows, stored("rcuscale", "stock-newest", gain=30.0)])
+        self.assertEqual((page.count("<table"), page.count("<svg")), (5, 2))
+        self.assertNotIn("gnuplot failed", page)
+        self.assertIn("a=1 &amp; b", page)
+        self.assertEqual(appresults.section([]), "")
 
 
 class Apps(unittest.TestCase):

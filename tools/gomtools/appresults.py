@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The results of `make bench WORKLOAD=apps`: build/bench/apps.json, the table,
+and the section of the report.
+
+A run replaces the rows that it measured.  Each row has the commit on which it
+was measured; rows of another commit than that which is checked out are marked.
+"""
+
+import html
+import json
+
+from . import apps, cache, checkout, outoftree, report
+from .overgomalloc import aligned
+
+RESULTS = checkout.BUILD / "bench/apps.json"
+MARK = "*"
+MIB = 1 << 20
+LARGE = 10      # percent of gain or bound: in a plot of their own
+
+HEAD = ["app", "kernel", "Minstr SLUB", "gomalloc", "gain %", "objects", "saved/object", "bound %",
+        "SLUB %", "peak MiB SLUB", "gomalloc"]
+LEGEND = """\
+Minstr: instructions of the workload, in millions, user space and kernel.  saved/object: the
+difference, divided by the objects that the module allocated.  bound %: instructions of SLUB's
+functions that the module's allocations cost, the most that any allocator could save; SLUB %: all
+of SLUB's, those of the core included.  Not counted as an allocator's: pages, waits for locks.
+peak: Slab in /proc/meminfo without what it was before the modules were loaded, plus what gomalloc
+holds with its metadata; the most of samples every 10 million instructions."""
+
+
+def load():
+    """The stored rows; those of older versions do not say what was measured."""
+    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    return [row for row in rows if "commit" in row]
+
+
+def place(row):
+    """The place of a row in the table: by app and kernel."""
+    return list(apps.APPS).index(row["app"]), apps.OLD_AND_NEW.index(row["target"])
+
+
+def merged(old, new):
+    """`old` rows with those of the same app and target replaced by `new`."""
+    rows = {(row["app"], row["target"]): row for row in [*old, *new]}
+    return sorted(rows.values(), key=place)
+
+
+def store(rows):
+    """Add the rows to the stored ones; return all."""
+    with cache.locked(f"results{RESULTS}"):
+        rows = merged(load(), rows)
+        cache.write(RESULTS, json.dumps({"rows": rows}, indent=1) + "\n")
+    return rows
+
+
+def marked(row):
+    return row["app"] + MARK * (row["commit"] != checkout.commit())
+
+
+def cells(row):
+    return [marked(row), row["kernel"], f"{row['slub'] / 1e6:,.1f}",
+            f"{row['gomalloc'] / 1e6:,.1f}", f"{row['gain']:.2f}", f"{row['objects']:,}",
+            "-" if row["saved"] is None else f"{row['saved']:,.0f}", f"{row['bound']:.2f}",
+            f"{row['slub_share']:.2f}", f"{row['peak_slub'] / MIB:.1f}",
+            f"{row['peak_gomalloc'] / MIB:.1f}"]
+
+
+def others(rows):
+    """A sentence about the rows of other commits; empty if there are none."""
+    found = {}
+    for row in rows:
+        if marked(row) != row["app"]:
+            found.setdefault(row["commit"], []).append(f"{row['app']} on {row['target']}")
+    return "; ".join(f"{MARK} measured on commit {commit}, not on {checkout.commit()}: "
+                     f"{', '.join(names)}" for commit, names in found.items())
+
+
+def text(rows):
+    """The lines of the table."""
+    yield from aligned(HEAD, [cells(row) for row in rows])
+    yield LEGEND
+    if others(rows):
+        yield others(rows)
+
+
+def profile(row):
+    """A table of the functions with the most instructions."""
+    lines = [["side", "of", "function or module", "Minstr", "%"]]
+    for side, functions in row["functions"].items():
+        lines += [[outoftree.SIDES.get(side, side), kind, html.escape(name), f"{number / 1e6:,.1f}",
+                   f"{100 * number / row[side]:.2f}"] for kind, name, number in functions]
+    return (f"<details><summary>{row['app']} on {row['kernel']}: SLUB's functions and the "
+            f"modules</summary>{report.table(lines)}</details>\n")
+
+
+def bars(rows):
+    """A plot of the gain beside the bound."""
+    data = "".join(f'"{row["app"]}\\n{row["kernel"].rpartition(".")[0]}" {row["gain"]} '
+                   f'{row["bound"]}\n' for row in rows)
+    return report.gnuplot(f"$d << EOD\n{data}EOD\nset style data histogram\n"
+                          "set style histogram clustered gap 1\n"
+                          "set style fill solid 0.9 noborder\nset yrange [*<0:0<*]\n"
+                          "set xzeroaxis lt -1 lc rgb '#999999'\n"
+                          "set ylabel '% of the instructions'\nset xtics font ',9'\n"
+                          f"plot $d using 2:xtic(1) lc rgb '{report.COLOURS['gomalloc']}' title "
+                          f"'gain', '' using 3 lc rgb '{report.COLOURS['floor']}' title 'bound'\n",
+                          width=80 + 60 * max(len(rows), 5))
+
+
+def plots(rows):
+    """The rows with large gains apart: the others would be too small to see."""
+    large = [row for row in rows if max(row["gain"], row["bound"]) >= LARGE]
+    return "".join(f"<figure class=wide><figcaption>Gain, and the most that an allocator could gain"
+                   f"</figcaption>{bars(some)}</figure>\n"
+                   for some in ([row for row in rows if row not in large], large) if some)
+
+
+def section(rows):
+    """A section of the report; empty without rows."""
+    if not rows:
+        return ""
+    return ('<h2 id="apps">Modules over gomalloc</h2>\n<p>Modules of the kernel, unmodified, their '
+            "whole workload over SLUB and over gomalloc, which has <code>memprofilerate=0</code>, "
+            f"in instructions, with <code>{html.escape(rows[0]['append'])}</code>: "
+            "<code>make bench WORKLOAD=apps</code>.</p>\n"
+            + (plots(rows) if report.can_plot() else "")
+            + report.table([HEAD, *(cells(row) for row in rows)])
+            + f'<p class="note">{html.escape(LEGEND)}</p>\n'
+            + (f"<p>{html.escape(others(rows))}.</p>\n" if others(rows) else "")
+            + "".join(profile(row) for row in rows))
