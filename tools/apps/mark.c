@@ -2,9 +2,22 @@
 /*
  * Starts or stops the count of tools/plugin/profile.c: `mark start`, `mark
  * stop`.  On a machine without the plugin it does nothing.
+ *
+ * `mark clock` prints a line `# clock CYCLES NANOSECONDS`: the time-stamp counter
+ * and the monotonic clock.
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <x86intrin.h>
+
+static void print_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	printf("# clock %llu %lld\n", __rdtsc(), now.tv_sec * 1000000000ll + now.tv_nsec);
+}
 
 int main(int argc, char **argv)
 {
@@ -12,8 +25,10 @@ int main(int argc, char **argv)
 		__asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long 0x676f6d01");
 	} else if (argc == 2 && !strcmp(argv[1], "stop")) {
 		__asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long 0x676f6d00");
+	} else if (argc == 2 && !strcmp(argv[1], "clock")) {
+		print_clock();
 	} else {
-		fprintf(stderr, "usage: mark start|stop\n");
+		fprintf(stderr, "usage: mark start|stop|clock\n");
 		return 1;
 	}
 	return 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The results of `make bench WORKLOAD=apps`: build/bench/apps.json, the table,
+"""The results of `make bench WORKLOAD=apps`: build/bench/apps.json, the tables,
 and the section of the report.
 
 A run replaces the rows that it measured.  Each row has the commit on which it
@@ -17,15 +17,26 @@ MARK = "*"
 MIB = 1 << 20
 LARGE = 10      # percent of gain or bound: in a plot of their own
 
-HEAD = ["app", "kernel", "Minstr SLUB", "gomalloc", "gain %", "objects", "saved/object", "bound %",
-        "SLUB %", "peak MiB SLUB", "gomalloc"]
-LEGEND = """\
+HEADS = {
+    apps.INSTRUCTIONS: ["app", "kernel", "Minstr SLUB", "gomalloc", "gain %", "objects",
+                        "saved/object", "bound %", "SLUB %", "peak MiB SLUB", "gomalloc"],
+    apps.CYCLES: ["app", "kernel", "Mcycles SLUB", "gomalloc", "gain %", "median SLUB", "gomalloc",
+                  "gain %", "objects", "saved/object"],
+}
+LEGENDS = {
+    apps.INSTRUCTIONS: """\
 Minstr: instructions of the workload, in millions, user space and kernel.  saved/object: the
 difference, divided by the objects that the module allocated.  bound %: instructions of SLUB's
 functions that the module's allocations cost, the most that any allocator could save; SLUB %: all
 of SLUB's, those of the core included.  Not counted as an allocator's: pages, waits for locks.
 peak: Slab in /proc/meminfo without what it was before the modules were loaded, plus what gomalloc
-holds with its metadata; the most of samples every 10 million instructions."""
+holds with its metadata; the most of samples every 10 million instructions.""",
+    apps.CYCLES: """\
+Mcycles: cycles of the workload on User Mode Linux, in millions, user space, kernel and waiting; the
+minimum and the median of the rounds, each in a fresh guest with one CPU.  rcuscale: of the time that
+it says it took.  saved/object: the difference of the minima, divided by the objects that the module
+allocated.""",
+}
 
 
 def load():
@@ -35,8 +46,9 @@ def load():
 
 
 def place(row):
-    """The place of a row in the table: by app and kernel."""
-    return list(apps.APPS).index(row["app"]), apps.OLD_AND_NEW.index(row["target"])
+    """The place of a row in a table: by unit, app and kernel."""
+    return (list(HEADS).index(row["unit"]), list(apps.APPS).index(row["app"]),
+            [*apps.OLD_AND_NEW, *apps.NATIVE].index(row["target"]))
 
 
 def merged(old, new):
@@ -57,12 +69,29 @@ def marked(row):
     return row["app"] + MARK * (row["commit"] != checkout.commit())
 
 
+def saved(row):
+    return "-" if row["saved"] is None else f"{row['saved']:,.0f}"
+
+
 def cells(row):
-    return [marked(row), row["kernel"], f"{row['slub'] / 1e6:,.1f}",
-            f"{row['gomalloc'] / 1e6:,.1f}", f"{row['gain']:.2f}", f"{row['objects']:,}",
-            "-" if row["saved"] is None else f"{row['saved']:,.0f}", f"{row['bound']:.2f}",
+    """The cells of a row, as HEADS names them."""
+    start = [marked(row), row["kernel"], f"{row['slub'] / 1e6:,.1f}",
+             f"{row['gomalloc'] / 1e6:,.1f}", f"{row['gain']:.2f}"]
+    if row["unit"] == apps.CYCLES:
+        slub, ours = row["slub_median"], row["gomalloc_median"]
+        return [*start, f"{slub / 1e6:,.1f}", f"{ours / 1e6:,.1f}",
+                f"{100 * (slub - ours) / slub:.2f}", f"{row['objects']:,}", saved(row)]
+    return [*start, f"{row['objects']:,}", saved(row), f"{row['bound']:.2f}",
             f"{row['slub_share']:.2f}", f"{row['peak_slub'] / MIB:.1f}",
             f"{row['peak_gomalloc'] / MIB:.1f}"]
+
+
+def by_unit(rows):
+    """(unit, its rows) for each unit that has any."""
+    for unit in HEADS:
+        found = [row for row in rows if row["unit"] == unit]
+        if found:
+            yield unit, found
 
 
 def others(rows):
@@ -76,11 +105,13 @@ def others(rows):
 
 
 def text(rows):
-    """The lines of the table."""
-    yield from aligned(HEAD, [cells(row) for row in rows])
-    yield LEGEND
-    if others(rows):
-        yield others(rows)
+    """The lines of the tables."""
+    for unit, found in by_unit(rows):
+        yield from aligned(HEADS[unit], [cells(row) for row in found])
+        yield LEGENDS[unit]
+        if others(found):
+            yield others(found)
+        yield ""
 
 
 def profile(row):
@@ -117,14 +148,16 @@ def plots(rows):
 
 def section(rows):
     """A section of the report; empty without rows."""
-    if not rows:
+    parts = []
+    for unit, found in by_unit(rows):
+        parts.append(f"<h3>{unit}, <code>{html.escape(found[0]['append'])}</code></h3>\n"
+                     + (plots(found) if unit == apps.INSTRUCTIONS and report.can_plot() else "")
+                     + report.table([HEADS[unit], *(cells(row) for row in found)])
+                     + f'<p class="note">{html.escape(LEGENDS[unit])}</p>\n'
+                     + (f"<p>{html.escape(others(found))}.</p>\n" if others(found) else "")
+                     + "".join(profile(row) for row in found if "functions" in row))
+    if not parts:
         return ""
     return ('<h2 id="apps">Modules over gomalloc</h2>\n<p>Modules of the kernel, unmodified, their '
-            "whole workload over SLUB and over gomalloc, which has <code>memprofilerate=0</code>, "
-            f"in instructions, with <code>{html.escape(rows[0]['append'])}</code>: "
-            "<code>make bench WORKLOAD=apps</code>.</p>\n"
-            + (plots(rows) if report.can_plot() else "")
-            + report.table([HEAD, *(cells(row) for row in rows)])
-            + f'<p class="note">{html.escape(LEGEND)}</p>\n'
-            + (f"<p>{html.escape(others(rows))}.</p>\n" if others(rows) else "")
-            + "".join(profile(row) for row in rows))
+            "whole workload over SLUB and over gomalloc, which has <code>memprofilerate=0</code>: "
+            "<code>make bench WORKLOAD=apps</code>.</p>\n" + "".join(parts))

@@ -16,6 +16,10 @@ from .ui import Failure
 
 TIMEOUT = 300
 OLD_AND_NEW = ["stock-6.1", "stock-newest"]
+# User-mode Linux has kernels of its own for apps, with what these need.
+NATIVE = {"uml-6.1": "uml-6.1-apps", "uml": "uml-apps"}
+# How a workload is measured (app.sh).
+INSTRUCTIONS, CYCLES = "instructions", "cycles"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class App:
 ONE_OF = "include $(src)/Makefile\nobj-y :=\nobj-m := {}.o"
 # The Makefile adds this file with CONFIG_DEBUG_INFO_BTF_MODULES, without which
 # everything here is built (headers.py); the other files call it in any case.
-CONNTRACK = ONE_OF.format("nf_conntrack") + "\nnf_conntrack-y += nf_conntrack_bpf.o"
+CONNTRACK = ONE_OF.format("nf_conntrack") + """
+nf_conntrack-$(CONFIG_BPF_SYSCALL) += nf_conntrack_bpf.o"""
 # 6.1 has $(srctree)/$(src) there, which is no directory outside the tree.
 XFS = "include $(src)/Makefile\nccflags-y += -I $(src) -I $(src)/libxfs"
 
@@ -91,7 +96,7 @@ def find(name):
 
 
 def source_of(target):
-    """The source tree of a stock target's kernel."""
+    """The source tree of a target's kernel."""
     series = re.match(r"\d+\.\d+", target.kernel.version)[0]
     return sources.series(series)
 
@@ -132,8 +137,8 @@ def build(name, target, side):
 
 
 def stock_modules(app, target, own):
-    """What is loaded from Debian's package, as (file name, bytes): before the
-    modules under test, and after them.
+    """What is loaded of the kernel's own modules, as (file name, bytes): before
+    the modules under test, and after them.
 
     Modules with a question mark may be missing, or be in the kernel.
     """
@@ -155,15 +160,15 @@ def script(name, side, before, after, parameters, measure):
                  "OWN": " ".join(app.own), "PARAMETERS": app.parameters,
                  "STAYS": "1" if app.stays else "",
                  "NUMBER": app.measured if measure else app.number,
-                 "MEASURE": "1" if measure else "", "GOMALLOC": parameters}
+                 "MEASURE": measure, "GOMALLOC": parameters}
     return ("".join(f"{key}='{value}'\n" for key, value in variables.items())
             + (checkout.GUEST_SCRIPTS / f"app-{name}.sh").read_text()
             + (checkout.GUEST_SCRIPTS / "app.sh").read_text())
 
 
-def boot(name, target, side, append, log, parameters="", measure=False, timeout=TIMEOUT):
+def boot(name, target, side, append, log, parameters="", measure="", timeout=TIMEOUT):
     """Run an app in a guest; return the guest's Result.  `parameters` are those
-    of gomalloc.ko.
+    of gomalloc.ko; `measure` is INSTRUCTIONS, CYCLES or nothing.
     """
     app = find(name)
     own = build(name, target, side)
@@ -172,6 +177,7 @@ def boot(name, target, side, append, log, parameters="", measure=False, timeout=
     files.update(userspace.programs(app.programs))
     if measure:
         files.update(userspace.programs(["mark", "peak"]))
+    if measure == INSTRUCTIONS:
         slub = instructions.slub_functions(source_of(target).path)
         files["opt/slub"] = "\n".join(sorted(slub)).encode()
     carried = [*own.values()]
@@ -182,11 +188,12 @@ def boot(name, target, side, append, log, parameters="", measure=False, timeout=
 
 
 def machine(name, target_name, counted=False):
-    target = targets.find(target_name, cpus=1 if counted else 2, memory=find(name).memory,
-                          counted=counted)
-    if not isinstance(target, targets.Stock):
-        raise Failure(f"{target_name} cannot run apps: only the stock targets can.")
-    return target
+    memory = find(name).memory
+    if target_name in NATIVE:
+        return targets.find(NATIVE[target_name], cpus=1, memory=memory)
+    if target_name not in targets.TARGETS or target_name.startswith("uml"):
+        raise Failure(f"{target_name} cannot run apps: {', '.join([*OLD_AND_NEW, *NATIVE])} can.")
+    return targets.find(target_name, cpus=1 if counted else 2, memory=memory, counted=counted)
 
 
 def run(name, target_name, side=outoftree.GOMALLOC, parameters=""):

@@ -146,7 +146,7 @@ def parser():
     verb.set_defaults(run=lambda options: shown(apps.run(options.name, options.target,
                                                          options.over, options.gomalloc)))
     verb.add_argument("name", help=", ".join(apps.APPS))
-    verb.add_argument("target", help=", ".join(apps.OLD_AND_NEW))
+    verb.add_argument("target", help=", ".join([*apps.OLD_AND_NEW, *apps.NATIVE]))
     verb.add_argument("--gomalloc", default="", help="parameters of gomalloc.ko, such as "
                       "as_slab_debug=1")
     verb.add_argument("--over", choices=list(outoftree.SIDES), default=outoftree.GOMALLOC)

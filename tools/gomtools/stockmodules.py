@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The modules of Debian's kernels, which those under test depend on.
+"""The kernels' own modules, which those under test depend on.
 
-Recent kernels have them in linux-modules-RELEASE, compressed.
+Debian's recent kernels have them in linux-modules-RELEASE, compressed.  Those of
+UML kernels are where these were built.
 """
 
 import functools
@@ -10,10 +11,13 @@ import re
 
 from . import cache, packages
 from .ui import Failure
+from .umlkernel import UmlKernel
 
 
 def tree(kernel):
-    """The directory with the modules of a stock kernel."""
+    """The directory with the modules of a kernel."""
+    if isinstance(kernel, UmlKernel):
+        return kernel.path
     name = f"linux-modules-{kernel.release}-{kernel.flavour}"
     if name not in packages.index():
         name = kernel.package

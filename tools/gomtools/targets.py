@@ -18,6 +18,7 @@ UML_BASE = ["uml.config"]
 UML_SMP = ["uml.config", "smp.config"]
 UML_DEBUG = ["uml.config", "smp.config", "debug.config"]
 UML_PLAIN = ["uml.config", "smp.config", "plain.config"]
+APPS = "apps.config"
 
 
 class Uml:
@@ -44,7 +45,8 @@ class Uml:
         return f"{self.name}: UML {self.kernel.version}, {self.cpus} CPU{'s' * (self.cpus > 1)}"
 
     def command(self, initrd, output, scratch, append):
-        smp = [f"ncpus={self.cpus}", "seccomp=on"] if self.cpus > 1 else []
+        # With ptrace, the default, system calls are slower, and SMP is refused.
+        smp = [f"ncpus={self.cpus}", "seccomp=on"] if "smp.config" in self.fragments else []
         return [str(self.kernel.image), f"mem={self.memory}M", *smp, f"initrd={initrd}",
                 "console=ttyS0", "con=null", "con0=null", "ssl=null", "ssl0=null,fd:2",
                 f"ssl1=null,fd:{output}", f"uml_dir={scratch}", "ignore_loglevel",
@@ -128,6 +130,9 @@ TARGETS = {
     "uml-debug": lambda: Uml("uml-debug", sources.newest, UML_DEBUG, cpus=2, memory=512),
     # For the benchmark only: without hardening and accounting.
     "uml-plain": lambda: Uml("uml-plain", sources.newest, UML_PLAIN, cpus=2),
+    # For modules of the kernel (apps.py).
+    "uml-apps": lambda: Uml("uml-apps", sources.newest, [*UML_SMP, APPS]),
+    "uml-6.1-apps": lambda: Uml("uml-6.1-apps", lambda: sources.series("6.1"), [*UML_BASE, APPS]),
     "stock-6.1": lambda: Stock("stock-6.1", stock.series_6_1, "headers-6.1"),
     "stock-newest": lambda: Stock("stock-newest", stock.newest, "headers-newest"),
     "stock-rt": lambda: Stock("stock-rt", stock.newest_rt, "headers-rt"),

@@ -10,20 +10,31 @@
 # package, before and after the others), OWN (the modules under test, in the
 # order of loading), PARAMETERS (of the last one), STAYS (1: it has no exit
 # function, so that nothing can be unloaded), NUMBER (the workload's size),
-# GOMALLOC (parameters of gomalloc), MEASURE (1: count).
+# GOMALLOC (parameters of gomalloc), MEASURE (instructions or cycles, if these are
+# measured).
 
 . /verdict.sh
 
-# counted COMMAND...: run a command, or a function, and count its instructions.
+# counted COMMAND...: run a command, or a function, and count its instructions or
+# cycles.
 counted() {
-	if [ "$MEASURE" ]; then
+	case $MEASURE in
+	instructions)
 		/opt/mark start
 		"$@"
 		/opt/mark stop
 		held
-	else
+		;;
+	cycles)
+		/opt/mark clock
 		"$@"
-	fi
+		/opt/mark clock
+		held
+		;;
+	*)
+		"$@"
+		;;
+	esac
 }
 
 # where: print where SLUB's functions are, by their names in /opt/slub, and the
@@ -93,6 +104,8 @@ load
 if [ "$MEASURE" ]; then
 	sleep 2		# let tasks of the boot finish
 	held
+fi
+if [ "$MEASURE" = instructions ]; then
 	/opt/peak 10 > /tmp/peak &
 	peak=$!
 	work

@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from gomtools import appbench, appresults, apps, checkout, instructions, stockmodules
+from gomtools import appbench, appresults, apps, checkout, instructions, outoftree, stockmodules
 from gomtools.ui import Failure
 
 OUTPUT = """\
@@ -50,21 +50,29 @@ class Counts(unittest.TestCase):
                          ["slab_free", "__kmalloc", "kmem_cache_x"])
 
 
+def clock(*pairs):
+    return "".join(f"# clock {tsc} {ns}\n" for tsc, ns in pairs)
+
+
 def stored(app, target, commit="old", gain=1.0):
     """A row of the results."""
-    return {"app": app, "target": target, "kernel": "7.3.4", "commit": commit, "append": "a=1 & b",
-            "slub": 2000000, "gomalloc": 1000000, "gain": gain, "objects": 10, "saved": 100,
-            "bound": 2.0, "slub_share": 3.0, "peak_slub": 1 << 20, "peak_gomalloc": 2 << 20,
-            "functions": {"slub": [["slub", "kfree", 10000]]}}
+    row = {"app": app, "target": target, "kernel": "7.3.4", "commit": commit, "append": "a=1 & b",
+           "slub": 2000000, "gomalloc": 1000000, "gain": gain, "objects": 10, "saved": 100}
+    if target in apps.NATIVE:
+        return {**row, "unit": apps.CYCLES, "slub_median": 4000000, "gomalloc_median": 1000000}
+    return {**row, "unit": apps.INSTRUCTIONS, "bound": 2.0, "slub_share": 3.0, "peak_slub": 1 << 20,
+            "peak_gomalloc": 2 << 20, "functions": {"slub": [["slub", "kfree", 10000]]}}
 
 
 class Rows(unittest.TestCase):
     def test_peak_and_objects(self):
-        self.assertEqual(appbench.held(OUTPUT), {"peak": 1300000 - 1000 * 1024, "objects": 40})
+        self.assertEqual(appbench.peak(OUTPUT), 1300000 - 1000 * 1024)
+        self.assertEqual(appbench.objects(OUTPUT), 40)
 
     def test_output_without_samples(self):
-        with self.assertRaises(Failure):
-            appbench.held("")
+        for function in (appbench.peak, appbench.objects, appbench.cycles):
+            with self.assertRaises(Failure):
+                function("")
 
     def test_gain_and_bound(self):
         slub = {"total": 1000, "peak": 1, "objects": 0,
@@ -72,9 +80,23 @@ class Rows(unittest.TestCase):
         ours = {"total": 950, "peak": 2, "objects": 10,
                 "functions": instructions.Counter({("slub", "kfree"): 20,
                                                    ("module", "gomalloc"): 30})}
-        found = appbench.row("ext4", "stock-newest", slub, ours)
-        self.assertEqual((found["gain"], found["saved"], found["bound"], found["slub_share"]),
-                         (5, 5, 8, 10))
+        found = appbench.counted_row(slub, ours)
+        self.assertEqual((found["bound"], found["slub_share"], found["objects"]), (8, 10, 10))
+
+    def test_cycles_are_those_between_two_lines_of_the_clock(self):
+        self.assertEqual(appbench.cycles(clock((100, 10), (150, 20), (400, 50), (403, 60))), 53)
+
+    def test_cycles_of_a_workload_that_says_its_time(self):
+        output = clock((100, 10), (300, 110)) + "# spent 7 ns, once\n# spent 4 ns, twice\n"
+        self.assertEqual(appbench.cycles(output), 22)
+
+    def test_minimum_and_median_of_cycles(self):
+        outputs = {outoftree.SLUB: [OUTPUT + clock((0, 0), (n, 1)) for n in (9, 7, 8)],
+                   outoftree.GOMALLOC: [OUTPUT + clock((0, 0), (n, 1)) for n in (5, 6, 9)]}
+        found = appbench.timed_row(outputs)
+        self.assertEqual([found[name] for name in ("slub", "slub_median", "gomalloc",
+                                                   "gomalloc_median", "rounds", "objects")],
+                         [7, 8, 5, 6, 3, 40])
 
     def test_requested_apps(self):
         self.assertEqual(appbench.chosen("apps"), appbench.MEASURED)
@@ -84,7 +106,7 @@ class Rows(unittest.TestCase):
 
 
 class Results(unittest.TestCase):
-    rows = [stored("ext4", "stock-6.1"), stored("overlay", "stock-6.1"), stored("xfs", "stock-newest")]
+    rows = [stored("ext4", "stock-6.1"), stored("overlay", "uml"), stored("xfs", "stock-newest")]
 
     def setUp(self):
         self.saved = checkout.commit
@@ -98,18 +120,18 @@ class Results(unittest.TestCase):
                                               stored("ext4", "stock-newest", "new")])
         self.assertEqual([(row["app"], row["target"], row["commit"]) for row in found],
                          [("ext4", "stock-6.1", "old"), ("ext4", "stock-newest", "new"),
-                          ("overlay", "stock-6.1", "old"), ("xfs", "stock-newest", "new")])
+                          ("xfs", "stock-newest", "new"), ("overlay", "uml", "old")])
 
     def test_rows_of_other_commits_are_marked(self):
         text = "\n".join(appresults.text([*self.rows, stored("btrfs", "stock-6.1", "new")]))
         self.assertIn("ext4* ", text)
         self.assertIn("btrfs ", text)
-        self.assertIn("* measured on commit old, not on new: ext4 on stock-6.1, overlay on "
-                      "stock-6.1, xfs on stock-newest", text)
+        self.assertIn("* measured on commit old, not on new: ext4 on stock-6.1, xfs on "
+                      "stock-newest\n", text)
 
-    def test_cells_match_the_head(self):
+    def test_cells_match_the_heads(self):
         for row in self.rows:
-            self.assertEqual(len(appresults.cells(row)), len(appresults.HEAD))
+            self.assertEqual(len(appresults.cells(row)), len(appresults.HEADS[row["unit"]]))
 
     def test_section_has_tables_and_plots(self):
         page = appresults.section([*self.rows, stored("rcuscale", "stock-newest", gain=30.0)])
