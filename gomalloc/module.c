@@ -193,13 +193,13 @@ static int __init gom_init(void)
 	err = gom_scavenger_init();
 	if (err)
 		goto err_shrinker;
-	err = gom_watch_init();
+	err = gom_probe_init();
 	if (err)
 		goto err_scavenger;
 	gom_leaks_init();
 	err = gom_client_init();
 	if (err)
-		goto err_watch;
+		goto err_probe;
 	gom_debugfs_init();
 	module_is_loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
@@ -207,8 +207,8 @@ static int __init gom_init(void)
 		gom_sbrk ? ", sbrk: nothing is freed" : gom_efence ? ", efence" : debug ? ", debug" : "");
 	return 0;
 
-err_watch:
-	gom_watch_exit();
+err_probe:
+	gom_probe_exit();
 err_scavenger:
 	gom_scavenger_exit();
 err_shrinker:
@@ -265,7 +265,7 @@ static void __exit gom_exit(void)
 	kernel_param_unlock(THIS_MODULE);
 	gom_debugfs_exit();
 	gom_client_exit();
-	gom_watch_exit();
+	gom_probe_exit();
 	pending_frees_wait();
 	gom_nolock_exit();
 	gom_free_rcu_exit();

@@ -4,7 +4,7 @@ gomalloc-y := $(addprefix gomalloc/, \
 	module.o \
 	$(addprefix api/, malloc.o bulk.o realloc.o cache.o cache_alloc.o prefill.o nolock.o \
 		free_rcu.o finalizer.o sbrk.o efence.o) \
-	$(addprefix slab/, kmalloc.o kfree.o kmem_cache.o watch.o) \
+	$(addprefix slab/, kmalloc.o kfree.o kmem_cache.o probe.o) \
 	$(addprefix percpu/, mcache.o mcache_stats.o mcache_debug.o modes.o cpu_call.o tiny.o class_stats.o \
 		shrinker.o) \
 	$(addprefix special/, special.o profile.o profile_text.o freed_text.o) \

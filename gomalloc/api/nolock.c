@@ -11,8 +11,8 @@
  *
  * If neither can take a free, it is deferred: the object goes on a lock-free
  * list of the CPU, linked through its own first word, and an irq_work frees it
- * on the next tick.  The irq_work is lazy on purpose.  A hook that runs inside
- * the allocator and frees an object on each call would otherwise raise an
+ * on the next tick.  The irq_work is lazy on purpose.  A callback that runs
+ * inside the allocator and frees an object on each call would otherwise raise an
  * irq_work for each free.
  *
  * An object with a finalizer must not be written, since the finalizer sees the

@@ -45,7 +45,7 @@ static struct client clients[GOM_MAX_CLIENTS];
 static unsigned int nr_clients;		/* entries that were ever used */
 static u32 last_id;
 
-void (*gom_client_hook)(const struct gom_client_info *info, enum gom_client_event event);
+void (*gom_client_callback)(const struct gom_client_info *info, enum gom_client_event event);
 
 /*
  * Incremented before code of a new client runs, so that who remembers an answer
@@ -342,8 +342,8 @@ static int module_event(struct notifier_block *nb, unsigned long state, void *da
 	gom_module_text(mod, &text, &init);
 	if (!gom_client_read(gom_client_of(text.start), &info))
 		return NOTIFY_DONE;
-	if (gom_client_hook)
-		gom_client_hook(&info, state == MODULE_STATE_LIVE ? GOM_CLIENT_LIVE :
+	if (gom_client_callback)
+		gom_client_callback(&info, state == MODULE_STATE_LIVE ? GOM_CLIENT_LIVE :
 								    GOM_CLIENT_GOING);
 	if (state == MODULE_STATE_LIVE)
 		gom_client_drop_init(info.id);

@@ -15,7 +15,7 @@
 /* Clients loaded at a time, and some that are gone. */
 #define GOM_MAX_CLIENTS	64U
 
-/* What happens to a client; see gom_client_hook. */
+/* What happens to a client; see gom_client_callback. */
 enum gom_client_event {
 	GOM_CLIENT_LIVE,	/* its init function has returned 0; its init text follows */
 	GOM_CLIENT_GOING,	/* its exit function has returned; its text follows */
@@ -60,7 +60,7 @@ struct gom_client_filter {
  * Called in a task that may sleep, before the text goes.  Set on load, before
  * any client exists.
  */
-extern void (*gom_client_hook)(const struct gom_client_info *info, enum gom_client_event event);
+extern void (*gom_client_callback)(const struct gom_client_info *info, enum gom_client_event event);
 
 extern unsigned int gom_client_changes;	/* changes of the table; wraps */
 

@@ -2,16 +2,16 @@
 /*
  * Failing allocations of one module, by call site.
  *
- * While a module is watched its allocation call sites are counted in a table.
- * A site that is armed fails its next allocation: it returns NULL, once.  With
- * __GFP_NOFAIL it does not fail and stays armed.
+ * While a module is set its allocation call sites are counted in a table.  A site
+ * that is enabled fails its next allocation: it returns NULL, once.  With
+ * __GFP_NOFAIL it does not fail and stays enabled.
  *
  * A site is known by its offset in the module's code, so that it is the same
  * site after the module has been loaded again.
  *
  * Context: allocations look up and add sites in any context, NMI included: an
  * entry is claimed by compare and exchange, and none is removed while a module
- * is watched.  The rest runs in tasks.  sites_lock, a mutex, protects the names.
+ * is set.  The rest runs in tasks.  sites_lock, a mutex, protects the names.
  */
 #include <linux/atomic.h>
 #include <linux/cache.h>
@@ -37,7 +37,7 @@
  * @number: 1, 2, ... in the order in which sites were seen
  * @calls: allocations
  * @failed: of these, failed on purpose
- * @armed: 1 if the next one is to fail
+ * @enabled: 1 if the next one is to fail
  * @name: the function, as it was when the code was last there
  */
 struct site {
@@ -45,7 +45,7 @@ struct site {
 	unsigned int number;
 	atomic_t calls;
 	atomic_t failed;
-	atomic_t armed;
+	atomic_t enabled;
 	char name[SITE_NAME];
 };
 
@@ -105,7 +105,7 @@ static bool site_count(unsigned long addr, u32 id, gfp_t gfp)
 	if (!s)
 		return false;
 	atomic_inc(&s->calls);
-	if (!atomic_read(&s->armed) || (gfp & __GFP_NOFAIL) || !atomic_xchg(&s->armed, 0))
+	if (!atomic_read(&s->enabled) || (gfp & __GFP_NOFAIL) || !atomic_xchg(&s->enabled, 0))
 		return false;
 	atomic_inc(&s->failed);
 	return true;
@@ -117,7 +117,7 @@ bool gom_fail_site_hit(unsigned long caller, gfp_t gfp)
 	unsigned long addr = gom_client_caller(caller);
 	bool fail;
 
-	rcu_read_lock();	/* pairs with synchronize_rcu() in gom_fail_sites_watch() */
+	rcu_read_lock();	/* pairs with synchronize_rcu() in gom_fail_sites_set_module() */
 	fail = site_count(addr, gom_client_of(addr), gfp);
 	rcu_read_unlock();
 	if (fail)
@@ -128,11 +128,10 @@ bool gom_fail_site_hit(unsigned long caller, gfp_t gfp)
 /* === For tasks === */
 
 /*
- * Begin to watch a module and forget the sites so far; "" stops, and keeps
- * them.  The caller sends every call to the slow path while gom_fail_module is
- * on.
+ * Set the module and forget the sites so far; "" is no module, and keeps them.
+ * The caller sends every call to the slow path while gom_fail_module is on.
  */
-int gom_fail_sites_watch(const char *module)
+int gom_fail_sites_set_module(const char *module)
 {
 	int err = 0;
 
@@ -166,7 +165,7 @@ static struct site *site_numbered(unsigned int number)
  * Let the next allocation at a site fail.  @number 0: at the first site that
  * has not failed yet.  -ENOENT if there is none.
  */
-int gom_fail_site_arm(unsigned int number)
+int gom_fail_site_enable(unsigned int number)
 {
 	unsigned int i, n = atomic_read(&nr_sites);
 	struct site *s;
@@ -175,27 +174,27 @@ int gom_fail_site_arm(unsigned int number)
 	s = number ? site_numbered(number) : NULL;
 	for (i = 1; !number && i <= n && !s; i++) {
 		s = site_numbered(i);
-		if (s && (atomic_read(&s->failed) || atomic_read(&s->armed)))
+		if (s && (atomic_read(&s->failed) || atomic_read(&s->enabled)))
 			s = NULL;
 	}
 	if (s)
-		atomic_set(&s->armed, 1);
+		atomic_set(&s->enabled, 1);
 	mutex_unlock(&sites_lock);
 	return s ? 0 : -ENOENT;
 }
-GOM_EXPORT_FOR_TEST(gom_fail_site_arm);
+GOM_EXPORT_FOR_TEST(gom_fail_site_enable);
 
 /* No site is to fail any more. */
-void gom_fail_sites_disarm(void)
+void gom_fail_sites_disable(void)
 {
 	unsigned int i;
 
 	mutex_lock(&sites_lock);
 	for (i = 0; sites && i < NR_SITES; i++)
-		atomic_set(&sites[i].armed, 0);
+		atomic_set(&sites[i].enabled, 0);
 	mutex_unlock(&sites_lock);
 }
-GOM_EXPORT_FOR_TEST(gom_fail_sites_disarm);
+GOM_EXPORT_FOR_TEST(gom_fail_sites_disable);
 
 /* Store the name of a site of the client, if its code is there. */
 static void site_keep_name(const struct gom_client_info *info, struct site *s)
@@ -237,12 +236,12 @@ void gom_fail_sites_show(struct seq_file *m)
 		    gom_client_filter_has(&gom_fail_module, info.id))
 			sites_keep_names(&info);
 	n = atomic_read(&nr_sites);
-	seq_puts(m, "site      calls   failed armed function\n");
+	seq_puts(m, "site      calls   failed enabled function\n");
 	for (i = 1; i <= n; i++) {
 		s = site_numbered(i);
 		if (s)
-			seq_printf(m, "%4u %10u %8u %5u %s\n", i, atomic_read(&s->calls),
-				   atomic_read(&s->failed), atomic_read(&s->armed), s->name);
+			seq_printf(m, "%4u %10u %8u %7u %s\n", i, atomic_read(&s->calls),
+				   atomic_read(&s->failed), atomic_read(&s->enabled), s->name);
 	}
 	mutex_unlock(&sites_lock);
 }

@@ -12,22 +12,22 @@
 
 #include "base/client.h"
 
-extern struct gom_client_filter gom_fail_module;	/* the module that is watched */
+extern struct gom_client_filter gom_fail_module;	/* whose sites are counted */
 
 bool gom_fail_site_hit(unsigned long caller, gfp_t gfp);
 
 /*
  * Must the allocation at @caller fail?  Called once by each slow path.  Any
- * context.  Racy: a call that is in progress when watching begins may be missed.
+ * context.  Racy: a call that is in progress when a module is set may be missed.
  */
 static inline bool gom_fail_here(unsigned long caller, gfp_t gfp)
 {
 	return unlikely(gom_client_filter_on(&gom_fail_module)) && gom_fail_site_hit(caller, gfp);
 }
 
-int gom_fail_sites_watch(const char *module);
-int gom_fail_site_arm(unsigned int number);
-void gom_fail_sites_disarm(void);
+int gom_fail_sites_set_module(const char *module);
+int gom_fail_site_enable(unsigned int number);
+void gom_fail_sites_disable(void);
 void gom_fail_sites_show(struct seq_file *m);
 void gom_fail_sites_keep_symbols(const struct gom_client_info *info);
 void gom_fail_sites_exit(void);

@@ -19,6 +19,6 @@ bool gom_fault_wants_client(void)
 #endif
 
 #if IS_ENABLED(CONFIG_KUNIT)
-bool (*gom_test_hook)(enum gom_test_point at, unsigned int arg, gfp_t gfp);
-GOM_EXPORT_FOR_TEST(gom_test_hook);
+bool (*gom_test_callback)(enum gom_test_point at, unsigned int arg, gfp_t gfp);
+GOM_EXPORT_FOR_TEST(gom_test_callback);
 #endif

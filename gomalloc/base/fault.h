@@ -66,14 +66,14 @@ enum gom_test_point {
 };
 
 #if IS_ENABLED(CONFIG_KUNIT)
-extern bool (*gom_test_hook)(enum gom_test_point at, unsigned int arg, gfp_t gfp);
+extern bool (*gom_test_callback)(enum gom_test_point at, unsigned int arg, gfp_t gfp);
 
 static inline bool gom_test_point(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	/* Pairs with WRITE_ONCE() in the KUnit tests. */
-	typeof(gom_test_hook) hook = READ_ONCE(gom_test_hook);
+	typeof(gom_test_callback) fn = READ_ONCE(gom_test_callback);
 
-	return unlikely(hook) && hook(at, arg, gfp);
+	return unlikely(fn) && fn(at, arg, gfp);
 }
 #else
 static inline bool gom_test_point(enum gom_test_point at, unsigned int arg, gfp_t gfp)

@@ -10,7 +10,7 @@
  *
  * Context: task, may sleep.  Each reader takes the locks of the layer it reads.
  * module_names_lock, a mutex, protects the names of modules that may be
- * written.  The locks of gom_fail_watch() are taken inside.
+ * written.  The locks of gom_fail_set_module() are taken inside.
  */
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
@@ -319,7 +319,7 @@ static ssize_t module_name_write(struct file *file, const char __user *ubuf, siz
 	if (copy_from_user(name, ubuf, len))
 		return -EFAULT;
 	mutex_lock(&module_names_lock);
-	err = filter == &gom_fail_module ? gom_fail_watch(strim(name)) :
+	err = filter == &gom_fail_module ? gom_fail_set_module(strim(name)) :
 					   gom_client_filter_set(filter, strim(name));
 	mutex_unlock(&module_names_lock);
 	return err ?: len;
@@ -543,7 +543,7 @@ static ssize_t fail_sites_write(struct file *file, const char __user *ubuf, size
 	if (copy_from_user(word, ubuf, len))
 		return -EFAULT;
 	if (sysfs_streq(word, "none")) {
-		gom_fail_sites_disarm();
+		gom_fail_sites_disable();
 		return len;
 	}
 	if (!sysfs_streq(word, "next")) {
@@ -551,7 +551,7 @@ static ssize_t fail_sites_write(struct file *file, const char __user *ubuf, size
 		if (err || !number)
 			return err ?: -EINVAL;
 	}
-	err = gom_fail_site_arm(number);
+	err = gom_fail_site_enable(number);
 	return err ?: len;
 }
 

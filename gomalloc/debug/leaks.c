@@ -346,7 +346,7 @@ void gom_leaks_report(u32 client, const char *module)
 }
 GOM_EXPORT_FOR_TEST(gom_leaks_report);
 
-/* gom_client_hook */
+/* gom_client_callback */
 static void leaks_client_event(const struct gom_client_info *info, enum gom_client_event event)
 {
 	if (event == GOM_CLIENT_GOING)
@@ -361,5 +361,5 @@ static void leaks_client_event(const struct gom_client_info *info, enum gom_clie
 /* On load, before there is a client. */
 void gom_leaks_init(void)
 {
-	gom_client_hook = leaks_client_event;
+	gom_client_callback = leaks_client_event;
 }

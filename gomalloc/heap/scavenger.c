@@ -4,8 +4,8 @@
  * have not been needed for a while.  (Step 4 of Go's free path, "return some to
  * the OS".  Go stamps each free run with the time when it became free.)
  *
- * Single runs are split and merged all the time, so the scavenger watches their
- * sum.  Each heap keeps the low-water mark of its idle pages.  If it is n over
+ * Single runs are split and merged all the time, so the scavenger looks at
+ * their sum.  Each heap keeps the low-water mark of its idle pages.  If it is n over
  * a delay of gom_scavenge_ms, the heap would have done without n pages: they
  * are its surplus.  The surplus is released in TICKS_PER_SECOND steps a second,
  * at most gom_scavenge_kb a second, from the end of the longest runs, which

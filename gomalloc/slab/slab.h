@@ -110,9 +110,9 @@ typeof(mempool_free_slab) gom_slab_mempool_free_slab;
 typeof(mempool_kmalloc) gom_slab_mempool_kmalloc;
 typeof(mempool_kfree) gom_slab_mempool_kfree;
 
-/* watch.c */
+/* probe.c */
 extern bool gom_as_slab_debug;
-int gom_watch_init(void);
-void gom_watch_exit(void);
+int gom_probe_init(void);
+void gom_probe_exit(void);
 
 #endif /* GOM_SLAB_H */

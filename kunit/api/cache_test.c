@@ -641,9 +641,9 @@ static void reused_class_has_no_limit_of_the_old_one(struct kunit *test)
 	class = a->class;
 	last_object = gom_cache_alloc(a, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, last_object);
-	WRITE_ONCE(gom_test_hook, last_object_free);
+	WRITE_ONCE(gom_test_callback, last_object_free);
 	gom_cache_destroy(a);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	KUNIT_ASSERT_NULL(test, last_object);
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted);
 	gom_cache_destroy(b);

@@ -192,11 +192,11 @@ static void nolockdep_is_honoured(struct kunit *test)
 	if (!debug_locks)
 		kunit_skip(test, "lockdep is off after an earlier report");
 	gom_release_memory();
-	WRITE_ONCE(gom_test_hook, block_deny_light);
+	WRITE_ONCE(gom_test_callback, block_deny_light);
 	fs_reclaim_acquire(GFP_KERNEL);
 	p = gom_malloc(300000, GFP_KERNEL | __GFP_NOLOCKDEP);
 	fs_reclaim_release(GFP_KERNEL);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	KUNIT_EXPECT_TRUE_MSG(test, debug_locks, "lockdep reported a deadlock");
 	gom_free(p);

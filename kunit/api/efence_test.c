@@ -276,9 +276,9 @@ static void failed_allocation_does_not_delay_frees(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	gom_efence_sync();
-	WRITE_ONCE(gom_test_hook, index_deny);
+	WRITE_ONCE(gom_test_callback, index_deny);
 	q = gom_malloc(200, GFP_KERNEL);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	local_irq_save(flags);
 	gom_free(p);
 	local_irq_restore(flags);

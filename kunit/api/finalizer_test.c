@@ -553,7 +553,7 @@ static struct {
 	bool urgent;		/* the urgent irq_work was queued for these frees */
 } amid;
 
-static bool drain_hook_free(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+static bool drain_callback_free(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	unsigned long flags;
 	unsigned int i;
@@ -596,9 +596,9 @@ static void drain_does_not_delay_the_irq_work(struct kunit *test)
 	drain_objects_alloc(test, seen);
 	migrate_disable();
 	amid.turn = raw_smp_processor_id();	/* the drain visits the CPUs in order */
-	WRITE_ONCE(gom_test_hook, drain_hook_free);
+	WRITE_ONCE(gom_test_callback, drain_callback_free);
 	gom_nolock_drain();
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	migrate_enable();
 	gom_finalizer_barrier();
 	KUNIT_EXPECT_TRUE(test, amid.freed);
@@ -618,12 +618,12 @@ static void irq_work_does_not_queue_itself(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, gom_set_finalizer(p, seen_note, &seen[HALF]), 0);
 	drain_objects_alloc(test, seen);
 	amid.in_irq_work = true;
-	WRITE_ONCE(gom_test_hook, drain_hook_free);
+	WRITE_ONCE(gom_test_callback, drain_callback_free);
 	gom_free_nolock(p);
 	while (!READ_ONCE(amid.freed))
 		cond_resched();
 	gom_finalizer_barrier();
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	KUNIT_EXPECT_FALSE(test, amid.urgent);
 }
 

@@ -129,7 +129,7 @@ static void sender_start(struct kunit *test, struct sender *s)
 	sender = s;
 	/* Otherwise the barrier waits for other callbacks, and so for the sender. */
 	rcu_barrier();
-	WRITE_ONCE(gom_test_hook, sender_delay);
+	WRITE_ONCE(gom_test_callback, sender_delay);
 	wake_up_process(t);
 }
 
@@ -161,7 +161,7 @@ static void sender_test(struct kunit *test, enum gom_test_point delay_at, bool l
 	 */
 	wait_for_completion(&s->done);
 	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	gom_free_rcu_barrier();
 }
 
@@ -222,7 +222,7 @@ static void concurrent_barriers_both_wait(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	t = kthread_create(barrier_main, &done, "gom_barrier");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
-	WRITE_ONCE(gom_test_hook, barrier_delay);
+	WRITE_ONCE(gom_test_callback, barrier_delay);
 	rcu_read_lock();
 	gom_free_rcu(p, rcu);
 	rcu_read_unlock();
@@ -231,7 +231,7 @@ static void concurrent_barriers_both_wait(struct kunit *test)
 	gom_free_rcu_barrier();
 	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 	wait_for_completion(&done);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	gom_free_rcu_barrier();
 	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
 }
@@ -283,12 +283,12 @@ static void detached_batch_waits_for_two_grace_periods(struct kunit *test)
 	memset(&first_gp, 0, sizeof(first_gp));
 	p = gom_malloc(sizeof(*p), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	WRITE_ONCE(gom_test_hook, detach_note);
+	WRITE_ONCE(gom_test_callback, detach_note);
 	gom_free_rcu(p, rcu);
 	while (gomtest_live_objects() != before && time_before(jiffies, end))
 		cond_resched();
 	KUNIT_EXPECT_TRUE(test, first_gp_is_followed());
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	rcu_barrier();
 	gom_free_rcu_barrier();
 	KUNIT_EXPECT_TRUE(test, first_gp.pending);
@@ -329,7 +329,7 @@ static void idling_monitor_add(struct kunit *test, bool linked)
 	init_completion(&idling.added);
 	idling.seen = false;
 	migrate_disable();
-	WRITE_ONCE(gom_test_hook, monitor_idle_wait);
+	WRITE_ONCE(gom_test_callback, monitor_idle_wait);
 	gom_free_rcu(p[0], rcu);
 	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&idling.idle, 5 * HZ), 0UL);
 	preempt_disable();
@@ -342,7 +342,7 @@ static void idling_monitor_add(struct kunit *test, bool linked)
 	for (tries = 0; gomtest_live_objects() != before && tries < 250; tries++)
 		schedule_timeout_uninterruptible(HZ / 50 ?: 1);
 	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	gom_free_rcu_barrier();
 }
 
@@ -381,10 +381,10 @@ static void monitor_refills_empty_freelist(struct kunit *test)
 	p = gom_malloc(sizeof(*p), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	before = metadata_bytes();
-	WRITE_ONCE(gom_test_hook, batches_deny);
+	WRITE_ONCE(gom_test_callback, batches_deny);
 	gom_free_rcu(p, rcu);
 	gom_free_rcu_barrier();
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	KUNIT_EXPECT_GT(test, metadata_bytes(), before);
 }
 

@@ -216,9 +216,9 @@ static void resized_object_without_record_is_pinned(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, gom_special_maybe(p));
 	near = &gom_special_near[((unsigned long)p >> PAGE_SHIFT) % GOM_SPECIAL_NEAR];
 	gom_pagemap_place(p, &at);
-	WRITE_ONCE(gom_test_hook, records_deny);
+	WRITE_ONCE(gom_test_callback, records_deny);
 	gom_special_note_resized(&at);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	KUNIT_EXPECT_EQ(test, gom_special_count(near), 0U);
 	KUNIT_EXPECT_TRUE(test, gom_special_maybe(p));
 	size_warm_up(test, size);

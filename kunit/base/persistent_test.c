@@ -121,7 +121,7 @@ static bool chunk_race(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	if (at != GOM_AT_NEW_CHUNK)
 		return false;
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	nr_races++;
 	gom_persistent_info(smp_processor_id(), &info_before);
 	gom_persistent_alloc(512, 8, GOM_OTHER_SYS);
@@ -137,11 +137,11 @@ static void lost_chunk_race_wastes_nothing(struct kunit *test)
 	preempt_disable();
 	nr_races = 0;
 	gom_persistent_info(smp_processor_id(), &a);
-	WRITE_ONCE(gom_test_hook, chunk_race);
+	WRITE_ONCE(gom_test_callback, chunk_race);
 	for (i = 0; i < 3000 && !nr_races; i++)
 		if (!gom_persistent_alloc(512, 8, GOM_OTHER_SYS))
 			break;
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	gom_persistent_info(smp_processor_id(), &b);
 	preempt_enable();
 	KUNIT_ASSERT_EQ(test, nr_races, 1U);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Failing allocations of one module, by call site.  This module is watched. */
+/* Failing allocations of one module, by call site.  It is this module here. */
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -58,13 +58,13 @@ static void site_read(struct kunit *test, const char *function, unsigned int *nu
 		      unsigned int *calls, unsigned int *failed)
 {
 	char *text = sites_text(test), *at = strstr(text, function);
-	unsigned int armed;
+	unsigned int enabled;
 	int n;
 
 	KUNIT_ASSERT_NOT_NULL_MSG(test, at, "%s is not in\n%s", function, text);
 	while (at > text && at[-1] != '\n')
 		at--;
-	n = sscanf(at, "%u %u %u %u", number, calls, failed, &armed);
+	n = sscanf(at, "%u %u %u %u", number, calls, failed, &enabled);
 	KUNIT_ASSERT_EQ(test, n, 4);
 }
 
@@ -75,7 +75,7 @@ static void each_site_fails_once(struct kunit *test)
 
 	cache = gom_cache_create("gomtest_fail", 200, 0, 0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	KUNIT_ASSERT_EQ(test, gom_fail_watch("gomalloc-kunit"), 0);
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module("gomalloc-kunit"), 0);
 	for (i = 0; i < 5; i++) {
 		gom_free(site_one());
 		gom_cache_free(cache, site_two(GFP_KERNEL));
@@ -89,7 +89,7 @@ static void each_site_fails_once(struct kunit *test)
 	site_read(test, "site_three+0x", &three, &calls, &failed);
 	KUNIT_EXPECT_EQ(test, calls, 5U);
 
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(two), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(two), 0);
 	p = site_one();
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	gom_free(p);
@@ -105,13 +105,13 @@ static void each_site_fails_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, failed, 1U);
 
 	/* The next one that has not failed. */
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), 0);
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), 0);
 	KUNIT_EXPECT_NULL(test, site_one());
 	KUNIT_EXPECT_NULL(test, site_three());
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), -ENOENT);
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(1000), -ENOENT);
-	KUNIT_EXPECT_EQ(test, gom_fail_watch(""), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(1000), -ENOENT);
+	KUNIT_EXPECT_EQ(test, gom_fail_set_module(""), 0);
 	gom_cache_destroy(cache);
 }
 
@@ -119,21 +119,21 @@ static void others_do_not_fail(struct kunit *test)
 {
 	void *p;
 
-	KUNIT_ASSERT_EQ(test, gom_fail_watch("another_module"), 0);
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module("another_module"), 0);
 	gom_free(site_one());
 	KUNIT_EXPECT_NULL(test, strstr(sites_text(test), "site_one"));
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), -ENOENT);
-	KUNIT_ASSERT_EQ(test, gom_fail_watch("gomalloc_kunit"), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), -ENOENT);
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module("gomalloc_kunit"), 0);
 	gom_free(site_one());
 	KUNIT_EXPECT_NOT_NULL(test, strstr(sites_text(test), "site_one"));
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), 0);
-	gom_fail_sites_disarm();
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), 0);
+	gom_fail_sites_disable();
 	p = site_one();
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	gom_free(p);
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), 0);
-	/* Off: what is armed does not fail. */
-	KUNIT_ASSERT_EQ(test, gom_fail_watch(""), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), 0);
+	/* Without a module, a site that is enabled does not fail. */
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module(""), 0);
 	p = site_one();
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	gom_free(p);

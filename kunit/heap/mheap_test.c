@@ -101,9 +101,9 @@ static void alloc_one(struct kunit *test, bool deny_light)
 	gom_release_memory();
 	memset(&requests, 0, sizeof(requests));
 	requests.deny_light = deny_light;
-	WRITE_ONCE(gom_test_hook, block_note);
+	WRITE_ONCE(gom_test_callback, block_note);
 	p = gom_malloc(3000, GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	gom_free(p);
 }
@@ -154,7 +154,7 @@ static void aligned_runs_are_found(struct kunit *test)
 		hole[i] = gom_malloc(HOLE_PAGES * PAGE_SIZE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, hole[i]);
 	}
-	WRITE_ONCE(gom_test_hook, block_deny);
+	WRITE_ONCE(gom_test_callback, block_deny);
 	for (i = 0; i < 2 * HOLES; i += 2) {
 		good += !!hole_place(hole[i]);
 		gom_free(hole[i]);
@@ -167,7 +167,7 @@ static void aligned_runs_are_found(struct kunit *test)
 	for (i = 0; i < 2 * HOLES; i += 2)
 		left += hole_place(hole[i]) &&
 			gom_entry_slot(gom_pagemap_entry(hole_place(hole[i]))) == GOM_SLOT_IDLE;
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	KUNIT_EXPECT_GT(test, good, 0U);
 	KUNIT_EXPECT_EQ(test, left, 0U);
 	while (n--)
@@ -242,9 +242,9 @@ static void *alloc_while_growing(size_t size)
 	void *p;
 
 	gom_release_memory();
-	WRITE_ONCE(gom_test_hook, growth_interfere);
+	WRITE_ONCE(gom_test_callback, growth_interfere);
 	p = gom_malloc(size, GFP_KERNEL | __GFP_NOWARN);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	return p;
 }
 

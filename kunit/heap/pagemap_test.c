@@ -116,10 +116,10 @@ static int extend_further(void *unused)
 	return 0;
 }
 
-static bool directory_hook_extend(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+static bool directory_callback_extend(enum gom_test_point at, unsigned int arg, gfp_t gfp)
 {
 	if (at == GOM_AT_DIRECTORY && current != second.task) {
-		WRITE_ONCE(gom_test_hook, NULL);
+		WRITE_ONCE(gom_test_callback, NULL);
 		wake_up_process(second.task);
 		wait_for_completion_timeout(&second.done, HZ / 10);
 	}
@@ -138,10 +138,10 @@ static void extensions_are_serialized(struct kunit *test)
 	second.end = end + (5 * regions << GOM_REGION_SHIFT);
 	second.task = kthread_create(extend_further, NULL, "gom_extend");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(second.task));
-	WRITE_ONCE(gom_test_hook, directory_hook_extend);
+	WRITE_ONCE(gom_test_callback, directory_callback_extend);
 	KUNIT_EXPECT_EQ(test, gom_pagemap_extend(end + 1), 0);
-	if (READ_ONCE(gom_test_hook)) {
-		WRITE_ONCE(gom_test_hook, NULL);
+	if (READ_ONCE(gom_test_callback)) {
+		WRITE_ONCE(gom_test_callback, NULL);
 		kthread_stop(second.task);
 		KUNIT_FAIL(test, "the map was not extended");
 		return;

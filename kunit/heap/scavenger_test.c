@@ -182,14 +182,14 @@ static void free_before_sleep_is_not_missed(struct kunit *test)
 	pending = gom_malloc(4 << 20, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, pending);
 	gom_release_memory();
-	WRITE_ONCE(gom_test_hook, pending_free);
+	WRITE_ONCE(gom_test_callback, pending_free);
 	scavenger_configure(10, 4 << 20);
 	gom_free(gom_malloc(3 << 20, GFP_KERNEL));	/* wakes the scavenger */
 	while (READ_ONCE(pending) && time_before(jiffies, end))
 		msleep(20);
 	KUNIT_EXPECT_NULL_MSG(test, pending, "the scavenger never went to sleep");
 	KUNIT_EXPECT_LT(test, idle_wait(1 << 20, 10), 1ULL << 20);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	gom_free(xchg(&pending, NULL));
 }
 

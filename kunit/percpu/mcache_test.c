@@ -422,11 +422,11 @@ static void node_is_reclaimed_by_one_task(struct kunit *test)
 	migrate_disable();
 	gom_free(gom_malloc(96, GFP_KERNEL));
 	cached = cpu_cached(raw_smp_processor_id());
-	WRITE_ONCE(gom_test_hook, reclaim_nested);
+	WRITE_ONCE(gom_test_callback, reclaim_nested);
 	gom_mcache_reclaim(reclaims.nid);
 	KUNIT_EXPECT_EQ(test, reclaims.flushes, 1U);
 	gom_mcache_reclaim(reclaims.nid);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	migrate_enable();
 	KUNIT_EXPECT_GT(test, cached, 0ULL);
 	KUNIT_EXPECT_EQ(test, reclaims.cached, cached);
@@ -496,9 +496,9 @@ static void rate_and_reset_wait_for_a_new_class(struct kunit *test)
 	memset(&counters, 0, sizeof(counters));
 	KUNIT_ASSERT_TRUE(test, counting_prepare(&counters.rate, rate_set, "gom_rate"));
 	KUNIT_ASSERT_TRUE(test, counting_prepare(&counters.reset, counts_reset, "gom_reset"));
-	WRITE_ONCE(gom_test_hook, counting_start);
+	WRITE_ONCE(gom_test_callback, counting_start);
 	cache = gom_cache_create("test_class", 200, 0, GOM_NO_MERGE, NULL);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	KUNIT_ASSERT_TRUE(test, counters.woken);
 	if (!counters.rate.early)
@@ -563,9 +563,9 @@ static void refill_while_flushed(struct kunit *test, unsigned int kb, struct gom
 	during_refill.kb = kb;
 	during_refill.flushed = false;
 	migrate_disable();
-	WRITE_ONCE(gom_test_hook, caches_flush_meanwhile);
+	WRITE_ONCE(gom_test_callback, caches_flush_meanwhile);
 	p = gom_malloc(64, GFP_KERNEL);
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	gom_mcache_read(raw_smp_processor_id(), gom_size_to_class(64), stats);
 	KUNIT_EXPECT_LE(test, gom_mcache_bytes(raw_smp_processor_id()), (size_t)gom_mcache_kb << 10);
 	migrate_enable();
@@ -631,14 +631,14 @@ static void refill_keeps_the_spare(struct kunit *test)
 	both.p = array_alloc(test);
 	gom_release_memory();
 	migrate_disable();
-	WRITE_ONCE(gom_test_hook, caches_fill_meanwhile);
+	WRITE_ONCE(gom_test_callback, caches_fill_meanwhile);
 	while (both.allocated < OBJECTS) {
 		p = gom_malloc(BOTH_SIZE, GFP_KERNEL);
 		if (!p || both.freed)
 			break;
 		both.p[both.allocated++] = p;
 	}
-	WRITE_ONCE(gom_test_hook, NULL);
+	WRITE_ONCE(gom_test_callback, NULL);
 	spare = this_cpu_ptr(&gom_mcache)->class[class].spare;
 	live = gomtest_live_objects();
 	migrate_enable();

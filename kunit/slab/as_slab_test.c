@@ -448,18 +448,18 @@ static void a_site_that_is_to_fail_gets_no_memory(struct kunit *test)
 {
 	u8 *p, *q;
 
-	KUNIT_ASSERT_EQ(test, gom_fail_watch("gomalloc_kunit"), 0);
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module("gomalloc_kunit"), 0);
 	p = kvmalloc_site();
 	EXPECT_OURS(test, p);
 	fill(p, 50000);
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), 0);
 	KUNIT_EXPECT_NULL(test, kvmalloc_site());
 
-	KUNIT_ASSERT_EQ(test, gom_fail_watch("gomalloc_kunit"), 0);
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module("gomalloc_kunit"), 0);
 	p = kvrealloc_site(p, 50000, 70000);
 	EXPECT_OURS(test, p);
 	KUNIT_EXPECT_TRUE(test, is_filled(p, 50000));
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(0), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), 0);
 	q = kvrealloc_site(p, 70000, 90000);
 	KUNIT_EXPECT_NULL(test, q);
 	p = q ?: p;
@@ -467,7 +467,7 @@ static void a_site_that_is_to_fail_gets_no_memory(struct kunit *test)
 	q = kvrealloc_site(p, 70000, 90000);
 	EXPECT_OURS(test, q);
 	KUNIT_EXPECT_TRUE(test, is_filled(q, 50000));
-	KUNIT_ASSERT_EQ(test, gom_fail_watch(""), 0);
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module(""), 0);
 	kvfree(q);
 }
 

@@ -81,11 +81,11 @@ static void kvmalloc_fails_where_it_is_to_fail(struct kunit *test)
 {
 	void *p;
 
-	KUNIT_ASSERT_EQ(test, gom_fail_watch("gomalloc_kunit"), 0);
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module("gomalloc_kunit"), 0);
 	p = kvmalloc_site(3 * PAGE_SIZE, GFP_KERNEL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	kvfree(p);
-	KUNIT_EXPECT_EQ(test, gom_fail_site_arm(1), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(1), 0);
 	p = kvmalloc_site(3 * PAGE_SIZE, GFP_KERNEL | __GFP_NOFAIL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	kvfree(p);
@@ -93,7 +93,7 @@ static void kvmalloc_fails_where_it_is_to_fail(struct kunit *test)
 	p = kvmalloc_site(3 * PAGE_SIZE, GFP_KERNEL);
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	kvfree(p);
-	KUNIT_EXPECT_EQ(test, gom_fail_watch(""), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_set_module(""), 0);
 }
 
 #ifdef GOM_HAS_NOLOCK

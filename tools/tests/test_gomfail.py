@@ -23,19 +23,19 @@ MISUSE = "gomalloc: double free of object 00000000c0ffee00, called from m_exit+0
 HARMLESS = "overlayfs: upper fs does not support tmpfile."
 # What the module does when site 1, 2, ... fails: 0 if it survives.
 MODULE = """cd {root}
-armed=$(cat written 2> /dev/null)
-[ "$armed" -gt 0 ] 2> /dev/null || exit 0
-[ $armed = 4 ] && exit 0                # does not come to its last site
-sed -i "s/^\\( *$armed  *[0-9]*\\)  *0 /\\1 1 /" fail_sites
+site=$(cat written 2> /dev/null)
+[ "$site" -gt 0 ] 2> /dev/null || exit 0
+[ $site = 4 ] && exit 0                # does not come to its last site
+sed -i "s/^\\( *$site  *[0-9]*\\)  *0 /\\1 1 /" fail_sites
 {bug}
-[ $armed != 1 ]                         # the first one is an error
+[ $site != 1 ]                         # the first one is an error
 """
 SITE = re.compile(r" *\d+ +\d+  (.{12}) (\w+)\+0x")
-SITES = """site      calls   failed armed function
-   1        2        0     0 m_open+0x10/0x40 [m]
-   2        2        0     0 m_read+0x20/0x40 [m]
-   3        2        0     0 m_hint+0x30/0x40 [m]
-   4        2        0     0 m_last+0x40/0x40 [m]
+SITES = """site      calls   failed enabled function
+   1        2        0       0 m_open+0x10/0x40 [m]
+   2        2        0       0 m_read+0x20/0x40 [m]
+   3        2        0       0 m_hint+0x30/0x40 [m]
+   4        2        0       0 m_last+0x40/0x40 [m]
 """
 
 
@@ -74,7 +74,7 @@ class Outcomes(unittest.TestCase):
 
     def log(self, text, site):
         (self.root / "console").write_text(text + "\n")
-        return f"[ $armed != {site} ] || cat console >> log"
+        return f"[ $site != {site} ] || cat console >> log"
 
     def test_without_a_bug(self):
         outcomes, lines, status = self.run_with()
@@ -98,7 +98,7 @@ class Outcomes(unittest.TestCase):
         self.assertEqual((lines[-2], status), (MISUSE, 1))
 
     def test_a_misuse_that_is_only_counted_complains(self):
-        outcomes, _, status = self.run_with("[ $armed != 2 ] || echo misuse_double_free 1 > memstats")
+        outcomes, _, status = self.run_with("[ $site != 2 ] || echo misuse_double_free 1 > memstats")
         self.assertEqual(outcomes["m_read"], "COMPLAINED")
         self.assertEqual(outcomes["m_hint"], "survived")
         self.assertEqual(status, 1)
@@ -109,7 +109,7 @@ class Outcomes(unittest.TestCase):
 
     def test_what_is_left(self):
         outcomes, _, status = self.run_with(
-            "[ $armed != 3 ] || echo '5 objects, 500 bytes, usable 500, in 2 stacks' > leaks")
+            "[ $site != 3 ] || echo '5 objects, 500 bytes, usable 500, in 2 stacks' > leaks")
         self.assertEqual((outcomes["m_hint"], status), ("LEFT 2", 1))
 
     def test_everything_is_put_back(self):

@@ -27,98 +27,98 @@ bool gom_as_slab_debug;
 
 #ifdef GOM_HAS_PROBES
 /**
- * struct watch - a function of the kernel that is watched
- * @probe: at its first instruction
+ * struct function_probe - a probe on a function of the kernel
+ * @kp: at its first instruction
  * @arg: number of the argument that is an object
  * @dropped: for the report: what follows from NULL, which replaces the object,
  *	its first argument; or NULL if it is not replaced
  */
-struct watch {
-	struct kprobe probe;
+struct function_probe {
+	struct kprobe kp;
 	unsigned int arg;
 	const char *dropped;
 };
 
-static int watch_handler(struct kprobe *probe, struct pt_regs *regs)
+static int probe_handler(struct kprobe *kp, struct pt_regs *regs)
 {
-	const struct watch *w = container_of(probe, struct watch, probe);
-	const void *p = (void *)regs_get_kernel_argument(regs, w->arg);
+	const struct function_probe *probe = container_of(kp, struct function_probe, kp);
+	const void *p = (void *)regs_get_kernel_argument(regs, probe->arg);
 
 	/* kvfree_call_rcu() was given the head, and its offset in the object. */
-	if ((unsigned long)p < PAGE_SIZE && w->arg)
+	if ((unsigned long)p < PAGE_SIZE && probe->arg)
 		p = (void *)regs_get_kernel_argument(regs, 0);
 	if (likely(!gom_owns(p)))
 		return 0;
 	gom_report(GOM_BAD_TRANSFER, gom_regs_caller(regs),
 		   "%s() of the kernel for %p, which is gomalloc's%s",
-		   probe->symbol_name, p, w->dropped ?: "");
-	if (w->dropped)
+		   kp->symbol_name, p, probe->dropped ?: "");
+	if (probe->dropped)
 		gom_regs_drop_argument(regs);
 	return 0;
 }
 
-#define WATCH(name, arg_nr, ...)						\
-	{ .probe = { .symbol_name = name, .pre_handler = watch_handler },	\
+#define PROBE(name, arg_nr, ...)						\
+	{ .kp = { .symbol_name = name, .pre_handler = probe_handler },	\
 	  .arg = arg_nr, ##__VA_ARGS__ }
 
 /* Those that a kernel does not have are left out. */
-static struct watch watches[] = {
-	WATCH("kfree", 0, .dropped = ": it leaks"),
-	WATCH("ksize", 0, .dropped = ": it is told 0"),
-	WATCH("krealloc", 0),
-	WATCH("krealloc_noprof", 0),
-	WATCH("krealloc_node_align_noprof", 0),
-	WATCH("kfree_nolock", 0, .dropped = ": it leaks"),
-	WATCH("kmem_cache_free", 1),
-	WATCH("kvfree_call_rcu", 1),
-	WATCH("kfree_call_rcu_nolock", 1),
+static struct function_probe probes[] = {
+	PROBE("kfree", 0, .dropped = ": it leaks"),
+	PROBE("ksize", 0, .dropped = ": it is told 0"),
+	PROBE("krealloc", 0),
+	PROBE("krealloc_noprof", 0),
+	PROBE("krealloc_node_align_noprof", 0),
+	PROBE("kfree_nolock", 0, .dropped = ": it leaks"),
+	PROBE("kmem_cache_free", 1),
+	PROBE("kvfree_call_rcu", 1),
+	PROBE("kfree_call_rcu_nolock", 1),
 };
 
-static void watches_end(unsigned int n)
+static void probes_end(unsigned int n)
 {
 	while (n--)
-		if (watches[n].probe.addr)
-			unregister_kprobe(&watches[n].probe);
+		if (probes[n].kp.addr)
+			unregister_kprobe(&probes[n].kp);
 }
 
-/* Returns 0 or an error; then nothing is watched. */
-int gom_watch_init(void)
+/* Returns 0 or an error; then there is no probe. */
+int gom_probe_init(void)
 {
 	unsigned int i;
 	int err;
 
 	if (!gom_as_slab_debug)
 		return 0;
-	for (i = 0; i < ARRAY_SIZE(watches); i++) {
-		err = register_kprobe(&watches[i].probe);
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		err = register_kprobe(&probes[i].kp);
 		if (err == -ENOENT) {		/* not in this kernel */
-			watches[i].probe.addr = NULL;
+			probes[i].kp.addr = NULL;
 			continue;
 		}
 		if (err) {
 			pr_err("as_slab_debug=1: no probe of %s() (%d)\n",
-			       watches[i].probe.symbol_name, err);
-			watches_end(i);
+			       probes[i].kp.symbol_name, err);
+			probes_end(i);
 			return err;
 		}
 	}
 	return 0;
 }
 
-void gom_watch_exit(void)
+void gom_probe_exit(void)
 {
 	if (gom_as_slab_debug)
-		watches_end(ARRAY_SIZE(watches));
+		probes_end(ARRAY_SIZE(probes));
 }
 #else
-int gom_watch_init(void)
+int gom_probe_init(void)
 {
 	if (gom_as_slab_debug)
 		pr_err("as_slab_debug=1: this kernel has no kprobes, or its architecture is not supported\n");
 	return gom_as_slab_debug ? -EOPNOTSUPP : 0;
 }
 
-void gom_watch_exit(void)
+void gom_probe_exit(void)
 {
 }
 #endif
