@@ -41,8 +41,9 @@ extern struct kunit_suite gomalloc_check_suite;
 extern struct kunit_suite gomalloc_scavenger_suite;
 extern struct kunit_suite gomalloc_efence_suite;
 extern struct kunit_suite gomalloc_stats_suite;
-extern struct kunit_suite gomalloc_as_slab_suite;
-extern struct kunit_suite gomalloc_slab_suite;
+extern struct kunit_suite gomalloc_slab_kmalloc_suite;
+extern struct kunit_suite gomalloc_slab_kfree_suite;
+extern struct kunit_suite gomalloc_slab_kmem_cache_suite;
 extern struct kunit_suite gomalloc_leaks_suite;
 extern struct kunit_suite gomalloc_fail_suite;
 
