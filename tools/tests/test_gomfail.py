@@ -92,6 +92,12 @@ class Outcomes(unittest.TestCase):
         self.assertEqual(outcomes["m_last"], "not reached")
         self.assertEqual(sum("Oops" in line for line in lines), 1)
 
+    def test_an_oops_complains_though_the_log_lost_the_mark(self):
+        (self.root / "console").write_text(OOPS + "\n")
+        outcomes, _, status = self.run_with("[ $site != 2 ] || cp console log")
+        self.assertEqual((outcomes["m_read"], status), ("COMPLAINED", 1))
+        self.assertEqual(outcomes["m_hint"], "survived")
+
     def test_a_misuse_complains(self):
         outcomes, lines, status = self.run_with(self.log(MISUSE, 3))
         self.assertEqual(outcomes["m_hint"], "COMPLAINED")
