@@ -52,10 +52,12 @@ def measure(name, target_name, side):
     target.plugin = instructions.options(at)
     target.skip_idle = True
     output = boot(name, target, target_name, side, apps.INSTRUCTIONS)
-    functions = instructions.by_function(instructions.counted(at.read_text()),
-                                         instructions.ranges(output))
-    return {"total": sum(functions.values()), "peak": peak(output), "objects": objects(output),
-            "functions": functions}
+    known = instructions.ranges(output)
+    if not any(each.kind == "slub" for each in known):
+        raise Failure(f"{name}: the guest did not find SLUB's functions in /proc/kallsyms.")
+    functions = instructions.by_function(instructions.counted(at.read_text()), known)
+    return {"total": sum(functions.values()), "peak": peak(output), "end": end(output),
+            "objects": objects(output), "functions": functions}
 
 
 def held(output):
@@ -85,6 +87,12 @@ def peak(output):
     return peaks[0] - held(output)[0][0] * 1024
 
 
+def end(output):
+    """The same at the end of the workload."""
+    before, *_, last = held(output)
+    return (last[0] - before[0]) * 1024 + last[1]
+
+
 def cycles(output):
     """The cycles of a workload: between each two lines of the clock, or of the
     nanoseconds that the workload says it has spent.
@@ -108,11 +116,12 @@ def counted_row(slub, ours):
     """A row of the results from the counts of both sides."""
     all_slub = share(slub["functions"], "slub")
     replaced = all_slub - share(ours["functions"], "slub")
+    own = share(ours["functions"], "module", "gomalloc")
     return {"slub": slub["total"], "gomalloc": ours["total"], "objects": ours["objects"],
             "bound": 100 * replaced / slub["total"], "slub_share": 100 * all_slub / slub["total"],
-            "slub_replaced": replaced, "slub_instructions": all_slub,
-            "gomalloc_instructions": share(ours["functions"], "module", "gomalloc"),
+            "gomalloc_share": 100 * own / ours["total"],
             "peak_slub": slub["peak"], "peak_gomalloc": ours["peak"],
+            "end_slub": slub["end"], "end_gomalloc": ours["end"],
             "functions": {side: [[*key, number] for key, number in each["functions"].most_common()
                                  if key[0] != "rest"][:TOP]
                           for side, each in (("slub", slub), ("gomalloc", ours))}}

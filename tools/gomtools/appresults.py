@@ -15,11 +15,13 @@ from .overgomalloc import aligned
 RESULTS = checkout.BUILD / "bench/apps.json"
 MARK = "*"
 MIB = 1 << 20
+MEMORY = ["peak_slub", "peak_gomalloc", "end_slub", "end_gomalloc"]
 LARGE = 10      # percent of gain or bound: in a plot of their own
 
 HEADS = {
     apps.INSTRUCTIONS: ["app", "kernel", "Minstr SLUB", "gomalloc", "gain %", "objects",
-                        "saved/object", "bound %", "SLUB %", "peak MiB SLUB", "gomalloc"],
+                        "saved/object", "bound %", "SLUB %", "gomalloc %", "peak MiB SLUB",
+                        "gomalloc", "end MiB SLUB", "gomalloc"],
     apps.CYCLES: ["app", "kernel", "Mcycles SLUB", "gomalloc", "gain %", "median SLUB", "gomalloc",
                   "gain %", "objects", "saved/object"],
 }
@@ -27,10 +29,12 @@ LEGENDS = {
     apps.INSTRUCTIONS: """\
 Minstr: instructions of the workload, in millions, user space and kernel.  saved/object: the
 difference, divided by the objects that the module allocated.  bound %: instructions of SLUB's
-functions that the module's allocations cost, the most that any allocator could save; SLUB %: all
-of SLUB's, those of the core included.  Not counted as an allocator's: pages, waits for locks.
+functions that the module's allocations cost: what an allocator of no cost would save.  Pages, waits
+for locks and cache pressure come on top, on either side, so a gain may differ by more than that.
+SLUB %: all of SLUB's over SLUB, those of the core included; gomalloc %: gomalloc's over gomalloc.
 peak: Slab in /proc/meminfo without what it was before the modules were loaded, plus what gomalloc
-holds with its metadata; the most of samples every 10 million instructions.""",
+holds with its metadata; the most of samples every 10 million instructions.  end: the same when the
+workload has ended; gomalloc keeps idle pages for some seconds.""",
     apps.CYCLES: """\
 Mcycles: cycles of the workload on User Mode Linux, in millions, user space, kernel and waiting; the
 minimum and the median of the rounds, each in a fresh guest with one CPU.  rcuscale: of the time that
@@ -82,8 +86,8 @@ def cells(row):
         return [*start, f"{slub / 1e6:,.1f}", f"{ours / 1e6:,.1f}",
                 f"{100 * (slub - ours) / slub:.2f}", f"{row['objects']:,}", saved(row)]
     return [*start, f"{row['objects']:,}", saved(row), f"{row['bound']:.2f}",
-            f"{row['slub_share']:.2f}", f"{row['peak_slub'] / MIB:.1f}",
-            f"{row['peak_gomalloc'] / MIB:.1f}"]
+            f"{row['slub_share']:.2f}", f"{row['gomalloc_share']:.2f}",
+            *(f"{row[name] / MIB:.1f}" for name in MEMORY)]
 
 
 def by_unit(rows):

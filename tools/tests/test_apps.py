@@ -3,7 +3,9 @@
 
 import tempfile
 import unittest
+from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 from gomtools import appbench, appresults, apps, checkout, instructions, outoftree, stockmodules
 from gomtools.ui import Failure
@@ -60,28 +62,33 @@ def stored(app, target, commit="old", gain=1.0):
            "slub": 2000000, "gomalloc": 1000000, "gain": gain, "objects": 10, "saved": 100}
     if target in apps.NATIVE:
         return {**row, "unit": apps.CYCLES, "slub_median": 4000000, "gomalloc_median": 1000000}
-    return {**row, "unit": apps.INSTRUCTIONS, "bound": 2.0, "slub_share": 3.0, "peak_slub": 1 << 20,
-            "peak_gomalloc": 2 << 20, "functions": {"slub": [["slub", "kfree", 10000]]}}
+    return {**row, "unit": apps.INSTRUCTIONS, "bound": 2.0, "slub_share": 3.0,
+            "gomalloc_share": 4.0, "peak_slub": 1 << 20, "peak_gomalloc": 2 << 20,
+            "end_slub": 3 << 20, "end_gomalloc": 4 << 20,
+            "functions": {"slub": [["slub", "kfree", 10000]]}}
 
 
 class Rows(unittest.TestCase):
-    def test_peak_and_objects(self):
+    def test_memory_and_objects(self):
         self.assertEqual(appbench.peak(OUTPUT), 1300000 - 1000 * 1024)
+        self.assertEqual(appbench.end(OUTPUT), 150 * 1024 + 4096)
         self.assertEqual(appbench.objects(OUTPUT), 40)
 
     def test_output_without_samples(self):
-        for function in (appbench.peak, appbench.objects, appbench.cycles):
+        for function in (appbench.peak, appbench.end, appbench.objects, appbench.cycles):
             with self.assertRaises(Failure):
                 function("")
 
     def test_gain_and_bound(self):
-        slub = {"total": 1000, "peak": 1, "objects": 0,
+        slub = {"total": 1000, "peak": 1, "end": 3, "objects": 0,
                 "functions": instructions.Counter({("slub", "kfree"): 100, ("rest", "x"): 900})}
-        ours = {"total": 950, "peak": 2, "objects": 10,
+        ours = {"total": 800, "peak": 2, "end": 4, "objects": 10,
                 "functions": instructions.Counter({("slub", "kfree"): 20,
                                                    ("module", "gomalloc"): 30})}
         found = appbench.counted_row(slub, ours)
         self.assertEqual((found["bound"], found["slub_share"], found["objects"]), (8, 10, 10))
+        self.assertEqual(found["gomalloc_share"], 3.75)
+        self.assertEqual([found[name] for name in appresults.MEMORY], [1, 2, 3, 4])
 
     def test_cycles_are_those_between_two_lines_of_the_clock(self):
         self.assertEqual(appbench.cycles(clock((100, 10), (150, 20), (400, 50), (403, 60))), 53)
@@ -97,6 +104,41 @@ class Rows(unittest.TestCase):
         self.assertEqual([found[name] for name in ("slub", "slub_median", "gomalloc",
                                                    "gomalloc_median", "rounds", "objects")],
                          [7, 8, 5, 6, 3, 40])
+
+    def compared(self, target_name, **stubs):
+        """The row of compare() with functions of appbench replaced."""
+        for name, stub in stubs.items():
+            patch = mock.patch.object(appbench, name, stub)
+            patch.start()
+            self.addCleanup(patch.stop)
+        return appbench.compare("ext4", target_name)
+
+    def test_gain_is_what_gomalloc_saves(self):
+        def measure(name, target_name, side):
+            total = 1000 if side == outoftree.SLUB else 900
+            return {"total": total, "peak": 1, "end": 1, "objects": 20, "functions": Counter()}
+
+        row = self.compared("stock-6.1", measure=measure)
+        self.assertEqual((row["slub"], row["gomalloc"]), (1000, 900))
+        self.assertEqual((row["gain"], row["saved"], row["unit"]), (10, 5, apps.INSTRUCTIONS))
+
+    def test_sides_alternate(self):
+        sides = []
+
+        def boot(name, target, target_name, side, unit):
+            sides.append(side)
+            return OUTPUT + clock((0, 0), (1000 if side == outoftree.SLUB else 900, 1))
+
+        row = self.compared("uml", boot=boot)
+        self.assertEqual(sides[:4], [outoftree.SLUB, outoftree.GOMALLOC,
+                                     outoftree.GOMALLOC, outoftree.SLUB])
+        self.assertEqual((row["rounds"], row["gain"], row["unit"]),
+                         (appbench.ROUNDS, 10, apps.CYCLES))
+
+    def test_a_guest_without_ranges_of_slub(self):
+        output = "\n".join(line for line in OUTPUT.splitlines() if "slub" not in line)
+        with self.assertRaisesRegex(Failure, "kallsyms"):
+            self.compared("stock-6.1", boot=lambda *_: output)
 
     def test_requested_apps(self):
         self.assertEqual(appbench.chosen("apps"), appbench.MEASURED)
@@ -128,6 +170,13 @@ class Results(unittest.TestCase):
         self.assertIn("btrfs ", text)
         self.assertIn("* measured on commit old, not on new: ext4 on stock-6.1, xfs on "
                       "stock-newest\n", text)
+
+    def test_cells_are_those_of_the_heads(self):
+        cells = dict(zip(appresults.HEADS[apps.INSTRUCTIONS], appresults.cells(self.rows[0])))
+        self.assertEqual([cells[name] for name in ("gain %", "bound %", "SLUB %", "gomalloc %",
+                                                   "peak MiB SLUB", "end MiB SLUB")],
+                         ["1.00", "2.00", "3.00", "4.00", "1.0", "3.0"])
+        self.assertEqual(appresults.cells(self.rows[0])[-4:], ["1.0", "2.0", "3.0", "4.0"])
 
     def test_cells_match_the_heads(self):
         for row in self.rows:
