@@ -3,7 +3,9 @@
 
 import re
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 from gomtools import checkout
 
@@ -56,6 +58,30 @@ class Header(unittest.TestCase):
         done = compiled("void (*f)(struct shash_instance *) = shash_free_singlespawn_instance;")
         self.assertNotEqual(done.returncode, 0)
         self.assertRegex(done.stderr, r"error: .*shash_free_singlespawn_instance.*frees the instance")
+
+    def test_each_refusal_is_of_its_versions(self):
+        always = ["slab_build_skb", "shash_free_singlespawn_instance",
+                  "ahash_free_singlespawn_instance", "textsearch_register",
+                  "__gameport_register_port", "__serio_register_port", "dma_fence_free",
+                  "drm_plane_helper_destroy", "snd_hda_gen_free", "snd_hda_gen_remove"]
+        refused = {(6, 1): [*always, "build_skb", "tcf_exts_destroy"],
+                   (7, 3): [*always, "ahash_request_free"]}
+        for version, names in refused.items():
+            with tempfile.TemporaryDirectory() as folder:
+                self.check_refusals(folder, version, names)
+
+    def check_refusals(self, folder, version, names):
+        (Path(folder) / "linux").mkdir()
+        (Path(folder) / "linux/version.h").write_text(
+            f"#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + (c))\n"
+            f"#define LINUX_VERSION_CODE KERNEL_VERSION({version[0]}, {version[1]}, 0)\n")
+        for name in names:
+            text = f"void *f(void) {{ return {name}; }}"
+            with self.subTest(name=name, version=version):
+                self.assertRegex(compiled(text, "-I", folder).stderr,
+                                 f"error: .*{name}.*gomalloc: .*")
+                allowed = compiled(text, "-I", folder, f"-DGOM_ALLOW_{name}")
+                self.assertNotIn("gomalloc: ", allowed.stderr)
 
     def test_a_refusal_can_be_allowed(self):
         done = compiled("void *f(void *p) { return slab_build_skb(p); }",
