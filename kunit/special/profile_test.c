@@ -482,7 +482,7 @@ static void later_stacks_are_recorded(struct kunit *test)
 	struct gom_profile_stats before, after;
 	struct totals heap_before, heap_after;
 	const unsigned int n = 20, rounds = 20;
-	unsigned int i, wait;
+	unsigned int i, wait, extra = rounds * n;
 	void *p;
 
 	table_limit(test, 8 * n, &before);
@@ -491,9 +491,15 @@ static void later_stacks_are_recorded(struct kunit *test)
 	for (i = 0; i < rounds; i++) {
 		msleep(20);		/* what was there is idle */
 		sizes_sample(test, i * n, n);
-		/* The work item makes some free by itself. */
+		/*
+		 * A new stack in an almost full table queues the work item.  It
+		 * takes nothing that was sampled within the last millisecond,
+		 * so one more stack may be needed when the others are idle.
+		 */
 		gom_profile_read(&after);
-		for (wait = 0; wait < 100 && after.buckets + n > after.max_buckets; wait++) {
+		for (wait = 0; wait < 10 && after.buckets + n > after.max_buckets; wait++) {
+			msleep(20);
+			sizes_sample(test, extra++, 1);
 			msleep(20);
 			gom_profile_read(&after);
 		}
