@@ -215,7 +215,7 @@ static void *cache_pop(unsigned int slot_off)
 
 /**
  * gom_malloc_nolock - allocate memory without waiting for a lock
- * @size: bytes requested, up to 128 KiB
+ * @size: bytes requested, up to 128 KiB; 0 returns ZERO_SIZE_PTR
  * @gfp: only __GFP_ZERO is used
  *
  * Allocates from the CPU's cache, or from mcentral if its lock is free.  Does
@@ -230,6 +230,8 @@ void *gom_malloc_nolock(size_t size, gfp_t gfp)
 	unsigned int slot_off = gom_size_to_slot_off(size), class = slot_off >> GOM_SLOT_SHIFT;
 	void *p;
 
+	if (!size)
+		return ZERO_SIZE_PTR;
 	if (!slot_off)
 		return NULL;
 	p = cache_pop(slot_off);

@@ -15,6 +15,7 @@
 
 #include "api/free_rcu.h"
 #include "api/internal.h"
+#include "base/fault.h"
 #include "slab/slab.h"
 
 /*
@@ -56,9 +57,19 @@ void gom_slab_kfree(const void *p)
 }
 EXPORT_SYMBOL_GPL(gom_slab_kfree);
 
+/*
+ * Is @p for gomalloc?  For functions that take no memory of vmalloc(): with
+ * efence=1 such an address is that of an object that was freed, which gomalloc
+ * reports.
+ */
+bool gom_slab_owns(const void *p)
+{
+	return gom_owns(p) || (unlikely(gom_backend) && is_vmalloc_addr(p));
+}
+
 void gom_slab_kfree_sensitive(const void *p)
 {
-	if (gom_owns(p))
+	if (gom_slab_owns(p))
 		gom_free_sensitive(p);
 	else
 		kfree_sensitive(p);
@@ -68,7 +79,7 @@ EXPORT_SYMBOL_GPL(gom_slab_kfree_sensitive);
 /* The kernel's function tells strings in .rodata, which stay. */
 void gom_slab_kfree_const(const void *p)
 {
-	if (gom_owns(p))
+	if (gom_slab_owns(p))
 		gom_free(p);
 	else
 		kfree_const(p);
@@ -243,19 +254,24 @@ void gom_slab_kfree_call_rcu_nolock(void *head, void *p)
 {
 	if (!gom_owns(p))
 		kfree_call_rcu_nolock(head, p);
-	else if (llist_add(head, &nolock_heads))
+	else if (llist_add(head, &nolock_heads)) {
+		gom_test_point(GOM_AT_NOLOCK_HEAD, 0, 0);
 		irq_work_queue(&nolock_work);
+	}
 }
 EXPORT_SYMBOL_GPL(gom_slab_kfree_call_rcu_nolock);
 #endif /* GOM_HAS_NOLOCK */
 
 /*
  * The frees so far of kfree_rcu_nolock() have become those of gom_free_rcu().
+ * Whoever added the first to the list may not have queued the irq_work yet, so
+ * this takes the list itself, and then waits for an irq_work that has taken it.
  * Task context; may sleep.
  */
 void gom_slab_kfree_rcu_flush(void)
 {
 #ifdef GOM_HAS_NOLOCK
+	nolock_heads_free(&nolock_work);
 	irq_work_sync(&nolock_work);
 #endif
 }

@@ -168,16 +168,11 @@ static void *owned_realloc(const void *p, size_t size, unsigned long align, gfp_
 	return gom_realloc(p, size, gfp);
 }
 
-static bool realloc_is_foreign(const void *p)
-{
-	return !ZERO_OR_NULL_PTR(p) && !gom_owns(p);
-}
-
 #ifdef krealloc_node_align
 void *gom_slab_krealloc_node_align_noprof(const void *p, GOM_TOKEN_PARAMS,
 					  unsigned long align, gfp_t gfp, int node)
 {
-	if (realloc_is_foreign(p))
+	if (!ZERO_OR_NULL_PTR(p) && !gom_slab_owns(p))
 		return krealloc_node_align(p, size, align, gfp, node);
 	return owned_realloc(p, size, align, gfp, node, _RET_IP_);
 }
@@ -185,7 +180,7 @@ EXPORT_SYMBOL_GPL(gom_slab_krealloc_node_align_noprof);
 #else
 void *GOM_SLAB_NOPROF(krealloc)(const void *p, size_t size, gfp_t gfp)
 {
-	if (realloc_is_foreign(p))
+	if (!ZERO_OR_NULL_PTR(p) && !gom_slab_owns(p))
 		return krealloc(p, size, gfp);
 	return owned_realloc(p, size, 1, gfp, NUMA_NO_NODE, _RET_IP_);
 }
@@ -193,6 +188,11 @@ EXPORT_SYMBOL_GPL(GOM_SLAB_NOPROF(krealloc));
 #endif
 
 #ifdef kvrealloc
+static bool realloc_is_foreign(const void *p)
+{
+	return !ZERO_OR_NULL_PTR(p) && !gom_owns(p);
+}
+
 /*
  * While a module's call sites fail: as in gom_slab_kvmalloc(), ask once, or what
  * fails first falls back to vmalloc().  An object that grows always moves.
@@ -253,7 +253,7 @@ EXPORT_SYMBOL_GPL(gom_slab_kvrealloc);
 
 size_t gom_slab_ksize(const void *p)
 {
-	return gom_owns(p) ? gom_size(p) : ksize(p);
+	return gom_slab_owns(p) ? gom_size(p) : ksize(p);
 }
 EXPORT_SYMBOL_GPL(gom_slab_ksize);
 

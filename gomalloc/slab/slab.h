@@ -69,6 +69,7 @@ typeof(call_rcu) gom_slab_call_rcu;
 void gom_slab_kvfree_call_rcu(void *head, void *p);
 void gom_slab_kfree_bulk(size_t nr, void **p);
 void gom_slab_kfree_rcu_flush(void);
+bool gom_slab_owns(const void *p);
 #ifdef GOM_HAS_NOLOCK
 typeof(_kmalloc_nolock_noprof) gom_slab__kmalloc_nolock_noprof;
 typeof(kfree_nolock) gom_slab_kfree_nolock;

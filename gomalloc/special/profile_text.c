@@ -66,6 +66,7 @@ static void profile_show_symbols(struct seq_file *m)
 			gom_freed_text_symbol(b->client, b->entry[i], name);
 			seq_printf(m, "0x%016lx %s\n", addr, symbol_without_offset(name));
 		}
+		cond_resched();
 	}
 	seq_puts(m, "---\n");
 	xa_destroy(&seen);

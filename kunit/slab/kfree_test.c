@@ -22,6 +22,7 @@
 
 #include "api/efence.h"
 #include "api/nolock.h"
+#include "base/fault.h"
 #include "base/compat.h"
 #include "base/report.h"
 #include "gomalloc.h"
@@ -300,6 +301,7 @@ static void nolock_frees_take_both_kinds(struct kunit *test)
 		EXPECT_OURS(test, p);
 		kfree_nolock(p);
 	}
+	KUNIT_EXPECT_PTR_EQ(test, kmalloc_nolock(0, 0, NUMA_NO_NODE), ZERO_SIZE_PTR);
 	kfree_nolock(NULL);
 	kfree_nolock(kmalloc(64, GFP_KERNEL));
 	kfree_nolock(kernel_side_kmalloc_nolock(64));
@@ -345,6 +347,45 @@ static void nolock_frees_wait_for_a_grace_period(struct kunit *test)
 		gom_efence_sync();
 	if (!gom_sbrk)
 		KUNIT_EXPECT_EQ(test, gomtest_live_objects(), live);
+}
+
+static struct {
+	struct nolock_object *next;
+	u64 live;		/* after the flush */
+} amid_nolock;
+
+/* The first head is on the list, its irq_work is not queued. */
+static bool nolock_head_flush(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	struct nolock_object *p = amid_nolock.next;
+
+	if (at == GOM_AT_NOLOCK_HEAD && p) {
+		amid_nolock.next = NULL;
+		kfree_rcu_nolock(p, rcu);
+		gom_slab_kfree_rcu_flush();
+		gom_free_rcu_barrier();
+		amid_nolock.live = gomtest_live_objects();
+	}
+	return false;
+}
+
+/* Another task may stay there for long, e.g. behind a real-time task. */
+static void nolock_flush_waits_for_no_irq_work_to_come(struct kunit *test)
+{
+	const size_t size = sizeof(struct nolock_object);
+	struct nolock_object *first = kmalloc(size, GFP_KERNEL);
+	u64 live;
+
+	amid_nolock.next = kmalloc(size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_ASSERT_NOT_NULL(test, amid_nolock.next);
+	live = gomtest_live_objects();
+	WRITE_ONCE(gom_test_callback, nolock_head_flush);
+	kfree_rcu_nolock(first, rcu);
+	WRITE_ONCE(gom_test_callback, NULL);
+	KUNIT_EXPECT_EQ(test, amid_nolock.live, live - 2);
+	gom_slab_kfree_rcu_flush();
+	gom_free_rcu_barrier();
 }
 #endif
 
@@ -410,6 +451,32 @@ static void a_double_free_with_guard_pages_is_reported(struct kunit *test)
 	gomtest_log_release();
 }
 
+/* Given an address of vmalloc()'s, the kernel's functions would look at a page. */
+static void use_after_free_with_guard_pages_is_reported(struct kunit *test)
+{
+	unsigned long before = gom_misuse_count(GOM_BAD_FREE_MIDDLE) +
+			       gom_misuse_count(GOM_BAD_DOUBLE_FREE) +
+			       gom_misuse_count(GOM_BAD_FREE_FOREIGN);
+	void *p;
+
+	if (!gom_efence)
+		kunit_skip(test, "gomalloc was not loaded with efence=1");
+	p = kmalloc(100, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	kfree(p);
+	gom_efence_sync();
+	gomtest_expect_misuse(test);
+	kfree_const(p);
+	kfree_sensitive(p);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_FREE_MIDDLE) +
+			gom_misuse_count(GOM_BAD_DOUBLE_FREE) +
+			gom_misuse_count(GOM_BAD_FREE_FOREIGN), before + 2);
+	before = gom_misuse_count(GOM_BAD_POINTER);
+	KUNIT_EXPECT_EQ(test, ksize(p), 0UL);
+	KUNIT_EXPECT_NULL(test, krealloc(p, 200, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_POINTER), before + 2);
+}
+
 static struct kunit_case kfree_cases[] = {
 	KUNIT_CASE(what_the_kernel_allocates_stays_slubs),
 	KUNIT_CASE(what_the_kernel_allocates_is_freed),
@@ -426,10 +493,12 @@ static struct kunit_case kfree_cases[] = {
 #ifdef GOM_HAS_NOLOCK
 	KUNIT_CASE(nolock_frees_take_both_kinds),
 	KUNIT_CASE(nolock_frees_wait_for_a_grace_period),
+	HEAP_CASE(nolock_flush_waits_for_no_irq_work_to_come),
 #endif
 	KUNIT_CASE(any_address_may_be_asked),
 	HEAP_CASE(misuse_of_gomallocs_memory_is_reported),
 	KUNIT_CASE(a_double_free_with_guard_pages_is_reported),
+	KUNIT_CASE(use_after_free_with_guard_pages_is_reported),
 	{}
 };
 
