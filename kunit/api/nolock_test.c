@@ -184,7 +184,7 @@ static void cached_objects_are_allocated(struct kunit *test)
 		gom_free_nolock(p[i]);
 	}
 	gom_nolock_drain();
-	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(0, 0));
+	KUNIT_EXPECT_PTR_EQ(test, gom_malloc_nolock(0, 0), ZERO_SIZE_PTR);
 	KUNIT_EXPECT_NULL(test, gom_malloc_nolock(300000, 0));
 }
 
