@@ -485,7 +485,7 @@ static void later_stacks_are_recorded(struct kunit *test)
 	unsigned int i, wait, extra = rounds * n;
 	void *p;
 
-	table_limit(test, 8 * n, &before);
+	table_limit(test, 10 * n, &before);
 	totals_read(test, &heap_before);
 	gom_profile_reclaim_ms = 1;
 	for (i = 0; i < rounds; i++) {
@@ -497,10 +497,10 @@ static void later_stacks_are_recorded(struct kunit *test)
 		 * so one more stack may be needed when the others are idle.
 		 */
 		gom_profile_read(&after);
-		for (wait = 0; wait < 10 && after.buckets + n > after.max_buckets; wait++) {
+		for (wait = 0; wait < 300 && after.buckets + n > after.max_buckets; wait++) {
 			msleep(20);
-			sizes_sample(test, extra++, 1);
-			msleep(20);
+			if (wait % 100 == 0)
+				sizes_sample(test, extra++, 1);
 			gom_profile_read(&after);
 		}
 		KUNIT_ASSERT_LE(test, after.buckets + n, after.max_buckets);
