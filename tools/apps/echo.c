@@ -58,7 +58,7 @@ static void serve(const char *port)
 		length = sizeof(from);
 		size = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &length);
 		if (size < 0 || sendto(fd, data, size, 0, (struct sockaddr *)&from, length) != size)
-			fail("echo: serve");
+			fail("echo: recvfrom or sendto");
 	}
 }
 

@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDERS 32
+#define FOLDERS			32
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
 static const char *directory;
 
@@ -105,7 +106,7 @@ int main(int argc, char **argv)
 	}
 	directory = argv[2];
 	make_folders();
-	for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(phases); i++) {
 		if (strcmp(argv[1], phases[i].name))
 			continue;
 		for (number = 0; number < atol(argv[3]); number++)

@@ -10,19 +10,21 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MARK(number) __asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long 0x676f6d0" #number)
+#include "mark.h"
 
-static volatile sig_atomic_t ended;
+static atomic_bool ended;
 
 static void end(int signal)
 {
-	ended = 1;
+	ended = true;
 }
 
 /* The number behind a name at the start of a line of a file; 0 without it. */
@@ -57,10 +59,10 @@ int main(int argc, char **argv)
 	signal(SIGTERM, end);
 	sched_setscheduler(0, SCHED_FIFO, &priority);
 	while (!ended) {
-		MARK(2);
+		MARK(PAUSE);
 		now = number_in("/proc/meminfo", "\nSlab:") * 1024 +
 		      number_in("/sys/kernel/debug/gomalloc/memstats", "\nsys ");
-		MARK(3);
+		MARK(RESUME);
 		if (now > most)
 			most = now;
 		nanosleep(&pause, NULL);

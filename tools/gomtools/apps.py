@@ -3,7 +3,8 @@
 over SLUB and over gomalloc, and run in guests.
 
 An App names the sources that are copied, the modules that they make, what these
-need, and the machine.  Its workload is tools/guest/app-NAME.sh.
+need, and the machine.  Its workload is tools/guest/app-NAME.sh; that of file
+systems is in app-disk.sh.
 """
 
 import re
@@ -33,6 +34,7 @@ class App:
     after: tuple = ()       # the same, loaded after the modules under test
     make: tuple = ()        # arguments of make
     programs: tuple = ()    # see userspace.py
+    common: str = ""        # a script that comes after app-NAME.sh
     parameters: str = ""    # of the last module
     stays: bool = False     # the last module has no exit function
     appends: tuple = ("",)  # kernel command lines: one guest for each
@@ -50,13 +52,15 @@ nf_conntrack-$(CONFIG_BPF_SYSCALL) += nf_conntrack_bpf.o"""
 # 6.1 has $(srctree)/$(src) there, which is no directory outside the tree.
 XFS = "include $(src)/Makefile\nccflags-y += -I $(src) -I $(src)/libxfs"
 
+DISK = "app-disk.sh"
+
 APPS = {
     "meminit": App(copied=("lib/test_meminit.c",), own=("test_meminit",), stays=True,
                    kbuild={"": "obj-m += lib/test_meminit.o"},
                    appends=("init_on_alloc=1", "init_on_free=1")),
     "ext4": App(copied=("fs/ext4", "fs/jbd2", "fs/mbcache.c"), own=("mbcache", "jbd2", "ext4"),
                 kbuild={"": "obj-m += fs/mbcache.o fs/jbd2/ fs/ext4/"},
-                stock=("loop", "crc32c_generic?"),
+                stock=("loop", "crc32c_generic?"), common=DISK,
                 programs=("files", "mke2fs:e2fsprogs", "e2fsck:e2fsprogs")),
     "overlay": App(copied=("fs/overlayfs",), own=("overlay",),
                    kbuild={"": "obj-m += fs/overlayfs/"}, programs=("files",)),
@@ -75,10 +79,10 @@ APPS = {
                      programs=("echo", "wg:wireguard-tools", "ip:iproute2"), number=4096,
                      measured=16384),
     "xfs": App(copied=("fs/xfs",), own=("xfs",), kbuild={"": "obj-m += fs/xfs/", "fs/xfs": XFS},
-               stock=("loop", "crc32c_generic?"),
+               stock=("loop", "crc32c_generic?"), common=DISK,
                programs=("files", "mkfs.xfs:xfsprogs", "xfs_repair:xfsprogs")),
     "btrfs": App(copied=("fs/btrfs",), own=("btrfs",), kbuild={"": "obj-m += fs/btrfs/"},
-                 stock=("loop", "crc32c_generic?"),
+                 stock=("loop", "crc32c_generic?"), common=DISK,
                  programs=("files", "mkfs.btrfs:btrfs-progs", "btrfs:btrfs-progs")),
     "nullb": App(copied=("drivers/block/null_blk",), own=("null_blk",),
                  kbuild={"": "obj-m += drivers/block/null_blk/"},
@@ -162,8 +166,8 @@ def script(name, side, before, after, parameters, measure):
                  "NUMBER": app.measured if measure else app.number,
                  "MEASURE": measure, "GOMALLOC": parameters}
     return ("".join(f"{key}='{value}'\n" for key, value in variables.items())
-            + (checkout.GUEST_SCRIPTS / f"app-{name}.sh").read_text()
-            + (checkout.GUEST_SCRIPTS / "app.sh").read_text())
+            + "".join((checkout.GUEST_SCRIPTS / file).read_text()
+                      for file in (f"app-{name}.sh", app.common, "app.sh") if file))
 
 
 def boot(name, target, side, append, log, parameters="", measure="", timeout=TIMEOUT):

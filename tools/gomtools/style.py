@@ -14,7 +14,7 @@ from .tally import failed, passed
 
 TARGET = "uml"
 C_SOURCES = ["gomalloc/**/*.[ch]", "kunit/**/*.[ch]", "tools/bench/**/*.[ch]",
-             "tools/torture/**/*.[ch]"]
+             "tools/torture/**/*.[ch]", "tools/apps/*.[ch]", "tools/plugin/*.[ch]"]
 # Only out-of-tree modules, in their compat.h, compare kernel versions.
 IGNORED = "LINUX_VERSION_CODE,CONSTANT_COMPARISON"
 DOCUMENTED = ["gomalloc/**/*.[ch]"]

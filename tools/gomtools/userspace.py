@@ -38,8 +38,9 @@ def installed(name, package):
 def own(name):
     """{path in the guest: file} of a program in tools/apps/."""
     source, path = SOURCES / f"{name}.c", checkout.BUILD / f"apps/programs/{name}"
+    newest = max(file.stat().st_mtime for file in [source, *SOURCES.glob("*.h")])
     with cache.locked(f"program{path}"):
-        if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
+        if not path.exists() or path.stat().st_mtime < newest:
             path.parent.mkdir(parents=True, exist_ok=True)
             process.run(["gcc", "-O2", "-Wall", "-static", "-o", str(path), str(source)],
                         checkout.LOGS / f"program-{name}.log", f"Compiling {source.name}")

@@ -9,58 +9,14 @@
  * one that other CPUs have.  Instructions with a lock prefix, and xchg with
  * memory, are counted as well.
  *
- * A mark is a nop of eight bytes whose displacement is a command: count, stop,
- * or print the counts as a line and reset them.  The guest's side is
- * tools/bench/lines.h.
+ * The marks (plugin.h) are: count, stop, or print the counts as a line and reset
+ * them.  The guest's side is tools/bench/lines.h.
  *
  *	qemu-system-x86_64 -plugin cachelines.so,out=FILE ...
  *
  * One thread runs all CPUs (-accel tcg,thread=single), so no locks are needed.
- * Not all of Debian's packages contain QEMU's header, so the part of the
- * interface that is used, stable since QEMU 4.2, is declared here.  insn_data()
- * copies from version 3 on.
  */
-#include <inttypes.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* === QEMU's interface === */
-
-typedef uint64_t plugin_id;
-struct plugin_tb;
-struct plugin_insn;
-
-struct plugin_info {
-	const char *target_name;
-	struct {
-		int min;
-		int cur;
-	} version;
-};
-
-enum { CB_NO_REGS };
-enum { MEM_READ_WRITE = 3 };
-
-typedef void (*tb_trans_cb)(plugin_id id, struct plugin_tb *tb);
-typedef void (*exec_cb)(unsigned int cpu, void *arg);
-typedef void (*mem_cb)(unsigned int cpu, uint32_t info, uint64_t vaddr, void *arg);
-
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, tb_trans_cb cb);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct plugin_insn *insn, exec_cb cb, int flags,
-					    void *arg);
-void qemu_plugin_register_vcpu_mem_cb(struct plugin_insn *insn, mem_cb cb, int flags, int rw,
-				      void *arg);
-size_t qemu_plugin_tb_n_insns(const struct plugin_tb *tb);
-struct plugin_insn *qemu_plugin_tb_get_insn(const struct plugin_tb *tb, size_t index);
-void *qemu_plugin_insn_data(const struct plugin_insn *insn, void *to, size_t len);
-size_t qemu_plugin_insn_size(const struct plugin_insn *insn);
-bool qemu_plugin_mem_is_store(uint32_t info);
-
-/* A version of the interface that this QEMU supports; set by the build. */
-__attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_VERSION;
+#include "plugin.h"
 
 /* === The directory === */
 
@@ -142,35 +98,6 @@ static void marked(unsigned int cpu, void *arg)
 
 /* === Translation === */
 
-#define INSN_MAX	15
-#define MARK_MAGIC	0x676f6d00u	/* "gom", and the mark in the lowest byte */
-
-static int interface_version;
-
-static size_t insn_bytes(const struct plugin_insn *insn, uint8_t *bytes)
-{
-	size_t size = qemu_plugin_insn_size(insn);
-
-	if (size > INSN_MAX)
-		size = INSN_MAX;
-	if (interface_version >= 3)
-		qemu_plugin_insn_data(insn, bytes, size);
-	else
-		memcpy(bytes, qemu_plugin_insn_data(insn, NULL, 0), size);
-	return size;
-}
-
-static bool is_mark(const uint8_t *bytes, size_t size, uint32_t *mark)
-{
-	static const uint8_t nopl[] = { 0x0f, 0x1f, 0x84, 0x00 };
-
-	if (size != sizeof(nopl) + sizeof(*mark) || memcmp(bytes, nopl, sizeof(nopl)))
-		return false;
-	memcpy(mark, bytes + sizeof(nopl), sizeof(*mark));
-	*mark -= MARK_MAGIC;
-	return *mark < NR_MARKS;
-}
-
 /* A lock prefix, or xchg whose operand is not a register. */
 static bool is_locked(const uint8_t *bytes, size_t size)
 {
@@ -195,7 +122,7 @@ static void translated(plugin_id id, struct plugin_tb *tb)
 		struct plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 
 		size = insn_bytes(insn, bytes);
-		if (is_mark(bytes, size, &mark))
+		if (is_mark(bytes, size, NR_MARKS, &mark))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, marked, CB_NO_REGS,
 							       (void *)(uintptr_t)mark);
 		if (is_locked(bytes, size))
@@ -206,20 +133,12 @@ static void translated(plugin_id id, struct plugin_tb *tb)
 	}
 }
 
-__attribute__((visibility("default")))
 int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int argc, char **argv)
 {
-	interface_version = info->version.cur;
-	if (argc != 1 || strncmp(argv[0], "out=", 4)) {
-		fprintf(stderr, "cachelines: the argument out=FILE is missing\n");
+	out = plugin_start(info, argc, argv, "cachelines", (void **)&directory, DIRECTORY,
+			   sizeof(*directory));
+	if (!out)
 		return -1;
-	}
-	out = fopen(argv[0] + 4, "w");
-	directory = calloc(DIRECTORY, sizeof(*directory));
-	if (!out || !directory) {
-		fprintf(stderr, "cachelines: cannot write to %s, or there is no memory\n", argv[0] + 4);
-		return -1;
-	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	return 0;
 }

@@ -191,9 +191,10 @@ class Results(unittest.TestCase):
 
 
 class Apps(unittest.TestCase):
-    def test_each_app_has_a_script(self):
+    def test_each_app_has_a_script_that_defines_its_workload(self):
         for name in apps.APPS:
-            self.assertTrue((checkout.GUEST_SCRIPTS / f"app-{name}.sh").exists(), name)
+            script = apps.script(name, outoftree.SLUB, [], [], "", "")
+            self.assertEqual(script.count("\nwork() {"), 1, name)
 
     def test_tree_has_the_files_and_a_kbuild(self):
         class Source:
