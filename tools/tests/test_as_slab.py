@@ -13,7 +13,7 @@ HEADER = checkout.ROOT / "gomalloc/as_slab.h"
 PRAGMA = re.compile(r"^#\s*pragma redefine_extname (\w+)\s+(\w+)$", re.M)
 DECLARED = re.compile(r"\bgom_slab_(\w+)[;(]")
 # Names without a function of their own: called by the others only.
-INTERNAL = {"kvmalloc", "kfree_bulk", "kfree_rcu_flush"}
+INTERNAL = {"kvmalloc", "kfree_bulk", "kfree_rcu_flush", "owns"}
 
 PROTOTYPES = """
 struct sk_buff;
