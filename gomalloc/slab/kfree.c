@@ -10,6 +10,7 @@
 #include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
@@ -263,16 +264,21 @@ EXPORT_SYMBOL_GPL(gom_slab_kfree_call_rcu_nolock);
 #endif /* GOM_HAS_NOLOCK */
 
 /*
- * The frees so far of kfree_rcu_nolock() have become those of gom_free_rcu().
- * Whoever added the first to the list may not have queued the irq_work yet, so
- * this takes the list itself, and then waits for an irq_work that has taken it.
- * Task context; may sleep.
+ * On return, the frees so far of kfree_rcu_nolock() have become those of
+ * gom_free_rcu().  Whoever added the first to the list may not have queued the
+ * irq_work yet, so this takes the list itself.  Then it waits for an irq_work
+ * that took it before; the mutex is for a flush that did.  Task context; may
+ * sleep.
  */
 void gom_slab_kfree_rcu_flush(void)
 {
 #ifdef GOM_HAS_NOLOCK
+	static DEFINE_MUTEX(flush_lock);
+
+	mutex_lock(&flush_lock);
 	nolock_heads_free(&nolock_work);
 	irq_work_sync(&nolock_work);
+	mutex_unlock(&flush_lock);
 #endif
 }
 GOM_EXPORT_FOR_TEST(gom_slab_kfree_rcu_flush);
