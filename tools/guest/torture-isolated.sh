@@ -18,22 +18,14 @@ release() {
 # be left to a thread that never runs, about once in 17 runs; then the kernel's own
 # rcu_barrier() waits for the spinner's end, and the unload with it.
 unload_beside_spinner() {
-	unload &
-	unloading=$!
-	for second in $(seq $limit); do
-		sleep 1
-		kill -0 $unloading 2> /dev/null && continue
-		wait $unloading || fail "the unload failed"
-		echo "unload: done after at most $second s"
-		return
-	done
+	ended_within $limit unload && return
 	stack=$(cat /proc/$(pidof rmmod)/stack)
 	echo "$stack"
 	at_least 6 12 && fail "unload: not done after $limit s"
 	echo "$stack" | grep -q "] rcu_barrier+" || fail "unload: not done, and not in rcu_barrier()"
 	echo "unload: the kernel's rcu_barrier() waits for CPU 1"
 	kill -9 $spinner
-	wait $unloading || fail "the unload failed"
+	wait $command || fail "the unload failed"
 }
 
 [ "$(cat /sys/devices/system/cpu/isolated)" = 1 ] || fail "CPU 1 is not isolated"
