@@ -29,7 +29,7 @@ ROUNDS = 7      # of which cycles are the minimum and the median
 LEFT_OUT = {("wireguard", "uml-6.1"): "a quarter of the workload took 271 s"}
 
 CLOCK = re.compile(r"^# clock (\d+) (\d+)$", re.MULTILINE)
-SPENT = re.compile(r"^# spent (\d+) ns", re.MULTILINE)
+SPENT = re.compile(r"^# spent (\d+) ns, kfree_mult=(\d+), footprint (-?\d+) MB$", re.MULTILINE)
 
 
 def boot(name, target, label, side, measure):
@@ -57,7 +57,7 @@ def measure(name, target_name, side):
         raise Failure(f"{name}: the guest did not find SLUB's functions in /proc/kallsyms.")
     functions = instructions.by_function(instructions.counted(at.read_text()), known)
     return {"total": sum(functions.values()), "peak": peak(output), "end": end(output),
-            "objects": objects(output), "functions": functions}
+            "objects": objects(output), "own": own(output), "functions": functions}
 
 
 def held(output):
@@ -93,6 +93,14 @@ def end(output):
     return (last[0] - before[0]) * 1024 + last[1]
 
 
+def own(output):
+    """What the workload itself says that it took: [multiple of its object's size,
+    ns, MB] for each loop; nothing if it says nothing.
+    """
+    return [[int(multiple), int(ns), int(megabytes)]
+            for ns, multiple, megabytes in SPENT.findall(output)]
+
+
 def cycles(output):
     """The cycles of a workload: between each two lines of the clock, or of the
     nanoseconds that the workload says it has spent.
@@ -100,10 +108,10 @@ def cycles(output):
     clock = [(int(tsc), int(ns)) for tsc, ns in CLOCK.findall(output)]
     if len(clock) < 2 or len(clock) % 2:
         raise Failure(f"The guest printed {len(clock)} lines of the clock.")
-    spent = [int(ns) for ns in SPENT.findall(output)]
+    spent = sum(ns for _, ns, _ in own(output))
     if spent:
         (first, start), (last, end) = clock[0], clock[-1]
-        return round(sum(spent) * (last - first) / (end - start))
+        return round(spent * (last - first) / (end - start))
     return sum(end[0] - start[0] for start, end in zip(clock[::2], clock[1::2]))
 
 
@@ -116,10 +124,12 @@ def counted_row(slub, ours):
     """A row of the results from the counts of both sides."""
     all_slub = share(slub["functions"], "slub")
     replaced = all_slub - share(ours["functions"], "slub")
-    own = share(ours["functions"], "module", "gomalloc")
+    gomalloc = share(ours["functions"], "module", "gomalloc")
     return {"slub": slub["total"], "gomalloc": ours["total"], "objects": ours["objects"],
             "bound": 100 * replaced / slub["total"], "slub_share": 100 * all_slub / slub["total"],
-            "gomalloc_share": 100 * own / ours["total"],
+            "gomalloc_share": 100 * gomalloc / ours["total"],
+            "allocators": replaced - gomalloc,
+            "own": [[*first, *second[1:]] for first, second in zip(slub["own"], ours["own"])],
             "peak_slub": slub["peak"], "peak_gomalloc": ours["peak"],
             "end_slub": slub["end"], "end_gomalloc": ours["end"],
             "functions": {side: [[*key, number] for key, number in each["functions"].most_common()

@@ -20,19 +20,24 @@ LARGE = 10      # percent of gain or bound: in a plot of their own
 
 HEADS = {
     apps.INSTRUCTIONS: ["app", "kernel", "Minstr SLUB", "gomalloc", "gain %", "objects",
-                        "saved/object", "bound %", "SLUB %", "gomalloc %", "peak MiB SLUB",
-                        "gomalloc", "end MiB SLUB", "gomalloc"],
+                        "saved/object", "allocators'", "bound %", "SLUB %", "gomalloc %",
+                        "peak MiB SLUB", "gomalloc", "end MiB SLUB", "gomalloc"],
     apps.CYCLES: ["app", "kernel", "Mcycles SLUB", "gomalloc", "gain %", "median SLUB", "gomalloc",
                   "gain %", "objects", "saved/object"],
 }
+OWN_HEADS = ["kfree_mult", "ms SLUB", "gomalloc", "less %", "footprint MB SLUB", "gomalloc"]
+OWN_LEGEND = """\
+What rcuscale prints: time of its loops, in which an instruction takes a nanosecond, and by how much
+the available memory was less in them."""
 LEGENDS = {
     apps.INSTRUCTIONS: """\
 Minstr: instructions of the workload, in millions, user space and kernel.  saved/object: the
-difference, divided by the objects that the module allocated.  bound %: instructions of SLUB's
-functions that the module's allocations cost: what an allocator of no cost would save.  Pages, waits
-for locks and cache pressure come on top, on either side, so a gain may differ by more than that.
-SLUB %: all of SLUB's over SLUB, those of the core included; gomalloc %: gomalloc's over gomalloc.
-peak: Slab in /proc/meminfo without what it was before the modules were loaded, plus what gomalloc
+difference, divided by the objects that the module allocated.  allocators': the part of it that is
+in SLUB's and gomalloc's functions; the rest is elsewhere, such as in the page allocator, or differs
+between any two boots.  bound %: instructions of SLUB's functions that the module's allocations cost:
+what an allocator of no cost would save.  Pages, waits for locks and cache pressure come on top, on
+either side, so a gain may differ by more than that.  SLUB %: all of SLUB's over SLUB, those of the
+core included; gomalloc %: gomalloc's over gomalloc.  peak: Slab in /proc/meminfo without what it was before the modules were loaded, plus what gomalloc
 holds with its metadata; the most of samples every 10 million instructions.  end: the same when the
 workload has ended; gomalloc keeps idle pages for some seconds.""",
     apps.CYCLES: """\
@@ -77,6 +82,15 @@ def saved(row):
     return "-" if row["saved"] is None else f"{row['saved']:,.0f}"
 
 
+def saved_by_allocators(row):
+    """The part of it in the allocators' functions; rows of older versions have
+    none.
+    """
+    if not row["objects"] or "allocators" not in row:
+        return "-"
+    return f"{row['allocators'] / row['objects']:,.0f}"
+
+
 def cells(row):
     """The cells of a row, as HEADS names them."""
     start = [marked(row), row["kernel"], f"{row['slub'] / 1e6:,.1f}",
@@ -85,8 +99,8 @@ def cells(row):
         slub, ours = row["slub_median"], row["gomalloc_median"]
         return [*start, f"{slub / 1e6:,.1f}", f"{ours / 1e6:,.1f}",
                 f"{100 * (slub - ours) / slub:.2f}", f"{row['objects']:,}", saved(row)]
-    return [*start, f"{row['objects']:,}", saved(row), f"{row['bound']:.2f}",
-            f"{row['slub_share']:.2f}", f"{row['gomalloc_share']:.2f}",
+    return [*start, f"{row['objects']:,}", saved(row), saved_by_allocators(row),
+            f"{row['bound']:.2f}", f"{row['slub_share']:.2f}", f"{row['gomalloc_share']:.2f}",
             *(f"{row[name] / MIB:.1f}" for name in MEMORY)]
 
 
@@ -108,6 +122,19 @@ def others(rows):
                      f"{', '.join(names)}" for commit, names in found.items())
 
 
+def own_title(row):
+    return f"{row['app']} on {row['kernel']}, by its own account"
+
+
+def own(row):
+    """The cells of a table, as OWN_HEADS names them: what the workload itself
+    says that it took, which rcuscale does.
+    """
+    return [[f"{multiple}", f"{slub / 1e6:,.2f}", f"{ours / 1e6:,.2f}",
+             f"{100 * (slub - ours) / slub:.1f}", f"{slub_held}", f"{ours_held}"]
+            for multiple, slub, slub_held, ours, ours_held in row.get("own", [])]
+
+
 def text(rows):
     """The lines of the tables."""
     for unit, found in by_unit(rows):
@@ -116,6 +143,12 @@ def text(rows):
         if others(found):
             yield others(found)
         yield ""
+    for row in rows:
+        if own(row):
+            yield own_title(row)
+            yield from aligned(OWN_HEADS, own(row))
+            yield OWN_LEGEND
+            yield ""
 
 
 def profile(row):
@@ -126,6 +159,11 @@ def profile(row):
                    f"{100 * number / row[side]:.2f}"] for kind, name, number in functions]
     return (f"<details><summary>{row['app']} on {row['kernel']}: SLUB's functions and the "
             f"modules</summary>{report.table(lines)}</details>\n")
+
+
+def own_section(row):
+    return (f"<h4>{html.escape(own_title(row))}</h4>\n{report.table([OWN_HEADS, *own(row)])}"
+            f'<p class="note">{html.escape(OWN_LEGEND)}</p>\n')
 
 
 def bars(rows):
@@ -159,6 +197,7 @@ def section(rows):
                      + report.table([HEADS[unit], *(cells(row) for row in found)])
                      + f'<p class="note">{html.escape(LEGENDS[unit])}</p>\n'
                      + (f"<p>{html.escape(others(found))}.</p>\n" if others(found) else "")
+                     + "".join(own_section(row) for row in found if row.get("own"))
                      + "".join(profile(row) for row in found if "functions" in row))
     if not parts:
         return ""

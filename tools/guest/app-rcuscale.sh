@@ -11,7 +11,7 @@ measure_rcu() {
 		sleep 1
 	done
 	dmesg | grep -q "Total time taken by all kfree'ers" || fail "rcuscale does not end"
-	dmesg | sed -n "s/.*Total time taken by all kfree'ers: \([0-9]*\) ns.*/# spent \1 ns, kfree_mult=$1/p"
+	dmesg | sed -n "s/.*Total time taken by all kfree'ers: \([0-9]*\) ns.*footprint: \(-*[0-9]*\)MB.*/# spent \1 ns, kfree_mult=$1, footprint \2 MB/p"
 	dmesg -c > /dev/null
 	rmmod rcuscale
 }

@@ -56,6 +56,12 @@ def clock(*pairs):
     return "".join(f"# clock {tsc} {ns}\n" for tsc, ns in pairs)
 
 
+def spent(*loops):
+    """What the guest prints of rcuscale: (kfree_mult, ns, MB) for each loop."""
+    return "".join(f"# spent {ns} ns, kfree_mult={multiple}, footprint {held} MB\n"
+                   for multiple, ns, held in loops)
+
+
 def stored(app, target, commit="old", gain=1.0):
     """A row of the results."""
     row = {"app": app, "target": target, "kernel": "7.3.4", "commit": commit, "append": "a=1 & b",
@@ -63,7 +69,7 @@ def stored(app, target, commit="old", gain=1.0):
     if target in apps.NATIVE:
         return {**row, "unit": apps.CYCLES, "slub_median": 4000000, "gomalloc_median": 1000000}
     return {**row, "unit": apps.INSTRUCTIONS, "bound": 2.0, "slub_share": 3.0,
-            "gomalloc_share": 4.0, "peak_slub": 1 << 20, "peak_gomalloc": 2 << 20,
+            "gomalloc_share": 4.0, "allocators": 50, "peak_slub": 1 << 20, "peak_gomalloc": 2 << 20,
             "end_slub": 3 << 20, "end_gomalloc": 4 << 20,
             "functions": {"slub": [["slub", "kfree", 10000]]}}
 
@@ -80,22 +86,28 @@ class Rows(unittest.TestCase):
                 function("")
 
     def test_gain_and_bound(self):
-        slub = {"total": 1000, "peak": 1, "end": 3, "objects": 0,
+        slub = {"total": 1000, "peak": 1, "end": 3, "objects": 0, "own": [[8, 50, 3]],
                 "functions": instructions.Counter({("slub", "kfree"): 100, ("rest", "x"): 900})}
-        ours = {"total": 800, "peak": 2, "end": 4, "objects": 10,
+        ours = {"total": 800, "peak": 2, "end": 4, "objects": 10, "own": [[8, 40, 5]],
                 "functions": instructions.Counter({("slub", "kfree"): 20,
                                                    ("module", "gomalloc"): 30})}
         found = appbench.counted_row(slub, ours)
         self.assertEqual((found["bound"], found["slub_share"], found["objects"]), (8, 10, 10))
         self.assertEqual(found["gomalloc_share"], 3.75)
+        self.assertEqual(found["allocators"], 50)
+        self.assertEqual(found["own"], [[8, 50, 3, 40, 5]])
         self.assertEqual([found[name] for name in appresults.MEMORY], [1, 2, 3, 4])
 
     def test_cycles_are_those_between_two_lines_of_the_clock(self):
         self.assertEqual(appbench.cycles(clock((100, 10), (150, 20), (400, 50), (403, 60))), 53)
 
     def test_cycles_of_a_workload_that_says_its_time(self):
-        output = clock((100, 10), (300, 110)) + "# spent 7 ns, once\n# spent 4 ns, twice\n"
+        output = clock((100, 10), (300, 110)) + spent((1, 7, 3), (2, 4, -1))
         self.assertEqual(appbench.cycles(output), 22)
+
+    def test_what_a_workload_says_itself(self):
+        self.assertEqual(appbench.own(spent((1, 7, 3), (64, 4, -1))), [[1, 7, 3], [64, 4, -1]])
+        self.assertEqual(appbench.own(OUTPUT), [])
 
     def test_minimum_and_median_of_cycles(self):
         outputs = {outoftree.SLUB: [OUTPUT + clock((0, 0), (n, 1)) for n in (9, 7, 8)],
@@ -116,7 +128,8 @@ class Rows(unittest.TestCase):
     def test_gain_is_what_gomalloc_saves(self):
         def measure(name, target_name, side):
             total = 1000 if side == outoftree.SLUB else 900
-            return {"total": total, "peak": 1, "end": 1, "objects": 20, "functions": Counter()}
+            return {"total": total, "peak": 1, "end": 1, "objects": 20, "own": [],
+                    "functions": Counter()}
 
         row = self.compared("stock-6.1", measure=measure)
         self.assertEqual((row["slub"], row["gomalloc"]), (1000, 900))
@@ -177,6 +190,19 @@ class Results(unittest.TestCase):
                                                    "peak MiB SLUB", "end MiB SLUB")],
                          ["1.00", "2.00", "3.00", "4.00", "1.0", "3.0"])
         self.assertEqual(appresults.cells(self.rows[0])[-4:], ["1.0", "2.0", "3.0", "4.0"])
+
+    def test_what_a_workload_says_itself_has_a_table(self):
+        row = {**stored("rcuscale", "stock-newest", "new"), "own": [[8, 4000000, 3, 3000000, 5]]}
+        text = "\n".join(appresults.text([row]))
+        self.assertIn("rcuscale on 7.3.4, by its own account", text)
+        self.assertRegex(text, r"8 +4\.00 +3\.00 +25\.0 +3 +5")
+        self.assertIn("by its own account", appresults.section([row]))
+
+    def test_part_of_the_allocators(self):
+        row = self.rows[0]
+        self.assertEqual(appresults.saved_by_allocators(row), "5")
+        del (old := dict(row))["allocators"]
+        self.assertEqual(appresults.saved_by_allocators(old), "-")
 
     def test_cells_match_the_heads(self):
         for row in self.rows:
