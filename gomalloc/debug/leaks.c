@@ -26,6 +26,7 @@
 
 #include "api/efence.h"
 #include "api/finalizer.h"
+#include "api/nolock.h"
 #include "base/class.h"
 #include "base/client.h"
 #include "base/compat.h"
@@ -34,6 +35,7 @@
 #include "gomalloc.h"
 #include "heap/pagemap.h"
 #include "heap/span.h"
+#include "slab/slab.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
 #include "special/special.h"
@@ -315,6 +317,8 @@ static void deferred_frees_wait(void)
 	gom_finalizer_read(&now);
 	do {
 		before = now;
+		gom_nolock_drain();
+		gom_slab_kfree_rcu_flush();
 		gom_free_rcu_barrier();
 		gom_finalizer_barrier();
 		gom_finalizer_read(&now);

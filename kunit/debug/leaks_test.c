@@ -9,10 +9,12 @@
 #include "api/efence.h"
 #include "base/client.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "debug/leaks.h"
 #include "gomalloc.h"
 #include "log.h"
 #include "percpu/mcache.h"
+#include "slab/slab.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
 #include "suites.h"
@@ -245,6 +247,32 @@ static void report_names_what_is_left(struct kunit *test)
 	gom_free_bulk(3, p);
 }
 
+#ifdef GOM_HAS_NOLOCK
+/* The head is on the queue, and nobody else will free it before the report. */
+static bool nolock_head_report(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	if (at == GOM_AT_NOLOCK_HEAD)
+		gom_leaks_report(own_client(), NAME);
+	return false;
+}
+
+static void report_waits_for_kfree_rcu_nolock(struct kunit *test)
+{
+	struct with_head *deferred;
+
+	gom_mcache_set_profile_rate(1);
+	deferred = gom_malloc(sizeof(*deferred), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, deferred);
+	gomtest_log_clear();
+	WRITE_ONCE(gom_test_callback, nolock_head_report);
+	gom_slab_kfree_call_rcu_nolock(&deferred->rcu, deferred);
+	WRITE_ONCE(gom_test_callback, NULL);
+	KUNIT_EXPECT_EQ(test, gomtest_log_lines(), 0U);
+	gom_slab_kfree_rcu_flush();
+	gom_free_rcu_barrier();
+}
+#endif
+
 /* Allocates with a stack of its own for each of 20 sizes. */
 static void report_is_bounded(struct kunit *test)
 {
@@ -314,6 +342,9 @@ static struct kunit_case leaks_cases[] = {
 	KUNIT_CASE(only_guarded_objects_are_called_so),
 	KUNIT_CASE(young_objects_and_other_modules_are_left_out),
 	KUNIT_CASE(report_names_what_is_left),
+#ifdef GOM_HAS_NOLOCK
+	KUNIT_CASE(report_waits_for_kfree_rcu_nolock),
+#endif
 	KUNIT_CASE(report_is_bounded),
 	KUNIT_CASE(names_are_kept),
 	{}
