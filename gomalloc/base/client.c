@@ -188,8 +188,9 @@ int gom_client_filter_set(struct gom_client_filter *filter, const char *name)
 {
 	char copy[MODULE_NAME_LEN], *trimmed;
 
-	if (strscpy(copy, name, sizeof(copy)) < 0)
+	if (!gom_client_name_fits(name))
 		return -EINVAL;
+	strscpy(copy, name, sizeof(copy));
 	strreplace(copy, '-', '_');
 	trimmed = strim(copy);
 	preempt_disable();	/* as in client_write() */

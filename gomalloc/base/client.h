@@ -8,6 +8,7 @@
 
 #include <linux/module.h>
 #include <linux/seqlock.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include "base/compat.h"
@@ -83,6 +84,12 @@ bool gom_client_is(u32 id, const char *name);
 static inline bool gom_client_filter_on(const struct gom_client_filter *filter)
 {
 	return READ_ONCE(filter->on);
+}
+
+/* May it be the name of a module, for gom_client_filter_set()? */
+static inline bool gom_client_name_fits(const char *name)
+{
+	return strlen(name) < MODULE_NAME_LEN;
 }
 
 int gom_client_filter_set(struct gom_client_filter *filter, const char *name);

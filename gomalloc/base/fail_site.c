@@ -129,12 +129,15 @@ bool gom_fail_site_hit(unsigned long caller, gfp_t gfp)
 
 /*
  * Set the module and forget the sites so far; "" is no module, and keeps them.
- * The caller sends every call to the slow path while gom_fail_module is on.
+ * A name that is too long changes nothing.  The caller sends every call to the
+ * slow path while gom_fail_module is on.
  */
 int gom_fail_sites_set_module(const char *module)
 {
 	int err = 0;
 
+	if (!gom_client_name_fits(module))
+		return -EINVAL;
 	mutex_lock(&sites_lock);
 	if (*module && !sites) {
 		sites = kvcalloc(NR_SITES, sizeof(*sites), GFP_KERNEL);

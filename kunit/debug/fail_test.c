@@ -139,6 +139,23 @@ static void others_do_not_fail(struct kunit *test)
 	gom_free(p);
 }
 
+/* What was set before goes on, with the sites that were seen. */
+static void a_bad_name_changes_nothing(struct kunit *test)
+{
+	char name[MODULE_NAME_LEN + 1] = { [0 ... MODULE_NAME_LEN - 1] = 'x' };
+	unsigned int number, calls, failed;
+
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module("gomalloc_kunit"), 0);
+	gom_free(site_one());
+	KUNIT_EXPECT_EQ(test, gom_fail_site_enable(0), 0);
+	KUNIT_EXPECT_EQ(test, gom_fail_set_module(name), -EINVAL);
+	KUNIT_EXPECT_NULL(test, site_one());
+	site_read(test, "site_one+0x", &number, &calls, &failed);
+	KUNIT_EXPECT_EQ(test, calls, 2U);
+	KUNIT_EXPECT_EQ(test, failed, 1U);
+	KUNIT_ASSERT_EQ(test, gom_fail_set_module(""), 0);
+}
+
 /* fail_gomalloc, restricted to one module. */
 static void requests_of_one_module_fail(struct kunit *test)
 {
@@ -165,6 +182,7 @@ static void requests_of_one_module_fail(struct kunit *test)
 static struct kunit_case fail_cases[] = {
 	KUNIT_CASE(each_site_fails_once),
 	KUNIT_CASE(others_do_not_fail),
+	KUNIT_CASE(a_bad_name_changes_nothing),
 	HEAP_CASE(requests_of_one_module_fail),
 	{}
 };
