@@ -12,7 +12,9 @@
 
 #include "api/internal.h"
 #include "base/compat.h"
+#include "base/fail_site.h"
 #include "base/report.h"
+#include "base/sizeclass.h"
 #include "heap/large.h"
 #include "percpu/tiny.h"
 #include "special/special.h"
@@ -156,12 +158,27 @@ static void *object_resize_in_place(const struct gom_place *at, size_t size, siz
 	return p;
 }
 
-/* Copy to a new object and free the old one.  A tiny object stays no-scan. */
-static void *object_move(const struct gom_place *at, size_t old, size_t new_size, gfp_t gfp)
+/* Allocate the object to move to.  A tiny object stays no-scan. */
+static void *new_place_alloc(const struct gom_place *at, size_t new_size, gfp_t gfp)
 {
-	void *q = at->class == GOM_CLASS_TINY ? gom_malloc_noscan(new_size, gfp) :
-						__gom_malloc(new_size, gfp);
+	return at->class == GOM_CLASS_TINY ? gom_malloc_noscan(new_size, gfp) :
+					     __gom_malloc(new_size, gfp);
+}
 
+/*
+ * The same for an object that shrinks.  That cannot fail, so it is no allocation
+ * that is to fail on purpose (fail_site.h).
+ */
+static void *smaller_place_alloc(const struct gom_place *at, size_t new_size, gfp_t gfp)
+{
+	if (likely(!gom_client_filter_on(&gom_fail_module)))
+		return new_place_alloc(at, new_size, gfp);
+	return gom_alloc_slow_asked(new_size, gom_size_to_slot_off(new_size), gfp, _RET_IP_);
+}
+
+/* Copy to the new object @q and free the old one; NULL leaves it. */
+static void *object_move(const struct gom_place *at, size_t old, void *q, size_t new_size)
+{
 	if (q) {
 		memcpy(q, at->p, min(old, new_size));
 		/* Lookup included, the fast path is the shorter one. */
@@ -177,11 +194,11 @@ static void *object_move(const struct gom_place *at, size_t old, size_t new_size
  */
 static void *object_shrink(const struct gom_place *at, size_t old, size_t new_size, gfp_t gfp)
 {
-	void *q = object_move(at, old, new_size,
-			      (gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN);
+	void *q = smaller_place_alloc(at, new_size,
+				      (gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN);
 
 	if (q)
-		return q;
+		return object_move(at, old, q, new_size);
 	gom_special_note_resized(at);
 	return object_resize_in_place(at, old, new_size, gfp);
 }
@@ -222,7 +239,7 @@ void *gom_realloc(const void *p, size_t new_size, gfp_t gfp)
 		return ZERO_SIZE_PTR;
 	}
 	if (new_size > old)
-		return object_move(&at, old, new_size, gfp);
+		return object_move(&at, old, new_place_alloc(&at, new_size, gfp), new_size);
 	if (object_may_stay(&at, new_size))
 		return object_resize_in_place(&at, old, new_size, gfp);
 	return object_shrink(&at, old, new_size, gfp);

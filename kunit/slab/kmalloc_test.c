@@ -13,6 +13,7 @@
 #include "api/cache.h"
 #include "api/efence.h"
 #include "base/compat.h"
+#include "base/client.h"
 #include "base/fail_site.h"
 #include "debug/fail.h"
 #include "gomalloc.h"
@@ -235,6 +236,45 @@ static void krealloc_zeroes_what_it_adds(struct kunit *test)
 	}
 }
 
+/* The barrier: as in kvmalloc_site(). */
+static noinline void *krealloc_site(void *p, size_t size)
+{
+	void *q = krealloc(p, size, GFP_KERNEL);
+
+	barrier();
+	return q;
+}
+
+/* One that shrinks may move, but cannot fail. */
+static void krealloc_fails_only_if_it_grows(struct kunit *test)
+{
+	static const size_t sizes[] = { 100, 3000, 100000, 300000 };
+	unsigned int i;
+	u8 *p, *q;
+
+	if (!gom_client_of(gom_client_caller(0)))
+		kunit_skip(test, "this kernel has no stack traces");
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p = kmalloc(sizes[i], GFP_KERNEL);
+		EXPECT_OURS(test, p);
+		fill(p, 20);
+		KUNIT_ASSERT_EQ(test, gom_fail_set_module("gomalloc_kunit"), 0);
+		p = krealloc_site(p, 2 * sizes[i]);
+		EXPECT_OURS(test, p);
+		KUNIT_EXPECT_EQ(test, gom_fail_site_enable(1), 0);
+		p = krealloc_site(p, 2 * sizes[i] - 1);
+		EXPECT_OURS(test, p);
+		p = krealloc_site(p, 20);
+		EXPECT_OURS(test, p);
+		q = krealloc_site(p, 4 * sizes[i]);
+		KUNIT_EXPECT_NULL(test, q);
+		p = q ?: p;
+		KUNIT_ASSERT_EQ(test, gom_fail_set_module(""), 0);
+		KUNIT_EXPECT_TRUE(test, is_filled(p, 20));
+		kfree(p);
+	}
+}
+
 /* kvrealloc() was told the old size before 6.12. */
 static void *do_kvrealloc(const void *p, size_t old, size_t size)
 {
@@ -370,6 +410,7 @@ static struct kunit_case kmalloc_cases[] = {
 	KUNIT_CASE(krealloc_keeps_the_owner),
 	KUNIT_CASE(krealloc_zeroes_what_it_adds),
 	KUNIT_CASE(kvrealloc_moves_to_vmalloc),
+	KUNIT_CASE(krealloc_fails_only_if_it_grows),
 	KUNIT_CASE(kvrealloc_fails_where_it_is_to_fail),
 #ifdef krealloc_node_align
 	KUNIT_CASE(krealloc_moves_to_an_alignment),
