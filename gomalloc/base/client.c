@@ -225,6 +225,13 @@ static void client_write(struct client *c, const struct gom_client_info *info)
 	preempt_enable();
 }
 
+/* The table has changed; under clients_lock. */
+static void clients_changed(void)
+{
+	/* Pairs with READ_ONCE() in stacks_version(), special/profile.c. */
+	WRITE_ONCE(gom_client_changes, gom_client_changes + 1);
+}
+
 /* An entry for a new client: an empty one, or the oldest that is gone. */
 static struct client *client_place(void)
 {
@@ -277,15 +284,34 @@ u32 gom_client_add(const char *name, const struct gom_text *text, const struct g
 			/* Pairs with smp_load_acquire() in the lookups. */
 			smp_store_release(&nr_clients, c - clients + 1);
 		}
-		/* Pairs with READ_ONCE() in stacks_version(), special/profile.c. */
-		WRITE_ONCE(gom_client_changes, gom_client_changes + 1);
+		clients_changed();
 	}
 	mutex_unlock(&clients_lock);
 	return info.id;
 }
 GOM_EXPORT_FOR_TEST(gom_client_add);
 
-static void client_drop(u32 id, bool init_only)
+/*
+ * The init code of a client is about to be freed.  Its other code runs meanwhile
+ * and must be found, so this is one store.  Lookups of init code may see it or
+ * not: no address is in it any more.
+ */
+void gom_client_drop_init(u32 id)
+{
+	struct client *c;
+
+	mutex_lock(&clients_lock);
+	c = client_find(id);
+	if (c) {
+		WRITE_ONCE(c->info.has_init, false);
+		clients_changed();
+	}
+	mutex_unlock(&clients_lock);
+}
+GOM_EXPORT_FOR_TEST(gom_client_drop_init);
+
+/* A client is gone.  Its entry stays readable until its place is needed. */
+void gom_client_drop(u32 id)
 {
 	struct gom_client_info info;
 	struct client *c;
@@ -295,24 +321,11 @@ static void client_drop(u32 id, bool init_only)
 	if (c) {
 		info = c->info;
 		info.has_init = false;
-		info.loaded = init_only;
+		info.loaded = false;
 		client_write(c, &info);
-		WRITE_ONCE(gom_client_changes, gom_client_changes + 1);
+		clients_changed();
 	}
 	mutex_unlock(&clients_lock);
-}
-
-/* The init code of a client is about to be freed. */
-void gom_client_drop_init(u32 id)
-{
-	client_drop(id, true);
-}
-GOM_EXPORT_FOR_TEST(gom_client_drop_init);
-
-/* A client is gone.  Its entry stays readable until its place is needed. */
-void gom_client_drop(u32 id)
-{
-	client_drop(id, false);
 }
 GOM_EXPORT_FOR_TEST(gom_client_drop);
 

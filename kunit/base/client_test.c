@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Clients: addresses and the modules they belong to.  This module is one. */
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "base/client.h"
@@ -170,6 +172,47 @@ static void init_text_is_told_apart(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_client_of_stack(entry, 3), 0U);
 }
 
+static struct {
+	unsigned long addr;
+	u32 id;
+	unsigned long asked;
+	unsigned long missed;
+} lookups;
+
+static int lookups_main(void *unused)
+{
+	u32 id = lookups.id;
+
+	while (!kthread_should_stop()) {
+		lookups.missed += gom_client_of(lookups.addr) != id;
+		WRITE_ONCE(lookups.asked, lookups.asked + 1);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Its code runs meanwhile, on other CPUs. */
+static void a_client_is_found_while_init_text_goes(struct kunit *test)
+{
+	const struct gom_text text = TEXT(0), init = TEXT(1);
+	struct task_struct *t;
+
+	lookups.id = gom_client_add("gomtest_client", &text, &init);
+	lookups.addr = text.start;
+	lookups.asked = 0;
+	lookups.missed = 0;
+	KUNIT_ASSERT_NE(test, lookups.id, 0U);
+	t = kthread_run(lookups_main, NULL, "gomtest_lookups");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	while (READ_ONCE(lookups.asked) < TIMES(1000000UL, 100000UL)) {
+		gom_client_drop_init(lookups.id);
+		cond_resched();
+	}
+	kthread_stop(t);
+	KUNIT_EXPECT_EQ(test, lookups.missed, 0UL);
+	gom_client_drop(lookups.id);
+}
+
 /* The notifier knows both parts of a module: the tests run inside its init. */
 static void init_functions_are_of_the_module(struct kunit *test)
 {
@@ -187,6 +230,7 @@ static struct kunit_case client_cases[] = {
 	KUNIT_CASE(places_are_reused),
 	KUNIT_CASE(the_oldest_that_is_gone_is_forgotten),
 	KUNIT_CASE(init_text_is_told_apart),
+	KUNIT_CASE(a_client_is_found_while_init_text_goes),
 	KUNIT_CASE(init_functions_are_of_the_module),
 	{}
 };
