@@ -43,7 +43,7 @@ struct client {
 static DEFINE_MUTEX(clients_lock);	/* for who changes the table */
 static struct client clients[GOM_MAX_CLIENTS];
 static unsigned int nr_clients;		/* entries that were ever used */
-static u32 last_id;
+static u32 last_id;			/* of the client added last */
 
 void (*gom_client_callback)(const struct gom_client_info *info, enum gom_client_event event);
 
@@ -232,6 +232,12 @@ static void clients_changed(void)
 	WRITE_ONCE(gom_client_changes, gom_client_changes + 1);
 }
 
+/* How many ids have been given out since that of @c? */
+static u32 client_age(const struct client *c)
+{
+	return (last_id + GOM_CLIENT_ID_MAX - c->info.id) % GOM_CLIENT_ID_MAX;
+}
+
 /* An entry for a new client: an empty one, or the oldest that is gone. */
 static struct client *client_place(void)
 {
@@ -240,7 +246,7 @@ static struct client *client_place(void)
 	for (c = clients; c < clients + GOM_MAX_CLIENTS; c++) {
 		if (!c->info.id)
 			return c;
-		if (!c->info.loaded && (!found || c->info.id < found->info.id))
+		if (!c->info.loaded && (!found || client_age(c) > client_age(found)))
 			found = c;
 	}
 	return found;
@@ -254,6 +260,15 @@ static struct client *client_find(u32 id)
 		if (id && c->info.id == id)
 			return c;
 	return NULL;
+}
+
+/* The next id that no client in the table has. */
+static u32 client_next_id(void)
+{
+	do {
+		last_id = last_id % GOM_CLIENT_ID_MAX + 1;
+	} while (client_find(last_id));
+	return last_id;
 }
 
 /**
@@ -276,9 +291,7 @@ u32 gom_client_add(const char *name, const struct gom_text *text, const struct g
 	mutex_lock(&clients_lock);
 	c = client_place();
 	if (c) {
-		if (!++last_id)		/* wrapped; 0 is none */
-			last_id = 1;
-		info.id = last_id;
+		info.id = client_next_id();
 		client_write(c, &info);
 		if (c - clients >= nr_clients) {
 			/* Pairs with smp_load_acquire() in the lookups. */

@@ -16,6 +16,13 @@
 /* Clients loaded at a time, and some that are gone. */
 #define GOM_MAX_CLIENTS	64U
 
+/*
+ * Ids are 1 to this, then 1 again, except those in the table.  What is remembered
+ * of a module that is gone (a bucket of the heap profile) is taken for that of
+ * another after so many loads.  special/profile_text.c needs the bound.
+ */
+#define GOM_CLIENT_ID_MAX	0x7ffeU
+
 /* What happens to a client; see gom_client_callback. */
 enum gom_client_event {
 	GOM_CLIENT_LIVE,	/* its init function has returned 0; its init text follows */
@@ -24,7 +31,8 @@ enum gom_client_event {
 
 /**
  * struct gom_client_info - what is known of a client
- * @id: its number, which no other load of a module has; 0: none
+ * @id: its number, up to GOM_CLIENT_ID_MAX, which no other load of a module has
+ *	in the table; 0: none
  * @loaded: it is loaded
  * @has_init: its init text is still there
  * @text: its code

@@ -5,11 +5,14 @@
  *
  * Context: task, may sleep.
  */
+#include <linux/bits.h>
+#include <linux/build_bug.h>
 #include <linux/kallsyms.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
 
+#include "base/client.h"
 #include "base/compat.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
@@ -32,15 +35,18 @@ static char *symbol_without_offset(char *name)
  * A return address as printed.  pprof (of gperftools) ignores addresses in the
  * upper half of the address space, so the highest bit is cleared.  An address
  * of code that was freed, since when other code may have come there, has the
- * client's number in place of the upper 16 bits.
+ * client's number in place of the upper 16 bits.  These are all set, but for the
+ * highest, in other addresses of the kernel.
  */
+static_assert(GOM_CLIENT_ID_MAX < GENMASK(14, 0));
+
 static unsigned long profile_address(const struct gom_bucket *b, unsigned int i)
 {
 	unsigned long addr = b->entry[i];
 
 #if BITS_PER_LONG == 64
 	if (gom_freed_text_has(b->client, addr))
-		return (addr & GENMASK(47, 0)) | (unsigned long)(u8)b->client << 48;
+		return (addr & GENMASK(47, 0)) | (unsigned long)b->client << 48;
 #endif
 	return addr & LONG_MAX;
 }

@@ -140,6 +140,37 @@ static void the_oldest_that_is_gone_is_forgotten(struct kunit *test)
 }
 
 /*
+ * Numbers are bounded, and used again.  None that a client in the table has is
+ * used for another.
+ */
+static void numbers_are_used_again(struct kunit *test)
+{
+	const struct gom_text text = TEXT(0), kept_text = TEXT(1), none = {};
+	const u32 own = gom_client_of((unsigned long)numbers_are_used_again);
+	u32 kept = gom_client_add("gomtest_kept", &kept_text, &none);
+	u32 first = gom_client_add("gomtest_first", &text, &none), id = first;
+	struct gom_client_info info;
+	unsigned int i, again = 0, bad = 0;
+
+	KUNIT_ASSERT_NE(test, kept, 0U);
+	for (i = 0; i < GOM_CLIENT_ID_MAX; i++) {
+		gom_client_drop(id);
+		/* The one that has just gone is the last to be forgotten. */
+		bad += !gom_client_read(id, &info);
+		id = gom_client_add("gomtest_next", &text, &none);
+		bad += !id || id > GOM_CLIENT_ID_MAX || id == own || id == kept;
+		again += id == first;
+	}
+	KUNIT_EXPECT_EQ(test, bad, 0U);
+	KUNIT_EXPECT_EQ(test, again, 1U);
+	KUNIT_EXPECT_EQ(test, gom_client_of(text.start), id);
+	KUNIT_EXPECT_EQ(test, gom_client_of(kept_text.start), kept);
+	KUNIT_EXPECT_EQ(test, gom_client_of((unsigned long)numbers_are_used_again), own);
+	gom_client_drop(id);
+	gom_client_drop(kept);
+}
+
+/*
  * The text of an init section is freed after init.  What is loaded there later
  * is another client, and the answers that were remembered are asked for again.
  */
@@ -229,6 +260,7 @@ static struct kunit_case client_cases[] = {
 	KUNIT_CASE(ranges_end_where_they_end),
 	KUNIT_CASE(places_are_reused),
 	KUNIT_CASE(the_oldest_that_is_gone_is_forgotten),
+	KUNIT_CASE(numbers_are_used_again),
 	KUNIT_CASE(init_text_is_told_apart),
 	KUNIT_CASE(a_client_is_found_while_init_text_goes),
 	KUNIT_CASE(init_functions_are_of_the_module),

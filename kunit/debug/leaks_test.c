@@ -293,6 +293,20 @@ static void report_is_bounded(struct kunit *test)
 	gom_free_bulk(ARRAY_SIZE(p), p);
 }
 
+/* As if this module had been loaded again, after @n others. */
+static void load_again_after(struct kunit *test, unsigned int n)
+{
+	const struct gom_text text = { 0x1000, 0x800 }, none = {};
+	struct gom_client_info info;
+
+	KUNIT_ASSERT_TRUE(test, gom_client_read(own_client(), &info));
+	while (n--)
+		gom_client_drop(gom_client_add("gomtest_other", &text, &none));
+	gom_client_drop(info.id);
+	KUNIT_ASSERT_NE(test, gom_client_add(info.name, &info.text,
+					     info.has_init ? &info.init : &none), 0U);
+}
+
 /*
  * Names outlive the text: they are kept for the client before it is freed, and
  * other code at the same address has names of its own.
@@ -309,6 +323,7 @@ static void names_are_kept(struct kunit *test)
 	void *p;
 
 	gom_mcache_set_profile_rate(1);
+	load_again_after(test, 300);
 	KUNIT_ASSERT_TRUE(test, gom_client_read(own_client(), &info));
 	allocate(test, 64, 1, &p);
 	leaks = list(test, 0, NAME);
@@ -329,7 +344,7 @@ static void names_are_kept(struct kunit *test)
 
 		/* Freed code has addresses of its own in the profile. */
 		snprintf(line, sizeof(line), "\n0x%04x%012llx allocate [" NAME "]\n",
-			 (u8)own_client(), (u64)addr & GENMASK_ULL(47, 0));
+			 own_client(), (u64)addr & GENMASK_ULL(47, 0));
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(heap, line), "%s", line);
 	}
 	gom_leaks_free(leaks);
