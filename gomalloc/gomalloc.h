@@ -38,7 +38,7 @@ enum gom_stat {
 	GOM_SBRK_SYS,		/* objects of sbrk mode */
 	GOM_EFENCE_SYS,		/* objects of efence mode */
 	GOM_SPECIAL_SYS,	/* finalizers, and samples of the heap profile */
-	GOM_BUCKHASH_SYS,	/* the heap profile's counts by stack */
+	GOM_BUCKHASH_SYS,	/* the heap profile's counts by stack, names of freed code */
 	GOM_NR_STATS,
 };
 

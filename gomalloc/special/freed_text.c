@@ -11,52 +11,83 @@
  * Context: task, may sleep.  symbols_lock, a mutex, protects the names; the lock
  * of the buckets is taken outside it.
  */
-#include <linux/bits.h>
+#include <linux/hash.h>
+#include <linux/hashtable.h>
 #include <linux/kallsyms.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/xarray.h>
 
+#include "base/accounting.h"
 #include "base/client.h"
 #include "base/compat.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
 
 #define MAX_SYMBOLS	4096U
-#define SYMBOL_IN_USE	XA_MARK_0	/* inside gom_freed_text_trim() */
+
+/**
+ * struct symbol - the name of a return address whose text was freed
+ * @node: in the hash table
+ * @addr: the address
+ * @client: the client that had its code there
+ * @in_use: a bucket has it; inside gom_freed_text_trim()
+ * @bytes: bytes of this record, name included
+ * @name: the text of %pS
+ */
+struct symbol {
+	struct hlist_node node;
+	unsigned long addr;
+	u32 client;
+	bool in_use;
+	u16 bytes;
+	char name[];
+};
+
+static_assert(sizeof(struct symbol) + KSYM_SYMBOL_LEN <= U16_MAX);
 
 static DEFINE_MUTEX(symbols_lock);
-static DEFINE_XARRAY(symbols);
+static DEFINE_HASHTABLE(symbols, 9);
 static unsigned int nr_symbols;
 
-/*
- * Kernel addresses have the same upper bits: 16 on 64-bit machines.  A client
- * may get the names of the one that many loads of modules ago was at the same
- * address.
- */
-static unsigned long symbol_index(u32 client, unsigned long addr)
-{
-	const unsigned int bits = BITS_PER_LONG == 64 ? 16 : 8;
+/* === Names; under symbols_lock === */
 
-	return addr << bits | (client & (BIT(bits) - 1));
+static struct symbol *symbol_find(u32 client, unsigned long addr)
+{
+	struct symbol *sym;
+
+	hash_for_each_possible(symbols, sym, node, addr)
+		if (sym->addr == addr && sym->client == client)
+			return sym;
+	return NULL;
 }
 
 static void symbol_keep(u32 client, unsigned long addr)
 {
-	unsigned long index = symbol_index(client, addr);
-	char *name;
+	char name[KSYM_SYMBOL_LEN];
+	struct symbol *sym;
+	size_t bytes;
 
-	if (nr_symbols >= MAX_SYMBOLS || xa_load(&symbols, index))
+	if (nr_symbols >= MAX_SYMBOLS || symbol_find(client, addr))
 		return;
-	name = kasprintf(GFP_KERNEL | __GFP_NOWARN, "%pS", (void *)addr);
-	if (!name)
+	bytes = struct_size(sym, name, snprintf(name, sizeof(name), "%pS", (void *)addr) + 1);
+	sym = kmalloc(bytes, GFP_KERNEL | __GFP_NOWARN);
+	if (!sym)
 		return;
-	if (xa_insert(&symbols, index, name, GFP_KERNEL | __GFP_NOWARN))
-		kfree(name);
-	else
-		nr_symbols++;
+	*sym = (struct symbol) { .addr = addr, .client = client, .bytes = bytes };
+	memcpy(sym->name, name, bytes - sizeof(*sym));
+	hash_add(symbols, &sym->node, addr);
+	gom_stat_add(GOM_BUCKHASH_SYS, bytes);
+	nr_symbols++;
+}
+
+static void symbol_forget(struct symbol *sym)
+{
+	hash_del(&sym->node);
+	gom_stat_add(GOM_BUCKHASH_SYS, -(size_t)sym->bytes);
+	nr_symbols--;
+	kfree(sym);
 }
 
 /*
@@ -82,29 +113,38 @@ void gom_freed_text_keep(const struct gom_client_info *info, const struct gom_te
 }
 GOM_EXPORT_FOR_TEST(gom_freed_text_keep);
 
+/* The names that no bucket has; under symbols_lock. */
+static void symbols_forget_unused(void)
+{
+	struct hlist_node *next;
+	struct symbol *sym;
+	unsigned int i;
+
+	hash_for_each_safe(symbols, i, next, sym, node) {
+		if (!sym->in_use)
+			symbol_forget(sym);
+		else
+			sym->in_use = false;
+	}
+}
+
 /* Buckets were removed: forget the names that no bucket has.  They are locked. */
 void gom_freed_text_trim(void)
 {
 	struct gom_bucket *b;
-	unsigned long index;
+	struct symbol *sym;
 	unsigned int i;
-	char *name;
 
 	mutex_lock(&symbols_lock);
 	for_each_gom_bucket(b) {
-		for (i = 0; i < b->n && nr_symbols; i++)
-			xa_set_mark(&symbols, symbol_index(b->client, b->entry[i]), SYMBOL_IN_USE);
+		for (i = 0; i < b->n && nr_symbols; i++) {
+			sym = symbol_find(b->client, b->entry[i]);
+			if (sym)
+				sym->in_use = true;
+		}
 		cond_resched();
 	}
-	xa_for_each(&symbols, index, name) {
-		if (xa_get_mark(&symbols, index, SYMBOL_IN_USE)) {
-			xa_clear_mark(&symbols, index, SYMBOL_IN_USE);
-		} else {
-			xa_erase(&symbols, index);
-			kfree(name);
-			nr_symbols--;
-		}
-	}
+	symbols_forget_unused();
 	mutex_unlock(&symbols_lock);
 }
 
@@ -114,7 +154,7 @@ bool gom_freed_text_has(u32 client, unsigned long addr)
 	bool has;
 
 	mutex_lock(&symbols_lock);
-	has = xa_load(&symbols, symbol_index(client, addr));
+	has = symbol_find(client, addr);
 	mutex_unlock(&symbols_lock);
 	return has;
 }
@@ -123,14 +163,14 @@ GOM_EXPORT_FOR_TEST(gom_freed_text_has);
 /* Copy the name that was kept to @buf; false if there is none. */
 static bool symbol_read(u32 client, unsigned long addr, char *buf)
 {
-	const char *kept;
+	const struct symbol *sym;
 
 	mutex_lock(&symbols_lock);
-	kept = xa_load(&symbols, symbol_index(client, addr));
-	if (kept)
-		strscpy(buf, kept, KSYM_SYMBOL_LEN);
+	sym = symbol_find(client, addr);
+	if (sym)
+		strscpy(buf, sym->name, KSYM_SYMBOL_LEN);
 	mutex_unlock(&symbols_lock);
-	return kept;
+	return sym;
 }
 
 /**
@@ -152,10 +192,10 @@ GOM_EXPORT_FOR_TEST(gom_freed_text_symbol);
 /* On unload. */
 void gom_freed_text_exit(void)
 {
-	unsigned long index;
-	char *name;
+	struct hlist_node *next;
+	struct symbol *sym;
+	unsigned int i;
 
-	xa_for_each(&symbols, index, name)
-		kfree(name);
-	xa_destroy(&symbols);
+	hash_for_each_safe(symbols, i, next, sym, node)
+		symbol_forget(sym);
 }

@@ -633,6 +633,7 @@ static void names_go_with_the_buckets(struct kunit *test)
 	struct gom_client_info info;
 	struct gom_text range;
 	struct gom_bucket *b;
+	u64 bytes;
 	void *p;
 
 	table_limit(test, 100, &before);
@@ -641,13 +642,16 @@ static void names_go_with_the_buckets(struct kunit *test)
 	b = bucket_named("site_a+0x");
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	range = (struct gom_text){ b->entry[0], 1 };
+	bytes = stat_bytes(GOM_BUCKHASH_SYS);
 	gom_freed_text_keep(&info, &range);
 	KUNIT_EXPECT_TRUE(test, gom_freed_text_has(info.id, range.start));
+	KUNIT_EXPECT_GT(test, stat_bytes(GOM_BUCKHASH_SYS), bytes + sizeof("site_a"));
 	reclaim_all();
 	KUNIT_EXPECT_TRUE(test, gom_freed_text_has(info.id, range.start));
 	gom_free(p);
 	reclaim_all();
 	KUNIT_EXPECT_FALSE(test, gom_freed_text_has(info.id, range.start));
+	KUNIT_EXPECT_LE(test, stat_bytes(GOM_BUCKHASH_SYS), bytes);
 }
 
 static int stacks_churn(void *stop)
