@@ -146,7 +146,7 @@ static struct gom_cache_class *class_new(void)
 	unsigned int nr = gom_nr_cache_classes;
 
 	if (nr == GOM_MAX_CACHE_CLASSES) {
-		pr_err("there are %u caches with a class of their own already\n", nr);
+		pr_err_once("there are %u caches with a class of their own already\n", nr);
 		return NULL;
 	}
 	cc = gom_persistent_alloc_gfp(sizeof(*cc), 0, GOM_MCENTRAL_SYS, GFP_KERNEL);

@@ -12,7 +12,8 @@
  *
  * All other values are caches of the kernel: those that it exports, and those
  * that the module creates and gomalloc cannot have (of a zone, of objects above
- * 128 KiB, aligned to more than a page).  Every function below passes these on.
+ * 128 KiB, aligned to more than a page, or with the table full).  Every function
+ * below passes these on.
  *
  * Context: as for the kernel's function of that name.
  * Locks: handles_lock, a mutex, protects the table's free entries.
@@ -23,6 +24,7 @@
 
 #include "api/cache.h"
 #include "api/internal.h"
+#include "base/fault.h"
 #include "base/report.h"
 #include "percpu/mcache.h"
 #include "slab/slab.h"
@@ -81,6 +83,8 @@ static struct kmem_cache *handle_alloc(struct gom_cache *c)
 	struct kmem_cache *s = NULL;
 	unsigned long i, n;
 
+	if (gom_test_point(GOM_AT_HANDLE, 0, 0))
+		return NULL;
 	mutex_lock(&handles_lock);
 	for (n = 0; n < HANDLES && !s; n++) {
 		i = (handle_next + n) % HANDLES;
@@ -120,6 +124,7 @@ static bool gomalloc_can(unsigned int size, unsigned int align, slab_flags_t fla
 #define CACHE_FLAGS	(SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE |	\
 			 SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
+/* NULL if there is no memory, or a table is full. */
 static struct kmem_cache *cache_create(const char *name, unsigned int size, unsigned int align,
 				       slab_flags_t flags, void (*ctor)(void *))
 {
@@ -127,26 +132,29 @@ static struct kmem_cache *cache_create(const char *name, unsigned int size, unsi
 	struct kmem_cache *s = NULL;
 	struct gom_cache *c;
 
+	if (!gomalloc_can(size, align, flags))
+		return NULL;
 	if (name && strscpy(short_name, name, sizeof(short_name)) < 0)
 		name = short_name;
 	c = gom_cache_create(name, size, align, flags & CACHE_FLAGS, ctor);
 	if (c)
 		s = handle_alloc(c);
-	if (c && !s) {
-		pr_err("no cache %s: there are %lu others\n", name, HANDLES);
+	if (c && !s)
 		gom_cache_destroy(c);
-	}
+	if (!s)
+		pr_warn_once("cache %s is SLUB's, and so may be others: there are too many, or no memory\n",
+			     name);
 	return s;
 }
 
+/* The kernel's own cache is what is left if gomalloc has none. */
 #ifdef kmem_cache_create
 struct kmem_cache *gom_slab___kmem_cache_create_args(const char *name, unsigned int size,
 						     struct kmem_cache_args *args,
 						     slab_flags_t flags)
 {
-	if (!gomalloc_can(size, args->align, flags))
-		return __kmem_cache_create_args(name, size, args, flags);
-	return cache_create(name, size, args->align, flags, args->ctor);
+	return cache_create(name, size, args->align, flags, args->ctor) ?:
+	       __kmem_cache_create_args(name, size, args, flags);
 }
 EXPORT_SYMBOL_GPL(gom_slab___kmem_cache_create_args);
 #else
@@ -154,9 +162,8 @@ struct kmem_cache *gom_slab_kmem_cache_create(const char *name, unsigned int siz
 					      unsigned int align, slab_flags_t flags,
 					      void (*ctor)(void *))
 {
-	if (!gomalloc_can(size, align, flags))
-		return kmem_cache_create(name, size, align, flags, ctor);
-	return cache_create(name, size, align, flags, ctor);
+	return cache_create(name, size, align, flags, ctor) ?:
+	       kmem_cache_create(name, size, align, flags, ctor);
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_create);
 
@@ -166,10 +173,8 @@ struct kmem_cache *gom_slab_kmem_cache_create_usercopy(const char *name, unsigne
 						       unsigned int usersize,
 						       void (*ctor)(void *))
 {
-	if (!gomalloc_can(size, align, flags))
-		return kmem_cache_create_usercopy(name, size, align, flags, useroffset, usersize,
-						  ctor);
-	return cache_create(name, size, align, flags, ctor);
+	return cache_create(name, size, align, flags, ctor) ?:
+	       kmem_cache_create_usercopy(name, size, align, flags, useroffset, usersize, ctor);
 }
 EXPORT_SYMBOL_GPL(gom_slab_kmem_cache_create_usercopy);
 #endif

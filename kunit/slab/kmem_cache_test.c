@@ -16,6 +16,7 @@
 #include "api/cache.h"
 #include "api/efence.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "gomalloc.h"
 #include "slab/kernel_side.h"
 #include "suites.h"
@@ -250,10 +251,8 @@ static void a_long_name_is_cut(struct kunit *test)
  * Of objects that gomalloc has no cache for, the kernel has one.  With a
  * constructor it merges with no other, so the kernel warns of objects left.
  */
-static void expect_cache_of_slub(struct kunit *test, unsigned int size, unsigned int align,
-				 slab_flags_t flags)
+static void expect_slubs(struct kunit *test, struct kmem_cache *s, unsigned int align)
 {
-	struct kmem_cache *s = kmem_cache_create("gomtest_slub", size, align, flags, thing_ctor);
 	void *p;
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
@@ -265,6 +264,13 @@ static void expect_cache_of_slub(struct kunit *test, unsigned int size, unsigned
 	kmem_cache_destroy(s);
 }
 
+static void expect_cache_of_slub(struct kunit *test, unsigned int size, unsigned int align,
+				 slab_flags_t flags)
+{
+	expect_slubs(test, kmem_cache_create("gomtest_slub", size, align, flags, thing_ctor),
+		     align);
+}
+
 static void other_caches_stay_slubs(struct kunit *test)
 {
 	expect_cache_of_slub(test, GOM_CACHE_MAX_SIZE + 8, 0, 0);
@@ -272,6 +278,32 @@ static void other_caches_stay_slubs(struct kunit *test)
 	/* Without the zone it is an ordinary cache. */
 	expect_cache_of_slub(test, sizeof(struct thing), 0, SLAB_CACHE_DMA);
 	expect_cache_of_slub(test, sizeof(struct thing), 0, SLAB_CACHE_DMA32);
+}
+
+static bool handles_deny(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	return at == GOM_AT_HANDLE;
+}
+
+/* A module goes on with those of SLUB. */
+static void caches_beyond_the_table_stay_slubs(struct kunit *test)
+{
+	struct kmem_cache *s, *usercopy, *later;
+	void *p;
+
+	WRITE_ONCE(gom_test_callback, handles_deny);
+	s = kmem_cache_create("gomtest_full", sizeof(struct thing), 64, 0, thing_ctor);
+	usercopy = kmem_cache_create_usercopy("gomtest_usercopy", sizeof(struct thing), 0, 0, 8, 16,
+					      thing_ctor);
+	WRITE_ONCE(gom_test_callback, NULL);
+	later = KMEM_CACHE(thing, 0);
+	expect_slubs(test, s, 64);
+	expect_slubs(test, usercopy, 0);
+	KUNIT_ASSERT_NOT_NULL(test, later);
+	p = kmem_cache_alloc(later, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	kmem_cache_free(later, p);
+	kmem_cache_destroy(later);
 }
 
 /* A module also uses caches that the kernel made and exports. */
@@ -389,6 +421,7 @@ static struct kunit_case kmem_cache_cases[] = {
 	KUNIT_CASE(a_handle_is_no_memory),
 	KUNIT_CASE(a_long_name_is_cut),
 	KUNIT_CASE(other_caches_stay_slubs),
+	KUNIT_CASE(caches_beyond_the_table_stay_slubs),
 	KUNIT_CASE(a_cache_of_the_kernel_is_used_as_such),
 	KUNIT_CASE(mempools_allocate_gomallocs_objects),
 	HEAP_CASE(a_late_free_goes_by_address),
