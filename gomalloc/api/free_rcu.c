@@ -19,7 +19,8 @@
  *   - refills the freelist of batches if it was empty.
  *
  * A list may be long, so it is freed by the work item, which reschedules, and
- * not in the RCU callback.
+ * not in the RCU callback.  So is a batch of large objects with init_on_free=1:
+ * it may be hundreds of MiB to clear.
  *
  * Who may be in here
  * ------------------
@@ -52,11 +53,13 @@
 #include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/llist.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -71,15 +74,20 @@
 #define BLOCK_OBJECTS	(8 * BATCH_OBJECTS)	/* a fixalloc block has at least 8 batches */
 #define BLOCKS_MAX	32U		/* blocks allocated per refill */
 #define LIST_AT_ONCE	64U		/* objects of a list per bulk free */
+#define WIPE_IN_CALLBACK	SZ_1M	/* bytes that a callback may clear */
 
 /**
  * struct batch - objects that wait for the same grace period
  * @rcu: for call_rcu()
+ * @wipe: on the list of wipe_work
  * @nr: number of objects
  * @at: for each object an address inside it: that of its head
  */
 struct batch {
-	struct rcu_head rcu;
+	union {
+		struct rcu_head rcu;
+		struct llist_node wipe;
+	};
 	unsigned int nr;
 	void *at[BATCH_OBJECTS];
 };
@@ -254,11 +262,47 @@ static void free_objects(unsigned int nr, void **at)
 	gom_free_bulk(n, at);
 }
 
+/* Batches that take long to clear, after their grace period. */
+static LLIST_HEAD(wipe_batches);
+
+static void batches_wipe(struct work_struct *unused)
+{
+	struct batch *b, *next;
+	unsigned int i;
+
+	llist_for_each_entry_safe(b, next, llist_del_all(&wipe_batches), wipe) {
+		for (i = 0; i < b->nr; i++) {
+			free_objects(1, &b->at[i]);
+			cond_resched();
+		}
+		batch_free(b);
+	}
+}
+
+static DECLARE_WORK(wipe_work, batches_wipe);
+
+/* Does freeing the batch clear more than is good in a callback? */
+static bool batch_is_long_to_wipe(const struct batch *b)
+{
+	size_t size, bytes = 0;
+	unsigned int i;
+
+	for (i = 0; want_init_on_free() && i < b->nr; i++)
+		if (gom_object_at(b->at[i], &size))
+			bytes += size;
+	return bytes > WIPE_IN_CALLBACK;
+}
+
 /* RCU callback of a batch, after the grace period of its objects. */
 static void batch_free_objects(struct rcu_head *head)
 {
 	struct batch *b = container_of(head, struct batch, rcu);
 
+	if (unlikely(batch_is_long_to_wipe(b))) {
+		if (llist_add(&b->wipe, &wipe_batches))
+			queue_work(wq, &wipe_work);
+		return;
+	}
 	free_objects(b->nr, b->at);
 	batch_free(b);
 }
@@ -629,6 +673,7 @@ void gom_free_rcu_barrier(void)
 	monitors_flush();
 	rcu_barrier();
 	monitors_flush();
+	flush_work(&wipe_work);		/* queued by callbacks, which have all run */
 	mutex_unlock(&barrier_lock);
 }
 EXPORT_SYMBOL_GPL(gom_free_rcu_barrier);

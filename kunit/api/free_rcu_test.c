@@ -6,6 +6,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
+#include <linux/jump_label.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -14,6 +15,7 @@
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/persistent.h"
+#include "base/trace.h"
 #include "gomalloc.h"
 #include "percpu/mcache.h"
 #include "percpu/tiny.h"
@@ -388,6 +390,68 @@ static void monitor_refills_empty_freelist(struct kunit *test)
 	KUNIT_EXPECT_GT(test, metadata_bytes(), before);
 }
 
+static struct {
+	const void *p;
+	unsigned int frees;
+	unsigned int in_softirq;
+} wiped;
+
+static void wiped_free(void *data, unsigned long caller, const void *p, unsigned int class)
+{
+	if (p == wiped.p) {
+		wiped.frees++;
+		wiped.in_softirq += !!in_serving_softirq();
+	}
+}
+
+/* Free a batch that begins with @n objects of @size. */
+static void batch_of_size_free(struct kunit *test, unsigned int n, size_t size)
+{
+	struct headed *p;
+	unsigned int i;
+
+	wiped = (typeof(wiped)) { };
+	migrate_disable();
+	for (i = 0; i < MANY; i++) {
+		p = gom_malloc(i < n ? size : sizeof(*p), GFP_KERNEL);
+		if (!p)
+			break;
+		if (!i)
+			wiped.p = p;
+		gom_free_rcu(p, rcu);
+	}
+	migrate_enable();
+	gom_free_rcu_barrier();
+	KUNIT_EXPECT_EQ(test, i, MANY);
+	KUNIT_EXPECT_EQ(test, wiped.frees, 1U);
+}
+
+/* With init_on_free=1 a batch may be hundreds of MiB to clear. */
+static void large_objects_are_not_wiped_in_softirqs(struct kunit *test)
+{
+	const bool was = want_init_on_free();
+	u64 before = gomtest_live_objects();
+
+	if (IS_ENABLED(CONFIG_KASAN) && !was)
+		kunit_skip(test, "with KASAN, SLUB does not support a change of init_on_free");
+	batches_prepare(test);
+	KUNIT_ASSERT_EQ(test, register_trace_gom_free(wiped_free, NULL), 0);
+	if (!was)
+		static_branch_enable(&init_on_free);
+	gom_mcache_force_slow(1);
+	batch_of_size_free(test, 10, 300000);
+	KUNIT_EXPECT_EQ(test, wiped.in_softirq, 0U);
+	batch_of_size_free(test, 100, 50000);
+	KUNIT_EXPECT_EQ(test, wiped.in_softirq, 0U);
+	batch_of_size_free(test, MANY, 100);
+	gom_mcache_force_slow(-1);
+	if (!was)
+		static_branch_disable(&init_on_free);
+	unregister_trace_gom_free(wiped_free, NULL);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_EQ(test, gomtest_live_objects(), before);
+}
+
 /* The head of a tiny object is any address inside its block. */
 static void tiny_neighbour_is_not_freed(struct kunit *test)
 {
@@ -699,6 +763,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(detached_batch_waits_for_two_grace_periods),
 	HEAP_CASE(idling_monitor_sees_new_objects),
 	HEAP_CASE(monitor_refills_empty_freelist),
+	HEAP_CASE(large_objects_are_not_wiped_in_softirqs),
 	HEAP_CASE(tiny_neighbour_is_not_freed),
 	HEAP_CASE(concurrent_barriers_both_wait),
 	HEAP_CASE(barrier_waits_for_detached_batch),
