@@ -7,7 +7,7 @@ gomalloc-y := $(addprefix gomalloc/, \
 	$(addprefix slab/, kmalloc.o kfree.o kmem_cache.o probe.o) \
 	$(addprefix percpu/, mcache.o mcache_stats.o mcache_debug.o modes.o cpu_call.o tiny.o class_stats.o \
 		shrinker.o) \
-	$(addprefix special/, special.o profile.o profile_text.o freed_text.o) \
+	$(addprefix special/, special.o profile.o bucket.o profile_text.o freed_text.o) \
 	$(addprefix central/, mcentral.o magazine.o) \
 	$(addprefix heap/, mheap.o span.o pagemap.o large.o scavenger.o) \
 	$(addprefix base/, sizeclass.o class.o mode.o accounting.o node.o persistent.o fixalloc.o \

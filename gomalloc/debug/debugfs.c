@@ -40,6 +40,7 @@
 #include "heap/large.h"
 #include "heap/mheap.h"
 #include "percpu/mcache.h"
+#include "special/bucket.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -406,10 +407,10 @@ static void *lifetimes_start(struct seq_file *m, loff_t *pos)
 	struct gom_bucket *b;
 	loff_t n = *pos;
 
-	gom_profile_lock_buckets();
+	gom_buckets_lock();
 	if (!n)
 		return SEQ_START_TOKEN;
-	for (b = gom_profile_next(NULL); b && --n; b = gom_profile_next(b))
+	for (b = gom_bucket_next(NULL); b && --n; b = gom_bucket_next(b))
 		;
 	return b;
 }
@@ -417,12 +418,12 @@ static void *lifetimes_start(struct seq_file *m, loff_t *pos)
 static void *lifetimes_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return gom_profile_next(v == SEQ_START_TOKEN ? NULL : v);
+	return gom_bucket_next(v == SEQ_START_TOKEN ? NULL : v);
 }
 
 static void lifetimes_stop(struct seq_file *m, void *v)
 {
-	gom_profile_unlock_buckets();
+	gom_buckets_unlock();
 }
 
 static int lifetimes_show(struct seq_file *m, void *v)

@@ -36,6 +36,7 @@
 #include "heap/pagemap.h"
 #include "heap/span.h"
 #include "slab/slab.h"
+#include "special/bucket.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
 #include "special/special.h"
@@ -56,7 +57,7 @@ static void walk_guarded(const struct gom_special *sp, void *arg)
 {
 	const struct walk *w = arg;
 
-	gom_profile_scan_add(sp, w->before);
+	gom_buckets_scan_add(sp, w->before);
 }
 
 /*
@@ -68,7 +69,7 @@ static void walk_special(const struct gom_special *sp, void *arg)
 	const struct walk *w = arg;
 
 	if (READ_ONCE(w->span->base) == w->base)
-		gom_profile_scan_add(sp, w->before);
+		gom_buckets_scan_add(sp, w->before);
 }
 
 static void walk_spans(u64 before)
@@ -121,7 +122,7 @@ static unsigned int leaks_fill(struct gom_leaks *leaks, const char *module, u32 
 			break;
 		if (leaks) {
 			leaks->leak[n] = (struct gom_leak){ .bucket = b, .scan = b->scan };
-			gom_profile_get_bucket(b);
+			gom_bucket_get(b);
 			leaks->objects += b->scan.objects;
 			leaks->requested += b->scan.requested;
 			leaks->bytes += leak_bytes(&leaks->leak[n]);
@@ -145,7 +146,7 @@ struct gom_leaks *gom_leaks_collect(unsigned int seconds, const char *module, u3
 	struct gom_leaks *leaks;
 	unsigned int n;
 
-	gom_profile_scan_begin();
+	gom_buckets_scan_begin();
 	/* No time is later than U64_MAX: what other CPUs' clocks say, too. */
 	walk_spans(!seconds ? U64_MAX : now > age ? now - age : 0);
 	n = leaks_fill(NULL, module, client);
@@ -158,7 +159,7 @@ struct gom_leaks *gom_leaks_collect(unsigned int seconds, const char *module, u3
 		/* Fewer than @n, if a client was forgotten meanwhile. */
 		leaks->n = leaks_fill(leaks, module, client);
 	}
-	gom_profile_scan_end();
+	gom_buckets_scan_end();
 	if (leaks)
 		sort(leaks->leak, leaks->n, sizeof(leaks->leak[0]), leak_cmp, NULL);
 	return leaks;
@@ -171,7 +172,7 @@ void gom_leaks_free(struct gom_leaks *leaks)
 	unsigned int i;
 
 	for (i = 0; leaks && i < leaks->n; i++)
-		gom_profile_put_bucket(leaks->leak[i].bucket);
+		gom_bucket_put(leaks->leak[i].bucket);
 	kvfree(leaks);
 }
 GOM_EXPORT_FOR_TEST(gom_leaks_free);

@@ -6,7 +6,7 @@
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
-#include "special/profile.h"
+#include "special/bucket.h"
 
 /**
  * struct gom_leak - live objects of one bucket

@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "debug/leaks.h"
 #include "debug/lifetimes.h"
+#include "special/bucket.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
 
@@ -51,7 +52,7 @@ void gom_lifetimes_show(struct seq_file *m, const struct gom_bucket *b)
 	char text[KSYM_SYMBOL_LEN];
 	unsigned int i;
 
-	gom_profile_counts(b, &counts);
+	gom_bucket_read(b, &counts);
 	if (!counts.mallocs)
 		return;
 	seq_printf(m, "%llu\t%llu\t%zu\t%llu\t%s\t%s\t", counts.mallocs, counts.frees, b->size,

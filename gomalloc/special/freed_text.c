@@ -23,7 +23,7 @@
 #include "base/client.h"
 #include "base/compat.h"
 #include "special/freed_text.h"
-#include "special/profile.h"
+#include "special/bucket.h"
 
 #define MAX_SYMBOLS	4096U
 
@@ -100,7 +100,7 @@ void gom_freed_text_keep(const struct gom_client_info *info, const struct gom_te
 	struct gom_bucket *b;
 	unsigned int i;
 
-	gom_profile_lock_buckets();
+	gom_buckets_lock();
 	mutex_lock(&symbols_lock);
 	for_each_gom_bucket(b) {
 		for (i = 0; i < b->n; i++)
@@ -109,7 +109,7 @@ void gom_freed_text_keep(const struct gom_client_info *info, const struct gom_te
 		cond_resched();
 	}
 	mutex_unlock(&symbols_lock);
-	gom_profile_unlock_buckets();
+	gom_buckets_unlock();
 }
 GOM_EXPORT_FOR_TEST(gom_freed_text_keep);
 

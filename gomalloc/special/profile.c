@@ -21,10 +21,9 @@
  *
  * Bounds
  * ------
- * The number of buckets is limited in proportion to memory.  Before the limit is
- * reached, buckets that are not in use are reclaimed; with the limit reached, a
- * sample that needs a new bucket is dropped, and counted as dropped.  Records of
- * live samples have a limit of their own (special.c).
+ * The number of buckets is limited (bucket.c).  Records of live samples have a
+ * limit of their own (special.c).  A sample beyond a limit is dropped, and
+ * counted as dropped.
  *
  * Locking
  * -------
@@ -33,19 +32,10 @@
  * finds one in use does without.
  *
  * No lock is shared by all samples and frees.  A sample is taken inside an RCU
- * read-side section, in which buckets are looked up locklessly:
- * rcu_assign_pointer() in hlist_add_head_rcu() pairs with rcu_dereference() in
- * hlist_for_each_entry_rcu().  bucket_lock, taken with interrupts off, is needed
- * only to add or remove a bucket.  Otherwise a sample takes the tree lock of the
- * object's span and the lock of a freelist of records: of this CPU, or when it
- * is freed, of the CPU that took it.
- *
- * Tasks that read all buckets hold buckets_rwsem for reading, which keeps the
- * buckets in the table.  See also "Reclaiming buckets" below.  Lock order:
- *
- *	1. scan_lock
- *	2. buckets_rwsem
- *	3. symbols_lock (freed_text.c); bucket_lock; tree locks (special.h)
+ * read-side section, in which its bucket is looked up locklessly; a lock is
+ * needed only to add one (bucket.c).  Otherwise a sample takes the tree lock of
+ * the object's span and the lock of a freelist of records: of this CPU, or when
+ * it is freed, of the CPU that took it.
  *
  * Shared words that it writes: the counters of the bucket; the entry of
  * gom_special_near; for a named cache, the number of its specials; and the page
@@ -54,28 +44,20 @@
 #include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/jhash.h>
-#include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/log2.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/rculist.h>
 #include <linux/rcupdate.h>
-#include <linux/rwsem.h>
 #include <linux/sched/task_stack.h>
-#include <linux/spinlock.h>
-#include <linux/string.h>
 
 #include "base/client.h"
 #include "base/compat.h"
-#include "base/fixalloc.h"
 #include "base/persistent.h"
 #include "base/random.h"
-#include "base/work.h"
 #include "heap/pagemap.h"
-#include "special/freed_text.h"
+#include "special/bucket.h"
 #include "special/profile.h"
 #include "special/special.h"
 
@@ -85,37 +67,6 @@
 
 unsigned int gom_memprofilerate = GOM_PROFILE_RATE;
 GOM_EXPORT_FOR_TEST(gom_memprofilerate);
-
-/* Maximum number of buckets: a part of memory, from 512 KiB to 8 MiB. */
-#define BUCKET_SHARE	2048U
-#define MIN_BUCKETS	1024U
-#define MAX_BUCKETS	16384U
-#define CHAIN		4U		/* average number of buckets per hash chain */
-
-/* Documentation/persistent.rst has this size in a table. */
-static_assert(BITS_PER_LONG < 64 || ALIGN(sizeof(struct gom_bucket), 64) == 512);
-
-static DEFINE_SPINLOCK(bucket_lock);		/* protects table (writers) and freelist */
-static struct hlist_head *bucket_table __read_mostly;
-static unsigned int bucket_table_bits __read_mostly;
-static struct gom_fixalloc bucket_freelist;
-
-unsigned int gom_profile_max_buckets __read_mostly;
-GOM_EXPORT_FOR_TEST(gom_profile_max_buckets);
-
-static DECLARE_RWSEM(buckets_rwsem);		/* for tasks that read all buckets */
-static struct gom_work reclaim_work;
-static unsigned long last_reclaim;		/* jiffies */
-
-/*
- * Least time between two runs of reclaim_work, and since the last sample of what
- * it reclaims.
- */
-unsigned int gom_profile_reclaim_ms = 1000;
-GOM_EXPORT_FOR_TEST(gom_profile_reclaim_ms);
-
-/* Incremented when buckets have been removed from the table; see memo_lookup(). */
-static unsigned int bucket_removals;
 
 /*
  * Samples that were due and not taken: lost for want of memory, or dropped
@@ -298,11 +249,11 @@ static bool memo_matches(const struct stack_memo *m, const unsigned long *frame)
 /*
  * Changes when an address may have come to belong to another client, and when
  * buckets have been removed.  READ_ONCE() pairs with WRITE_ONCE() in
- * base/client.c and in buckets_reclaim().
+ * base/client.c and in buckets_reclaim(), bucket.c.
  */
 static unsigned int stacks_version(void)
 {
-	return READ_ONCE(gom_client_changes) + READ_ONCE(bucket_removals);
+	return READ_ONCE(gom_client_changes) + READ_ONCE(gom_bucket_removals);
 }
 
 /*
@@ -392,111 +343,12 @@ static unsigned int stack_unwind(unsigned long *entries, unsigned int *from, uns
 	return min(n - own, MAX_DEPTH);
 }
 
-/* === Buckets === */
-
-/* Key of a bucket: a stack, the client that it belongs to, a class and a size. */
-struct stack_key {
-	const unsigned long *entry;
-	unsigned int n;
-	unsigned int class;
-	u32 client;
-	u32 hash;
-	size_t size;
-};
-
-static struct hlist_head *bucket_head(const struct stack_key *s)
-{
-	return &bucket_table[s->hash >> (32 - bucket_table_bits)];
-}
-
-static struct gom_bucket *bucket_find(const struct stack_key *s)
-{
-	struct gom_bucket *b;
-
-	hlist_for_each_entry_rcu(b, bucket_head(s), node, lockdep_is_held(&bucket_lock))
-		if (b->hash == s->hash && b->n == s->n && b->size == s->size &&
-		    b->class == s->class && b->client == s->client &&
-		    !memcmp(b->entry, s->entry, s->n * sizeof(long)))
-			return b;
-	return NULL;
-}
-
-/* Racy; bucket_add() tests again under the lock. */
-static bool buckets_exhausted(void)
-{
-	return READ_ONCE(bucket_freelist.inuse) >= READ_ONCE(gom_profile_max_buckets);
-}
-
-/*
- * Add a bucket, unless another CPU has; @block may be a new block of records.
- * NULL if a block is needed, or the limit is reached.
- */
-static struct gom_bucket *bucket_add(const struct stack_key *s, void *block)
-{
-	struct gom_bucket *b;
-	unsigned long flags;
-
-	spin_lock_irqsave(&bucket_lock, flags);
-	if (block)
-		gom_fixalloc_carve(&bucket_freelist, block);
-	b = bucket_find(s);
-	if (!b && !buckets_exhausted()) {
-		b = gom_fixalloc_alloc(&bucket_freelist);
-		if (b) {
-			*b = (struct gom_bucket) {
-				.hash = s->hash, .client = s->client, .n = s->n,
-				.class = s->class, .size = s->size,
-				.last_used = jiffies,
-			};
-			memcpy(b->entry, s->entry, s->n * sizeof(long));
-			hlist_add_head_rcu(&b->node, bucket_head(s));
-		}
-	}
-	spin_unlock_irqrestore(&bucket_lock, flags);
-	return b;
-}
-
-/* How many buckets are in use beyond so many eighths of the limit? */
-static unsigned long buckets_above(unsigned int eighths)
-{
-	unsigned long n = READ_ONCE(bucket_freelist.inuse);
-	unsigned long bound = (u64)READ_ONCE(gom_profile_max_buckets) * eighths / 8;
-
-	return n > bound ? n - bound : 0;
-}
-
-/* A bucket is needed: make some free if few are, and some time has passed. */
-static void reclaim_if_due(void)
-{
-	unsigned long ms = READ_ONCE(gom_profile_reclaim_ms);
-
-	if (buckets_above(7) && jiffies - READ_ONCE(last_reclaim) >= msecs_to_jiffies(ms))
-		gom_work_queue(&reclaim_work);
-}
-
-static struct gom_bucket *bucket_find_or_create(const struct stack_key *s, gfp_t gfp)
-{
-	struct gom_bucket *b = bucket_find(s);
-	void *block;
-
-	if (b)
-		return b;
-	reclaim_if_due();
-	if (buckets_exhausted())
-		return NULL;
-	b = bucket_add(s, NULL);
-	if (b || buckets_exhausted())
-		return b;
-	block = gom_fixalloc_block(&bucket_freelist, gfp);
-	return block ? bucket_add(s, block) : NULL;
-}
-
 static struct gom_bucket *bucket_unwind(const void *frame, size_t size, unsigned int class,
 					gfp_t gfp, unsigned long caller)
 {
 	unsigned int changes = stacks_version();	/* before the lookup */
 	unsigned long entries[MAX_ENTRIES];
-	struct stack_key s = { .size = size, .class = class };
+	struct gom_stack_key s = { .size = size, .class = class };
 	struct gom_bucket *b;
 	unsigned int from;
 
@@ -504,7 +356,7 @@ static struct gom_bucket *bucket_unwind(const void *frame, size_t size, unsigned
 	s.entry = entries + from;
 	s.client = gom_client_of_stack(s.entry, s.n);
 	s.hash = jhash(s.entry, s.n * sizeof(long), size);
-	b = bucket_find_or_create(&s, gfp);
+	b = gom_bucket_find_or_create(&s, gfp);
 	if (b)
 		memo_store(caller, frame, b, changes);
 	return b;
@@ -542,7 +394,8 @@ static void bucket_add_sample(struct gom_bucket *b, const struct gom_place *at, 
 		return;
 	}
 	atomic64_add(requested, &b->requested);
-	WRITE_ONCE(b->last_used, jiffies);	/* pairs with READ_ONCE() in bucket_rank() */
+	/* Pairs with READ_ONCE() in bucket_rank(), bucket.c. */
+	WRITE_ONCE(b->last_used, jiffies);
 	atomic64_inc(&b->mallocs);
 }
 
@@ -554,13 +407,14 @@ static noinline void sample_add(const struct gom_place *at, size_t size, size_t 
 	unsigned int class = at->slot ? at->class : GOM_BUCKET_GUARDED;
 	struct gom_bucket *b;
 
-	rcu_read_lock();	/* pairs with synchronize_rcu() in buckets_reclaim() */
+	/* Pairs with synchronize_rcu() in buckets_reclaim(), bucket.c. */
+	rcu_read_lock();
 	b = memo_lookup(caller, frame, size, class) ?:
 	    bucket_unwind(frame, size, class, gfp, caller);
 	if (b)
 		bucket_add_sample(b, at, requested, gfp);
 	else
-		sample_count_missed(buckets_exhausted());
+		sample_count_missed(gom_buckets_exhausted());
 	rcu_read_unlock();
 }
 
@@ -606,169 +460,13 @@ static void sample_free(struct gom_special *sample)
 	atomic_inc(&sample->bucket->ages[age_index(sample->time)]);
 	/*
 	 * The increment in bucket_add_sample() first; pairs with smp_rmb() in
-	 * bucket_read(), and with smp_mb() in bucket_free_if_unused(): this is
-	 * the last access to the bucket.
+	 * bucket_counters(), and with smp_mb() in bucket_free_if_unused(), both
+	 * in bucket.c: this is the last access to the bucket.
 	 */
 	smp_mb__before_atomic();
 	atomic64_inc(&sample->bucket->frees);
 	gom_special_delete(sample);
 }
-
-/* === Reclaiming buckets === */
-
-/*
- * Modules come and go, and their stacks with them.  When seven eighths of the
- * buckets are in use, reclaim_work removes some that are not, until three
- * quarters are left.  Their counts are added to one bucket, so no sum is lost.
- *
- * A bucket must not be taken for another stack while someone has a pointer to
- * it.  These may:
- *
- *	who				until
- *	a live sample			@frees equals @mallocs: sample_free() counts
- *					itself there last
- *	an allocation in sample_add()	the end of its RCU read-side section, by which
- *					it has counted itself in @mallocs
- *	a memo				stacks_version() changes; it is compared, and
- *					the bucket used, in that section, too
- *	a list of leaks			@refs is 0
- *	a task that reads them all	it releases buckets_rwsem
- *
- * NMIs are not among them: gom_malloc_nolock() takes no samples, and
- * gom_free_nolock() defers the free of an object that has one.
- *
- * So buckets are removed from the table, and a grace period passes: nobody is
- * still about to store one in a memo.  Then the version changes, and a second
- * grace period passes: nobody has one from a memo.  Their @mallocs do not change
- * any more.  A bucket that has come into use meanwhile returns to the table.  If
- * the same stack has got another bucket by then, it has two: the sums are right,
- * and the one that is found less goes at the next opportunity.
- */
-static struct gom_bucket reclaimed = { .n = 1, .class = GOM_BUCKET_MIXED };
-static u64 reclaimed_bytes;		/* that the samples in @reclaimed stand for */
-static unsigned long nr_reclaimed;
-
-static bool bucket_in_use(const struct gom_bucket *b)
-{
-	return atomic64_read(&b->mallocs) != atomic64_read(&b->frees) || atomic_read(&b->refs);
-}
-
-/* 0: in use; else the higher, the less will it be missed. */
-static unsigned int bucket_rank(const struct gom_bucket *b)
-{
-	unsigned long ms = READ_ONCE(gom_profile_reclaim_ms);
-	bool idle = jiffies - READ_ONCE(b->last_used) >= msecs_to_jiffies(ms);
-
-	if (bucket_in_use(b))
-		return 0;
-	if (b->client && !gom_client_is_loaded(b->client))
-		return idle ? 3 : 1;
-	return idle ? 2 : 0;
-}
-
-static void buckets_rank(void)
-{
-	struct gom_bucket *b;
-	unsigned int i;
-
-	for (i = 0; i < 1U << bucket_table_bits; i++) {
-		hlist_for_each_entry_rcu(b, &bucket_table[i], node, true)
-			b->rank = bucket_rank(b);
-		cond_resched();
-	}
-}
-
-/* Remove up to @n buckets of a rank; adds them to @list and returns how many. */
-static unsigned long buckets_remove(unsigned int rank, unsigned long n, struct gom_bucket **list)
-{
-	unsigned long removed = 0;
-	struct hlist_node *next;
-	struct gom_bucket *b;
-	unsigned int i;
-
-	for (i = 0; i < 1U << bucket_table_bits && removed < n; i++) {
-		spin_lock_irq(&bucket_lock);
-		hlist_for_each_entry_safe(b, next, &bucket_table[i], node) {
-			if (b->rank != rank || removed == n)
-				continue;
-			hlist_del_rcu(&b->node);
-			b->next_removed = *list;
-			*list = b;
-			removed++;
-		}
-		spin_unlock_irq(&bucket_lock);
-		cond_resched();
-	}
-	return removed;
-}
-
-/* Add the counts of a bucket to the sum.  The profile shows it by this name. */
-static noinline void stack_reclaimed(const struct gom_bucket *b)
-{
-	u64 mallocs = atomic64_read(&b->mallocs);
-	unsigned int i;
-
-	reclaimed_bytes += mallocs * b->size;
-	atomic64_add(mallocs, &reclaimed.mallocs);
-	atomic64_add(mallocs, &reclaimed.frees);
-	atomic64_add(atomic64_read(&b->requested), &reclaimed.requested);
-	reclaimed.before += b->before;
-	for (i = 0; i < GOM_AGES; i++)
-		atomic_add(atomic_read(&b->ages[i]), &reclaimed.ages[i]);
-	reclaimed.size = div64_u64(reclaimed_bytes, atomic64_read(&reclaimed.mallocs) ?: 1);
-	nr_reclaimed++;
-}
-
-/* Nobody finds @b any more.  Free it, or if it is in use, return it. */
-static void bucket_free_if_unused(struct gom_bucket *b)
-{
-	bool in_use = bucket_in_use(b);
-
-	/* Pairs with smp_mb__before_atomic() in sample_free(). */
-	smp_mb();
-	if (!in_use)
-		stack_reclaimed(b);
-	spin_lock_irq(&bucket_lock);
-	if (in_use)
-		hlist_add_head_rcu(&b->node, &bucket_table[b->hash >> (32 - bucket_table_bits)]);
-	else
-		gom_fixalloc_free(&bucket_freelist, b);
-	spin_unlock_irq(&bucket_lock);
-}
-
-static void buckets_reclaim(struct work_struct *unused)
-{
-	struct gom_bucket *b, *list = NULL;
-	unsigned long n = buckets_above(6);
-	unsigned int rank;
-
-	if (!n)
-		return;
-	down_write(&buckets_rwsem);
-	buckets_rank();
-	for (rank = 3; rank; rank--)
-		n -= buckets_remove(rank, n, &list);
-	if (list) {
-		synchronize_rcu();	/* nobody stores one in a memo */
-		WRITE_ONCE(bucket_removals, bucket_removals + 1);
-		synchronize_rcu();	/* nobody has one from a memo */
-		while (list) {
-			b = list;
-			list = b->next_removed;
-			bucket_free_if_unused(b);
-		}
-		gom_freed_text_trim();
-	}
-	WRITE_ONCE(last_reclaim, jiffies);
-	up_write(&buckets_rwsem);
-}
-
-/* For tests: reclaim now, if few buckets are free. */
-void gom_profile_reclaim(void)
-{
-	gom_work_flush(&reclaim_work);
-}
-GOM_EXPORT_FOR_TEST(gom_profile_reclaim);
 
 /* === Reading === */
 
@@ -778,11 +476,11 @@ void gom_profile_read(struct gom_profile_stats *stats)
 	struct gom_bucket *b;
 	int cpu;
 
-	gom_profile_lock_buckets();
+	gom_buckets_lock();
 	*stats = (struct gom_profile_stats) {
-		.buckets = READ_ONCE(bucket_freelist.inuse),
-		.max_buckets = READ_ONCE(gom_profile_max_buckets),
-		.reclaimed = nr_reclaimed,
+		.buckets = gom_buckets_inuse(),
+		.max_buckets = READ_ONCE(gom_buckets_max),
+		.reclaimed = gom_buckets_reclaimed(),
 	};
 	for_each_possible_cpu(cpu) {
 		stats->lost += READ_ONCE(per_cpu(missed_samples.lost, cpu));
@@ -792,15 +490,15 @@ void gom_profile_read(struct gom_profile_stats *stats)
 		stats->samples += atomic64_read(&b->mallocs);
 		stats->freed += atomic64_read(&b->frees);
 	}
-	gom_profile_unlock_buckets();
+	gom_buckets_unlock();
 }
 GOM_EXPORT_FOR_TEST(gom_profile_read);
 
 /*
  * Start counting anew.  Live samples count as allocated since.  Frees that race
  * with the reset may be missing in @ages.  Stores to @before pair with
- * READ_ONCE() in bucket_read(); increments of missed_samples that race with the
- * reset may be lost.  Context: task, may sleep.
+ * READ_ONCE() in bucket_counters(), bucket.c; increments of missed_samples that
+ * race with the reset may be lost.  Context: task, may sleep.
  */
 void gom_profile_reset(void)
 {
@@ -808,7 +506,7 @@ void gom_profile_reset(void)
 	unsigned int age;
 	int cpu;
 
-	gom_profile_lock_buckets();
+	gom_buckets_lock();
 	for_each_gom_bucket(b) {
 		WRITE_ONCE(b->before, atomic64_read(&b->frees));
 		for (age = 0; age < GOM_AGES; age++)
@@ -819,150 +517,14 @@ void gom_profile_reset(void)
 		WRITE_ONCE(per_cpu(missed_samples.lost, cpu), 0);
 		WRITE_ONCE(per_cpu(missed_samples.dropped, cpu), 0);
 	}
-	gom_profile_unlock_buckets();
+	gom_buckets_unlock();
 }
 GOM_EXPORT_FOR_TEST(gom_profile_reset);
-
-/* The counters since the last reset. */
-static void bucket_read(const struct gom_bucket *b, u64 *mallocs, u64 *frees)
-{
-	u64 before = READ_ONCE(b->before);
-
-	*frees = atomic64_read(&b->frees) - before;
-	/*
-	 * Frees first, so that they do not exceed allocations.  Pairs with
-	 * smp_mb__before_atomic() in sample_free().
-	 */
-	smp_rmb();
-	*mallocs = atomic64_read(&b->mallocs) - before;
-}
-
-/* === For readers in the layers above === */
-
-/*
- * Between these calls no bucket is removed.  Context: task, may sleep; the calls
- * do not nest.
- */
-void gom_profile_lock_buckets(void)
-{
-	down_read(&buckets_rwsem);
-}
-GOM_EXPORT_FOR_TEST(gom_profile_lock_buckets);
-
-void gom_profile_unlock_buckets(void)
-{
-	up_read(&buckets_rwsem);
-}
-GOM_EXPORT_FOR_TEST(gom_profile_unlock_buckets);
-
-/* Keep a bucket when they are unlocked, until gom_profile_put_bucket(). */
-void gom_profile_get_bucket(struct gom_bucket *b)
-{
-	lockdep_assert_held(&buckets_rwsem);
-	atomic_inc(&b->refs);
-}
-
-/* Any context. */
-void gom_profile_put_bucket(struct gom_bucket *b)
-{
-	atomic_dec_return(&b->refs);	/* ordered; pairs with bucket_free_if_unused() */
-}
-
-/*
- * The bucket after @b, in the table's order; the first for NULL.  The last one
- * stands for all that were reclaimed.  The buckets are locked.
- */
-struct gom_bucket *gom_profile_next(struct gom_bucket *b)
-{
-	unsigned int i = b ? b->hash >> (32 - bucket_table_bits) : 0;
-	struct hlist_node *node;
-
-	lockdep_assert_held(&buckets_rwsem);
-	if (b == &reclaimed)
-		return NULL;
-	node = b ? rcu_dereference_raw(hlist_next_rcu(&b->node)) :
-		   rcu_dereference_raw(hlist_first_rcu(&bucket_table[0]));
-	while (!node && ++i < 1U << bucket_table_bits)
-		node = rcu_dereference_raw(hlist_first_rcu(&bucket_table[i]));
-	if (!node)
-		return nr_reclaimed ? &reclaimed : NULL;
-	return hlist_entry(node, struct gom_bucket, node);
-}
-GOM_EXPORT_FOR_TEST(gom_profile_next);
-
-/* The counters of a bucket since the last reset. */
-void gom_profile_counts(const struct gom_bucket *b, struct gom_bucket_counts *counts)
-{
-	u64 all = atomic64_read(&b->mallocs) ?: 1, mean, rest;
-
-	bucket_read(b, &counts->mallocs, &counts->frees);
-	mean = div64_u64_rem(atomic64_read(&b->requested), all, &rest);
-	counts->requested = mean * counts->mallocs + div64_u64(rest * counts->mallocs, all);
-}
-GOM_EXPORT_FOR_TEST(gom_profile_counts);
 
 /* Milliseconds since load, or since the last reset. */
 u64 gom_profile_msecs(void)
 {
 	return div_u64(gom_profile_now() - READ_ONCE(counting_since), NSEC_PER_MSEC);
-}
-
-/*
- * A scan counts live samples by bucket: who scans passes each one to
- * gom_profile_scan_add(), between begin and end, and reads @scan of the buckets
- * before the end.  The buckets are locked.  Context: task, may sleep.
- */
-static DEFINE_MUTEX(scan_lock);
-
-void gom_profile_scan_begin(void)
-{
-	struct gom_bucket *b;
-
-	mutex_lock(&scan_lock);
-	gom_profile_lock_buckets();
-	for_each_gom_bucket(b)
-		b->scan = (struct gom_scan){};
-}
-
-/*
- * Count @sp if it is a sample taken before @before.  Called with the tree lock
- * held.  A bucket that is newer than the scan has @scan zero.
- */
-void gom_profile_scan_add(const struct gom_special *sp, u64 before)
-{
-	struct gom_scan *scan;
-
-	if (sp->kind != GOM_SPECIAL_SAMPLE || sp->time > before)
-		return;
-	scan = &sp->bucket->scan;
-	if (!scan->objects || sp->time < scan->oldest)
-		scan->oldest = sp->time;
-	scan->youngest = max(scan->youngest, sp->time);
-	scan->objects++;
-	scan->requested += sp->requested;
-}
-
-void gom_profile_scan_end(void)
-{
-	gom_profile_unlock_buckets();
-	mutex_unlock(&scan_lock);
-}
-
-static int buckets_init(void)
-{
-	gom_fixalloc_init(&bucket_freelist, ALIGN(sizeof(struct gom_bucket), SMP_CACHE_BYTES),
-			  GOM_BUCKHASH_SYS);
-	gom_profile_max_buckets = clamp_t(u64, (u64)totalram_pages() * PAGE_SIZE / BUCKET_SHARE /
-					  bucket_freelist.size, MIN_BUCKETS, MAX_BUCKETS);
-	bucket_table_bits = order_base_2(gom_profile_max_buckets / CHAIN);
-	bucket_table = gom_persistent_alloc_gfp(sizeof(*bucket_table) << bucket_table_bits, 0,
-						GOM_BUCKHASH_SYS, GFP_KERNEL);
-	if (!bucket_table)
-		return -ENOMEM;
-	last_reclaim = jiffies;
-	/* The name of the stack that stands for all that were reclaimed. */
-	reclaimed.entry[0] = (unsigned long)stack_reclaimed;
-	return gom_work_init(&reclaim_work, "gomalloc_profile", 0, buckets_reclaim);
 }
 
 /* Before the first allocation.  Context: task. */
@@ -980,11 +542,11 @@ int gom_profile_init(void)
 	}
 	gom_special_freed[GOM_SPECIAL_SAMPLE] = sample_free;
 	counting_since = gom_profile_now();
-	return buckets_init();
+	return gom_buckets_init();
 }
 
 /* On unload, when nobody allocates.  Context: task. */
 void gom_profile_exit(void)
 {
-	gom_work_exit(&reclaim_work);
+	gom_buckets_exit();
 }

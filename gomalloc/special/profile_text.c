@@ -14,6 +14,7 @@
 
 #include "base/client.h"
 #include "base/compat.h"
+#include "special/bucket.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
 
@@ -92,7 +93,7 @@ static void profile_show_header(struct seq_file *m)
 	struct gom_bucket *b;
 
 	for_each_gom_bucket(b) {
-		gom_profile_counts(b, &counts);
+		gom_bucket_read(b, &counts);
 		mallocs += counts.mallocs;
 		frees += counts.frees;
 		alloc += counts.mallocs * b->size;
@@ -109,7 +110,7 @@ static void profile_show_bucket(struct seq_file *m, const struct gom_bucket *b)
 	struct gom_bucket_counts counts;
 	unsigned int i;
 
-	gom_profile_counts(b, &counts);
+	gom_bucket_read(b, &counts);
 	if (!counts.mallocs)
 		return;
 	profile_show_counts(m, counts.mallocs, counts.frees, counts.mallocs * b->size,
@@ -124,12 +125,12 @@ int gom_profile_show(struct seq_file *m)
 {
 	struct gom_bucket *b;
 
-	gom_profile_lock_buckets();
+	gom_buckets_lock();
 	profile_show_symbols(m);
 	profile_show_header(m);
 	for_each_gom_bucket(b)
 		profile_show_bucket(m, b);
-	gom_profile_unlock_buckets();
+	gom_buckets_unlock();
 	return 0;
 }
 GOM_EXPORT_FOR_TEST(gom_profile_show);

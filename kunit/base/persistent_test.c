@@ -15,7 +15,7 @@
 #include "heap/mheap.h"
 #include "heap/pagemap.h"
 #include "percpu/mcache.h"
-#include "special/profile.h"
+#include "special/bucket.h"
 #include "special/special.h"
 #include "suites.h"
 
@@ -249,8 +249,8 @@ static void documented_costs_hold(struct kunit *test)
 	KUNIT_EXPECT_LE(test, sizeof(struct gom_region), 3096UL);
 	KUNIT_EXPECT_EQ(test, sizeof(struct gom_span), 48UL);
 	KUNIT_EXPECT_LE(test, cpu_magazine_bytes(), 159232UL);
-	KUNIT_EXPECT_GE(test, gom_profile_max_buckets, 1024U);
-	KUNIT_EXPECT_LE(test, gom_profile_max_buckets, 16384U);
+	KUNIT_EXPECT_GE(test, gom_buckets_max, 1024U);
+	KUNIT_EXPECT_LE(test, gom_buckets_max, 16384U);
 	KUNIT_EXPECT_LE(test, gom_special_sample_bytes,
 			(totalram_pages() << PAGE_SHIFT) / 64 + SZ_1M);
 }

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "percpu/mcache.h"
 #include "slab/slab.h"
+#include "special/bucket.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
 #include "suites.h"

@@ -18,6 +18,7 @@
 #include "debug/lifetimes.h"
 #include "gomalloc.h"
 #include "percpu/mcache.h"
+#include "special/bucket.h"
 #include "special/freed_text.h"
 #include "special/profile.h"
 #include "special/special.h"
@@ -228,11 +229,11 @@ static struct gom_bucket *bucket_of(size_t size)
 	u32 client = gom_client_of((unsigned long)bucket_of);
 	struct gom_bucket *b;
 
-	gom_profile_lock_buckets();
+	gom_buckets_lock();
 	for_each_gom_bucket(b)
 		if (b->size == size && b->client == client && atomic64_read(&b->mallocs))
 			break;
-	gom_profile_unlock_buckets();
+	gom_buckets_unlock();
 	return b;
 }
 
@@ -267,7 +268,7 @@ static void lifetimes_are_counted(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	KUNIT_EXPECT_EQ(test, ages_between(b, 10, 26), 7U);	/* below 67 ms */
 	KUNIT_EXPECT_EQ(test, ages_between(b, 27, 34), 2U);	/* up to 17 s */
-	gom_profile_counts(b, &counts);
+	gom_bucket_read(b, &counts);
 	KUNIT_EXPECT_EQ(test, counts.mallocs, 10ULL);
 	KUNIT_EXPECT_EQ(test, counts.frees, 9ULL);
 	KUNIT_EXPECT_EQ(test, counts.requested, 270000ULL);
@@ -279,7 +280,7 @@ static void lifetimes_are_counted(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\t270000\tgomalloc_kunit\tclass "));
 	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "\tlifetimes_are_counted+0x"));
 	gom_profile_reset();
-	gom_profile_counts(b, &counts);
+	gom_bucket_read(b, &counts);
 	KUNIT_EXPECT_EQ(test, counts.mallocs, 1ULL);
 	KUNIT_EXPECT_EQ(test, counts.requested, 27000ULL);
 	KUNIT_EXPECT_EQ(test, ages_between(b, 10, 99), 0U);
@@ -426,7 +427,7 @@ static noinline void sizes_sample(struct kunit *test, unsigned int from, unsigne
  */
 static void buckets_are_bounded(struct kunit *test)
 {
-	const unsigned int max = gom_profile_max_buckets, n = TIMES(100, 40);
+	const unsigned int max = gom_buckets_max, n = TIMES(100, 40);
 	const unsigned int from[] = { 0, n, 2 * n, 0 };
 	struct gom_profile_stats before, stats[ARRAY_SIZE(from)];
 	u64 bytes[ARRAY_SIZE(from)];
@@ -435,8 +436,8 @@ static void buckets_are_bounded(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
 	gom_profile_read(&before);
 	KUNIT_EXPECT_EQ(test, before.max_buckets, max);
-	gom_profile_max_buckets = before.buckets + n;
-	gom_profile_reclaim_ms = UINT_MAX;
+	gom_buckets_max = before.buckets + n;
+	gom_buckets_reclaim_ms = UINT_MAX;
 	for (i = 0; i < ARRAY_SIZE(from); i++) {
 		sizes_sample(test, from[i], n);
 		gom_profile_read(&stats[i]);
@@ -453,23 +454,23 @@ static void buckets_are_bounded(struct kunit *test)
 /* Reclaim all that is not in use. */
 static void reclaim_all(void)
 {
-	const unsigned int max = gom_profile_max_buckets, ms = gom_profile_reclaim_ms;
+	const unsigned int max = gom_buckets_max, ms = gom_buckets_reclaim_ms;
 
-	gom_profile_max_buckets = 0;
-	gom_profile_reclaim_ms = 0;
-	gom_profile_reclaim();
-	gom_profile_reclaim_ms = ms;
-	gom_profile_max_buckets = max;
+	gom_buckets_max = 0;
+	gom_buckets_reclaim_ms = 0;
+	gom_buckets_reclaim();
+	gom_buckets_reclaim_ms = ms;
+	gom_buckets_max = max;
 }
 
 /* Empty the table and let it have @n buckets; nothing is reclaimed by itself. */
 static void table_limit(struct kunit *test, unsigned int n, struct gom_profile_stats *before)
 {
 	KUNIT_ASSERT_EQ(test, gom_mcache_set_profile_rate(1), 0);
-	gom_profile_reclaim_ms = UINT_MAX;
+	gom_buckets_reclaim_ms = UINT_MAX;
 	reclaim_all();
 	gom_profile_read(before);
-	gom_profile_max_buckets = before->buckets + n;
+	gom_buckets_max = before->buckets + n;
 }
 
 /*
@@ -487,7 +488,7 @@ static void later_stacks_are_recorded(struct kunit *test)
 
 	table_limit(test, 10 * n, &before);
 	totals_read(test, &heap_before);
-	gom_profile_reclaim_ms = 1;
+	gom_buckets_reclaim_ms = 1;
 	for (i = 0; i < rounds; i++) {
 		msleep(20);		/* what was there is idle */
 		sizes_sample(test, i * n, n);
@@ -545,11 +546,11 @@ static struct gom_bucket *bucket_named(const char *function)
 	char text[KSYM_SYMBOL_LEN];
 	struct gom_bucket *b;
 
-	gom_profile_lock_buckets();
+	gom_buckets_lock();
 	for_each_gom_bucket(b)
 		if (strstarts(gom_freed_text_symbol(b->client, b->entry[0], text), function))
 			break;
-	gom_profile_unlock_buckets();
+	gom_buckets_unlock();
 	return b;
 }
 
@@ -581,9 +582,9 @@ static void memos_do_not_outlive_buckets(struct kunit *test)
 		a = bucket_named("site_a+0x");
 		KUNIT_EXPECT_NOT_NULL(test, a);
 		if (a && b) {
-			gom_profile_counts(a, &counts);
+			gom_bucket_read(a, &counts);
 			KUNIT_EXPECT_EQ(test, counts.mallocs, 1ULL);
-			gom_profile_counts(b, &counts);
+			gom_bucket_read(b, &counts);
 			KUNIT_EXPECT_EQ(test, counts.mallocs, 1ULL);
 		}
 		gom_free(p);
@@ -612,7 +613,7 @@ static void buckets_in_use_stay(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, bucket_named("site_a+0x"), b);
 	leaks = gom_leaks_collect(0, "gomalloc_kunit", 0);
 	gom_free(p);
-	gom_profile_counts(b, &counts);
+	gom_bucket_read(b, &counts);
 	KUNIT_EXPECT_EQ(test, counts.frees, 1ULL);
 	KUNIT_ASSERT_NOT_NULL(test, leaks);
 	reclaim_all();
@@ -678,7 +679,7 @@ static void reclaim_races_with_samples(struct kunit *test)
 	unsigned int i;
 
 	table_limit(test, 20, &before);		/* fewer than there are stacks */
-	gom_profile_reclaim_ms = 0;
+	gom_buckets_reclaim_ms = 0;
 	after = before;
 	stop = false;
 	for (i = 0; i < ARRAY_SIZE(task); i++) {
@@ -687,7 +688,7 @@ static void reclaim_races_with_samples(struct kunit *test)
 			get_task_struct(task[i]);
 	}
 	for (i = 0; i < TIMES(100, 20) || (i < 2000 && after.reclaimed == before.reclaimed); i++) {
-		gom_profile_reclaim();
+		gom_buckets_reclaim();
 		gom_leaks_free(gom_leaks_collect(0, "", 0));
 		kunit_kfree(test, profile_text(test));
 		gom_profile_read(&after);
@@ -827,16 +828,16 @@ static unsigned int max_before, reclaim_ms_before;
 
 static int profile_begin(struct kunit *test)
 {
-	max_before = gom_profile_max_buckets;
-	reclaim_ms_before = gom_profile_reclaim_ms;
+	max_before = gom_buckets_max;
+	reclaim_ms_before = gom_buckets_reclaim_ms;
 	gomtest_needs_heap(test);
 	return gomtest_begin(test);
 }
 
 static void profile_end(struct kunit *test)
 {
-	gom_profile_max_buckets = max_before;
-	gom_profile_reclaim_ms = reclaim_ms_before;
+	gom_buckets_max = max_before;
+	gom_buckets_reclaim_ms = reclaim_ms_before;
 	gomtest_end(test);
 }
 
