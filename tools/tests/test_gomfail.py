@@ -59,6 +59,11 @@ class Outcomes(unittest.TestCase):
             script = script.replace(old, str(new))
         (self.root / "gomfail").write_text(script)
 
+    def replace(self, old, new):
+        script = (self.root / "gomfail").read_text()
+        self.assertIn(old, script)
+        (self.root / "gomfail").write_text(script.replace(old, new))
+
     def tearDown(self):
         self.folder.cleanup()
 
@@ -117,6 +122,39 @@ class Outcomes(unittest.TestCase):
         outcomes, _, status = self.run_with(
             "[ $site != 3 ] || echo '5 objects, 500 bytes, usable 500, in 2 stacks' > leaks")
         self.assertEqual((outcomes["m_hint"], status), ("LEFT 2", 1))
+
+    def incomplete(self, samples):
+        text = f"3 objects, 300 bytes, usable 300, in 1 stacks; INCOMPLETE: {samples} samples " \
+               "could not be taken"
+        return f"[ $site != 3 ] || echo '{text}' > leaks"
+
+    def test_samples_that_were_not_taken(self):
+        _, lines, status = self.run_with(self.incomplete(5))
+        self.assertEqual((lines[-1], status), (
+            "INCOMPLETE: 5 samples could not be taken; more objects may be left", 3))
+
+    def test_samples_that_were_not_taken_before(self):
+        (self.root / "leaks").write_text("3 objects, 300 bytes, usable 300, in 1 stacks; "
+                                         "INCOMPLETE: 5 samples could not be taken\n")
+        _, lines, status = self.run_with(self.incomplete(5))
+        self.assertEqual((len(lines), status), (5, 0))
+
+    def test_a_complaint_counts_more_than_an_incomplete_table(self):
+        bug = self.log(OOPS, 2) + "\n" + self.incomplete(1)
+        outcomes, lines, status = self.run_with(bug)
+        self.assertEqual((outcomes["m_read"], status), ("COMPLAINED", 1))
+        self.assertIn("INCOMPLETE: 1 ", lines[-1])
+
+    def test_as_many_sites_as_gomalloc_tells_apart(self):
+        self.replace("most_sites=1024", "most_sites=4")
+        _, lines, status = self.run_with()
+        self.assertEqual((lines[-1], status), (
+            "INCOMPLETE: there may be more than these 4 sites", 3))
+
+    def test_the_number_of_sites_is_gomallocs(self):
+        source = (checkout.ROOT / "gomalloc/base/fail_site.c").read_text()
+        bits = re.search(r"^#define SITE_BITS\t(\d+)$", source, re.M)
+        self.assertIn(f"most_sites={1 << int(bits[1])}\t", (self.root / "gomfail").read_text())
 
     def test_everything_is_put_back(self):
         self.run_with()
