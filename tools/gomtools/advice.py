@@ -27,9 +27,17 @@ BANDS = [(20, "below 1 ms"), (30, "1 ms to 1 s"), (36, "1 s to 1 min"), (99, "ab
 PAGE = 4096
 OFTEN = 1000            # pairs per second
 SHORT = 20              # log2 of ns: 1 ms
-# Instructions for an allocation and its free on Debian's 7.3, 64 bytes: size
-# classes and a named cache (README).
-PAIRS = [("with init_on_alloc=0 mitigations=off", 79, 59), ("as Debian ships 7.3", 147, 116)]
+# Instructions for an allocation and its free on Debian's 7.3, 64 bytes: of size
+# classes and of a named cache.  "gomalloc" is the calls of gomalloc.h, measured
+# by `make bench WORKLOAD=pair,cache-pair SIZE=64`, "drop-in" those of a module
+# built with as_slab.h, measured by `make bench WORKLOAD=over SIZE=64`; with
+# TARGET=stock-newest, then stock-newest-shipped.
+PAIRS = {
+    "gomalloc": [("with init_on_alloc=0 mitigations=off", 79, 59),
+                 ("as Debian ships 7.3", 147, 116)],
+    "drop-in": [("with init_on_alloc=0 mitigations=off", 83, 67),
+                ("as Debian ships 7.3", 134, 129)],
+}
 MIXED = "mixed"         # the sum of stacks that were reclaimed
 FEW = 30                # samples; with fewer an estimate says little
 
@@ -186,14 +194,16 @@ def wasteful(sites, top):
                   amount(max(site.live, 0) * site.waste), f"{site.name}, {site.kind}")
 
 
-def instructions(rate):
-    """What a cache saves at so many pairs a second, in each state that was measured."""
+def instructions(rate, calls):
+    """What a cache saves at so many pairs a second, in each state that was
+    measured; `calls` is a key of PAIRS.
+    """
     return ", ".join(f"{pair - cached} of {pair} instructions each {state} "
                      f"({rate * (pair - cached) / 1e6:,.2f} million a second)"
-                     for state, pair, cached in PAIRS)
+                     for state, pair, cached in PAIRS[calls])
 
 
-def caches(sites, seconds):
+def caches(sites, seconds, calls):
     """Where a cache of its own would pay: by memory, or by instructions."""
     said = False
     for site in sorted(sites, key=lambda s: -s.waste * s.live):
@@ -211,13 +221,13 @@ def caches(sites, seconds):
         elif rate >= OFTEN and median is not None and median <= SHORT:
             said = True
             yield (f"  {site.name}: {rate:,.0f} objects of {site.mean:,.1f} bytes a second, half "
-                   f"live {duration(median)}; a cache would save about {instructions(rate)}.")
+                   f"live {duration(median)}; a cache would save about {instructions(rate, calls)}.")
     if not said:
         yield (f"  No call site of {FEW} samples or more would save {amount(PAGE)}, or allocates "
                f"{OFTEN} short-lived objects a second.")
 
 
-def page(data, module, top):
+def page(data, module, top, calls="gomalloc"):
     sites = data.sites(module)
     if not sites:
         raise Failure(f"There is no sample of {module or 'any module'}; there are samples of: "
@@ -232,7 +242,7 @@ def page(data, module, top):
     for title, lines in (("How long objects live", lifetimes(sites)),
                          ("The busiest call sites", busiest(sites, data.seconds, top)),
                          ("What rounding wastes", wasteful(sites, top)),
-                         ("Would a cache of its own pay?", caches(sites, data.seconds))):
+                         ("Would a cache of its own pay?", caches(sites, data.seconds, calls))):
         yield ""
         yield paint(title, "bold")
         yield from lines
@@ -243,6 +253,9 @@ def parser():
     top.add_argument("source", type=Path, nargs="?", default=DEFAULT, metavar="SOURCE",
                      help=f"default: {DEFAULT}")
     top.add_argument("--module", default="", help="only what this module allocated")
+    top.add_argument("--drop-in", action="store_const", const="drop-in", default="gomalloc",
+                     dest="calls", help="the module was built with as_slab.h: what its calls "
+                     "cost decides what a cache would save")
     top.add_argument("--top", type=int, default=5, help="call sites in each table (default: 5)")
     return top
 
@@ -251,7 +264,8 @@ def main():
     options = parser().parse_args()
     try:
         data = Data(options.source.read_text(), str(options.source))
-        for line in page(data, options.module.replace("-", "_"), options.top):
+        for line in page(data, options.module.replace("-", "_"), options.top,
+                         options.calls):
             print(line)
     except (Failure, OSError, UnicodeDecodeError) as failure:
         print(paint("error:", "red", sys.stderr), failure, file=sys.stderr)

@@ -57,6 +57,8 @@ SHIPPED_NOTE = ("As Debian and gomalloc ship: init_on_alloc=1, mitigations on, h
 # Workloads that show how defaults, or hardening, change the ratios.
 SHIPPED = ("pair", "pair-const", "pair-sized", "cache-pair", "cache-batch", "batch-fifo",
            "batch-random", "mixed", "zeroed")
+# The drop-in's, whose figures gomadvise has as well (advice.py).
+DROP_IN = ("over-pair", "over-cache")
 PLAIN = (*SHIPPED, "live-1000000", "cache-bulk-16", "cache-bulk-30", "cache-bulk-250", "noscan",
          "remote", "parallel")
 FEW_SIZES = "64,256,1024,4096"
@@ -64,10 +66,12 @@ FEW_SIZES = "64,256,1024,4096"
 PLAN = {
     "stock-6.1": Configuration("stock-6.1", COUNTED, counted=True),
     "stock-newest": Configuration("stock-newest", COUNTED, counted=True),
-    "stock-6.1-shipped": Configuration("stock-6.1", "", counted=True, some=SHIPPED,
-                                       sizes=FEW_SIZES, gomalloc="", note=SHIPPED_NOTE),
-    "stock-newest-shipped": Configuration("stock-newest", "", counted=True, some=SHIPPED,
-                                          sizes=FEW_SIZES, gomalloc="", note=SHIPPED_NOTE),
+    "stock-6.1-shipped": Configuration("stock-6.1", "", counted=True,
+                                       some=(*SHIPPED, *DROP_IN), sizes=FEW_SIZES, gomalloc="",
+                                       note=SHIPPED_NOTE),
+    "stock-newest-shipped": Configuration("stock-newest", "", counted=True,
+                                          some=(*SHIPPED, *DROP_IN), sizes=FEW_SIZES, gomalloc="",
+                                          note=SHIPPED_NOTE),
     "uml": Configuration("uml", "init_on_alloc=0", memory=1024, note=UML_NOTE),
     "uml-plain": Configuration("uml-plain", "init_on_alloc=0", memory=1024, some=PLAIN,
                                note=PLAIN_NOTE + UML_NOTE),

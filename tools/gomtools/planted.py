@@ -115,7 +115,8 @@ def growth(directory):
 
 def advice(directory):
     """gomadvise's page, which must name a function of the module."""
-    text = tool("gomadvise", directory / "lifetimes.txt", "--module", APP, "--top", "3")
+    text = tool("gomadvise", directory / "lifetimes.txt", "--module", APP, "--top", "3",
+                "--drop-in")
     if not re.search(rf"^{APP}: .*every object$", text, re.M) or f"{GREW}+" not in text:
         raise Failure(f"gomadvise has no advice for {APP}:\n{text}")
     return text

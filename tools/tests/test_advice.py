@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """gomadvise: reading debugfs lifetimes, and when it advises what."""
 
+import re
 import unittest
 
-from gomtools import advice
+from gomtools import advice, checkout
 from gomtools.ui import Failure
 
 HEAD = "lifetimes: memprofilerate={} seconds=10.000\n" + advice.COLUMNS + "\n"
@@ -15,8 +16,17 @@ MIXED = "900\t900\t512\t400000\t-\tmixed\t20:900\tstack_reclaimed+0x0/0x9 [gomal
 CACHE = "1000\t0\t1024\t1024000\tm\tcache c\t\tcached_new+0x1/0x2 [m]\n"
 
 
-def page(*rows, rate=1, module=""):
-    return "\n".join(advice.page(advice.Data(HEAD.format(rate) + "".join(rows)), module, 5))
+def page(*rows, rate=1, module="", calls="gomalloc"):
+    return "\n".join(advice.page(advice.Data(HEAD.format(rate) + "".join(rows)), module, 5, calls))
+
+
+def rows(path, name):
+    """The rows of the tables in a document that begin with this cell, as lists of
+    (SLUB's, gomalloc's) figures.
+    """
+    text = (checkout.ROOT / path).read_text()
+    lines = [line for line in text.splitlines() if line.lstrip("| ").startswith(name)]
+    return [[(int(a), int(b)) for a, b in re.findall(r"(\d+) / (\d+)", line)] for line in lines]
 
 
 class Advice(unittest.TestCase):
@@ -32,6 +42,30 @@ class Advice(unittest.TestCase):
                       "(0.10 million a second)", text)
         self.assertIn("31 of 147 instructions each as Debian ships 7.3 "
                       "(0.15 million a second)", text)
+
+    def test_calls_of_the_drop_in_cost_other_instructions(self):
+        text = page(BUSY, calls="drop-in")
+        self.assertIn("16 of 83 instructions each with init_on_alloc=0 mitigations=off "
+                      "(0.08 million a second)", text)
+        self.assertIn("5 of 134 instructions each as Debian ships 7.3 "
+                      "(0.03 million a second)", text)
+
+    def test_the_option_for_the_drop_in(self):
+        parse = advice.parser().parse_args
+        self.assertEqual(parse([]).calls, "gomalloc")
+        self.assertEqual(parse(["--drop-in"]).calls, "drop-in")
+
+    def test_instructions_are_those_of_the_documents(self):
+        """Of 6.1 and 7.3 in README.md, of 7.3 and 6.1 in over-gomalloc.rst."""
+        pair, shipped = rows("README.md", "pair: allocate, free; size not constant, 64 bytes")
+        cache, shipped_cache = rows("README.md", "named cache, 64 bytes")[:2]
+        self.assertEqual([figures[1:] for figures in advice.PAIRS["gomalloc"]],
+                         [(pair[1][1], cache[1][1]), (shipped[1][1], shipped_cache[1][1])])
+        document = "Documentation/over-gomalloc.rst"
+        [pair], [cache] = (rows(document, name) for name in (
+            "``kmalloc()``, ``kfree()``, 64 bytes", "``kmem_cache_alloc()`` and ``_free()``"))
+        self.assertEqual([figures[1:] for figures in advice.PAIRS["drop-in"]],
+                         [(pair[0][1], cache[0][1]), (pair[2][1], cache[2][1])])
 
     def test_no_advice_without_reason(self):
         text = page(FITS, CACHE)
