@@ -44,9 +44,9 @@ static int probe_handler(struct kprobe *kp, struct pt_regs *regs)
 	const struct function_probe *probe = container_of(kp, struct function_probe, kp);
 	const void *p = (void *)regs_get_kernel_argument(regs, probe->arg);
 
-	/* kvfree_call_rcu() was given the head, and its offset in the object. */
+	/* Before 6.4 kvfree_call_rcu() is given the head, and its offset in the object. */
 	if ((unsigned long)p < PAGE_SIZE && probe->arg)
-		p = (void *)regs_get_kernel_argument(regs, 0);
+		p = (void *)regs_get_kernel_argument(regs, 0) - (unsigned long)p;
 	if (likely(!gom_owns(p)))
 		return 0;
 	gom_report(GOM_BAD_TRANSFER, gom_regs_caller(regs),

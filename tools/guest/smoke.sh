@@ -84,18 +84,23 @@ if ! dmesg | grep "gomalloc: sbrk: .* to be released"; then
 	exit 1
 fi
 
-# as_slab_debug=1 names who gives memory of gomalloc's to the kernel's kfree(),
-# which then does no harm.
+# as_slab_debug=1 names who gives memory of gomalloc's to the kernel's kfree() and
+# to others, which then do no harm.  kvfree_call_rcu() is called twice.
 insmod gomalloc.ko as_slab_debug=1 || exit
 insmod gomalloc_torture.ko || exit
 expect_reports
 torture transfer
 expect_no_reports
-for name in kfree ksize; do
-	dmesg | grep "gomalloc: $name() of the kernel for .*, which is gomalloc's.*called from torture_transfer" ||
+reports=1
+for name in kfree ksize krealloc krealloc_noprof krealloc_node_align_noprof kfree_nolock \
+	    kmem_cache_free kvfree_call_rcu kfree_call_rcu_nolock; do
+	grep -q " T $name$" /proc/kallsyms || continue
+	dmesg | grep "gomalloc: $name() of the kernel for .*, which is gomalloc's.*called from .*transfer" ||
 		fail "as_slab_debug=1 did not report $name()"
+	reports=$((reports + 1))
 done
-[ "$(value misuse_transfer)" = 2 ] || fail "misuse_transfer is $(value misuse_transfer)"
+[ "$(value misuse_transfer)" = $reports ] ||
+	fail "misuse_transfer is $(value misuse_transfer), not $reports"
 echo check > $files/control || exit
 rmmod gomalloc_torture || exit
 rmmod gomalloc || exit
