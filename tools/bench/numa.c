@@ -7,6 +7,7 @@
  * afterwards.
  *
  *   numa-place   memory is on the requested node; without one, on the CPU's
+ *   numa-over    the same, of the drop-in's functions that are given a node
  *   numa-strict  __GFP_THISNODE fails on a full node; other requests succeed
  *   numa-home    objects are repeatedly allocated on one node, freed on another
  */
@@ -20,6 +21,7 @@
 #include "base/compat.h"
 #include "bench.h"
 #include "gomalloc.h"
+#include "numa_over.h"
 
 #define CACHE_SIZE	520U
 #define HOME_OBJECTS	16384U
@@ -50,42 +52,66 @@ static int needs_nodes(void)
 
 static int place_check(const void *p, int nid, const char *what, unsigned int size)
 {
-	if (p && node_of(p) == nid)
+	if (p && gom_owns(p) && node_of(p) == nid)
 		return 0;
-	pr_err("numa: %u bytes, %s node %d: %s", size, what, nid,
-	       p ? "they are on another node\n" : "there was no memory\n");
+	pr_err("numa: %u bytes, %s node %d: %s\n", size, what, nid,
+	       !p ? "there was no memory" : gom_owns(p) ? "they are on another node" :
+	       "they are not gomalloc's");
 	return -EIO;
 }
 
+static const unsigned int place_sizes[] = { 8, 96, 1000, 4096, 32768, 40000, 500000 };
+
+static void *malloc_node(unsigned int size, gfp_t gfp, int nid)
+{
+	return gom_malloc_node(size, gfp, nid);
+}
+
+static const struct numa_form place_malloc = { "gom_malloc_node(), of", malloc_node };
+
+static struct gom_cache *place_cache;	/* of the current run */
+
+static void *cache_alloc_node(unsigned int size, gfp_t gfp, int nid)
+{
+	return gom_cache_alloc_node(place_cache, gfp, nid);
+}
+
+static const struct numa_form place_cached = {
+	"gom_cache_alloc_node(), of", cache_alloc_node, CACHE_SIZE,
+};
+
 /* So many objects that more than one span is needed. */
-static int place_objects(unsigned int size, gfp_t gfp, int nid, struct gom_cache *cache)
+static int place_objects(const struct numa_form *form, unsigned int size, gfp_t gfp, int nid)
 {
 	void *live[40];
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < ARRAY_SIZE(live); i++) {
-		live[i] = cache ? gom_cache_alloc_node(cache, gfp, nid) :
-				  gom_malloc_node(size, gfp, nid);
-		err = err ?: place_check(live[i], nid, cache ? "cache, of" : "of", size);
+		live[i] = form->alloc(size, gfp, nid);
+		err = err ?: place_check(live[i], nid, form->name, size);
 	}
 	for (i = 0; i < ARRAY_SIZE(live); i++)
-		gom_free(live[i]);
+		numa_over_free(live[i]);
 	return err;
 }
 
-static int place_on_node(int nid, struct gom_cache *cache)
+static int place_size(const struct numa_form *form, unsigned int size, int nid)
 {
-	static const unsigned int sizes[] = { 8, 96, 1000, 4096, 32768, 40000, 500000 };
+	return place_objects(form, size, GFP_KERNEL | __GFP_THISNODE, nid) ?:
+	       place_objects(form, size, GFP_KERNEL, nid);
+}
+
+static int place_form(const struct numa_form *form, int nid)
+{
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++) {
-		err = place_objects(sizes[i], GFP_KERNEL | __GFP_THISNODE, nid, NULL);
-		err = err ?: place_objects(sizes[i], GFP_KERNEL, nid, NULL);
-	}
-	err = err ?: place_objects(CACHE_SIZE, GFP_KERNEL | __GFP_THISNODE, nid, cache);
-	return err ?: place_objects(CACHE_SIZE, GFP_KERNEL, nid, cache);
+	if (form->size)
+		return place_size(form, form->size, nid);
+	for (i = 0; i < ARRAY_SIZE(place_sizes) && !err; i++)
+		err = place_size(form, place_sizes[i], nid);
+	return err;
 }
 
 /* On a CPU of the node; no node is requested. */
@@ -107,7 +133,6 @@ static int place_on_cpu(void *unused)
 static int run_place(const struct bench_workload *workload, unsigned int unused)
 {
 	int nid, err = needs_nodes();
-	struct gom_cache *cache;
 
 	if (err)
 		return err;
@@ -118,12 +143,30 @@ static int run_place(const struct bench_workload *workload, unsigned int unused)
 		if (cpu_of(nid) >= 0)
 			err = err ?: smp_call_on_cpu(cpu_of(nid), place_on_cpu, NULL, false);
 	}
-	cache = gom_cache_create("numa", CACHE_SIZE, 0, 0, NULL);
-	if (!cache)
+	place_cache = gom_cache_create("numa", CACHE_SIZE, 0, 0, NULL);
+	if (!place_cache)
 		return -ENOMEM;
 	for_each_online_node(nid)
-		err = err ?: place_on_node(nid, cache);
-	gom_cache_destroy(cache);
+		err = err ?: place_form(&place_malloc, nid) ?: place_form(&place_cached, nid);
+	gom_cache_destroy(place_cache);
+	return err;
+}
+
+/* === numa-over === */
+
+static int run_over(const struct bench_workload *workload, unsigned int unused)
+{
+	const struct numa_form *form;
+	int nid, err = needs_nodes() ?: numa_over_begin();
+
+	if (err)
+		return err;
+	for (form = numa_over_forms; form->name && !err; form++) {
+		for_each_online_node(nid)
+			err = err ?: place_form(form, nid);
+		pr_info("numa: %s each node: %s\n", form->name, err ? "failed" : "passed");
+	}
+	numa_over_end();
 	return err;
 }
 
@@ -188,7 +231,7 @@ static int node_exhaust(int nid)
 	chain_free(&small);
 	chain_free(&large);
 	gom_release_memory();
-	return err ?: place_objects(SZ_4K, GFP_KERNEL | __GFP_THISNODE, nid, NULL);
+	return err ?: place_objects(&place_malloc, SZ_4K, GFP_KERNEL | __GFP_THISNODE, nid);
 }
 
 /* Use the last node: the kernel itself needs memory of the first. */
@@ -262,6 +305,7 @@ static int run_home(const struct bench_workload *workload, unsigned int unused)
 
 const struct bench_workload bench_numa_workloads[] = {
 	{ .name = "numa-place", .only_by_name = true, .run = run_place },
+	{ .name = "numa-over", .only_by_name = true, .run = run_over },
 	{ .name = "numa-strict", .only_by_name = true, .run = run_strict },
 	{ .name = "numa-home", .only_by_name = true, .run = run_home },
 	{ }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Several nodes: memory comes from the requested node and returns to it.  The
-# workloads "numa-..." of the benchmark module check that; insmod fails if not.
-# smoke.py sets NODES.
+# Several nodes: memory comes from the requested node, also through the drop-in's
+# functions, and returns to it.  The workloads "numa-..." of the benchmark module
+# check that; insmod fails if not.  smoke.py sets NODES.
 
 . /verdict.sh
 heaps=/sys/kernel/debug/gomalloc/mheap
@@ -12,7 +12,7 @@ if [ "$found" != "$NODES" ]; then
 	echo "debugfs shows $found nodes, not $NODES"
 	exit 1
 fi
-for workload in numa-place numa-strict numa-home; do
+for workload in numa-place numa-over numa-strict numa-home; do
 	insmod gomalloc_bench.ko workload=$workload || exit
 	rmmod gomalloc_bench || exit
 done
@@ -27,4 +27,5 @@ awk '
 			bad = 1
 	}
 	END { exit bad }' $heaps || exit
+dmesg | grep "gomalloc_bench: numa: .* each node: passed$"
 unload
