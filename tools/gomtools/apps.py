@@ -238,5 +238,5 @@ def checks():
         for name in CHECKED:
             yield (f"{name} over gomalloc on {target}",
                    lambda name=name, target=target: run(name, target))
-        yield (f"code of meminit over gomalloc on {target}",
-               lambda target=target: same_code("meminit", target))
+            yield (f"code of {name} over gomalloc on {target}",
+                   lambda name=name, target=target: same_code(name, target))

@@ -240,6 +240,21 @@ class Apps(unittest.TestCase):
                 apps.tree(apps.App(copied=("lib/c.c",), own=()), Source)
 
 
+class Checks(unittest.TestCase):
+    def test_each_checked_app_runs_and_is_compared_on_each_kernel(self):
+        self.assertEqual(sorted(title for title, _ in apps.checks()),
+                         [f"{check} over gomalloc on {target}"
+                          for check in ("code of ext4", "code of meminit", "ext4", "meminit")
+                          for target in ("stock-6.1", "stock-newest")])
+
+    def test_checks_do_what_they_say(self):
+        with mock.patch.object(apps, "run") as run, mock.patch.object(apps, "same_code") as same:
+            for _, check in apps.checks():
+                check()
+        wanted = [mock.call(name, target) for target in apps.OLD_AND_NEW for name in apps.CHECKED]
+        self.assertEqual((run.mock_calls, same.mock_calls), (wanted, wanted))
+
+
 class StockModules(unittest.TestCase):
     def setUp(self):
         self.files = {"loop": [], "ext4": ["jbd2", "crc16"], "jbd2": [], "crc16": ["crc-base"],
