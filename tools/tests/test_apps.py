@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """Modules nobody here wrote: their trees, what they need, and their counts."""
 
+import re
+import subprocess
 import tempfile
 import unittest
 from collections import Counter
 from pathlib import Path
 from unittest import mock
 
-from gomtools import appbench, appresults, apps, checkout, instructions, outoftree, stockmodules
+from gomtools import (appbench, appresults, apps, checkout, guest, instructions, outoftree,
+                      stockmodules)
 from gomtools.ui import Failure
 
 OUTPUT = """\
@@ -253,6 +256,105 @@ class Checks(unittest.TestCase):
                 check()
         wanted = [mock.call(name, target) for target in apps.OLD_AND_NEW for name in apps.CHECKED]
         self.assertEqual((run.mock_calls, same.mock_calls), (wanted, wanted))
+
+
+def result(log="", status=0):
+    """A guest's Result."""
+    return guest.Result(f"said\nguest script exit: {status}\n", log, Path("log"), 2, False)
+
+
+class Runs(unittest.TestCase):
+    """apps.run() and same_code() with guests and builds that are not made."""
+
+    def run_with(self, name, *results):
+        """The Outcome of an app whose guests have these results."""
+        results = iter(results)
+        self.appends = []
+
+        def boot(name, target, side, append, log, parameters):
+            self.appends.append(append)
+            return next(results)
+        with mock.patch.object(apps, "boot", boot):
+            return apps.run(name, "stock-newest")
+
+    def test_one_guest_for_each_command_line(self):
+        outcome = self.run_with("meminit", result(), result())
+        self.assertEqual((outcome.passed, outcome.failed, outcome.seconds), (2, 0, 4))
+        self.assertEqual(self.appends, ["init_on_alloc=1", "init_on_free=1"])
+        self.assertEqual(outcome.text, "init_on_alloc=1\nsaid\n\ninit_on_free=1\nsaid\n\n")
+
+    def test_a_script_that_fails_fails(self):
+        outcome = self.run_with("ext4", result(status=1))
+        self.assertEqual((outcome.passed, outcome.failed), (0, 1))
+        self.assertIn("said", outcome.text)
+
+    def test_one_guest_of_two_that_complains_fails(self):
+        outcome = self.run_with("meminit", result(), result("[    1.0] WARNING: CPU: 0 at x.c:1\n"))
+        self.assertEqual((outcome.passed, outcome.failed), (1, 1))
+        self.assertIn("WARNING: CPU: 0 at x.c:1", outcome.text)
+
+    def compare(self, *found):
+        """The Outcome of the comparison of ext4, of which each module has these
+        differences; and the files compared.
+        """
+        compared = []
+
+        def differences(plain, ours):
+            compared.append((plain, ours))
+            return found
+        with mock.patch.object(apps, "build", lambda name, _, side: {
+                module: f"{side}/{module}" for module in apps.find(name).own}), \
+                mock.patch.object(apps.elf, "read", lambda path: path), \
+                mock.patch.object(apps.samecode, "differences", differences):
+            return apps.same_code("ext4", "stock-newest"), compared
+
+    def test_each_module_is_compared_with_its_own_over_slub(self):
+        outcome, compared = self.compare()
+        self.assertEqual((outcome.passed, outcome.failed), (1, 0))
+        self.assertEqual(compared, [(f"slub/{module}", f"goml/{module}")
+                                    for module in ("mbcache", "jbd2", "ext4")])
+
+    def test_a_difference_fails_and_is_shown(self):
+        outcome, _ = self.compare("put+0x4: kfree against gom_slab_ksize")
+        self.assertEqual((outcome.passed, outcome.failed), (0, 1))
+        self.assertEqual(outcome.text.splitlines()[1],
+                         "jbd2: put+0x4: kfree against gom_slab_ksize")
+
+
+class NothingLeft(unittest.TestCase):
+    """nothing_left of app.sh, with a file that stands for memstats."""
+
+    def shell(self, memstats, sleep=":"):
+        script = (checkout.GUEST_SCRIPTS / "app.sh").read_text()
+        function = re.search(r"^nothing_left\(\) \{\n.*?^\}\n", script, re.M | re.S)[0]
+        with tempfile.TemporaryDirectory() as directory:
+            Path(directory, "memstats").write_text(memstats)
+            done = subprocess.run(
+                ["sh", "-c", f". {checkout.GUEST_SCRIPTS}/verdict.sh\ngomalloc={directory}\n"
+                 f"sleep() {{ {sleep}; }}\n{function}\nnothing_left; echo end"],
+                capture_output=True, text=True)
+        return done.returncode, done.stdout.splitlines()
+
+    def test_all_freed(self):
+        self.assertEqual(self.shell("mallocs 9\nfrees 9\nheap_objects 0\n"),
+                         (0, ["gomalloc: 9 objects allocated, 9 freed", "end"]))
+
+    def test_freed_after_a_while(self):
+        status, said = self.shell("mallocs 9\nfrees 8\nheap_objects 1\n",
+                                  "sed -i 's/frees 8/frees 9/; s/objects 1/objects 0/' "
+                                  "$gomalloc/memstats")
+        self.assertEqual((status, said[0]), (0, "gomalloc: 9 objects allocated, 9 freed"))
+
+    def test_objects_left(self):
+        self.assertEqual(self.shell("mallocs 9\nfrees 7\nheap_objects 2\n"),
+                         (1, ["gomalloc: 9 objects allocated, 7 freed", "2 objects were left"]))
+
+    def test_nothing_allocated(self):
+        status, said = self.shell("mallocs 0\nfrees 0\nheap_objects 0\n")
+        self.assertEqual((status, said[1:]), (1, ["nothing was allocated from gomalloc"]))
+
+    def test_no_statistics(self):
+        self.assertEqual(self.shell("")[0], 1)
 
 
 class StockModules(unittest.TestCase):

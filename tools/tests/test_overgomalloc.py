@@ -18,8 +18,15 @@ void kfree(const void *p);
 void *__kmalloc_noprof(unsigned long size, unsigned int flags);
 char *kstrdup(const char *text, unsigned int flags);
 void kmem_cache_odd(void);
+void kfree_other(const void *p);
 
-void (*release)(const void *p) = kfree;
+#ifndef RELEASE
+#define RELEASE kfree
+#endif
+void (*release)(const void *p) = RELEASE;
+#ifdef MORE
+int more[2] __attribute__((section(".init.data"))) = { 1 };
+#endif
 
 void *one(void) { return __kmalloc_noprof(8, 1); }
 void two(void *p) { kfree(p); kfree(kstrdup("text", 1)); kmem_cache_odd(); EXTRA; }
@@ -102,6 +109,32 @@ class SameCode(unittest.TestCase):
     def test_another_function_of_gomalloc_is_found(self):
         found = samecode.differences(compiled("-Dkstrdup=gom_slab_kfree"), over_gomalloc())
         self.assertTrue(found)
+
+    def test_gomallocs_function_over_slub_is_found(self):
+        self.assertTrue(samecode.differences(over_gomalloc(), compiled()))
+
+    def test_another_function_pointer_in_data_is_found(self):
+        found = samecode.differences(compiled("-DRELEASE=kfree_other"), over_gomalloc())
+        self.assertEqual([str(each) for each in found],
+                         [".data+0x0: kfree_other against gom_slab_kfree"])
+
+    def test_code_that_goes_on_is_found(self):
+        ours = over_gomalloc()
+        text = next(each for each in ours.sections if each.name == ".text")
+        text.data += b"\x90"
+        self.assertIn("one ends here", [each.what for each in samecode.differences(compiled(), ours)])
+
+    def test_a_section_of_one_build_is_found(self):
+        for plain, ours in ((compiled("-DMORE"), over_gomalloc()),
+                            (compiled(), compiled("-include", "header.h", "-DMORE"))):
+            self.assertEqual([str(each) for each in samecode.differences(plain, ours)],
+                             [".init.data+0x0: the section is in one of the builds only"])
+
+    def test_other_strings_are_no_difference(self):
+        text = '__builtin_printf(%s); __builtin_printf("end")'
+        plain, ours = (compiled(*options, extra=text % string) for options, string in (
+            ((), '"a.c"'), (("-include", "header.h"), '"another/a.c"')))
+        self.assertEqual(samecode.differences(plain, ours), [])
 
 
 class Refusals(unittest.TestCase):

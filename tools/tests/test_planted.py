@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """`tools/gom planted`: planting bugs, and reading what the guest prints."""
 
+import contextlib
+import io
 import re
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from gomtools import planted
+from gomtools import guest, planted, tally
 from gomtools.ui import Failure
 
 SOUND = "{\n\tp = get();\n\tput(p);\n}\n"
@@ -107,6 +110,54 @@ class Reading(unittest.TestCase):
 
     def test_missing_files_are_told(self):
         self.assertEqual(replaced("first\n"), ("first\n", {"later", "lifetimes"}))
+
+class Verdicts(unittest.TestCase):
+    """What a guest printed, and whether it passed, decide the outcome."""
+
+    def show(self, name, output, passed=True):
+        log = "" if passed else "[    1.0] BUG: kernel NULL pointer dereference\n"
+        result = guest.Result(output + "guest script exit: 0\n", log, Path("log"), 1, False)
+        with tempfile.TemporaryDirectory() as directory, \
+                mock.patch.object(planted, "KEPT", Path(directory)), \
+                mock.patch.object(planted, "boot", lambda *_: result):
+            return planted.show(name)
+
+    def test_what_a_guest_must_print(self):
+        outcome = self.show("holds", output(profile(10), profile(30)))
+        self.assertEqual((outcome.passed, outcome.failed), (1, 0))
+        self.assertIn("planted: ovl_copy_xattr() does not free its buffer\n", outcome.text)
+        self.assertIn("overlay: 100 objects allocated in 2.0 s", outcome.text)
+
+    def test_a_guest_that_printed_no_file_fails(self):
+        for text in ("first\n", output(profile(10), profile(30)).split("FILE lifetimes")[0]):
+            outcome = self.show("holds", text)
+            self.assertEqual((outcome.passed, outcome.failed), (0, 1))
+            self.assertRegex(outcome.text, "The guest printed no .*lifetimes")
+
+    def test_only_one_guest_prints_files(self):
+        self.assertEqual(self.show("bounds", "first\n").failed, 0)
+
+    def test_an_answer_without_the_function_fails(self):
+        outcome = self.show("holds", output(profile(10, "ovl_fill"), profile(30, "ovl_fill")))
+        self.assertEqual((outcome.passed, outcome.failed), (0, 1))
+        self.assertIn("gomprof does not name ovl_cache_entry_new", outcome.text)
+
+    def test_a_guest_that_fails_fails(self):
+        outcome = self.show("holds", output(profile(10), profile(30)), passed=False)
+        self.assertEqual((outcome.passed, outcome.failed), (0, 1))
+        self.assertIn("kernel NULL pointer dereference", outcome.text)
+
+    def test_one_guest_that_fails_fails_the_run(self):
+        for failing, status in (("", 0), ("bounds", 1)):
+            shown = []
+
+            def show(name):
+                shown.append(name)
+                return tally.Outcome(name, failed=int(name == failing))
+            with mock.patch.object(planted, "show", show), \
+                    contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(planted.run(), status)
+            self.assertEqual(shown, list(planted.GUESTS))
 
     def test_unknown_guest_is_refused(self):
         with self.assertRaisesRegex(Failure, "no guest 'hold'; there are holds, bounds, enomem"):
