@@ -62,7 +62,8 @@ def sparse():
 def documents():
     found = files(["Documentation/*.rst"])
     wrong = [f"{name}:{line}: {what}" for name in found
-             for line, what in headings.wrong((checkout.ROOT / name).read_text())]
+             for check in (headings.wrong, headings.too_long)
+             for line, what in check((checkout.ROOT / name).read_text())]
     return verdict(f"headings ({len(found)} documents)", "\n".join(wrong))
 
 

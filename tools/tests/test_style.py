@@ -34,6 +34,28 @@ of       two
 """
 
 
+LONG = "word " * 16 + "word"
+PROSE = f"""\
+{"=" * 40} {"=" * 40}
+a{" " * 40}table
+{"=" * 40} {"=" * 40}
+{LONG}
+{"=" * 40} {"=" * 40}
+
+Text::
+
+    {LONG}
+
+    {LONG}
+
+.. image:: picture.svg
+   :alt: {LONG}
+
+{"link" * 21}
+{LONG[:-4]}
+"""
+
+
 class Headings(unittest.TestCase):
     def test_no_errors(self):
         self.assertEqual(list(headings.wrong(SOUND)), [])
@@ -47,6 +69,15 @@ class Headings(unittest.TestCase):
     def test_an_underline_that_is_too_short(self):
         self.assertEqual([line for line, _ in headings.wrong("Text.\n\nFragments\n=====\n")], [4])
         self.assertEqual([line for line, _ in headings.wrong("=====\nFragments\n=====\n")], [3])
+
+
+    def test_prose_that_is_too_long(self):
+        found = headings.too_long(f"{PROSE}{LONG}\n\nText::\n\n    code\n{LONG}\n")
+        self.assertEqual([line for line, _ in found], [PROSE.count("\n") + 1,
+                                                       PROSE.count("\n") + 6])
+
+    def test_tables_code_and_words_may_be_long(self):
+        self.assertEqual([line for line, _ in headings.too_long(PROSE)], [])
 
 
 class Sparse(unittest.TestCase):
