@@ -64,6 +64,7 @@ enum gom_test_point {
 	GOM_AT_SPECIAL,		/* a record for a special is allocated; fails: no memory */
 	GOM_AT_NOLOCK_HEAD,	/* kfree_rcu_nolock() added the first head, before the irq_work */
 	GOM_AT_HANDLE,		/* a cache of the drop-in gets a handle; fails: none is free */
+	GOM_AT_NOLOCK_HEADS,	/* the heads have been taken, and are about to be freed */
 	GOM_AT_SCAVENGER_END,	/* the scavenger is done, but still marked awake */
 };
 

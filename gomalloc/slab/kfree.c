@@ -243,9 +243,10 @@ static LLIST_HEAD(nolock_heads);
 
 static void nolock_heads_free(struct irq_work *work)
 {
-	struct llist_node *node, *next;
+	struct llist_node *heads = llist_del_all(&nolock_heads), *node, *next;
 
-	llist_for_each_safe(node, next, llist_del_all(&nolock_heads))
+	gom_test_point(GOM_AT_NOLOCK_HEADS, 0, 0);
+	llist_for_each_safe(node, next, heads)
 		__gom_free_rcu(node);
 }
 

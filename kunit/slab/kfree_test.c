@@ -11,7 +11,9 @@
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -387,6 +389,76 @@ static void nolock_flush_waits_for_no_irq_work_to_come(struct kunit *test)
 	gom_slab_kfree_rcu_flush();
 	gom_free_rcu_barrier();
 }
+
+static struct {
+	struct task_struct *first, *second;
+	bool started;
+	bool done;
+	bool waited;		/* for the first flush, not done before its end */
+	u64 live;		/* after the second flush */
+} flushes;
+
+static int second_flush_main(void *unused)
+{
+	WRITE_ONCE(flushes.started, true);
+	gom_slab_kfree_rcu_flush();
+	WRITE_ONCE(flushes.done, true);
+	gom_free_rcu_barrier();
+	flushes.live = gomtest_live_objects();
+	return 0;
+}
+
+/*
+ * Where irq_work has no interrupt, irq_work_sync() takes a grace period: one that
+ * waits for nothing else ends within these.
+ */
+static void second_flush_run(void)
+{
+	unsigned int i;
+
+	wake_up_process(flushes.second);
+	while (!READ_ONCE(flushes.started))
+		schedule_timeout_uninterruptible(1);
+	for (i = 0; i < 4 && !READ_ONCE(flushes.done); i++)
+		synchronize_rcu();
+	flushes.waited = !READ_ONCE(flushes.done);
+}
+
+/*
+ * The head is on the list, and its irq_work is not queued: a flush takes it.
+ * Before that frees it, there is a second flush.
+ */
+static bool nolock_head_flush_twice(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	if (!in_task() || current != flushes.first)
+		return false;
+	if (at == GOM_AT_NOLOCK_HEAD)
+		gom_slab_kfree_rcu_flush();
+	else if (at == GOM_AT_NOLOCK_HEADS && !flushes.started)
+		second_flush_run();
+	return false;
+}
+
+static void nolock_flush_waits_for_another(struct kunit *test)
+{
+	struct nolock_object *p = kmalloc(sizeof(*p), GFP_KERNEL);
+	u64 live = gomtest_live_objects();
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	memset(&flushes, 0, sizeof(flushes));
+	flushes.first = current;
+	flushes.second = kthread_create(second_flush_main, NULL, "gom_flush");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(flushes.second));
+	get_task_struct(flushes.second);
+	WRITE_ONCE(gom_test_callback, nolock_head_flush_twice);
+	kfree_rcu_nolock(p, rcu);
+	WRITE_ONCE(gom_test_callback, NULL);
+	kthread_stop_put(flushes.second);
+	KUNIT_EXPECT_TRUE(test, flushes.started);
+	KUNIT_EXPECT_TRUE(test, flushes.waited);
+	KUNIT_EXPECT_EQ(test, flushes.live, live - 1);
+	gom_free_rcu_barrier();
+}
 #endif
 
 /* === gom_owns() === */
@@ -494,6 +566,7 @@ static struct kunit_case kfree_cases[] = {
 	KUNIT_CASE(nolock_frees_take_both_kinds),
 	KUNIT_CASE(nolock_frees_wait_for_a_grace_period),
 	HEAP_CASE(nolock_flush_waits_for_no_irq_work_to_come),
+	HEAP_CASE(nolock_flush_waits_for_another),
 #endif
 	KUNIT_CASE(any_address_may_be_asked),
 	HEAP_CASE(misuse_of_gomallocs_memory_is_reported),
