@@ -102,6 +102,8 @@ done
 [ "$(value misuse_transfer)" = $reports ] ||
 	fail "misuse_transfer is $(value misuse_transfer), not $reports"
 echo check > $files/control || exit
+# The irq_work of the drop-in's kfree_rcu_nolock() is a hard one.
+! grep -q " T kfree_call_rcu_nolock$" /proc/kallsyms || torture nolock-head
 rmmod gomalloc_torture || exit
 rmmod gomalloc || exit
 
