@@ -40,6 +40,42 @@ static void others_are_none(struct kunit *test)
 /* Ranges of code that no module has. */
 #define TEXT(n)	{ 0x1000UL * ((n) + 1), 0x800 }
 
+/* A client without init functions, with the range @n. */
+static u32 client_add_text(const char *name, unsigned int n)
+{
+	const struct gom_text text = TEXT(n), none = {};
+
+	return gom_client_add(name, &text, &none);
+}
+
+static u32 client_of_text(unsigned int n)
+{
+	const struct gom_text text = TEXT(n);
+
+	return gom_client_of(text.start);
+}
+
+/* Add clients, with the ranges 0, 1, ..., until the table is full; how many. */
+static unsigned int client_table_fill(u32 id[GOM_MAX_CLIENTS])
+{
+	unsigned int n;
+
+	for (n = 0; n < GOM_MAX_CLIENTS; n++) {
+		id[n] = client_add_text("gomtest_many", n);
+		if (!id[n])
+			break;
+	}
+	return n;
+}
+
+static void clients_drop(const u32 *id, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		gom_client_drop(id[i]);
+}
+
 static void ranges_end_where_they_end(struct kunit *test)
 {
 	const struct gom_text text = TEXT(0), init = TEXT(1);
@@ -69,30 +105,20 @@ static void ranges_end_where_they_end(struct kunit *test)
  */
 static void places_are_reused(struct kunit *test)
 {
-	const struct gom_text none = {};
-	struct gom_text text = TEXT(0);
 	u32 id[GOM_MAX_CLIENTS], again;
-	unsigned int n, i;
+	unsigned int n = client_table_fill(id), i;
 
-	for (n = 0; n < GOM_MAX_CLIENTS; n++) {
-		text = (struct gom_text)TEXT(n);
-		id[n] = gom_client_add("gomtest_many", &text, &none);
-		if (!id[n])
-			break;
-	}
 	KUNIT_EXPECT_GT(test, n, GOM_MAX_CLIENTS / 2);
 	KUNIT_EXPECT_LT(test, n, GOM_MAX_CLIENTS);	/* this module has one */
-	text = (struct gom_text)TEXT(3);
 	gom_client_drop(id[3]);
-	again = gom_client_add("gomtest_again", &text, &none);
+	again = client_add_text("gomtest_again", 3);
 	KUNIT_EXPECT_NE(test, again, 0U);
 	KUNIT_EXPECT_NE(test, again, id[3]);
-	KUNIT_EXPECT_EQ(test, gom_client_of(text.start), again);
-	for (i = 0; i < n; i++)
-		gom_client_drop(id[i]);
+	KUNIT_EXPECT_EQ(test, client_of_text(3), again);
+	clients_drop(id, n);
 	gom_client_drop(again);
 	for (i = 0; i < n; i++)
-		KUNIT_EXPECT_EQ(test, gom_client_of(0x1000UL * (i + 1)), 0U);
+		KUNIT_EXPECT_EQ(test, client_of_text(i), 0U);
 	KUNIT_EXPECT_NE(test, gom_client_of((unsigned long)places_are_reused), 0U);
 }
 
@@ -102,41 +128,29 @@ static void places_are_reused(struct kunit *test)
  */
 static void the_oldest_that_is_gone_is_forgotten(struct kunit *test)
 {
-	const struct gom_text none = {};
-	struct gom_text text = TEXT(0);
 	u32 id[GOM_MAX_CLIENTS], newer[2];
+	unsigned int n = client_table_fill(id), i;
 	struct gom_client_info info;
-	unsigned int n, i;
 
-	for (n = 0; n < GOM_MAX_CLIENTS; n++) {
-		text = (struct gom_text)TEXT(n);
-		id[n] = gom_client_add("gomtest_many", &text, &none);
-		if (!id[n])
-			break;
-	}
 	KUNIT_ASSERT_GT(test, n, 9U);
 	gom_client_drop(id[5]);
 	gom_client_drop(id[9]);
 	gom_client_drop(id[2]);
 	KUNIT_EXPECT_TRUE(test, gom_client_read(id[2], &info));
-	text = (struct gom_text)TEXT(GOM_MAX_CLIENTS);
-	newer[0] = gom_client_add("gomtest_newer", &text, &none);
+	newer[0] = client_add_text("gomtest_newer", GOM_MAX_CLIENTS);
 	KUNIT_EXPECT_NE(test, newer[0], 0U);
 	KUNIT_EXPECT_FALSE(test, gom_client_read(id[2], &info));
 	KUNIT_EXPECT_TRUE(test, gom_client_read(id[5], &info));
 	KUNIT_EXPECT_TRUE(test, gom_client_read(id[9], &info));
-	text = (struct gom_text)TEXT(GOM_MAX_CLIENTS + 1);
-	newer[1] = gom_client_add("gomtest_newer", &text, &none);
+	newer[1] = client_add_text("gomtest_newer", GOM_MAX_CLIENTS + 1);
 	KUNIT_EXPECT_NE(test, newer[1], 0U);
 	KUNIT_EXPECT_FALSE(test, gom_client_read(id[5], &info));
 	KUNIT_EXPECT_TRUE(test, gom_client_read(id[9], &info));
 	for (i = 0; i < n; i++)
 		if (i != 2 && i != 5 && i != 9)
-			KUNIT_EXPECT_EQ(test, gom_client_of(0x1000UL * (i + 1)), id[i]);
-	for (i = 0; i < n; i++)
-		gom_client_drop(id[i]);
-	for (i = 0; i < ARRAY_SIZE(newer); i++)
-		gom_client_drop(newer[i]);
+			KUNIT_EXPECT_EQ(test, client_of_text(i), id[i]);
+	clients_drop(id, n);
+	clients_drop(newer, ARRAY_SIZE(newer));
 }
 
 /*

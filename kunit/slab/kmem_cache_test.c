@@ -26,6 +26,18 @@ struct thing {
 	char name[50];
 };
 
+static void expect_ours_and_free(struct kunit *test, struct kmem_cache *s, void *p)
+{
+	EXPECT_OURS(test, p);
+	kmem_cache_free(s, p);
+}
+
+static void expect_foreign_and_free(struct kunit *test, struct kmem_cache *s, void *p)
+{
+	EXPECT_FOREIGN(test, p);
+	kmem_cache_free(s, p);
+}
+
 static void a_cache_is_gomallocs(struct kunit *test)
 {
 	struct kmem_cache *s = KMEM_CACHE(thing, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT |
@@ -43,9 +55,7 @@ static void a_cache_is_gomallocs(struct kunit *test)
 	EXPECT_OURS(test, p[0]);
 	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p[0], 0, sizeof(struct thing)));
 	kfree(p[0]);
-	p[0] = kmem_cache_alloc_node(s, GFP_KERNEL, 0);
-	EXPECT_OURS(test, p[0]);
-	kmem_cache_free(s, p[0]);
+	expect_ours_and_free(test, s, kmem_cache_alloc_node(s, GFP_KERNEL, 0));
 	p[0] = kmem_cache_alloc_lru(s, NULL, GFP_KERNEL);
 	EXPECT_OURS(test, p[0]);
 #ifdef GOM_HAS_CHARGE
@@ -67,26 +77,29 @@ static void thing_ctor(void *p)
 	((struct thing *)p)->key = 4711;
 }
 
+static void expect_constructed(struct kunit *test, struct kmem_cache *s, unsigned int align)
+{
+	struct thing *t = kmem_cache_alloc(s, GFP_KERNEL);
+
+	EXPECT_OURS(test, t);
+	KUNIT_EXPECT_EQ(test, t->key, 4711ULL);
+	if (!gom_sbrk)
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)t, align));
+	kmem_cache_free(s, t);
+}
+
 static void a_cache_has_its_constructor_and_flags(struct kunit *test)
 {
 	struct kmem_cache *s = kmem_cache_create("gomtest_ctor", sizeof(struct thing), 64,
 						 SLAB_TYPESAFE_BY_RCU | SLAB_PANIC, thing_ctor);
-	struct thing *t;
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
-	t = kmem_cache_alloc(s, GFP_KERNEL);
-	EXPECT_OURS(test, t);
-	KUNIT_EXPECT_EQ(test, t->key, 4711ULL);
-	if (!gom_sbrk)
-		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)t, 64));
-	kmem_cache_free(s, t);
+	expect_constructed(test, s, 64);
 	kmem_cache_destroy(s);
 
 	s = kmem_cache_create_usercopy("gomtest_usercopy", sizeof(struct thing), 0, 0, 8, 16, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, s);
-	t = kmem_cache_alloc(s, GFP_KERNEL);
-	EXPECT_OURS(test, t);
-	kmem_cache_free(s, t);
+	expect_ours_and_free(test, s, kmem_cache_alloc(s, GFP_KERNEL));
 	kmem_cache_destroy(s);
 }
 
@@ -209,13 +222,9 @@ static void a_cache_takes_arguments(struct kunit *test)
 	};
 	struct kmem_cache *s = kmem_cache_create("gomtest_args", sizeof(struct thing), &args,
 						 SLAB_TYPESAFE_BY_RCU);
-	struct thing *t;
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
-	t = kmem_cache_alloc(s, GFP_KERNEL);
-	EXPECT_OURS(test, t);
-	KUNIT_EXPECT_EQ(test, t->key, 4711ULL);
-	kmem_cache_free(s, t);
+	expect_constructed(test, s, 32);
 	kmem_cache_destroy(s);
 }
 #endif
@@ -314,15 +323,9 @@ static void a_cache_of_the_kernel_is_used_as_such(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	KUNIT_EXPECT_EQ(test, kmem_cache_size(s), 72U);
-	p[0] = kmem_cache_alloc(s, GFP_KERNEL);
-	EXPECT_FOREIGN(test, p[0]);
-	kmem_cache_free(s, p[0]);
-	p[0] = kmem_cache_alloc_node(s, GFP_KERNEL, 0);
-	EXPECT_FOREIGN(test, p[0]);
-	kmem_cache_free(s, p[0]);
-	p[0] = kmem_cache_alloc_lru(s, NULL, GFP_KERNEL);
-	EXPECT_FOREIGN(test, p[0]);
-	kmem_cache_free(s, p[0]);
+	expect_foreign_and_free(test, s, kmem_cache_alloc(s, GFP_KERNEL));
+	expect_foreign_and_free(test, s, kmem_cache_alloc_node(s, GFP_KERNEL, 0));
+	expect_foreign_and_free(test, s, kmem_cache_alloc_lru(s, NULL, GFP_KERNEL));
 	KUNIT_ASSERT_TRUE(test, kmem_cache_alloc_bulk(s, GFP_KERNEL, ARRAY_SIZE(p), p));
 	EXPECT_FOREIGN(test, p[3]);
 	kmem_cache_free_bulk(s, ARRAY_SIZE(p), p);
@@ -332,28 +335,31 @@ static void a_cache_of_the_kernel_is_used_as_such(struct kunit *test)
 	kernel_side_cache_destroy(s);	/* warns of objects left */
 }
 
+static void expect_pool_of_ours(struct kunit *test, mempool_t *pool)
+{
+	void *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	p = mempool_alloc(pool, GFP_KERNEL);
+	EXPECT_OURS(test, p);
+	mempool_free(p, pool);
+}
+
 /* The kernel calls back with the handle, of which it knows nothing. */
 static void mempools_allocate_gomallocs_objects(struct kunit *test)
 {
 	struct kmem_cache *s = KMEM_CACHE(thing, 0);
 	mempool_t *pool;
-	void *p;
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	pool = mempool_create_slab_pool(3, s);
-	KUNIT_ASSERT_NOT_NULL(test, pool);
-	p = mempool_alloc(pool, GFP_KERNEL);
-	EXPECT_OURS(test, p);
-	mempool_free(p, pool);
+	expect_pool_of_ours(test, pool);
 	KUNIT_EXPECT_EQ(test, mempool_resize(pool, 5), 0);
 	mempool_destroy(pool);
 	kmem_cache_destroy(s);
 
 	pool = mempool_create_kmalloc_pool(3, 100);
-	KUNIT_ASSERT_NOT_NULL(test, pool);
-	p = mempool_alloc(pool, GFP_KERNEL);
-	EXPECT_OURS(test, p);
-	mempool_free(p, pool);
+	expect_pool_of_ours(test, pool);
 	mempool_destroy(pool);
 }
 

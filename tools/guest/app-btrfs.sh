@@ -2,16 +2,9 @@
 # btrfs, with a snapshot of the files while these are renamed and removed.
 
 KIND=btrfs
-SIZE=320M
+MAKE_DISK="mkfs.btrfs -q"
+CHECK_DISK="btrfs check"
 STEPS="create snapshot stat drop rename unlink delete"
-
-make_disk() {
-	/opt/mkfs.btrfs -q $1
-}
-
-check_disk() {
-	/opt/btrfs check $1
-}
 
 snapshot() {
 	/opt/btrfs -q subvolume snapshot /tmp/at /tmp/at/snapshot

@@ -2,14 +2,17 @@
 # A file system on a loop device in tmpfs, and many small files in it.  This comes
 # after app-NAME.sh, which defines
 #
-#   KIND, SIZE	the file system's name, and the size of the disk
-#   STEPS	the workload: phases of tools/apps/files.c, and functions
-#   make_disk	makes the file system in a file
-#   check_disk	fails if the file system in a file has errors
+#   KIND	the file system's name
+#   SIZE	that of the disk, if not this
+#   STEPS	the workload, if not this: phases of tools/apps/files.c, and functions
+#   MAKE_DISK	the program of /opt that makes the file system in a file
+#   CHECK_DISK	the one that fails if the file system in a file has errors
+
+: ${SIZE:=320M} ${STEPS:=create stat drop rename unlink create}
 
 prepare() {
 	truncate -s $SIZE /tmp/disk
-	make_disk /tmp/disk > /dev/null || fail "the file system cannot be made"
+	/opt/$MAKE_DISK /tmp/disk > /dev/null || fail "the file system cannot be made"
 }
 
 work() {
@@ -37,6 +40,6 @@ drop() {
 finish() {
 	umount /tmp/at
 	losetup -d /dev/loop0
-	check_disk /tmp/disk > /tmp/check 2>&1 ||
+	/opt/$CHECK_DISK /tmp/disk > /tmp/check 2>&1 ||
 		fail "the file system has errors: $(cat /tmp/check)"
 }
