@@ -219,7 +219,7 @@ static __always_inline __malloc void *gom_cache_zalloc(struct gom_cache *cache, 
  *
  * Skips the lookup of @p, and with it the checks of gom_free().  Sizes up to
  * GOM_TINY_MAX are looked up, as the object may be combined.  With the module
- * parameter debug=1 all are looked up, and a wrong @size is reported.  Not for
+ * parameter debug= all are looked up, and a wrong @size is reported.  Not for
  * memory allocated with GFP_DMA.
  *
  * Context: any but NMI.

@@ -16,10 +16,12 @@
 #include "api/efence.h"
 #include "api/finalizer.h"
 #include "api/free_rcu.h"
+#include "api/malloc_debug.h"
 #include "api/nolock.h"
 #include "api/sbrk.h"
 #include "base/client.h"
 #include "base/compat.h"
+#include "base/debug_flags.h"
 #include "base/fail_site.h"
 #include "base/node.h"
 #include "base/persistent.h"
@@ -39,9 +41,33 @@
 #include "special/profile.h"
 #include "special/special.h"
 
-static bool debug;
-module_param(debug, bool, 0400);
-MODULE_PARM_DESC(debug, "bypass the per-CPU caches, so that every double free is detected, and check sized frees (default: off)");
+static int debug_set(const char *val, const struct kernel_param *kp)
+{
+	const char *wrong;
+
+	val = val ? val : "FZPU";
+	wrong = gom_debug_wrong(val);
+	if (wrong) {
+		pr_err("debug=%s: %s\n", val, wrong);
+		return -EINVAL;
+	}
+	strscpy(gom_debug_text, val, sizeof(gom_debug_text));
+	strim(gom_debug_text);
+	return 0;
+}
+
+static int debug_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", gom_debug_text);
+}
+
+static const struct kernel_param_ops debug_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = debug_set,
+	.get = debug_get,
+};
+module_param_cb(debug, &debug_ops, NULL, 0400);
+MODULE_PARM_DESC(debug, "debug objects as slab_debug= of the kernel does: letters F (checks), Z (red zones), P (poison), U (last users), T (trace), - (none); after a comma, names of caches, which may end in *; more blocks after a semicolon; debug alone is FZPU, debug=1 is F (default: none)");
 
 module_param_named(sbrk, gom_sbrk, bool, 0400);
 MODULE_PARM_DESC(sbrk, "allocate by moving a pointer up; nothing is freed before the module is unloaded (default: off)");
@@ -142,6 +168,10 @@ static int __init gom_init(void)
 
 	if (!parameters_valid())
 		return -EINVAL;
+	if (gom_debug_any() && (gom_sbrk || gom_efence)) {
+		pr_err("debug= is exclusive with sbrk=1 and efence=1\n");
+		return -EINVAL;
+	}
 	if (gom_sbrk && gom_efence) {
 		pr_err("sbrk=1 and efence=1 are mutually exclusive\n");
 		return -EINVAL;
@@ -171,7 +201,7 @@ static int __init gom_init(void)
 	err = gom_profile_init();
 	if (err)
 		goto err_pagemap;
-	err = gom_mcache_init((debug ? GOM_MALLOCING_DEBUG : 0) |
+	err = gom_mcache_init((gom_malloc_debug_wanted() ? GOM_MALLOCING_DEBUG : 0) |
 			      (gom_sbrk || gom_efence ? GOM_MALLOCING_BYPASS : 0));
 	if (err)
 		goto err_profile;
@@ -181,6 +211,9 @@ static int __init gom_init(void)
 	err = gom_efence_init();
 	if (err)
 		goto err_nolock;
+	err = gom_malloc_debug_init();
+	if (err)
+		goto err_efence;
 	err = gom_finalizer_init();
 	if (err)
 		goto err_efence;
@@ -202,9 +235,10 @@ static int __init gom_init(void)
 		goto err_probe;
 	gom_debugfs_init();
 	module_is_loaded = true;
-	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s\n",
+	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s%s\n",
 		GOM_NR_CLASSES - 1, GOM_MAX_SMALL_SIZE, GOM_RUN_MAX_SIZE,
-		gom_sbrk ? ", sbrk: nothing is freed" : gom_efence ? ", efence" : debug ? ", debug" : "");
+		gom_sbrk ? ", sbrk: nothing is freed" : gom_efence ? ", efence" : gom_debug_any() ? ", debug=" : "",
+		gom_debug_any() ? gom_debug_text : "");
 	return 0;
 
 err_probe:
@@ -267,6 +301,7 @@ static void __exit gom_exit(void)
 	gom_client_exit();
 	gom_probe_exit();
 	pending_frees_wait();
+	gom_malloc_debug_exit();
 	gom_nolock_exit();
 	gom_free_rcu_exit();
 	gom_finalizer_exit();

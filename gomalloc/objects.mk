@@ -2,7 +2,8 @@
 # What gomalloc.ko is made of, layer by layer; the top-level Kbuild includes this.
 gomalloc-y := $(addprefix gomalloc/, \
 	module.o \
-	$(addprefix api/, malloc.o bulk.o realloc.o cache.o cache_alloc.o prefill.o nolock.o \
+	$(addprefix api/, malloc.o bulk.o realloc.o cache.o cache_alloc.o object_debug.o object_report.o \
+		malloc_debug.o prefill.o nolock.o \
 		free_rcu.o finalizer.o sbrk.o efence.o) \
 	$(addprefix slab/, kmalloc.o kfree.o kmem_cache.o probe.o) \
 	$(addprefix percpu/, mcache.o mcache_stats.o mcache_debug.o modes.o cpu_call.o tiny.o class_stats.o \
@@ -10,6 +11,6 @@ gomalloc-y := $(addprefix gomalloc/, \
 	$(addprefix special/, special.o profile.o bucket.o profile_text.o freed_text.o) \
 	$(addprefix central/, mcentral.o magazine.o) \
 	$(addprefix heap/, mheap.o span.o pagemap.o large.o scavenger.o) \
-	$(addprefix base/, sizeclass.o class.o mode.o accounting.o node.o persistent.o fixalloc.o \
+	$(addprefix base/, sizeclass.o class.o debug_flags.o mode.o accounting.o node.o persistent.o fixalloc.o \
 		work.o pages.o random.o report.o fault.o client.o fail_site.o) \
 	$(addprefix debug/, check.o stats.o debugfs.o trace.o leaks.o lifetimes.o fail.o))

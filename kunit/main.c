@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include <linux/version.h>
 
+#include "api/backend.h"
 #include "api/efence.h"
 #include "base/compat.h"
 #include "base/fault.h"
@@ -156,9 +157,10 @@ void gomtest_timer_start(struct hrtimer *timer, enum hrtimer_restart (*fn)(struc
 /* === The suites, and the modes of gomalloc in which they run === */
 
 enum {
-	HEAP	= 1,		/* neither sbrk=1 nor efence=1 */
+	HEAP	= 1,		/* none of the others */
 	SBRK	= 2,
 	EFENCE	= 4,
+	DEBUG	= 8,		/* debug=, for all of gom_malloc() */
 };
 
 static const struct {
@@ -166,40 +168,41 @@ static const struct {
 	unsigned int modes;
 } suites[] = {
 	{ &gomalloc_sizeclass_suite,	HEAP | SBRK | EFENCE },
-	{ &gomalloc_node_suite,		HEAP | SBRK | EFENCE },
-	{ &gomalloc_client_suite,	HEAP | SBRK | EFENCE },
-	{ &gomalloc_pages_suite,	HEAP | SBRK | EFENCE },
+	{ &gomalloc_node_suite,		HEAP | SBRK | EFENCE | DEBUG },
+	{ &gomalloc_client_suite,	HEAP | SBRK | EFENCE | DEBUG },
+	{ &gomalloc_pages_suite,	HEAP | SBRK | EFENCE | DEBUG },
 	{ &gomalloc_pagemap_suite,	HEAP },
 	{ &gomalloc_span_suite,		HEAP },
 	{ &gomalloc_mheap_suite,	HEAP | SBRK },
 	{ &gomalloc_mcache_suite,	HEAP },
 	{ &gomalloc_tiny_suite,		HEAP },
 	{ &gomalloc_cache_suite,	HEAP | SBRK },
-	{ &gomalloc_prefill_suite,	HEAP | SBRK },
+	{ &gomalloc_prefill_suite,	HEAP | SBRK | DEBUG },
 	{ &gomalloc_nolock_suite,	HEAP },
-	{ &gomalloc_free_rcu_suite,	HEAP | SBRK },
+	{ &gomalloc_free_rcu_suite,	HEAP | SBRK | DEBUG },
 	{ &gomalloc_large_suite,	HEAP | SBRK },
 	{ &gomalloc_realloc_suite,	HEAP | SBRK },
 	{ &gomalloc_zero_suite,		HEAP | SBRK },
-	{ &gomalloc_bulk_suite,		HEAP | SBRK },
+	{ &gomalloc_bulk_suite,		HEAP | SBRK | DEBUG },
 	{ &gomalloc_misuse_suite,	HEAP | SBRK },
+	{ &gomalloc_object_debug_suite,	HEAP | DEBUG },
 	{ &gomalloc_context_suite,	HEAP | SBRK },
 	{ &gomalloc_shrinker_suite,	HEAP },
-	{ &gomalloc_persistent_suite,	HEAP | SBRK | EFENCE },
+	{ &gomalloc_persistent_suite,	HEAP | SBRK | EFENCE | DEBUG },
 	{ &gomalloc_sbrk_suite,		SBRK },
-	{ &gomalloc_malloc_suite,	HEAP | SBRK },
-	{ &gomalloc_finalizer_suite,	HEAP | SBRK },
+	{ &gomalloc_malloc_suite,	HEAP | SBRK | DEBUG },
+	{ &gomalloc_finalizer_suite,	HEAP | SBRK | DEBUG },
 	{ &gomalloc_profile_suite,	HEAP },
-	{ &gomalloc_slab_kmalloc_suite,	HEAP | SBRK | EFENCE },
-	{ &gomalloc_slab_kfree_suite,	HEAP | SBRK | EFENCE },
-	{ &gomalloc_slab_kmem_cache_suite, HEAP | SBRK | EFENCE },
+	{ &gomalloc_slab_kmalloc_suite,	HEAP | SBRK | EFENCE | DEBUG },
+	{ &gomalloc_slab_kfree_suite,	HEAP | SBRK | EFENCE | DEBUG },
+	{ &gomalloc_slab_kmem_cache_suite, HEAP | SBRK | EFENCE | DEBUG },
 	{ &gomalloc_trace_suite,	HEAP },
 	{ &gomalloc_check_suite,	HEAP },
 	{ &gomalloc_scavenger_suite,	HEAP },
 	{ &gomalloc_efence_suite,	EFENCE },
 	{ &gomalloc_stats_suite,	HEAP },
 	{ &gomalloc_leaks_suite,	HEAP | EFENCE },
-	{ &gomalloc_fail_suite,		HEAP | SBRK | EFENCE },
+	{ &gomalloc_fail_suite,		HEAP | SBRK | EFENCE | DEBUG },
 	{ &gomalloc_mcache_debug_suite,	HEAP },	/* the last one: see its file */
 };
 
@@ -227,7 +230,7 @@ static unsigned int case_modes(struct kunit_case *c)
 	const void *mark = c->generate_params;
 
 	if (mark != gomtest_needs_heap && mark != gomtest_needs_sbrk)
-		return HEAP | SBRK | EFENCE;
+		return HEAP | SBRK | EFENCE | DEBUG;
 	c->generate_params = NULL;
 	return mark == gomtest_needs_heap ? HEAP : SBRK;
 }
@@ -250,7 +253,8 @@ static bool suite_select_cases(struct kunit_suite *suite, unsigned int mode)
 
 static void suites_select(void)
 {
-	const unsigned int mode = gom_sbrk ? SBRK : gom_efence ? EFENCE : HEAP;
+	const unsigned int mode = gom_sbrk ? SBRK : gom_efence ? EFENCE :
+				  gom_backend ? DEBUG : HEAP;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(suites); i++) {

@@ -29,6 +29,7 @@ extern struct kunit_suite gomalloc_realloc_suite;
 extern struct kunit_suite gomalloc_zero_suite;
 extern struct kunit_suite gomalloc_bulk_suite;
 extern struct kunit_suite gomalloc_misuse_suite;
+extern struct kunit_suite gomalloc_object_debug_suite;
 extern struct kunit_suite gomalloc_context_suite;
 extern struct kunit_suite gomalloc_shrinker_suite;
 extern struct kunit_suite gomalloc_sbrk_suite;

@@ -119,7 +119,8 @@ static noinline size_t span_push_run(struct gom_mcache *c, size_t nr, void **p, 
 	size_t bytes, off, i;
 
 	gom_pagemap_place_entry(p[0], entry, &at);
-	if (!at.class || at.class == GOM_CLASS_TINY || gom_span_has_specials(at.span))
+	if (!at.class || at.class == GOM_CLASS_TINY || gom_class_debug(at.class) ||
+	    gom_span_has_specials(at.span))
 		return 0;
 	cl = gom_class(at.class);
 	s = gom_mcache_slot_of(c, at.class);

@@ -33,9 +33,13 @@
 #include <linux/string.h>
 
 #include "api/cache.h"
+#include "api/object_debug.h"
+#include "api/object_report.h"
 #include "api/sbrk.h"
 #include "base/compat.h"
+#include "base/debug_flags.h"
 #include "base/fault.h"
+#include "base/mode.h"
 #include "base/persistent.h"
 #include "base/report.h"
 #include "central/mcentral.h"
@@ -46,13 +50,10 @@
 /* Flags that mean the same here as to SLUB. */
 #define HONOURED_FLAGS	(SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE)
 
-/* Flags that are accepted and only prevent merging. */
-#define DEBUG_FLAGS	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
-
-#define KNOWN_FLAGS	(HONOURED_FLAGS | DEBUG_FLAGS | SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | \
+#define KNOWN_FLAGS	(HONOURED_FLAGS | GOM_DEBUG_FLAGS | SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | \
 			 SLAB_ACCOUNT | SLAB_MEM_SPREAD_OR_0)
 
-#define ALONE_FLAGS	(SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE | DEBUG_FLAGS)
+#define ALONE_FLAGS	(SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE | GOM_DEBUG_FLAGS)
 
 #define SPAN_MAX	(64U << 10)	/* most bytes of a span of several objects */
 #define SPAN_OBJECTS	32U		/* objects that a span should hold at least */
@@ -238,8 +239,14 @@ static struct gom_cache_class *class_alloc(void)
 	return cc;
 }
 
+static void class_construct(const struct gom_cache_class *cc, void *p)
+{
+	cc->ctor(p);
+}
+
 static void class_setup(struct gom_cache_class *cc, const struct gom_class *layout,
-			slab_flags_t flags, void (*ctor)(void *), const char *name)
+			const struct gom_debug_layout *debug, slab_flags_t flags,
+			void (*ctor)(void *), const char *name)
 {
 	struct gom_class_stats stats;
 	int nid;
@@ -247,6 +254,10 @@ static void class_setup(struct gom_cache_class *cc, const struct gom_class *layo
 	gom_class_read(cc->class, &stats);
 	cc->mallocs = stats.mallocs;
 	cc->layout = *layout;
+	cc->debug = *debug;
+	if (debug->flags & SLAB_STORE_USER)
+		gom_debug_track_init();
+	cc->init = debug->flags ? gom_debug_init_object : ctor ? class_construct : NULL;
 	cc->ctor = ctor;
 	cc->rcu = flags & SLAB_TYPESAFE_BY_RCU;
 	cc->users = 1;
@@ -320,13 +331,29 @@ static struct gom_cache *record_alloc(void)
 	return c;
 }
 
+/*
+ * How objects of a cache with @flags are debugged.  Constructed ones and those
+ * that an RCU reader may read cannot be poisoned.  The modes that replace the
+ * allocator do not debug.
+ */
+static slab_flags_t cache_debug_flags(slab_flags_t flags, void (*ctor)(void *))
+{
+	if (gom_sbrk || gom_efence)
+		return 0;
+	if (ctor || flags & SLAB_TYPESAFE_BY_RCU)
+		flags &= ~SLAB_POISON;
+	return flags & GOM_DEBUG_FLAGS;
+}
+
 static struct gom_cache_class *class_alloc_for(const char *name, unsigned int size,
 					       unsigned int align, slab_flags_t flags,
 					       void (*ctor)(void *))
 {
 	struct gom_cache_class *cc = NULL;
+	struct gom_debug_layout debug;
 	struct gom_class layout;
 
+	size = gom_debug_layout(&debug, size, align, cache_debug_flags(flags, ctor));
 	class_set_geometry(&layout, ALIGN(size, align), align);
 	if (!ctor && !(flags & ALONE_FLAGS))
 		cc = class_find_shared(&layout, align);
@@ -336,7 +363,7 @@ static struct gom_cache_class *class_alloc_for(const char *name, unsigned int si
 	}
 	cc = class_alloc();
 	if (cc)
-		class_setup(cc, &layout, flags, ctor, name);
+		class_setup(cc, &layout, &debug, flags, ctor, name);
 	return cc;
 }
 
@@ -349,12 +376,13 @@ static struct gom_cache *cache_create(const char *name, unsigned int size, unsig
 	if (!c)
 		return NULL;
 	align = cache_align(size, align, flags);
+	flags |= gom_debug_flags(name);
 	cc = class_alloc_for(name, size, align, flags, ctor);
 	if (!cc) {
 		list_add(&c->list, &records);
 		return NULL;
 	}
-	c->slot = &cc->cpu->slot;
+	c->slot = cc->debug.flags ? &gom_no_slot : &cc->cpu->slot;
 	c->class = cc->class;
 	c->size = size;
 	c->align = align;
@@ -373,8 +401,9 @@ static struct gom_cache *cache_create(const char *name, unsigned int size, unsig
  * @size: bytes of an object, 1 to 128 KiB
  * @align: alignment of objects in bytes, a power of two up to a page; 0 means 8
  * @flags: SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU and SLAB_NO_MERGE are
- *	honoured.  Debug and accounting flags of linux/slab.h and SLAB_PANIC are
- *	accepted and have no effect
+ *	honoured, and SLAB_RED_ZONE, SLAB_POISON, SLAB_STORE_USER,
+ *	SLAB_CONSISTENCY_CHECKS and SLAB_TRACE (object_debug.h).  Accounting
+ *	flags of linux/slab.h and SLAB_PANIC are accepted and have no effect
  * @ctor: constructor, or NULL.  Called once for each object when its span is
  *	allocated, in the context of that allocation.  A free keeps the
  *	contents, so the next allocation finds the object as its last user left

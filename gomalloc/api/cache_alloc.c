@@ -13,6 +13,7 @@
 
 #include "api/cache.h"
 #include "api/internal.h"
+#include "api/object_debug.h"
 #include "base/compat.h"
 #include "base/fail_site.h"
 #include "base/report.h"
@@ -107,6 +108,17 @@ static void *cache_alloc_ordinary(struct gom_cache *cache, gfp_t gfp, unsigned l
 	return p ? cache_prepare_slow(cache, p, gfp, sample, caller) : NULL;
 }
 
+/* Allocate from a cache whose objects are debugged. */
+static void *cache_alloc_debug(struct gom_cache *cache, gfp_t gfp, int node, unsigned long caller)
+{
+	void *p = gom_debug_alloc(cache, cache->size, gfp, node, caller);
+
+	if (p)
+		gom_note_malloc(caller, p, cache->size, cache->class,
+				gom_class(cache->class)->size, gfp);
+	return p;
+}
+
 noinline void *gom_cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned long caller)
 {
 	void *p;
@@ -115,6 +127,8 @@ noinline void *gom_cache_alloc_slow(struct gom_cache *cache, gfp_t gfp, unsigned
 	cache_check_gfp(cache, gfp, caller);
 	if (gom_fail_here(caller, gfp))
 		return NULL;
+	if (unlikely(gom_class_debug(cache->class)))
+		return cache_alloc_debug(cache, gfp, NUMA_NO_NODE, caller);
 	if (unlikely(gom_backend)) {
 		p = cache_alloc_backend(cache, gfp, caller);
 		if (p || gom_backend->only)
@@ -130,7 +144,11 @@ void *gom_cache_alloc_with_page(struct gom_cache *cache, gfp_t gfp, unsigned lon
 		return gom_cache_alloc_slow(cache, gfp, caller);
 	might_alloc(gfp);
 	cache_check_gfp(cache, gfp, caller);
-	return gom_fail_here(caller, gfp) ? NULL : cache_alloc_ordinary(cache, gfp, caller);
+	if (gom_fail_here(caller, gfp))
+		return NULL;
+	if (unlikely(gom_class_debug(cache->class)))
+		return cache_alloc_debug(cache, gfp, NUMA_NO_NODE, caller);
+	return cache_alloc_ordinary(cache, gfp, caller);
 }
 
 /*
@@ -187,6 +205,8 @@ void *gom_cache_alloc_node(struct gom_cache *cache, gfp_t gfp, int node)
 	cache_check_gfp(cache, gfp, _RET_IP_);
 	if (gom_fail_here(_RET_IP_, gfp))
 		return NULL;
+	if (unlikely(gom_class_debug(cache->class)))
+		return cache_alloc_debug(cache, gfp, node, _RET_IP_);
 	p = gom_alloc_on_node(cache->class, gfp & GOM_PAGE_GFP, node, &sample);
 	return p ? cache_prepare_slow(cache, p, gfp, sample, _RET_IP_) : NULL;
 }
@@ -222,7 +242,7 @@ noinline void gom_cache_free_slow(struct gom_cache *cache, const void *p, unsign
  * @p: the object; may be NULL
  *
  * As gom_free(), without the lookup.  As with gom_free_sized(), only the slow
- * path checks @p, which debug=1 takes for every free.
+ * path checks @p, which debug= takes for every free.
  *
  * Context: any but NMI.  Needs no memory.
  */

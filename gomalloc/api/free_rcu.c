@@ -213,13 +213,17 @@ struct object_span {
 	const struct gom_class *cl;
 };
 
-/* Fill in @s for the span of @at; false if that is not cut into objects. */
+/*
+ * Fill in @s for the span of @at; false if that is not cut into objects, or if
+ * these are debugged, and begin elsewhere.
+ */
 static bool object_span_find(struct object_span *s, const void *at)
 {
 	struct gom_place place;
 
 	gom_pagemap_place(at, &place);
-	if (!place.span || !place.class || place.class == GOM_CLASS_TINY)
+	if (!place.span || !place.class || place.class == GOM_CLASS_TINY ||
+	    gom_class_debug(place.class))
 		return false;
 	s->base = place.span->base;
 	s->cl = gom_class(place.class);

@@ -39,6 +39,7 @@
 #include <linux/string.h>
 
 #include "api/internal.h"
+#include "api/object_debug.h"
 #include "base/compat.h"
 #include "base/fail_site.h"
 #include "base/node.h"
@@ -76,6 +77,7 @@ gfp_t gom_report_zone(gfp_t gfp, unsigned long caller)
 }
 
 const struct gom_backend *gom_backend __read_mostly;
+GOM_EXPORT_FOR_TEST(gom_backend);
 
 /*
  * Allocate an object of @size bytes from the backend, which is not NULL.
@@ -433,6 +435,8 @@ void gom_free_place(const struct gom_place *at, unsigned long caller)
 	if (unlikely(gom_backend) && gom_backend->free(at->p, caller))
 		return;
 	trace_gom_free(caller, at->p, at->class);
+	if (unlikely(gom_class_debug(at->class)))
+		return gom_debug_free(at, caller);
 	if (!place_check_free(at, caller))
 		return;
 	if (gom_special_maybe(at->p) && gom_special_end(at, caller))
@@ -496,7 +500,7 @@ noinline void gom_free_leave(const void *p, u32 entry, struct gom_mcache *c, uns
  * @p: the result of any gomalloc allocation; may be NULL or ZERO_SIZE_PTR
  *
  * A pointer that is not gomalloc's, a pointer into the middle of an object, and
- * a double free are reported and have no other effect.  Without debug=1 a
+ * a double free are reported and have no other effect.  Without debug= a
  * double free is detected only in some cases.
  *
  * Context: any but NMI.  Needs no memory.
@@ -523,9 +527,20 @@ void gom_free(const void *p)
 }
 EXPORT_SYMBOL_GPL(gom_free);
 
+/* The size class of the object at @at, which may be a debugged one. */
+static unsigned int place_size_class(const struct gom_place *at)
+{
+	size_t size;
+
+	if (likely(!gom_class_debug(at->class)))
+		return at->class;
+	gom_debug_object_of(at, &size);
+	return gom_size_to_slot_off(size) >> GOM_SLOT_SHIFT;
+}
+
 /*
  * Slow path of a sized free.  Only here is the size compared with the object's
- * class; with debug=1 that is for every sized free.
+ * class; with debug= that is for every sized free.
  */
 static noinline void sized_free_check(const void *p, unsigned int slot_off, unsigned long caller)
 {
@@ -536,7 +551,7 @@ static noinline void sized_free_check(const void *p, unsigned int slot_off, unsi
 	/*
 	 * An object that gom_realloc() shrank in place keeps its former class.
 	 */
-	if (at.class && at.class != said && !gom_special_resized(&at))
+	if (at.class && place_size_class(&at) != said && !gom_special_resized(&at))
 		gom_report(GOM_BAD_FREE_SIZE, caller,
 			   "sized free of %p as class %u, which is of class %u", p, said, at.class);
 	gom_free_place(&at, caller);

@@ -40,6 +40,7 @@
 #include <linux/string.h>
 
 #include "api/internal.h"
+#include "api/object_debug.h"
 #include "api/nolock.h"
 #include "base/compat.h"
 #include "base/fault.h"
@@ -288,6 +289,14 @@ static bool object_try_free(const struct gom_place *at, unsigned long caller)
 	       (trylock_allowed() && gom_mcentral_try_free(at, caller));
 }
 
+/* Free @p later, without a write to it.  @why says why it is not freed now. */
+static void object_defer_or_report(const void *p, const char *why, unsigned long caller)
+{
+	if (!object_defer_untouched(p))
+		gom_report(GOM_BAD_POINTER, caller,
+			   "free without waiting of %p, which %s: too many at once", p, why);
+}
+
 /*
  * With efence=1: free an object with a guard page.  That cannot be done here,
  * nor may its first word be written, which can lie behind its end.  False if
@@ -299,11 +308,22 @@ static bool guarded_free_nolock(const void *p, unsigned long caller)
 
 	if (likely(!gom_backend) || gom_backend->object(p, &size) != p)
 		return false;
-	if (!object_defer_untouched(p))
-		gom_report(GOM_BAD_POINTER, caller,
-			   "free without waiting of %p, which has a guard page: too many at once",
-			   p);
+	object_defer_or_report(p, "has a guard page", caller);
 	return true;
+}
+
+/*
+ * Free a debugged object later: its checks take too long here.  A shorter one
+ * than a link cannot be linked, as its red zone must not be written.
+ */
+static void debugged_free_nolock(const struct gom_place *at, unsigned long caller)
+{
+	size_t size;
+
+	if (gom_debug_object_of(at, &size) == at->p && size >= sizeof(struct llist_node))
+		object_defer(at->p);
+	else
+		object_defer_or_report(at->p, "is debugged", caller);
 }
 
 /**
@@ -313,7 +333,8 @@ static bool guarded_free_nolock(const void *p, unsigned long caller)
  *	not a tiny one (gom_malloc_noscan() of up to GOM_TINY_MAX bytes)
  *
  * Other pointers are reported and not freed.  An object that may have a
- * finalizer, or has a guard page (efence=1), is reported and leaked if 64 such
+ * finalizer, has a guard page (efence=1), or is debugged (debug=) and shorter
+ * than a pointer, is reported and leaked if 64 such
  * objects are deferred on this CPU already; they are freed when interrupts are
  * on, under PREEMPT_RT by a worker.
  *
@@ -329,6 +350,10 @@ void gom_free_nolock(const void *p)
 	gom_pagemap_place(p, &at);
 	if (!at.slot && guarded_free_nolock(p, _RET_IP_))
 		return;
+	if (gom_class_debug(at.class)) {
+		debugged_free_nolock(&at, _RET_IP_);
+		return;
+	}
 	if (!at.class || at.class >= GOM_CLASS_TINY || !gom_place_is_object(&at)) {
 		gom_report(GOM_BAD_POINTER, _RET_IP_, "free without waiting of %p, not of that kind",
 			   p);
@@ -339,10 +364,8 @@ void gom_free_nolock(const void *p)
 		return;
 	if (found == GOM_SPECIAL_NONE || found == GOM_SPECIAL_NO_FINALIZER)
 		object_defer(p);
-	else if (!object_defer_untouched(p))
-		gom_report(GOM_BAD_POINTER, _RET_IP_,
-			   "free without waiting of %p, which may have a finalizer: too many at once",
-			   p);
+	else
+		object_defer_or_report(p, "may have a finalizer", _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(gom_free_nolock);
 

@@ -11,6 +11,7 @@
 #include <linux/string.h>
 
 #include "api/internal.h"
+#include "api/object_debug.h"
 #include "base/compat.h"
 #include "base/fail_site.h"
 #include "base/report.h"
@@ -50,6 +51,8 @@ void *gom_object_of(const struct gom_place *at, size_t *size)
 		*size = gom_tiny_size(at);
 		return *size ? (void *)at->p : NULL;
 	}
+	if (unlikely(gom_class_debug(at->class)))
+		return gom_debug_object_of(at, size);
 	i = gom_class_index(cl, at->offset);
 	if (i >= at->span->nelems)
 		return NULL;
@@ -151,6 +154,10 @@ static void *object_resize_in_place(const struct gom_place *at, size_t size, siz
 	if (at->slot == GOM_SLOT_LARGE) {
 		gom_large_shrink(at->span, new_size, gfp & GOM_PAGE_GFP);
 		size = (size_t)at->span->npages << PAGE_SHIFT;
+	}
+	if (unlikely(gom_class_debug(at->class))) {
+		gom_debug_resize(at, new_size);
+		return p;
 	}
 	/* A later gom_realloc() with __GFP_ZERO may grow into these bytes. */
 	if (want_init_on_alloc(gfp))

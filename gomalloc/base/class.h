@@ -16,6 +16,7 @@
 #include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/percpu-defs.h>
+#include <linux/types.h>
 
 #include "base/sizeclass.h"
 
@@ -26,13 +27,36 @@ struct gom_cache_cpu;
 struct gom_mcentral;
 
 /**
+ * struct gom_debug_layout - where the parts of a debugged object are
+ * @flags: SLAB_* flags of debugging; 0: the objects are not debugged, and the
+ *	rest is not used
+ * @pad: bytes of the left red zone, before the object; its alignment divides it
+ * @size: bytes of the object
+ * @record: offset of struct gom_debug_record from the object; the right red zone
+ *	is before it
+ * @end: offset of the padding that fills the rest of the class's size
+ *
+ * All offsets are from the object, which is @pad bytes behind the address that
+ * the layers below know.
+ */
+struct gom_debug_layout {
+	slab_flags_t flags;
+	unsigned int pad;
+	unsigned int size;
+	unsigned int record;
+	unsigned int end;
+};
+
+/**
  * struct gom_cache_class - the class of a named cache
  * @class: its number
  * @layout: size, span length and so on, as for a size class; written only while
  *	no cache uses the class
  * @cpu: its part of each CPU's cache
  * @central: its mcentral on each node
- * @ctor: called for each object when a span is allocated, or NULL
+ * @debug: how its objects are debugged
+ * @init: called for each object when a span is allocated, or NULL
+ * @ctor: the constructor of its cache, or NULL; @init calls it
  * @rcu: spans are freed after a grace period only (SLAB_TYPESAFE_BY_RCU)
  * @specials: number of specials its objects have now
  * @mallocs: objects allocated by caches that used the class before
@@ -46,6 +70,8 @@ struct gom_cache_class {
 	struct gom_class layout;
 	struct gom_cache_cpu __percpu *cpu;
 	struct gom_mcentral **central;
+	struct gom_debug_layout debug;
+	void (*init)(const struct gom_cache_class *cc, void *p);
 	void (*ctor)(void *p);
 	bool rcu;
 	atomic_t specials;
@@ -61,6 +87,14 @@ extern unsigned int gom_nr_cache_classes;	/* classes made since load */
 static inline struct gom_cache_class *gom_cache_class(unsigned int class)
 {
 	return gom_cache_classes[class - GOM_NR_SPAN_CLASSES];
+}
+
+/* How objects of any class are debugged; NULL if they are not. */
+static inline const struct gom_debug_layout *gom_class_debug(unsigned int class)
+{
+	if (likely(class < GOM_NR_SPAN_CLASSES) || likely(!gom_cache_class(class)->debug.flags))
+		return NULL;
+	return &gom_cache_class(class)->debug;
 }
 
 /* The data of any class. */

@@ -32,11 +32,18 @@ const char * const gom_misuse_names[] = {
 	[GOM_BAD_PERSISTENT]	= "persistent",
 	[GOM_BAD_CACHE]		= "cache",
 	[GOM_BAD_TRANSFER]	= "transfer",
+	[GOM_BAD_OVERWRITE]	= "overwrite",
 };
 static_assert(ARRAY_SIZE(gom_misuse_names) == GOM_NR_MISUSES);
 
 static atomic_long_t misuse_counts[GOM_NR_MISUSES];
 static unsigned long reported_sites[1 << REPORTED_BITS];	/* by kind and call site */
+
+/* Count a misuse that the caller reports itself. */
+void gom_misuse_note(enum gom_misuse kind)
+{
+	atomic_long_inc(&misuse_counts[kind]);
+}
 
 static bool misuse_first_report(enum gom_misuse kind, unsigned long caller)
 {
@@ -59,7 +66,7 @@ void gom_report(enum gom_misuse kind, unsigned long caller, const char *fmt, ...
 	struct va_format vaf;
 	va_list args;
 
-	atomic_long_inc(&misuse_counts[kind]);
+	gom_misuse_note(kind);
 	if (!misuse_first_report(kind, caller))
 		return;
 	va_start(args, fmt);

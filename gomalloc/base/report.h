@@ -18,6 +18,7 @@ enum gom_misuse {
 	GOM_BAD_PERSISTENT,
 	GOM_BAD_CACHE,
 	GOM_BAD_TRANSFER,
+	GOM_BAD_OVERWRITE,
 	GOM_NR_MISUSES,
 };
 
@@ -25,6 +26,7 @@ extern const char * const gom_misuse_names[GOM_NR_MISUSES];
 
 __printf(3, 4) __cold
 void gom_report(enum gom_misuse kind, unsigned long caller, const char *fmt, ...);
+void gom_misuse_note(enum gom_misuse kind);
 unsigned long gom_misuse_count(enum gom_misuse kind);
 void gom_report_again(void);
 void gom_report_reset(void);

@@ -672,7 +672,7 @@ static void *mcentral_alloc_new_span(unsigned int class, int nid, gfp_t gfp)
  * @gfp: how to get memory
  *
  * For an interrupt that finds its CPU inside the cache, for memory of another
- * node, and for debug=1.  Nodes are tried as by gom_mcentral_refill().
+ * node, and for debug=.  Nodes are tried as by gom_mcentral_refill().
  *
  * Context: any but NMI, no lock held; may sleep if @gfp allows it.
  * Return: the object, not zeroed; NULL if there is no memory.

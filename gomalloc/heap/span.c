@@ -83,10 +83,11 @@ void gom_span_record_free(struct gom_fixalloc *freelists, struct gom_span *s)
 /* === Objects === */
 
 /*
- * Run the constructor of the cache, if any, on all objects.  Once per span:
- * free objects are not written to, so the constructed state persists.
+ * Initialize all objects of a cache that needs it: run its constructor, or
+ * prepare them for debugging.  Once per span: the layers from here to the cache
+ * do not write to free objects.
  */
-static void span_construct_objects(struct gom_span *s, unsigned int class)
+static void span_init_objects(struct gom_span *s, unsigned int class)
 {
 	const struct gom_cache_class *cc;
 	unsigned int i;
@@ -94,8 +95,8 @@ static void span_construct_objects(struct gom_span *s, unsigned int class)
 	if (class < GOM_NR_SPAN_CLASSES)
 		return;
 	cc = gom_cache_class(class);
-	for (i = 0; cc->ctor && i < s->nelems; i++)
-		cc->ctor(s->base + (size_t)i * cc->layout.size);
+	for (i = 0; cc->init && i < s->nelems; i++)
+		cc->init(cc, s->base + (size_t)i * cc->layout.size);
 }
 
 /* Set the first @n bits of @map and clear the others of their words. */
@@ -136,7 +137,7 @@ struct gom_span *gom_span_alloc_class(unsigned int class, int nid, gfp_t gfp)
 	span_bitmap_set_all(s->free, s->nelems);
 	if (class == GOM_CLASS_TINY)
 		gom_tiny_init_marks(gom_tiny_marks(s));
-	span_construct_objects(s, class);
+	span_init_objects(s, class);
 	gom_pagemap_mark(s, GOM_SLOT_OFF(gom_span_slot(s)));
 	trace_gom_span_alloc(class, s->base, s->npages, s->nid);
 	return s;

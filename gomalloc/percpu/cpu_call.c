@@ -30,7 +30,7 @@ static void cpu_call_handler(void *info)
 		return;
 	}
 	c = gom_mcache_enter_slow();
-	if (!c)		/* debug=1: this cache holds and counts nothing */
+	if (!c)		/* debug=: this cache holds and counts nothing */
 		return;
 	call->fn(c, call);
 	gom_mcache_leave_slow(c);

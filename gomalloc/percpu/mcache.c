@@ -51,6 +51,9 @@ GOM_EXPORT_FOR_TEST(gom_mcache_kb);
 DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
 GOM_EXPORT_FOR_TEST(gom_mcache);
 
+static void *no_object;
+DEFINE_PER_CPU(struct gom_slot, gom_no_slot) = { .top = &no_object, .end = &no_object };
+
 /* A slot without a magazine points here: a pop finds it empty, a push full. */
 static void *no_magazine[1];
 

@@ -82,7 +82,7 @@ struct gom_slot {
 
 #define GOM_MALLOCING		0x01	/* the cache has an owner */
 #define GOM_MALLOCING_SLOW	0x02	/* a call does more than move an object */
-#define GOM_MALLOCING_DEBUG	0x04	/* debug=1: mcentral serves every call */
+#define GOM_MALLOCING_DEBUG	0x04	/* debug=: mcentral serves every call */
 #define GOM_MALLOCING_BYPASS	0x08	/* sbrk=1, efence=1: no cache is used */
 
 /**
@@ -145,6 +145,11 @@ struct gom_cache_cpu {
 	struct gom_slot slot;
 	struct gom_mcache_class k;
 };
+
+/*
+ * A slot whose magazine is both empty and full: each call goes to the slow path.
+ */
+DECLARE_PER_CPU(struct gom_slot, gom_no_slot);
 
 extern unsigned int gom_mcache_kb;
 

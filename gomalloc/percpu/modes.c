@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Modes that send every call to the slow path: bits of @mallocing on every CPU
- * (mcache.h).  They are set from load to unload (debug=1, a backend), or while
+ * (mcache.h).  They are set from load to unload (debug=, a backend), or while
  * somebody needs the slow path (tracepoints).
  */
 #include <linux/cpu.h>

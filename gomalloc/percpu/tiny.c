@@ -314,7 +314,7 @@ GOM_EXPORT_FOR_TEST(gom_tiny_alloc_new);
  *
  * Context: any but NMI; may sleep if @gfp allows it.
  * Return: the object, zeroed; NULL if there is no memory; ERR_PTR(-EBUSY) if
- * this CPU's cache is in use or bypassed (debug=1), so the object cannot be
+ * this CPU's cache is in use or bypassed (debug=), so the object cannot be
  * combined.
  */
 void *gom_tiny_alloc_slow(size_t size, gfp_t gfp, bool *sample)

@@ -24,6 +24,7 @@
 
 #include "api/cache.h"
 #include "api/internal.h"
+#include "api/object_debug.h"
 #include "base/fault.h"
 #include "base/report.h"
 #include "percpu/mcache.h"
@@ -43,20 +44,16 @@
 /**
  * struct handle - an entry of the table
  * @cache: the cache; NULL in an empty entry
- * @slot: the cache's slot, for the fast paths, or @no_slot
+ * @slot: the cache's slot, for the fast paths, or @gom_no_slot
  */
 struct handle {
 	struct gom_cache *cache;
 	struct gom_slot __percpu *slot;
 };
 
-/* A magazine that is both empty and full: each call goes to the slow path. */
-static void *no_object;
-static DEFINE_PER_CPU(struct gom_slot, no_slot) = { .top = &no_object, .end = &no_object };
-
 static DEFINE_MUTEX(handles_lock);
 static struct handle handles[HANDLES] = {
-	[0 ... HANDLES - 1] = { .slot = &no_slot },
+	[0 ... HANDLES - 1] = { .slot = &gom_no_slot },
 };
 static unsigned long handle_next;	/* where the search for an empty entry begins */
 
@@ -105,7 +102,7 @@ static struct gom_cache *handle_free(const struct kmem_cache *s)
 
 	mutex_lock(&handles_lock);
 	c = cache_of(s);
-	*handle_of(s) = (struct handle) { .slot = &no_slot };
+	*handle_of(s) = (struct handle) { .slot = &gom_no_slot };
 	mutex_unlock(&handles_lock);
 	return c;
 }
@@ -122,7 +119,7 @@ static bool gomalloc_can(unsigned int size, unsigned int align, slab_flags_t fla
  * objects of gomalloc's.
  */
 #define CACHE_FLAGS	(SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU | GOM_NO_MERGE |	\
-			 SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
+			 GOM_DEBUG_FLAGS)
 
 /* NULL if there is no memory, or a table is full. */
 static struct kmem_cache *cache_create(const char *name, unsigned int size, unsigned int align,

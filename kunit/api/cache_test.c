@@ -361,7 +361,7 @@ static void object_of_another_cache_is_not_freed(struct kunit *test)
 	b = cache_create(test, "test_b", 200, 0, 0, NULL);
 	p = gom_cache_alloc(a, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, p);
-	/* As with debug=1: every call takes the slow path. */
+	/* As with debug=: every call takes the slow path. */
 	preempt_disable();
 	m = this_cpu_ptr(&gom_mcache);
 	m->mallocing |= GOM_MALLOCING_SLOW;
@@ -567,7 +567,7 @@ static void class_with_magazines_in_flight_is_not_reused(struct kunit *test)
 	mag = depot_pop(class);
 	if (!mag) {
 		gom_cache_destroy(a);
-		kunit_skip(test, "nothing is kept in magazines with debug=1");
+		kunit_skip(test, "nothing is kept in magazines with debug=");
 	}
 	gom_cache_destroy(a);
 	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_CACHE), counted);

@@ -211,7 +211,7 @@ static void free_in_idle_pages(struct kunit *test)
 	EXPECT_REPORT(test, GOM_BAD_FREE_FOREIGN, "which is not gomalloc's", gom_free(p));
 }
 
-/* Has the effect of debug=1 on this CPU. */
+/* mcentral serves every call on this CPU, as with debug=. */
 static struct gom_mcache *debug_on(void)
 {
 	struct gom_mcache *c;

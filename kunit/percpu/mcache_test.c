@@ -22,7 +22,7 @@
 #define OBJECTS	2000U
 #define EMPTIED_SIZE	8192U
 
-/* False with mcache_kb=0 or debug=1. */
+/* False with mcache_kb=0 or debug=. */
 static bool mcache_enabled(void)
 {
 	return gom_mcache_kb && !(per_cpu(gom_mcache, 0).mallocing & GOM_MALLOCING_DEBUG);

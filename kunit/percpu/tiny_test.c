@@ -54,7 +54,7 @@ static int tiny_begin(struct kunit *test)
 	err = c->mallocing & GOM_MALLOCING_DEBUG;
 	put_cpu_ptr(&gom_mcache);
 	if (err)
-		kunit_skip(test, "debug=1 does not combine objects");
+		kunit_skip(test, "debug= does not combine objects");
 	err = gomtest_begin(test) ?: gomtest_log_capture();
 	if (err)
 		return err;

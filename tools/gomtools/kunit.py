@@ -12,7 +12,7 @@ from .ui import Failure
 
 SCRIPT = checkout.GUEST_SCRIPTS / "kunit.sh"
 # Parameters of gomalloc; the suites run once with each.
-MODES = ["sbrk=1", "efence=1", ""]
+MODES = ["sbrk=1", "efence=1", "debug=FZPU", ""]
 START = re.compile(r"gomalloc: KUnit starts ?(.*)")
 END = "gomalloc: KUnit ended"
 RESULT = re.compile(r"^\s*(not )?ok \d+ ", re.M)

@@ -32,6 +32,7 @@ if [ "$FILTER" = "*" ] && ! dmesg | grep -q "gomalloc: sbrk: .* to be released";
 	exit 1
 fi
 run_suites 0 efence=1 || exit
+run_suites 0 debug=FZPU || exit
 run_suites 3 || exit
 
 # The leaked objects must be reported, by class.
