@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A backend is a mode that replaces the allocator, or a part of it: sbrk
- * (sbrk.c), efence (efence.c), or debug= (malloc_debug.c).  At most one is chosen, by a module parameter, before the first
- * allocation.  Then the per-CPU caches are bypassed (GOM_MALLOCING_BYPASS), so
- * every call takes its slow path, which begins with the backend.
+ * (sbrk.c), efence (efence.c), or debug= (malloc_debug.c).  At most one is
+ * chosen, by a module parameter, before the first allocation.  Then the per-CPU
+ * caches are bypassed (GOM_MALLOCING_BYPASS, GOM_MALLOCING_DEBUG), so every call
+ * takes its slow path, which begins with the backend.
  */
 #ifndef GOM_BACKEND_H
 #define GOM_BACKEND_H
