@@ -13,4 +13,4 @@ gomalloc-y := $(addprefix gomalloc/, \
 	$(addprefix heap/, mheap.o span.o pagemap.o large.o scavenger.o) \
 	$(addprefix base/, sizeclass.o class.o debug_flags.o mode.o accounting.o node.o persistent.o fixalloc.o \
 		work.o pages.o random.o report.o fault.o client.o fail_site.o) \
-	$(addprefix debug/, check.o stats.o debugfs.o trace.o leaks.o lifetimes.o fail.o))
+	$(addprefix debug/, check.o stats.o debugfs.o trace.o leaks.o lifetimes.o objects.o fail.o))

@@ -98,8 +98,8 @@ static void part_fill(struct part part)
 	memset(part.start, part.value, part.bytes);
 }
 
-/* Report @part if it does not hold its value, and restore it. */
-static void part_check(const struct gom_cache_class *cc, const void *p, struct part part,
+/* Report @part if it does not hold its value, and restore it; true if it does. */
+static bool part_check(const struct gom_cache_class *cc, const void *p, struct part part,
 		       unsigned long caller)
 {
 	u8 *from = part.bytes ? memchr_inv(part.start, part.value, part.bytes) : NULL;
@@ -107,12 +107,13 @@ static void part_check(const struct gom_cache_class *cc, const void *p, struct p
 	struct gom_debug_fault fault;
 
 	if (likely(!from))
-		return;
+		return true;
 	while (to[-1] == part.value)
 		to--;
 	fault = (struct gom_debug_fault) { part.what, from, to, part.value };
 	gom_debug_report_bytes(cc, p, &fault, caller);
 	memset(from, part.value, to - from);
+	return false;
 }
 
 /* === States === */
@@ -125,15 +126,16 @@ static void object_fill_free(const struct gom_debug_layout *d, void *p)
 	part_fill(part_right(d, p, d->size, SLUB_RED_INACTIVE));
 }
 
-static void object_check_free(const struct gom_cache_class *cc, void *p, unsigned long caller)
+/* Check all parts of a free object; true if they are sound. */
+static bool object_check_free(const struct gom_cache_class *cc, void *p, unsigned long caller)
 {
 	const struct gom_debug_layout *d = &cc->debug;
 
-	part_check(cc, p, part_left(d, p, SLUB_RED_INACTIVE), caller);
-	part_check(cc, p, part_poison(d, p), caller);
-	part_check(cc, p, part_poison_end(d, p), caller);
-	part_check(cc, p, part_right(d, p, d->size, SLUB_RED_INACTIVE), caller);
-	part_check(cc, p, part_padding(cc, p), caller);
+	return part_check(cc, p, part_left(d, p, SLUB_RED_INACTIVE), caller) &
+	       part_check(cc, p, part_poison(d, p), caller) &
+	       part_check(cc, p, part_poison_end(d, p), caller) &
+	       part_check(cc, p, part_right(d, p, d->size, SLUB_RED_INACTIVE), caller) &
+	       part_check(cc, p, part_padding(cc, p), caller);
 }
 
 static void object_fill_live(const struct gom_debug_layout *d, void *p, size_t size)
@@ -142,14 +144,14 @@ static void object_fill_live(const struct gom_debug_layout *d, void *p, size_t s
 	part_fill(part_right(d, p, size, SLUB_RED_ACTIVE));
 }
 
-static void object_check_live(const struct gom_cache_class *cc, void *p, size_t size,
+static bool object_check_live(const struct gom_cache_class *cc, void *p, size_t size,
 			      unsigned long caller)
 {
 	const struct gom_debug_layout *d = &cc->debug;
 
-	part_check(cc, p, part_left(d, p, SLUB_RED_ACTIVE), caller);
-	part_check(cc, p, part_right(d, p, size, SLUB_RED_ACTIVE), caller);
-	part_check(cc, p, part_padding(cc, p), caller);
+	return part_check(cc, p, part_left(d, p, SLUB_RED_ACTIVE), caller) &
+	       part_check(cc, p, part_right(d, p, size, SLUB_RED_ACTIVE), caller) &
+	       part_check(cc, p, part_padding(cc, p), caller);
 }
 
 /* Prepare the object at @start of a span that was allocated. */
@@ -203,7 +205,11 @@ static void *object_begin(const struct gom_cache_class *cc, void *start, size_t 
 	object_check_free(cc, p, caller);
 	object_fill_live(d, p, size);
 	r->size = size;
-	/* Pairs with cmpxchg() in object_end(): who frees it finds the rest written. */
+	object_track(cc, p, GOM_DEBUG_ALLOCATED, caller);
+	/*
+	 * Pairs with cmpxchg() in object_end() and smp_load_acquire() in
+	 * trace_object() and gom_debug_validate(): they find the rest written.
+	 */
 	smp_store_release(&r->state, GOM_DEBUG_LIVE);
 	return p;
 }
@@ -229,7 +235,6 @@ void *gom_debug_alloc(struct gom_cache *cache, size_t size, gfp_t gfp, int node,
 	if (!p)
 		return NULL;
 	p = object_begin(cc, p, size, caller);
-	object_track(cc, p, GOM_DEBUG_ALLOCATED, caller);
 	object_zero(cc, p, size, gfp);
 	kmemleak_alloc(p, size, 1, gfp);
 	if (gom_profile_draw(cc->layout.size))
@@ -260,8 +265,52 @@ void gom_debug_resize(const struct gom_place *at, size_t size)
 {
 	const struct gom_debug_layout *d = gom_class_debug(at->class);
 
-	gom_debug_record(d, at->p)->size = size;
+	/* In this order, for gom_debug_validate(): the zone is there before it counts. */
 	part_fill(part_right(d, (void *)at->p, size, SLUB_RED_ACTIVE));
+	smp_store_release(&gom_debug_record(d, at->p)->size, size);
+}
+
+static bool part_is_sound(struct part part)
+{
+	return !part.bytes || !memchr_inv(part.start, part.value, part.bytes);
+}
+
+static bool live_is_sound(const struct gom_cache_class *cc, void *p, size_t size)
+{
+	const struct gom_debug_layout *d = &cc->debug;
+
+	return part_is_sound(part_left(d, p, SLUB_RED_ACTIVE)) &&
+	       part_is_sound(part_right(d, p, size, SLUB_RED_ACTIVE)) &&
+	       part_is_sound(part_padding(cc, p));
+}
+
+/**
+ * gom_debug_validate - look for damage beside an object, or in a free one
+ * @cc: its class
+ * @p: the object
+ * @is_free: it is free in its span
+ *
+ * Damage is reported and restored.  A live object may be freed meanwhile, but
+ * not allocated again, as that needs the lock: if it was live before and after
+ * the look, it was so in between.
+ *
+ * Context: the lock of its mcentral is held.
+ * Return: true if there was damage.
+ */
+bool gom_debug_validate(const struct gom_cache_class *cc, void *p, bool is_free)
+{
+	const struct gom_debug_record *r = gom_debug_record(&cc->debug, p);
+	size_t size;
+
+	if (is_free)
+		return !object_check_free(cc, p, _RET_IP_);
+	if (smp_load_acquire(&r->state) != GOM_DEBUG_LIVE)
+		return false;
+	size = smp_load_acquire(&r->size);	/* pairs with gom_debug_resize() */
+	if (size > cc->debug.size || live_is_sound(cc, p, size))
+		return false;
+	smp_rmb();	/* the look, then the state: pairs with cmpxchg() in object_end() */
+	return READ_ONCE(r->state) == GOM_DEBUG_LIVE && !object_check_live(cc, p, size, _RET_IP_);
 }
 
 /* === Freeing === */

@@ -95,6 +95,7 @@ void gom_debug_init_object(const struct gom_cache_class *cc, void *start);
 void *gom_debug_alloc(struct gom_cache *cache, size_t size, gfp_t gfp, int node,
 		      unsigned long caller);
 void gom_debug_free(const struct gom_place *at, unsigned long caller);
+bool gom_debug_validate(const struct gom_cache_class *cc, void *p, bool is_free);
 void gom_debug_resize(const struct gom_place *at, size_t size);
 void *gom_debug_object_of(const struct gom_place *at, size_t *size);
 

@@ -36,6 +36,7 @@
 #include "debug/fail.h"
 #include "debug/leaks.h"
 #include "debug/lifetimes.h"
+#include "debug/objects.h"
 #include "debug/stats.h"
 #include "heap/large.h"
 #include "heap/mheap.h"
@@ -519,6 +520,22 @@ static int persistent_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(persistent);
 
+/* === alloc_traces, free_traces: see objects.c === */
+
+static int alloc_traces_show(struct seq_file *m, void *v)
+{
+	gom_objects_show_traces(m, GOM_DEBUG_ALLOCATED);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(alloc_traces);
+
+static int free_traces_show(struct seq_file *m, void *v)
+{
+	gom_objects_show_traces(m, GOM_DEBUG_FREED);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(free_traces);
+
 /* === fail_sites: see base/fail_site.c === */
 
 static int fail_sites_show(struct seq_file *m, void *v)
@@ -570,6 +587,7 @@ static const struct file_operations fail_sites_fops = {
 static int control_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, "check    validate all structures; EUCLEAN, and lines in the kernel log, on errors\n"
+		    "validate look for damage in and beside debugged objects (debug=); EUCLEAN as above\n"
 		    "flush    flush the per-CPU caches and the depots to the heap\n"
 		    "reset    reset all statistics, except those of live objects\n"
 		    "scavenge return idle pages to the page allocator\n"
@@ -604,6 +622,9 @@ static ssize_t control_write(struct file *file, const char __user *ubuf, size_t 
 		wrong = gom_check();
 		if (wrong)
 			return wrong < 0 ? wrong : -EUCLEAN;
+	} else if (sysfs_streq(word, "validate")) {
+		if (gom_objects_validate())
+			return -EUCLEAN;
 	} else {
 		return -EINVAL;
 	}
@@ -636,6 +657,8 @@ void gom_debugfs_init(void)
 	debugfs_create_file("finalizers", 0400, root, NULL, &finalizers_fops);
 	debugfs_create_file("mheap", 0400, root, NULL, &mheap_fops);
 	debugfs_create_file("persistent", 0400, root, NULL, &persistent_fops);
+	debugfs_create_file("alloc_traces", 0400, root, NULL, &alloc_traces_fops);
+	debugfs_create_file("free_traces", 0400, root, NULL, &free_traces_fops);
 	debugfs_create_file("fail_module", 0600, root, &gom_fail_module, &module_name_fops);
 	debugfs_create_file("fail_sites", 0600, root, NULL, &fail_sites_fops);
 	debugfs_create_file("control", 0600, root, NULL, &control_fops);

@@ -5,6 +5,7 @@
  */
 #include <linux/poison.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "api/cache.h"
@@ -13,6 +14,7 @@
 #include "base/compat.h"
 #include "base/debug_flags.h"
 #include "base/report.h"
+#include "debug/objects.h"
 #include "log.h"
 #include "suites.h"
 
@@ -336,6 +338,65 @@ static void a_resized_object_moves(struct kunit *test)
 	fixture_end(test, &f, 0, 0, 0);
 }
 
+/* === validate, alloc_traces and free_traces === */
+
+static void validate_finds_damage(struct kunit *test)
+{
+	struct fixture f;
+	u8 *p, *q;
+
+	fixture_begin(test, &f, ALL);
+	p = object_new(test, &f);
+	q = object_new(test, &f);
+	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 0UL);
+	damage(p, SIZE, 1);
+	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 1UL);
+	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 0UL);
+	gom_cache_free(f.cache, q);
+	damage(q, 3, 1);
+	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 1UL);
+	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 0UL);
+	gom_cache_free(f.cache, p);
+	fixture_end(test, &f, 2, 0, 0);
+}
+
+#define TRACES_BYTES	8192U
+
+static char *traces_text(struct kunit *test, enum gom_debug_user user)
+{
+	struct seq_file m = { .size = TRACES_BYTES };
+
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	gom_objects_show_traces(&m, user);
+	return m.buf;
+}
+
+static void traces_count_live_objects(struct kunit *test)
+{
+	struct fixture f;
+	unsigned int i;
+	char *text;
+	u8 *p[7];
+
+	fixture_begin(test, &f, ALL);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		p[i] = object_new(test, &f);
+	text = traces_text(test, GOM_DEBUG_ALLOCATED);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "      7 test_debug object_new"), "%s", text);
+	object_end(&f, p[0]);
+	object_end(&f, p[1]);
+	text = traces_text(test, GOM_DEBUG_ALLOCATED);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "      5 test_debug object_new"), "%s", text);
+	p[0] = object_new(test, &f);
+	text = traces_text(test, GOM_DEBUG_FREED);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, " test_debug <not-available>"), "%s", text);
+	object_end(&f, p[0]);
+	for (i = 2; i < ARRAY_SIZE(p); i++)
+		object_end(&f, p[i]);
+	fixture_end(test, &f, 0, 0, 0);
+}
+
 /* === The parameter === */
 
 static void parameter_is_understood_as_by_slub(struct kunit *test)
@@ -401,6 +462,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fresh_memory_is_poison_or_zero),
 	KUNIT_CASE(alignment_is_kept),
 	KUNIT_CASE(a_resized_object_moves),
+	KUNIT_CASE(validate_finds_damage),
+	HEAP_CASE(traces_count_live_objects),
 	KUNIT_CASE(parameter_is_understood_as_by_slub),
 	KUNIT_CASE(invalid_parameters_are_refused),
 	{ }
