@@ -265,8 +265,8 @@ void gom_debug_resize(const struct gom_place *at, size_t size)
 {
 	const struct gom_debug_layout *d = gom_class_debug(at->class);
 
-	/* In this order, for gom_debug_validate(): the zone is there before it counts. */
 	part_fill(part_right(d, (void *)at->p, size, SLUB_RED_ACTIVE));
+	/* The zone is there before it counts: pairs with gom_debug_validate(). */
 	smp_store_release(&gom_debug_record(d, at->p)->size, size);
 }
 
@@ -304,9 +304,11 @@ bool gom_debug_validate(const struct gom_cache_class *cc, void *p, bool is_free)
 
 	if (is_free)
 		return !object_check_free(cc, p, _RET_IP_);
+	/* Pairs with smp_store_release() in object_begin(). */
 	if (smp_load_acquire(&r->state) != GOM_DEBUG_LIVE)
 		return false;
-	size = smp_load_acquire(&r->size);	/* pairs with gom_debug_resize() */
+	/* Pairs with smp_store_release() in gom_debug_resize(). */
+	size = smp_load_acquire(&r->size);
 	if (size > cc->debug.size || live_is_sound(cc, p, size))
 		return false;
 	smp_rmb();	/* the look, then the state: pairs with cmpxchg() in object_end() */

@@ -91,8 +91,11 @@ static void objects_visit(visit_fn visit, void *arg)
  * @stack: its stack
  * @nr: number of objects
  * @waste: bytes of the objects that were not asked for
- * @least, @most, @sum: their ages, in jiffies
- * @first, @last: lowest and highest PID
+ * @least: least age, in jiffies
+ * @most: greatest age
+ * @sum: sum of the ages
+ * @first: lowest PID
+ * @last: highest PID
  */
 struct location {
 	const struct gom_cache_class *cc;

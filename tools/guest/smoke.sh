@@ -20,10 +20,12 @@ for parameter in mcache_kb=70000 persistent_chunk_kb=1 memprofilerate=2000000000
 	fi
 done
 
-if insmod gomalloc.ko sbrk=1 efence=1 2> /dev/null; then
-	echo "gomalloc.ko was loaded with sbrk=1 and efence=1"
-	exit 1
-fi
+for parameters in "sbrk=1 efence=1" "sbrk=1 debug=F" "efence=1 debug=F" debug=X; do
+	if insmod gomalloc.ko $parameters 2> /dev/null; then
+		echo "gomalloc.ko was loaded with $parameters"
+		exit 1
+	fi
+done
 
 insmod gomalloc.ko ${RATE:+memprofilerate=$RATE} || exit
 insmod gomalloc_bench.ko workload=smoke seconds=5 &
@@ -83,6 +85,23 @@ if ! dmesg | grep "gomalloc: sbrk: .* to be released"; then
 	echo "rmmod gomalloc did not log the memory that sbrk mode released"
 	exit 1
 fi
+
+# A load with all objects debugged: nothing is reported, and red zones and
+# poison are sound at any time.
+insmod gomalloc.ko debug=FZPU || exit
+insmod gomalloc_bench.ko workload=smoke seconds=3 &
+load=$!
+traced=0
+while kill -0 $load 2> /dev/null; do
+	echo validate > $files/control || exit
+	lines=$(cat $files/alloc_traces $files/free_traces | grep -c "gomalloc_bench" || :)
+	[ "$lines" -le "$traced" ] || traced=$lines
+done
+wait $load || exit
+echo "alloc_traces and free_traces had up to $traced lines of the load"
+[ "$traced" -gt 0 ] || exit 1
+rmmod gomalloc_bench || exit
+unload
 
 # as_slab_debug=1 names who gives memory of gomalloc's to the kernel's kfree() and
 # to others, which then do no harm.  kvfree_call_rcu() is called twice.
