@@ -129,8 +129,9 @@ static void hwcache_align_is_honoured(struct kunit *test)
 
 /*
  * Does a plain cache return the object that was freed last to a cache with
- * @flags, of the same size?  An idle magazine may be flushed meanwhile, so try
- * several times.
+ * @flags, of the same size?  A class holds objects only if this CPU's cache has
+ * capacity left for it, so empty that before.  An idle magazine may be flushed
+ * meanwhile, so try several times.
  */
 static bool plain_cache_shares(struct kunit *test, slab_flags_t flags)
 {
@@ -142,6 +143,7 @@ static bool plain_cache_shares(struct kunit *test, slab_flags_t flags)
 	KUNIT_ASSERT_NOT_NULL(test, plain);
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	for (i = 0; i < TRIES && (!i || p != q); i++) {
+		gom_release_memory();
 		migrate_disable();
 		p = kmem_cache_alloc(s, GFP_KERNEL);
 		kmem_cache_free(s, p);
