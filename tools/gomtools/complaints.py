@@ -44,6 +44,7 @@ PATTERNS = [
 COMPLAINT = re.compile("|".join(PATTERNS))
 GOMALLOC_PATTERNS = [
     r", called from ",                  # the end of every report of misuse (report.c)
+    r"BUG \S+: ",                      # of debugged objects (api/object_report.c)
     r"double free",
     r"still in use",
     r"when it was unloaded",            # objects that a module left (debug/leaks.c)

@@ -35,12 +35,14 @@ gomalloc: double free of object 00000000c0ffee00
 gomalloc: 4 objects are still in use, 200192 bytes; their pages stay allocated:
 gomalloc: 1 finalizers never ran: their objects were not freed
 gomalloc: cache smoke was not destroyed
+gomalloc: BUG ovl_inode: Right Redzone overwritten
 gomalloc: check: span 00000000c0ffee00 has state 1, class 2
 """.splitlines()
 HARMLESS = """\
 gomalloc: loaded: 66 size classes up to 32768 bytes, page runs up to 4194304
 gomalloc: mcache_kb=70000 is out of range: 0 to 65536
 gomalloc: unloaded
+gomalloc: TRACE malloc-64 alloc 0x00000000c0ffee00 by step+0x1/0x2 [gomalloc_bench]
 gomalloc_bench: smoke: 1 allocations, called from nowhere
 gomalloc: loading out-of-tree module taints kernel.
 gomalloc: module verification failed: signature and/or required key missing - tainting kernel
