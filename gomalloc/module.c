@@ -29,6 +29,7 @@
 #include "central/magazine.h"
 #include "central/mcentral.h"
 #include "debug/debugfs.h"
+#include "debug/kasan.h"
 #include "debug/leaks.h"
 #include "debug/stats.h"
 #include "heap/mheap.h"
@@ -41,6 +42,8 @@
 #include "special/profile.h"
 #include "special/special.h"
 
+static bool debug_given;	/* KASAN kernels have another default than others */
+
 static int debug_set(const char *val, const struct kernel_param *kp)
 {
 	const char *wrong;
@@ -51,6 +54,7 @@ static int debug_set(const char *val, const struct kernel_param *kp)
 		pr_err("debug=%s: %s\n", val, wrong);
 		return -EINVAL;
 	}
+	debug_given = true;
 	strscpy(gom_debug_text, val, sizeof(gom_debug_text));
 	strim(gom_debug_text);
 	return 0;
@@ -67,7 +71,7 @@ static const struct kernel_param_ops debug_ops = {
 	.get = debug_get,
 };
 module_param_cb(debug, &debug_ops, NULL, 0400);
-MODULE_PARM_DESC(debug, "debug objects as slab_debug= of the kernel does: letters F (checks), Z (red zones), P (poison), U (last users), T (trace), - (none); after a comma, names of caches, which may end in *; more blocks after a semicolon; debug alone is FZPU, debug=1 is F (default: none)");
+MODULE_PARM_DESC(debug, "debug objects as slab_debug= of the kernel does: letters F (checks), Z (red zones), P (poison), U (last users), T (trace), - (none); after a comma, names of caches, which may end in *; more blocks after a semicolon; debug alone is FZPU, debug=1 is F (default: none; on a KASAN kernel FU)");
 
 module_param_named(sbrk, gom_sbrk, bool, 0400);
 MODULE_PARM_DESC(sbrk, "allocate by moving a pointer up; nothing is freed before the module is unloaded (default: off)");
@@ -168,6 +172,8 @@ static int __init gom_init(void)
 
 	if (!parameters_valid())
 		return -EINVAL;
+	if (!debug_given && (gom_sbrk || gom_efence))
+		*gom_debug_text = '\0';
 	if (gom_debug_any() && (gom_sbrk || gom_efence)) {
 		pr_err("debug= is exclusive with sbrk=1 and efence=1\n");
 		return -EINVAL;
@@ -233,6 +239,7 @@ static int __init gom_init(void)
 	err = gom_client_init();
 	if (err)
 		goto err_probe;
+	gom_kasan_init();
 	gom_debugfs_init();
 	module_is_loaded = true;
 	pr_info("loaded: %u size classes up to %u bytes, page runs up to %lu%s%s\n",
@@ -298,6 +305,7 @@ static void __exit gom_exit(void)
 	module_is_loaded = false;
 	kernel_param_unlock(THIS_MODULE);
 	gom_debugfs_exit();
+	gom_kasan_exit();
 	gom_client_exit();
 	gom_probe_exit();
 	pending_frees_wait();

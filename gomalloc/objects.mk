@@ -11,6 +11,10 @@ gomalloc-y := $(addprefix gomalloc/, \
 	$(addprefix special/, special.o profile.o bucket.o profile_text.o freed_text.o) \
 	$(addprefix central/, mcentral.o magazine.o) \
 	$(addprefix heap/, mheap.o span.o pagemap.o large.o scavenger.o) \
-	$(addprefix base/, sizeclass.o class.o debug_flags.o mode.o accounting.o node.o persistent.o fixalloc.o \
+	$(addprefix base/, sizeclass.o class.o debug_flags.o shadow.o mode.o accounting.o node.o persistent.o fixalloc.o \
 		work.o pages.o random.o report.o fault.o client.o fail_site.o) \
-	$(addprefix debug/, check.o stats.o debugfs.o trace.o leaks.o lifetimes.o objects.o fail.o))
+	$(addprefix debug/, check.o stats.o debugfs.o trace.o leaks.o lifetimes.o objects.o kasan.o fail.o))
+
+# These access memory that KASAN must report to all others.
+$(foreach o,base/shadow api/object_debug api/object_report debug/objects,\
+	$(eval KASAN_SANITIZE_gomalloc/$(o).o := n))

@@ -203,7 +203,8 @@ static const struct {
 	{ &gomalloc_stats_suite,	HEAP },
 	{ &gomalloc_leaks_suite,	HEAP | EFENCE },
 	{ &gomalloc_fail_suite,		HEAP | SBRK | EFENCE | DEBUG },
-	{ &gomalloc_mcache_debug_suite,	HEAP },	/* the last one: see its file */
+	{ &gomalloc_mcache_debug_suite,	HEAP },	/* the last ones: see their files */
+	{ &gomalloc_kasan_suite,	HEAP },
 };
 
 static char *filter = "*";

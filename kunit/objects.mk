@@ -10,4 +10,4 @@ gomalloc_kunit-y := $(addprefix kunit/, \
 		free_rcu_test.o malloc_test.o misuse_test.o nolock_test.o object_debug_test.o prefill_test.o \
 		realloc_test.o sbrk_test.o zero_test.o) \
 	$(addprefix slab/, kernel_side.o kmalloc_test.o kfree_test.o kmem_cache_test.o) \
-	$(addprefix debug/, check_test.o stats_test.o trace_test.o leaks_test.o fail_test.o))
+	$(addprefix debug/, check_test.o stats_test.o trace_test.o leaks_test.o fail_test.o kasan_test.o))

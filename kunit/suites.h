@@ -47,6 +47,7 @@ extern struct kunit_suite gomalloc_slab_kfree_suite;
 extern struct kunit_suite gomalloc_slab_kmem_cache_suite;
 extern struct kunit_suite gomalloc_leaks_suite;
 extern struct kunit_suite gomalloc_fail_suite;
+extern struct kunit_suite gomalloc_kasan_suite;
 
 /*
  * Repetitions of a test.  A debug kernel takes a hundred times as long for each

@@ -258,6 +258,7 @@ static void class_setup(struct gom_cache_class *cc, const struct gom_class *layo
 	if (debug->flags & SLAB_STORE_USER)
 		gom_debug_track_init();
 	cc->init = debug->flags ? gom_debug_init_object : ctor ? class_construct : NULL;
+	cc->exit = debug->flags ? gom_debug_exit_object : NULL;
 	cc->ctor = ctor;
 	cc->rcu = flags & SLAB_TYPESAFE_BY_RCU;
 	cc->users = 1;

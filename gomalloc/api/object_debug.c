@@ -17,6 +17,7 @@
 #include "api/object_debug.h"
 #include "api/object_report.h"
 #include "base/node.h"
+#include "base/shadow.h"
 #include "central/mcentral.h"
 #include "special/profile.h"
 #include "special/special.h"
@@ -154,6 +155,22 @@ static bool object_check_live(const struct gom_cache_class *cc, void *p, size_t 
 	       part_check(cc, p, part_padding(cc, p), caller);
 }
 
+/*
+ * What KASAN lets everybody access of the object at @p: @size bytes of it if it
+ * is live.  Objects that an RCU reader may read stay accessible.
+ */
+static void object_shadow_live(const struct gom_debug_layout *d, void *p, size_t size)
+{
+	gom_shadow_poison(p, d->record, GOM_SHADOW_REDZONE);
+	gom_shadow_unpoison(p, size);
+}
+
+static void object_shadow_free(const struct gom_cache_class *cc, void *p)
+{
+	if (!cc->rcu)
+		gom_shadow_poison(p, cc->debug.size, GOM_SHADOW_FREE);
+}
+
 /* Prepare the object at @start of a span that was allocated. */
 void gom_debug_init_object(const struct gom_cache_class *cc, void *start)
 {
@@ -166,8 +183,20 @@ void gom_debug_init_object(const struct gom_cache_class *cc, void *start)
 		       GOM_DEBUG_USERS * sizeof(struct gom_debug_track));
 	object_fill_free(d, p);
 	part_fill(part_padding(cc, p));
+	gom_shadow_poison(start, cc->layout.size, GOM_SHADOW_REDZONE);
+	gom_shadow_unpoison(p, d->size);
 	if (cc->ctor)
 		cc->ctor(p);
+	object_shadow_free(cc, p);
+}
+
+/* Check the free object at @start for the last time: its span is freed. */
+void gom_debug_exit_object(const struct gom_cache_class *cc, void *start)
+{
+	kasan_disable_current();
+	object_check_free(cc, start + cc->debug.pad, _RET_IP_);
+	kasan_enable_current();
+	gom_shadow_unpoison(start, cc->layout.size);
 }
 
 static void object_track(const struct gom_cache_class *cc, void *p, enum gom_debug_user user,
@@ -176,7 +205,7 @@ static void object_track(const struct gom_cache_class *cc, void *p, enum gom_deb
 	if (cc->debug.flags & SLAB_STORE_USER)
 		gom_debug_track_set(gom_debug_track(&cc->debug, p, user), caller);
 	if (cc->debug.flags & SLAB_TRACE)
-		pr_info("TRACE %s %s 0x%p, called from %pS\n", cc->name,
+		pr_info("TRACE %s %s 0x%p by %pS\n", cc->name,
 			user == GOM_DEBUG_ALLOCATED ? "alloc" : "free", p, (void *)caller);
 }
 
@@ -199,6 +228,7 @@ static void *object_begin(const struct gom_cache_class *cc, void *start, size_t 
 	struct gom_debug_record *r;
 	void *p = start + d->pad;
 
+	kasan_disable_current();
 	r = gom_debug_record(d, p);
 	if (unlikely(r->state != GOM_DEBUG_FREE))
 		gom_debug_report_object(cc, p, "Record overwritten", caller);
@@ -211,6 +241,8 @@ static void *object_begin(const struct gom_cache_class *cc, void *start, size_t 
 	 * trace_object() and gom_debug_validate(): they find the rest written.
 	 */
 	smp_store_release(&r->state, GOM_DEBUG_LIVE);
+	object_shadow_live(d, p, size);
+	kasan_enable_current();
 	return p;
 }
 
@@ -265,10 +297,14 @@ void gom_debug_resize(const struct gom_place *at, size_t size)
 {
 	const struct gom_debug_layout *d = gom_class_debug(at->class);
 
+	kasan_disable_current();
 	part_fill(part_right(d, (void *)at->p, size, SLUB_RED_ACTIVE));
 	/* The zone is there before it counts: pairs with gom_debug_validate(). */
 	smp_store_release(&gom_debug_record(d, at->p)->size, size);
+	object_shadow_live(d, (void *)at->p, size);
+	kasan_enable_current();
 }
+GOM_EXPORT_FOR_TEST(gom_debug_resize);
 
 static bool part_is_sound(struct part part)
 {
@@ -282,6 +318,24 @@ static bool live_is_sound(const struct gom_cache_class *cc, void *p, size_t size
 	return part_is_sound(part_left(d, p, SLUB_RED_ACTIVE)) &&
 	       part_is_sound(part_right(d, p, size, SLUB_RED_ACTIVE)) &&
 	       part_is_sound(part_padding(cc, p));
+}
+
+static bool object_is_damaged(const struct gom_cache_class *cc, void *p, bool is_free)
+{
+	const struct gom_debug_record *r = gom_debug_record(&cc->debug, p);
+	size_t size;
+
+	if (is_free)
+		return !object_check_free(cc, p, _RET_IP_);
+	/* Pairs with smp_store_release() in object_begin(). */
+	if (smp_load_acquire(&r->state) != GOM_DEBUG_LIVE)
+		return false;
+	/* Pairs with smp_store_release() in gom_debug_resize(). */
+	size = smp_load_acquire(&r->size);
+	if (size > cc->debug.size || live_is_sound(cc, p, size))
+		return false;
+	smp_rmb();	/* the look, then the state: pairs with cmpxchg() in object_end() */
+	return READ_ONCE(r->state) == GOM_DEBUG_LIVE && !object_check_live(cc, p, size, _RET_IP_);
 }
 
 /**
@@ -299,20 +353,12 @@ static bool live_is_sound(const struct gom_cache_class *cc, void *p, size_t size
  */
 bool gom_debug_validate(const struct gom_cache_class *cc, void *p, bool is_free)
 {
-	const struct gom_debug_record *r = gom_debug_record(&cc->debug, p);
-	size_t size;
+	bool damaged;
 
-	if (is_free)
-		return !object_check_free(cc, p, _RET_IP_);
-	/* Pairs with smp_store_release() in object_begin(). */
-	if (smp_load_acquire(&r->state) != GOM_DEBUG_LIVE)
-		return false;
-	/* Pairs with smp_store_release() in gom_debug_resize(). */
-	size = smp_load_acquire(&r->size);
-	if (size > cc->debug.size || live_is_sound(cc, p, size))
-		return false;
-	smp_rmb();	/* the look, then the state: pairs with cmpxchg() in object_end() */
-	return READ_ONCE(r->state) == GOM_DEBUG_LIVE && !object_check_live(cc, p, size, _RET_IP_);
+	kasan_disable_current();
+	damaged = object_is_damaged(cc, p, is_free);
+	kasan_enable_current();
+	return damaged;
 }
 
 /* === Freeing === */
@@ -362,10 +408,13 @@ void gom_debug_free(const struct gom_place *at, unsigned long caller)
 	if (!object_end(cc, p, &size, caller))
 		return;
 	kmemleak_free(p);
+	kasan_disable_current();
 	object_check_live(cc, p, size, caller);
 	object_track(cc, p, GOM_DEBUG_FREED, caller);
 	gom_debug_record(&cc->debug, p)->size = cc->debug.size;
 	object_fill_free(&cc->debug, p);
+	kasan_enable_current();
+	object_shadow_free(cc, p);
 	start.p -= cc->debug.pad;
 	start.offset -= cc->debug.pad;
 	gom_mcentral_free(&start, caller);

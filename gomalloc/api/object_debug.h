@@ -92,6 +92,7 @@ static inline struct gom_debug_track *gom_debug_track(const struct gom_debug_lay
 unsigned int gom_debug_layout(struct gom_debug_layout *d, unsigned int size, unsigned int align,
 			      slab_flags_t flags);
 void gom_debug_init_object(const struct gom_cache_class *cc, void *start);
+void gom_debug_exit_object(const struct gom_cache_class *cc, void *start);
 void *gom_debug_alloc(struct gom_cache *cache, size_t size, gfp_t gfp, int node,
 		      unsigned long caller);
 void gom_debug_free(const struct gom_place *at, unsigned long caller);

@@ -10,6 +10,7 @@
  * Context: any that printk() may be called from, but NMI.
  */
 #include <linux/jiffies.h>
+#include <linux/kasan.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
@@ -92,9 +93,12 @@ static void track_print(const struct gom_debug_layout *d, const void *p, enum go
 
 static void bytes_print(const char *what, const void *start, size_t bytes)
 {
-	if (bytes)
-		print_hex_dump(KERN_ERR, what, DUMP_PREFIX_ADDRESS, 16, 1, start,
-			       min_t(size_t, bytes, PAGE_SIZE), true);
+	if (!bytes)
+		return;
+	kasan_disable_current();
+	print_hex_dump(KERN_ERR, what, DUMP_PREFIX_ADDRESS, 16, 1, start,
+		       min_t(size_t, bytes, PAGE_SIZE), true);
+	kasan_enable_current();
 }
 
 static void object_print(const struct gom_cache_class *cc, const void *p)
@@ -137,6 +141,30 @@ static bool report_begin(enum gom_misuse kind, const struct gom_cache_class *cc,
 static void report_end(unsigned long caller)
 {
 	pr_err("called from %pS\n", (void *)caller);
+}
+
+/*
+ * Print which object @p points into or beside, if it is debugged, and who used it.
+ */
+void gom_debug_describe(const void *p)
+{
+	const struct gom_cache_class *cc;
+	struct gom_place at;
+	const void *object;
+	size_t size;
+
+	gom_pagemap_place(p, &at);
+	if (!gom_class_debug(at.class))
+		return;
+	cc = gom_cache_class(at.class);
+	object = gom_debug_object_of(&at, &size);
+	if (!object)
+		return;
+	pr_err("0x%p is byte %td of the %s object 0x%p of %zu bytes, cache %s\n", p, p - object,
+	       gom_debug_record(&cc->debug, object)->state == GOM_DEBUG_LIVE ? "live" : "free",
+	       object, size, cc->name);
+	track_print(&cc->debug, object, GOM_DEBUG_ALLOCATED);
+	track_print(&cc->debug, object, GOM_DEBUG_FREED);
 }
 
 /* Bytes beside or in @p were overwritten; the caller restores them. */

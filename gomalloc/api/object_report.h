@@ -31,6 +31,7 @@ void gom_debug_report_object(const struct gom_cache_class *cc, const void *p, co
 			     unsigned long caller);
 void gom_debug_report_pointer(const struct gom_cache_class *cc, const struct gom_place *at,
 			      unsigned long caller);
+void gom_debug_describe(const void *p);
 void gom_debug_report_again(void);
 
 #endif /* GOM_OBJECT_REPORT_H */

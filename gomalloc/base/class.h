@@ -56,6 +56,7 @@ struct gom_debug_layout {
  * @central: its mcentral on each node
  * @debug: how its objects are debugged
  * @init: called for each object when a span is allocated, or NULL
+ * @exit: called for each object when a span is freed, or NULL
  * @ctor: the constructor of its cache, or NULL; @init calls it
  * @rcu: spans are freed after a grace period only (SLAB_TYPESAFE_BY_RCU)
  * @specials: number of specials its objects have now
@@ -72,6 +73,7 @@ struct gom_cache_class {
 	struct gom_mcentral **central;
 	struct gom_debug_layout debug;
 	void (*init)(const struct gom_cache_class *cc, void *p);
+	void (*exit)(const struct gom_cache_class *cc, void *p);
 	void (*ctor)(void *p);
 	bool rcu;
 	atomic_t specials;

@@ -15,7 +15,14 @@
 
 #define ALL_FLAGS	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
-char gom_debug_text[GOM_DEBUG_TEXT] __read_mostly;
+/* KASAN needs the record beside each object, and reports its users. */
+#ifdef CONFIG_KASAN_GENERIC
+# define DEFAULT_TEXT	"FU"
+#else
+# define DEFAULT_TEXT	""
+#endif
+
+char gom_debug_text[GOM_DEBUG_TEXT] __read_mostly = DEFAULT_TEXT;
 
 /* A part of the parameter's text. */
 struct text {

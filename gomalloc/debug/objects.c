@@ -5,8 +5,7 @@
  *
  * Spans are found by the page map, as the consistency check does it.  One span
  * at a time is looked at, under its mcentral's lock, which no object of the
- * class enters or leaves without; so a span with a live object stays what it
- * is.  The lock is held for the objects of one span, with interrupts off.
+ * class enters or leaves without; so the span stays what it is.  The lock is held for the objects of one span, with interrupts off.
  *
  * Context: task, may sleep.
  */
@@ -28,10 +27,13 @@
 
 typedef void (*visit_fn)(const struct gom_cache_class *cc, void *p, bool is_free, void *arg);
 
-/* Is @s, under the lock of its mcentral, a span of @class with live objects? */
-static bool span_is_in_use(const struct gom_span *s, unsigned int class)
+/*
+ * Is @s, under the lock of its mcentral, a span of @class?  One that is on its
+ * way to the heap has been marked as BUSY under the lock.
+ */
+static bool span_is_of(const struct gom_span *s, unsigned int class)
 {
-	return s->state == GOM_SPAN_SMALL && s->class == class && s->nfree < s->nelems;
+	return s->state == GOM_SPAN_SMALL && s->class == class;
 }
 
 static void span_visit(struct gom_span *s, unsigned int class, visit_fn visit, void *arg)
@@ -42,7 +44,7 @@ static void span_visit(struct gom_span *s, unsigned int class, visit_fn visit, v
 	unsigned int i;
 
 	spin_lock_irqsave(&c->lock, flags);
-	for (i = 0; span_is_in_use(s, class) && i < s->nelems; i++)
+	for (i = 0; span_is_of(s, class) && i < s->nelems; i++)
 		visit(cc, s->base + (size_t)i * cc->layout.size + cc->debug.pad,
 		      test_bit(i, s->free), arg);
 	spin_unlock_irqrestore(&c->lock, flags);
@@ -60,10 +62,7 @@ static unsigned int page_class(const struct gom_region *r, unsigned int i, struc
 	return class < gom_class_end() && gom_class_debug(class) ? class : 0;
 }
 
-/*
- * Call @visit, which must not sleep, for each object of a debugged class.  Spans
- * whose objects are all free may be on their way to the heap: they are left out.
- */
+/* Call @visit, which must not sleep, for each object of a debugged class. */
 static void objects_visit(visit_fn visit, void *arg)
 {
 	struct gom_region *r;

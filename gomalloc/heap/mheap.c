@@ -717,6 +717,7 @@ void gom_mheap_free(struct gom_span *s)
 	unsigned long flags;
 
 	trace_gom_span_free(s->class, s->base, s->npages, s->nid);
+	gom_span_exit_objects(s);
 	s->zeroed = 0;
 	gom_pagemap_mark(s, GOM_SLOT_OFF(GOM_SLOT_IDLE));
 	spin_lock_irqsave(&h->lock, flags);

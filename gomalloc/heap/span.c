@@ -99,6 +99,19 @@ static void span_init_objects(struct gom_span *s, unsigned int class)
 		cc->init(cc, s->base + (size_t)i * cc->layout.size);
 }
 
+/* The reverse, before the span is freed: all its objects are free. */
+void gom_span_exit_objects(struct gom_span *s)
+{
+	const struct gom_cache_class *cc;
+	unsigned int i;
+
+	if (s->class < GOM_NR_SPAN_CLASSES)
+		return;
+	cc = gom_cache_class(s->class);
+	for (i = 0; cc->exit && i < s->nelems; i++)
+		cc->exit(cc, s->base + (size_t)i * cc->layout.size);
+}
+
 /* Set the first @n bits of @map and clear the others of their words. */
 static void span_bitmap_set_all(unsigned long *map, unsigned int n)
 {

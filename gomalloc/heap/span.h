@@ -103,6 +103,7 @@ static inline void *gom_span_end(const struct gom_span *s)
 #define GOM_SPAN_FREELIST_TINY	(const_ilog2(GOM_SPAN_MAX_WORDS) + 2)
 #define GOM_SPAN_FREELISTS	(GOM_SPAN_FREELIST_TINY + 1)
 
+void gom_span_exit_objects(struct gom_span *s);
 void gom_span_freelists_init(struct gom_fixalloc *freelists);
 unsigned int gom_span_freelist(unsigned int class);
 struct gom_span *gom_span_record_alloc(struct gom_fixalloc *freelists, unsigned int freelist);

@@ -15,6 +15,7 @@
 #include "base/debug_flags.h"
 #include "base/report.h"
 #include "debug/objects.h"
+#include "heap/pagemap.h"
 #include "log.h"
 #include "suites.h"
 
@@ -66,8 +67,8 @@ static noinline void object_end(struct fixture *f, u8 *p)
 	barrier();	/* no tail call, so that this is the call site */
 }
 
-/* Write @value over byte @off of @p, where the compiler must not object. */
-static void damage(u8 *p, ptrdiff_t off, u8 value)
+/* Write @value over byte @off of @p, where neither compiler nor KASAN may object. */
+static noinline __no_sanitize_address void damage(u8 *p, ptrdiff_t off, u8 value)
 {
 	OPTIMIZER_HIDE_VAR(p);
 	WRITE_ONCE(p[off], value);
@@ -167,6 +168,87 @@ static void write_behind_a_freed_object_is_seen(struct kunit *test)
 		    "First byte 0x12 instead of 0xbb");
 }
 
+/* The memory is given back before the object is allocated again. */
+static void write_after_the_last_free_is_seen(struct kunit *test)
+{
+	struct fixture f;
+	u8 *p;
+
+	fixture_begin(test, &f, ALL);
+	p = object_new(test, &f);
+	gom_cache_free(f.cache, p);
+	damage(p, 8, 0x12);
+	gom_cache_shrink(f.cache);
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("BUG test_debug: Poison overwritten"));
+	fixture_end(test, &f, 1, 0, 0);
+}
+
+/* As gom_realloc() shrinks it if there is no memory to move to. */
+static void byte_behind_a_shrunk_object_is_seen(struct kunit *test)
+{
+	struct gom_place at;
+	struct fixture f;
+	u8 *p;
+
+	fixture_begin(test, &f, ALL);
+	p = object_new(test, &f);
+	gom_pagemap_place(p, &at);
+	gom_debug_resize(&at, SIZE - 20);
+	KUNIT_EXPECT_EQ(test, gom_size(p), SIZE - 20);
+	damage(p, SIZE - 20, 0x12);
+	gom_cache_free(f.cache, p);
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("Right Redzone overwritten"));
+	fixture_end(test, &f, 1, 0, 0);
+}
+
+/* A reader may read what was there, so nothing is written to it. */
+static void typesafe_objects_are_not_poisoned(struct kunit *test)
+{
+	struct gom_cache *c = gom_cache_create("test_debug_rcu", SIZE, 0,
+					       ALL | SLAB_TYPESAFE_BY_RCU, NULL);
+	u8 *p;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	p = gom_cache_alloc(c, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	memset(p, 0x44, SIZE);
+	rcu_read_lock();
+	gom_cache_free(c, p);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0x44, SIZE));
+	rcu_read_unlock();
+	gom_cache_destroy(c);
+}
+
+static void traced_calls_are_logged(struct kunit *test)
+{
+	struct fixture f;
+
+	fixture_begin(test, &f, SLAB_TRACE);
+	object_end(&f, object_new(test, &f));
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("TRACE test_debug alloc "));
+	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("TRACE test_debug free "));
+	KUNIT_EXPECT_EQ(test, gomtest_log_lines(), 2U);
+	fixture_end(test, &f, 0, 0, 0);
+}
+
+static void reports_are_rate_limited(struct kunit *test)
+{
+	struct fixture f;
+	unsigned int i;
+	u8 *p;
+
+	fixture_begin(test, &f, SLAB_RED_ZONE);
+	gomtest_log_match("BUG test_debug: ");
+	for (i = 0; i < 30; i++) {
+		p = object_new(test, &f);
+		damage(p, SIZE, 1);
+		gom_cache_free(f.cache, p);
+	}
+	KUNIT_EXPECT_LE(test, gomtest_log_lines(), 20U);	/* 10 in 5 seconds */
+	KUNIT_EXPECT_GE(test, gomtest_log_lines(), 10U);
+	fixture_end(test, &f, 30, 0, 0);
+}
+
 static void double_free_is_seen(struct kunit *test)
 {
 	struct fixture f;
@@ -216,13 +298,16 @@ static void free_to_another_cache_is_seen(struct kunit *test)
 
 static void overwritten_record_is_seen(struct kunit *test)
 {
+	const struct gom_debug_layout *d;
 	struct fixture f;
+	unsigned int i;
 	u8 *p;
 
 	fixture_begin(test, &f, SLAB_CONSISTENCY_CHECKS);
 	p = object_new(test, &f);
-	memset(gom_debug_record(gom_class_debug(f.cache->class), p), 0x41,
-	       sizeof(struct gom_debug_record));
+	d = gom_class_debug(f.cache->class);
+	for (i = 0; i < sizeof(struct gom_debug_record); i++)
+		damage(p, d->record + i, 0x41);
 	gom_cache_free(f.cache, p);
 	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("BUG test_debug: Record overwritten"));
 	gom_cache_free(f.cache, object_new(test, &f));
@@ -333,6 +418,7 @@ static void a_resized_object_moves(struct kunit *test)
 	memset(p, 0x77, SIZE);
 	q = gom_realloc(p, 200, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, q);
+	KUNIT_EXPECT_PTR_NE(test, q, p);
 	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(q, 0x77, SIZE));
 	gom_free(q);
 	fixture_end(test, &f, 0, 0, 0);
@@ -357,7 +443,10 @@ static void validate_finds_damage(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 1UL);
 	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 0UL);
 	gom_cache_free(f.cache, p);
-	fixture_end(test, &f, 2, 0, 0);
+	/* Now all objects of the span are free. */
+	damage(p, 3, 1);
+	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 1UL);
+	fixture_end(test, &f, 3, 0, 0);
 }
 
 #define TRACES_BYTES	8192U
@@ -377,7 +466,7 @@ static void traces_count_live_objects(struct kunit *test)
 	struct fixture f;
 	unsigned int i;
 	char *text;
-	u8 *p[7];
+	u8 *p[7], *q[64];
 
 	fixture_begin(test, &f, ALL);
 	for (i = 0; i < ARRAY_SIZE(p); i++)
@@ -391,6 +480,14 @@ static void traces_count_live_objects(struct kunit *test)
 	p[0] = object_new(test, &f);
 	text = traces_text(test, GOM_DEBUG_FREED);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, " test_debug <not-available>"), "%s", text);
+	/* Sooner or later an object that was freed before is allocated again. */
+	for (i = 0; i < ARRAY_SIZE(q) && !strstr(text, " 1 test_debug object_end"); i++) {
+		q[i] = object_new(test, &f);
+		text = traces_text(test, GOM_DEBUG_FREED);
+	}
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, " 1 test_debug object_end"), "%s", text);
+	while (i)
+		object_end(&f, q[--i]);
 	object_end(&f, p[0]);
 	for (i = 2; i < ARRAY_SIZE(p); i++)
 		object_end(&f, p[i]);
@@ -452,6 +549,11 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(write_after_free_is_seen),
 	KUNIT_CASE(write_to_last_byte_after_free_is_seen),
 	KUNIT_CASE(write_behind_a_freed_object_is_seen),
+	KUNIT_CASE(write_after_the_last_free_is_seen),
+	KUNIT_CASE(byte_behind_a_shrunk_object_is_seen),
+	KUNIT_CASE(typesafe_objects_are_not_poisoned),
+	KUNIT_CASE(traced_calls_are_logged),
+	KUNIT_CASE(reports_are_rate_limited),
 	KUNIT_CASE(double_free_is_seen),
 	KUNIT_CASE(free_of_the_middle_is_seen),
 	KUNIT_CASE(free_to_another_cache_is_seen),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The mallocing flag as a lock: lockdep and others report what must not be done
- * inside.  This is the last suite, as lockdep is off after its first report.
+ * inside.  Among the last suites: lockdep is off after its first report.
  */
 #include <linux/debug_locks.h>
 #include <linux/kernel.h>

@@ -12,7 +12,7 @@ from .ui import Failure
 
 SCRIPT = checkout.GUEST_SCRIPTS / "kunit.sh"
 # Parameters of gomalloc; the suites run once with each.
-MODES = ["sbrk=1", "efence=1", "debug=FZPU", ""]
+MODES = ["sbrk=1", "efence=1", "debug=FZPU", "debug=-"]
 START = re.compile(r"gomalloc: KUnit starts ?(.*)")
 END = "gomalloc: KUnit ended"
 RESULT = re.compile(r"^\s*(not )?ok \d+ ", re.M)
@@ -20,7 +20,8 @@ SUMMARY = re.compile(r"Testing complete\. Ran \d+ tests:(.*)")
 TIMEOUT = {"uml-debug": 900}
 DEFAULT_TIMEOUT = 200
 # Debian's default clears all memory, which would hide missing zeroing.
-APPEND = {"uml": "init_on_alloc=0"}
+# A test of KASAN provokes several of its reports.
+APPEND = {"uml": "init_on_alloc=0", "uml-debug": "kasan_multi_shot"}
 ALL = "*"
 
 

@@ -33,7 +33,7 @@ if [ "$FILTER" = "*" ] && ! dmesg | grep -q "gomalloc: sbrk: .* to be released";
 fi
 run_suites 0 efence=1 || exit
 run_suites 0 debug=FZPU || exit
-run_suites 3 || exit
+run_suites 3 debug=- || exit
 
 # The leaked objects must be reported, by class.
 for line in "4 objects are still in use" "64 bytes: *3 objects, *192 bytes" "large: *1 objects" \
