@@ -270,6 +270,7 @@ err_pagemap:
 	gom_pagemap_exit();
 err_node:
 	gom_node_exit();
+	gom_cache_exit();
 err_persistent:
 	gom_persistent_free_all();
 	if (err == -ENOMEM)

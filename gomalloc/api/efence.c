@@ -221,8 +221,9 @@ static struct guarded *ready_pop(void)
 /* Leave @f to the worker. */
 static void guarded_bury(struct guarded *f)
 {
-	if (llist_add(&f->node, &dying))
-		gom_work_queue(&efence_work);
+	/* Also if there are others: whoever added the first may be preempted here. */
+	llist_add(&f->node, &dying);
+	gom_work_queue(&efence_work);
 }
 
 /* === Records === */

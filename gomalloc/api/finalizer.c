@@ -56,22 +56,23 @@ static void finalizer_work_fn(struct work_struct *work)
 		finalizer_run(sp);
 }
 
-/*
- * Queue the finalizer @sp, whose object was freed.  Returns true if the queue
- * was empty: then the caller must wake the worker.
- */
-bool gom_finalizer_add(struct gom_special *sp)
+/* Queue the finalizer @sp, whose object was freed.  The caller wakes the worker. */
+void gom_finalizer_add(struct gom_special *sp)
 {
 	atomic_long_dec(&nr_set);
 	atomic_long_inc(&nr_queued);
-	return llist_add(&sp->node, &queue);
+	llist_add(&sp->node, &queue);
 }
 GOM_EXPORT_FOR_TEST(gom_finalizer_add);
 
 static void finalizer_queue(struct gom_special *sp)
 {
-	if (gom_finalizer_add(sp))
-		gom_work_queue(&finalizer_work);
+	/*
+	 * Not only if the queue was empty: whoever added the first may have been
+	 * preempted before it got here.
+	 */
+	gom_finalizer_add(sp);
+	gom_work_queue(&finalizer_work);
 }
 
 static int finalizer_clear(const struct gom_place *at)

@@ -10,7 +10,7 @@ struct gom_special;
 
 int gom_finalizer_init(void);
 void gom_finalizer_exit(void);
-bool gom_finalizer_add(struct gom_special *sp);
+void gom_finalizer_add(struct gom_special *sp);
 void gom_finalizer_show(struct seq_file *m);
 
 /**

@@ -75,6 +75,7 @@
 #define BLOCKS_MAX	32U		/* blocks allocated per refill */
 #define LIST_AT_ONCE	64U		/* objects of a list per bulk free */
 #define WIPE_IN_CALLBACK	SZ_1M	/* bytes that a callback may clear */
+#define WIPE_BATCHES	16	/* that wait for the worker, at most */
 
 /**
  * struct batch - objects that wait for the same grace period
@@ -268,6 +269,7 @@ static void free_objects(unsigned int nr, void **at)
 
 /* Batches that take long to clear, after their grace period. */
 static LLIST_HEAD(wipe_batches);
+static atomic_t nr_wipe_batches;
 
 static void batches_wipe(struct work_struct *unused)
 {
@@ -280,6 +282,7 @@ static void batches_wipe(struct work_struct *unused)
 			cond_resched();
 		}
 		batch_free(b);
+		atomic_dec(&nr_wipe_batches);
 	}
 }
 
@@ -302,9 +305,11 @@ static void batch_free_objects(struct rcu_head *head)
 {
 	struct batch *b = container_of(head, struct batch, rcu);
 
-	if (unlikely(batch_is_long_to_wipe(b))) {
-		if (llist_add(&b->wipe, &wipe_batches))
-			queue_work(wq, &wipe_work);
+	/* One worker clears for all CPUs; what it cannot keep up with is cleared here. */
+	if (unlikely(batch_is_long_to_wipe(b)) &&
+	    atomic_add_unless(&nr_wipe_batches, 1, WIPE_BATCHES)) {
+		llist_add(&b->wipe, &wipe_batches);
+		queue_work(wq, &wipe_work);
 		return;
 	}
 	free_objects(b->nr, b->at);
@@ -318,7 +323,7 @@ static void batch_free_objects(struct rcu_head *head)
  */
 static void batch_detached_rcu(struct rcu_head *head)
 {
-	call_rcu(head, batch_free_objects);
+	gom_call_rcu_hurry(head, batch_free_objects);
 }
 
 /* Free a list whose grace period is over; returns the number of objects. */
@@ -357,7 +362,7 @@ static void monitor_start(struct free_rcu_cpu *g)
 		return;
 	g->waiting = llist_del_all(&g->list);
 	gom_test_point(GOM_AT_MONITOR_START, 0, 0);
-	call_rcu(&g->rcu, monitor_rcu);
+	gom_call_rcu_hurry(&g->rcu, monitor_rcu);
 	/* Pairs with smp_load_acquire() in adders_wait(). */
 	smp_store_release(&g->monitor, MONITOR_PENDING);
 }
@@ -372,7 +377,7 @@ static void batch_detach(struct free_rcu_cpu *g)
 
 	if (b) {
 		gom_test_point(GOM_AT_DETACHED_BATCH, 0, 0);
-		call_rcu(&b->rcu, batch_detached_rcu);
+		gom_call_rcu_hurry(&b->rcu, batch_detached_rcu);
 	}
 }
 
@@ -386,7 +391,7 @@ static void monitor_work(struct work_struct *work)
 	next = llist_del_all(&g->list);
 	if (next) {
 		g->waiting = next;
-		call_rcu(&g->rcu, monitor_rcu);
+		gom_call_rcu_hurry(&g->rcu, monitor_rcu);
 	} else {
 		gom_test_point(GOM_AT_MONITOR_IDLE, 0, 0);
 		/* Pairs with cmpxchg() in monitor_start(). */

@@ -534,7 +534,8 @@ static unsigned int place_size_class(const struct gom_place *at)
 
 	if (likely(!gom_class_debug(at->class)))
 		return at->class;
-	gom_debug_object_of(at, &size);
+	if (!gom_debug_object_of(at, &size))
+		return 0;
 	return gom_size_to_slot_off(size) >> GOM_SLOT_SHIFT;
 }
 

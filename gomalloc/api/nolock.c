@@ -78,6 +78,12 @@ static_assert(BITS_PER_LONG < 64 || sizeof(struct deferred) <= 592);
 static DEFINE_PER_CPU(struct deferred, deferred_cpus);
 static struct gom_work deferred_work;	/* PREEMPT_RT only */
 
+static void deferred_free(const void *p)
+{
+	gom_debug_undefer(p);
+	gom_free(p);
+}
+
 /*
  * Free the deferred objects of a CPU; runs on that CPU, in the worker, or in
  * gom_nolock_drain().
@@ -109,14 +115,14 @@ static void deferred_free_all(struct deferred *a)
 			break;
 		}
 		node->next = LIST_POISON1;
-		gom_free(node);
+		deferred_free(node);
 		node = next;
 	}
 	/* xchg() pairs with cmpxchg() in object_defer_untouched(). */
 	for (i = 0; i < UNTOUCHED_MAX; i++) {
 		p = READ_ONCE(a->untouched[i]) ? xchg(&a->untouched[i], NULL) : NULL;
 		if (p)
-			gom_free(p);
+			deferred_free(p);
 	}
 	/*
 	 * The frees come before @freeing drops; pairs with gom_nolock_drain().
@@ -320,7 +326,12 @@ static void debugged_free_nolock(const struct gom_place *at, unsigned long calle
 {
 	size_t size;
 
-	if (gom_debug_object_of(at, &size) == at->p && size >= sizeof(struct llist_node))
+	if (gom_debug_object_of(at, &size) != at->p)
+		gom_report(GOM_BAD_POINTER, caller,
+			   "free without waiting of %p, where no object begins", at->p);
+	else if (!gom_debug_defer(at, caller))
+		return;
+	else if (size >= sizeof(struct llist_node))
 		object_defer(at->p);
 	else
 		object_defer_or_report(at->p, "is debugged", caller);

@@ -199,11 +199,12 @@ void gom_debug_exit_object(const struct gom_cache_class *cc, void *start)
 	gom_shadow_unpoison(start, cc->layout.size);
 }
 
+/* @gfp: of an allocation; 0 for a free, which may hold any lock. */
 static void object_track(const struct gom_cache_class *cc, void *p, enum gom_debug_user user,
-			 unsigned long caller)
+			 gfp_t gfp, unsigned long caller)
 {
 	if (cc->debug.flags & SLAB_STORE_USER)
-		gom_debug_track_set(gom_debug_track(&cc->debug, p, user), caller);
+		gom_debug_track_set(gom_debug_track(&cc->debug, p, user), gfp, caller);
 	if (cc->debug.flags & SLAB_TRACE)
 		pr_info("TRACE %s %s 0x%p by %pS\n", cc->name,
 			user == GOM_DEBUG_ALLOCATED ? "alloc" : "free", p, (void *)caller);
@@ -222,7 +223,7 @@ static void object_zero(const struct gom_cache_class *cc, void *p, size_t size, 
 
 /* The object at @start, which mcentral gave, becomes a live one of @size bytes. */
 static void *object_begin(const struct gom_cache_class *cc, void *start, size_t size,
-			  unsigned long caller)
+			  gfp_t gfp, unsigned long caller)
 {
 	const struct gom_debug_layout *d = &cc->debug;
 	struct gom_debug_record *r;
@@ -231,11 +232,11 @@ static void *object_begin(const struct gom_cache_class *cc, void *start, size_t 
 	kasan_disable_current();
 	r = gom_debug_record(d, p);
 	if (unlikely(r->state != GOM_DEBUG_FREE))
-		gom_debug_report_object(cc, p, "Record overwritten", caller);
+		gom_debug_report_object(GOM_BAD_OVERWRITE, cc, p, "Record overwritten", caller);
 	object_check_free(cc, p, caller);
 	object_fill_live(d, p, size);
 	r->size = size;
-	object_track(cc, p, GOM_DEBUG_ALLOCATED, caller);
+	object_track(cc, p, GOM_DEBUG_ALLOCATED, gfp, caller);
 	/*
 	 * Pairs with cmpxchg() in object_end() and smp_load_acquire() in
 	 * trace_object() and gom_debug_validate(): they find the rest written.
@@ -266,7 +267,7 @@ void *gom_debug_alloc(struct gom_cache *cache, size_t size, gfp_t gfp, int node,
 
 	if (!p)
 		return NULL;
-	p = object_begin(cc, p, size, caller);
+	p = object_begin(cc, p, size, gfp, caller);
 	object_zero(cc, p, size, gfp);
 	kmemleak_alloc(p, size, 1, gfp);
 	if (gom_profile_draw(cc->layout.size))
@@ -364,6 +365,35 @@ bool gom_debug_validate(const struct gom_cache_class *cc, void *p, bool is_free)
 /* === Freeing === */
 
 /*
+ * A free that comes later, by gom_free_nolock(): until then no other free may
+ * have the object, which is linked through itself.  False, with a report, if it
+ * is not live.  Context: any, NMI included.
+ */
+bool gom_debug_defer(const struct gom_place *at, unsigned long caller)
+{
+	const struct gom_cache_class *cc = gom_cache_class(at->class);
+	struct gom_debug_record *r = gom_debug_record(&cc->debug, at->p);
+
+	if (cmpxchg(&r->state, GOM_DEBUG_LIVE, GOM_DEBUG_DEFERRED) == GOM_DEBUG_LIVE)
+		return true;
+	gom_debug_report_object(GOM_BAD_DOUBLE_FREE, cc, at->p, "Object already free",
+				caller);
+	return false;
+}
+
+/* Now it comes. */
+void gom_debug_undefer(const void *p)
+{
+	const struct gom_debug_layout *d;
+	struct gom_place at;
+
+	gom_pagemap_place(p, &at);
+	d = gom_class_debug(at.class);
+	if (d)
+		cmpxchg(&gom_debug_record(d, p)->state, GOM_DEBUG_DEFERRED, GOM_DEBUG_LIVE);
+}
+
+/*
  * End the life of @p, once: false if it is free already.  Its bytes are in
  * *@size.
  */
@@ -374,14 +404,15 @@ static bool object_end(const struct gom_cache_class *cc, void *p, size_t *size,
 	u32 state = cmpxchg(&r->state, GOM_DEBUG_LIVE, GOM_DEBUG_FREE);
 
 	*size = r->size;
-	if (state == GOM_DEBUG_FREE) {
-		gom_debug_report_object(cc, p, "Object already free", caller);
+	if (state == GOM_DEBUG_FREE || state == GOM_DEBUG_DEFERRED) {
+		gom_debug_report_object(GOM_BAD_DOUBLE_FREE, cc, p, "Object already free",
+					caller);
 		return false;
 	}
 	if (likely(state == GOM_DEBUG_LIVE && *size <= cc->debug.size))
 		return true;
 	*size = cc->debug.size;
-	gom_debug_report_object(cc, p, "Record overwritten", caller);
+	gom_debug_report_object(GOM_BAD_OVERWRITE, cc, p, "Record overwritten", caller);
 	return state == GOM_DEBUG_LIVE || cmpxchg(&r->state, state, GOM_DEBUG_FREE) == state;
 }
 
@@ -408,9 +439,11 @@ void gom_debug_free(const struct gom_place *at, unsigned long caller)
 	if (!object_end(cc, p, &size, caller))
 		return;
 	kmemleak_free(p);
+	if (want_init_on_free() && !cc->ctor && !cc->rcu && !(cc->debug.flags & SLAB_POISON))
+		memset(p, 0, size);
 	kasan_disable_current();
 	object_check_live(cc, p, size, caller);
-	object_track(cc, p, GOM_DEBUG_FREED, caller);
+	object_track(cc, p, GOM_DEBUG_FREED, 0, caller);
 	gom_debug_record(&cc->debug, p)->size = cc->debug.size;
 	object_fill_free(&cc->debug, p);
 	kasan_enable_current();

@@ -27,8 +27,9 @@
  * -------------
  * The record's state changes by cmpxchg(), from free to live by the one who got
  * the object from mcentral, from live to free by the first free.  Who changed
- * it owns the other parts until the object is the user's or mcentral's.  No
- * lock.  Context: any but NMI.
+ * it owns the other parts until the object is the user's or mcentral's.  A free
+ * by gom_free_nolock() changes live to deferred, and back before the object is
+ * freed.  No lock.  Context: any but NMI, unless noted.
  */
 #ifndef GOM_OBJECT_DEBUG_H
 #define GOM_OBJECT_DEBUG_H
@@ -57,6 +58,7 @@ struct gom_debug_record {
 enum gom_debug_state {
 	GOM_DEBUG_FREE = 0x46524545,	/* no byte is 0, a red zone's or poison's */
 	GOM_DEBUG_LIVE = 0x4c495645,
+	GOM_DEBUG_DEFERRED = 0x4c415445,	/* its free comes later (nolock.c) */
 };
 
 /**
@@ -96,6 +98,8 @@ void gom_debug_exit_object(const struct gom_cache_class *cc, void *start);
 void *gom_debug_alloc(struct gom_cache *cache, size_t size, gfp_t gfp, int node,
 		      unsigned long caller);
 void gom_debug_free(const struct gom_place *at, unsigned long caller);
+bool gom_debug_defer(const struct gom_place *at, unsigned long caller);
+void gom_debug_undefer(const void *p);
 bool gom_debug_validate(const struct gom_cache_class *cc, void *p, bool is_free);
 void gom_debug_resize(const struct gom_place *at, size_t size);
 void *gom_debug_object_of(const struct gom_place *at, size_t *size);

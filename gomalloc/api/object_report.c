@@ -45,8 +45,12 @@ void gom_debug_track_init(void)
 #endif
 }
 
-/* The stack of the call from @caller; 0 if there is no memory for it. */
-static u32 stack_save(unsigned long caller)
+/*
+ * The stack of the call from @caller; 0 if there is no memory for it.  @gfp, 0
+ * for a free, is the caller's: who must not wake kswapd, as it may hold a lock
+ * of the scheduler, does not do so here either.
+ */
+static u32 stack_save(gfp_t gfp, unsigned long caller)
 {
 #ifdef CONFIG_STACKDEPOT
 	unsigned long entries[STACK_ENTRIES];
@@ -57,18 +61,19 @@ static u32 stack_save(unsigned long caller)
 		;
 	if (i == nr)
 		i = 0;
-	return stack_depot_save(entries + i, nr - i, GFP_NOWAIT | __GFP_NOWARN);
+	return stack_depot_save(entries + i, nr - i,
+				(gfp & __GFP_KSWAPD_RECLAIM) | __GFP_NOWARN);
 #else
 	return 0;
 #endif
 }
 
-void gom_debug_track_set(struct gom_debug_track *t, unsigned long caller)
+void gom_debug_track_set(struct gom_debug_track *t, gfp_t gfp, unsigned long caller)
 {
 	*t = (struct gom_debug_track) {
 		.caller = caller,
 		.when = jiffies,
-		.stack = stack_save(caller),
+		.stack = stack_save(gfp, caller),
 		.cpu = raw_smp_processor_id(),
 		.pid = current->pid,
 	};
@@ -185,11 +190,10 @@ void gom_debug_report_bytes(const struct gom_cache_class *cc, const void *p,
 }
 
 /* Something else is wrong with @p. */
-void gom_debug_report_object(const struct gom_cache_class *cc, const void *p, const char *what,
-			     unsigned long caller)
+void gom_debug_report_object(enum gom_misuse kind, const struct gom_cache_class *cc,
+			     const void *p, const char *what, unsigned long caller)
 {
-	if (!report_begin(gom_debug_record(&cc->debug, p)->state == GOM_DEBUG_FREE ?
-			  GOM_BAD_DOUBLE_FREE : GOM_BAD_OVERWRITE, cc, what))
+	if (!report_begin(kind, cc, what))
 		return;
 	object_print(cc, p);
 	report_end(caller);

@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "base/report.h"
+
 struct gom_cache_class;
 struct gom_debug_track;
 struct gom_place;
@@ -24,11 +26,11 @@ struct gom_debug_fault {
 };
 
 void gom_debug_track_init(void);
-void gom_debug_track_set(struct gom_debug_track *t, unsigned long caller);
+void gom_debug_track_set(struct gom_debug_track *t, gfp_t gfp, unsigned long caller);
 void gom_debug_report_bytes(const struct gom_cache_class *cc, const void *p,
 			    const struct gom_debug_fault *fault, unsigned long caller);
-void gom_debug_report_object(const struct gom_cache_class *cc, const void *p, const char *what,
-			     unsigned long caller);
+void gom_debug_report_object(enum gom_misuse kind, const struct gom_cache_class *cc,
+			     const void *p, const char *what, unsigned long caller);
 void gom_debug_report_pointer(const struct gom_cache_class *cc, const struct gom_place *at,
 			      unsigned long caller);
 void gom_debug_describe(const void *p);

@@ -74,6 +74,16 @@ static inline bool gom_pointers_are_tagged(void)
 	return IS_ENABLED(CONFIG_KASAN_SW_TAGS) || kasan_hw_tags_enabled();
 }
 
+/*
+ * Since 6.2 callbacks may be lazy (CONFIG_RCU_LAZY), and wait for ten seconds on
+ * a CPU whose callbacks are offloaded.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+# define gom_call_rcu_hurry	call_rcu_hurry
+#else
+# define gom_call_rcu_hurry	call_rcu
+#endif
+
 /* 7.3 added a head for kfree_rcu() that is a single pointer. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
 # define GOM_KVFREE_RCU_HEAD	struct kvfree_rcu_head

@@ -2,6 +2,7 @@
 /* A work item that any context may queue; see work.h. */
 #include <linux/container_of.h>
 #include <linux/errno.h>
+#include <linux/rcupdate.h>
 
 #include "base/work.h"
 
@@ -42,5 +43,6 @@ void gom_work_flush(struct gom_work *w)
 void gom_work_exit(struct gom_work *w)
 {
 	irq_work_sync(&w->irq);
+	synchronize_rcu();	/* it may run on two CPUs at once, and then waits for one only */
 	destroy_workqueue(w->wq);
 }

@@ -31,20 +31,21 @@ typedef void (*visit_fn)(const struct gom_cache_class *cc, void *p, bool is_free
  * Is @s, under the lock of its mcentral, a span of @class?  One that is on its
  * way to the heap has been marked as BUSY under the lock.
  */
-static bool span_is_of(const struct gom_span *s, unsigned int class)
+static bool span_is_of(const struct gom_span *s, unsigned int class, int nid)
 {
-	return s->state == GOM_SPAN_SMALL && s->class == class;
+	return s->state == GOM_SPAN_SMALL && s->class == class && s->nid == nid;
 }
 
 static void span_visit(struct gom_span *s, unsigned int class, visit_fn visit, void *arg)
 {
 	const struct gom_cache_class *cc = gom_cache_class(class);
-	struct gom_mcentral *c = gom_mcentral_of(class, s->nid);
+	int nid = READ_ONCE(s->nid);
+	struct gom_mcentral *c = gom_mcentral_of(class, nid);
 	unsigned long flags;
 	unsigned int i;
 
 	spin_lock_irqsave(&c->lock, flags);
-	for (i = 0; span_is_of(s, class) && i < s->nelems; i++)
+	for (i = 0; span_is_of(s, class, nid) && i < s->nelems; i++)
 		visit(cc, s->base + (size_t)i * cc->layout.size + cc->debug.pad,
 		      test_bit(i, s->free), arg);
 	spin_unlock_irqrestore(&c->lock, flags);

@@ -51,8 +51,8 @@ GOM_EXPORT_FOR_TEST(gom_mcache_kb);
 DEFINE_PER_CPU_ALIGNED(struct gom_mcache, gom_mcache);
 GOM_EXPORT_FOR_TEST(gom_mcache);
 
-static void *no_object;
-DEFINE_PER_CPU(struct gom_slot, gom_no_slot) = { .top = &no_object, .end = &no_object };
+/* Written on load: 6.1 does not relocate pointers in a module's per-CPU data. */
+DEFINE_PER_CPU(struct gom_slot, gom_no_slot);
 
 /* A slot without a magazine points here: a pop finds it empty, a push full. */
 static void *no_magazine[1];
@@ -640,6 +640,8 @@ static int mcache_init_cpu(int cpu)
 			c->slot[i].recip_limit = gom_classes[i].recip_limit;
 		}
 	}
+	per_cpu(gom_no_slot, cpu).top = no_magazine;
+	per_cpu(gom_no_slot, cpu).end = no_magazine;
 	gom_tiny_init(&c->tiny);
 	gom_mcache_draw_intervals(c);
 	return 0;

@@ -17,6 +17,7 @@
 #include "api/free_rcu.h"
 #include "api/internal.h"
 #include "base/fault.h"
+#include "base/mode.h"
 #include "slab/slab.h"
 
 /*
@@ -65,7 +66,7 @@ EXPORT_SYMBOL_GPL(gom_slab_kfree);
  */
 bool gom_slab_owns(const void *p)
 {
-	return gom_owns(p) || (unlikely(gom_backend) && is_vmalloc_addr(p));
+	return gom_owns(p) || (unlikely(gom_efence) && is_vmalloc_addr(p));
 }
 
 void gom_slab_kfree_sensitive(const void *p)
@@ -254,12 +255,17 @@ static struct irq_work nolock_work = IRQ_WORK_INIT_HARD(nolock_heads_free);
 
 void gom_slab_kfree_call_rcu_nolock(void *head, void *p)
 {
-	if (!gom_owns(p))
+	if (!gom_owns(p)) {
 		kfree_call_rcu_nolock(head, p);
-	else if (llist_add(head, &nolock_heads)) {
-		gom_test_point(GOM_AT_NOLOCK_HEAD, 0, 0);
-		irq_work_queue(&nolock_work);
+		return;
 	}
+	/*
+	 * Not only if the list was empty: whoever added the first may have been
+	 * preempted here.  It costs little while the irq_work is pending.
+	 */
+	llist_add(head, &nolock_heads);
+	gom_test_point(GOM_AT_NOLOCK_HEAD, 0, 0);
+	irq_work_queue(&nolock_work);
 }
 EXPORT_SYMBOL_GPL(gom_slab_kfree_call_rcu_nolock);
 #endif /* GOM_HAS_NOLOCK */
@@ -279,6 +285,8 @@ void gom_slab_kfree_rcu_flush(void)
 	mutex_lock(&flush_lock);
 	nolock_heads_free(&nolock_work);
 	irq_work_sync(&nolock_work);
+	/* It may run on two CPUs at once, and then waits for the first end only. */
+	synchronize_rcu();
 	mutex_unlock(&flush_lock);
 #endif
 }

@@ -234,23 +234,35 @@ static bool free_without_worker(void *p)
 	if (!sp)
 		return false;
 	sp->kind = GOM_SPECIAL_QUEUED;
-	return gom_special_add(&at, sp) && gom_finalizer_add(sp);
+	if (!gom_special_add(&at, sp))
+		return false;
+	gom_finalizer_add(sp);
+	return true;
 }
 
 /* The barrier does not depend on an incomplete free to start the worker. */
 static void barrier_starts_the_worker(struct kunit *test)
 {
 	struct seen first, second;
+	unsigned int i;
 	void *p, *q;
 
 	finalizers_wait();
 	p = finalizer_attach(test, gom_malloc(72, GFP_KERNEL), &first);
 	q = finalizer_attach(test, gom_malloc(72, GFP_KERNEL), &second);
 	KUNIT_ASSERT_TRUE(test, free_without_worker(p));
-	gom_free(q);
-	KUNIT_EXPECT_EQ(test, second.runs, 0U);
+	KUNIT_EXPECT_EQ(test, first.runs, 0U);
 	gom_finalizer_barrier();
 	KUNIT_EXPECT_EQ(test, first.runs, 1U);
+	/* Nor does the next free. */
+	first.runs = 0;
+	p = finalizer_attach(test, gom_malloc(72, GFP_KERNEL), &first);
+	KUNIT_ASSERT_TRUE(test, free_without_worker(p));
+	gom_free(q);
+	for (i = 0; i < 100 && !READ_ONCE(first.runs); i++)
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_EQ(test, first.runs, 1U);
+	gom_finalizer_barrier();
 	KUNIT_EXPECT_EQ(test, second.runs, 1U);
 }
 

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "api/cache.h"
+#include "api/nolock.h"
 #include "api/object_debug.h"
 #include "api/object_report.h"
 #include "base/compat.h"
@@ -219,6 +220,21 @@ static void typesafe_objects_are_not_poisoned(struct kunit *test)
 	gom_cache_destroy(c);
 }
 
+static void init_on_free_clears_what_is_not_poisoned(struct kunit *test)
+{
+	struct fixture f;
+	u8 *p;
+
+	if (!want_init_on_free())
+		kunit_skip(test, "the kernel was not booted with init_on_free=1");
+	fixture_begin(test, &f, SLAB_RED_ZONE);
+	p = object_new(test, &f);
+	memset(p, 0x66, SIZE);
+	gom_cache_free(f.cache, p);
+	KUNIT_EXPECT_TRUE(test, gomtest_all_bytes(p, 0, SIZE));
+	fixture_end(test, &f, 0, 0, 0);
+}
+
 static void traced_calls_are_logged(struct kunit *test)
 {
 	struct fixture f;
@@ -262,6 +278,29 @@ static void double_free_is_seen(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("Allocated in object_new"));
 	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("Freed in object_end"));
 	fixture_end(test, &f, 0, 1, 0);
+}
+
+/* Each free after gom_free_nolock() is a double free, whichever comes first. */
+static void double_free_nolock_is_seen(struct kunit *test)
+{
+	struct fixture f;
+	unsigned long flags;
+	u8 *p;
+
+	fixture_begin(test, &f, ALL);
+	p = object_new(test, &f);
+	local_irq_save(flags);
+	gom_free_nolock(p);
+	gom_free_nolock(p);
+	gom_cache_free(f.cache, p);
+	local_irq_restore(flags);
+	gom_nolock_drain();
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), f.double_frees + 2);
+	gom_free_nolock(p);
+	KUNIT_EXPECT_EQ(test, gom_misuse_count(GOM_BAD_DOUBLE_FREE), f.double_frees + 3);
+	gom_nolock_drain();
+	KUNIT_EXPECT_EQ(test, gom_objects_validate(), 0UL);
+	fixture_end(test, &f, 0, 3, 0);
 }
 
 static void free_of_the_middle_is_seen(struct kunit *test)
@@ -552,9 +591,11 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(write_after_the_last_free_is_seen),
 	KUNIT_CASE(byte_behind_a_shrunk_object_is_seen),
 	KUNIT_CASE(typesafe_objects_are_not_poisoned),
+	KUNIT_CASE(init_on_free_clears_what_is_not_poisoned),
 	KUNIT_CASE(traced_calls_are_logged),
 	KUNIT_CASE(reports_are_rate_limited),
 	KUNIT_CASE(double_free_is_seen),
+	KUNIT_CASE(double_free_nolock_is_seen),
 	KUNIT_CASE(free_of_the_middle_is_seen),
 	KUNIT_CASE(free_to_another_cache_is_seen),
 	KUNIT_CASE(overwritten_record_is_seen),

@@ -390,6 +390,47 @@ static void nolock_flush_waits_for_no_irq_work_to_come(struct kunit *test)
 	gom_free_rcu_barrier();
 }
 
+static bool nolock_head_freed;
+
+/*
+ * The task that added the first head may be preempted there for long.  The next
+ * one is freed all the same, without a flush.
+ */
+static bool nolock_head_next(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	struct nolock_object *p = amid_nolock.next;
+	unsigned int i;
+
+	if (at != GOM_AT_NOLOCK_HEAD || !p)
+		return false;
+	amid_nolock.next = NULL;
+	kfree_rcu_nolock(p, rcu);
+	for (i = 0; i < 100 && !nolock_head_freed; i++) {
+		schedule_timeout_uninterruptible(1);
+		gom_free_rcu_barrier();
+		nolock_head_freed = gomtest_live_objects() == amid_nolock.live - 2;
+	}
+	return false;
+}
+
+static void nolock_frees_need_no_task_that_was_preempted(struct kunit *test)
+{
+	const size_t size = sizeof(struct nolock_object);
+	struct nolock_object *first = kmalloc(size, GFP_KERNEL);
+
+	nolock_head_freed = false;
+	amid_nolock.next = kmalloc(size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_ASSERT_NOT_NULL(test, amid_nolock.next);
+	amid_nolock.live = gomtest_live_objects();
+	WRITE_ONCE(gom_test_callback, nolock_head_next);
+	kfree_rcu_nolock(first, rcu);
+	WRITE_ONCE(gom_test_callback, NULL);
+	KUNIT_EXPECT_TRUE(test, nolock_head_freed);
+	gom_slab_kfree_rcu_flush();
+	gom_free_rcu_barrier();
+}
+
 static struct {
 	struct task_struct *first, *second;
 	bool started;
@@ -566,6 +607,7 @@ static struct kunit_case kfree_cases[] = {
 	KUNIT_CASE(nolock_frees_take_both_kinds),
 	KUNIT_CASE(nolock_frees_wait_for_a_grace_period),
 	HEAP_CASE(nolock_flush_waits_for_no_irq_work_to_come),
+	HEAP_CASE(nolock_frees_need_no_task_that_was_preempted),
 	HEAP_CASE(nolock_flush_waits_for_another),
 #endif
 	KUNIT_CASE(any_address_may_be_asked),
