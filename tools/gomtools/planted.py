@@ -55,6 +55,11 @@ USE_AFTER_FREE = Plant("ovl_file_free(), compiled as a part of ovl_release(), fr
                        "\tkfree(of);\n",
                        "\tfput(of->realfile);\n\tkfree(of);\n\tif (of->upperfile)\n"
                        "\t\tfput(of->upperfile);\n")
+WRITE_AFTER_FREE = Plant("ovl_file_free(), compiled as a part of ovl_release(), clears a member "
+                         "of what it freed", "fs/overlayfs/file.c",
+                         "\t\tfput(of->upperfile);\n\tkfree(of);\n}\n",
+                         "\t\tfput(of->upperfile);\n\tkfree(of);\n"
+                         "\tWRITE_ONCE(of->upperfile, NULL);\n}\n")
 NO_CHECK = Plant("ovl_dir_open() does not check for NULL", "fs/overlayfs/readdir.c",
                  "\tod = kzalloc_obj(struct ovl_dir_file);\n\tif (!od)\n\t\treturn -ENOMEM;\n",
                  "\tod = kzalloc_obj(struct ovl_dir_file);\n")
@@ -63,6 +68,7 @@ NO_CHECK = Plant("ovl_dir_open() does not check for NULL", "fs/overlayfs/readdir
 GUESTS = {
     "holds": (LEAK, GROWTH),
     "bounds": (OVERRUN, USE_AFTER_FREE),
+    "debug": (OVERRUN, WRITE_AFTER_FREE),
     "enomem": (NO_CHECK,),
 }
 

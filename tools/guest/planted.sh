@@ -130,6 +130,44 @@ bounds() {
 	[ "$(value efence_missed)" = 0 ] || fail "an object had no guard page"
 }
 
+# reports WHAT USER FUNCTION COMMAND...: gomalloc must report this of an object
+# that was last allocated, or freed, there.
+reports() {
+	what=$1
+	user=$2
+	function=$3
+	shift 3
+	echo "\$ $*"
+	echo "planted: $*" > /dev/kmsg
+	"$@" > /dev/null 2>&1 || true
+	dmesg | sed "1,\\|planted: $*|d" | without_times | sed "/^gomalloc: FIX /q" > /tmp/report
+	grep -q "^gomalloc: FIX " /tmp/report || fail "nothing was reported"
+	grep "^gomalloc: BUG " /tmp/report
+	grep -A 3 "^gomalloc: $user in " /tmp/report || true
+	grep -E "^gomalloc: (called from|FIX) " /tmp/report
+	names "^gomalloc: BUG malloc-[0-9]*: $what$" /tmp/report
+	names "^gomalloc: $user in $function+.* .overlay. age=" /tmp/report
+}
+
+# The same without a fault, and who allocated and freed it?  A name of 3 bytes
+# overruns a size that is not a multiple of 8, which no guard page sees.
+debug() {
+	insmod gomalloc.ko debug=FZPU
+	insmod overlay.ko
+	layers
+	mkdir -p /tmp/lower/short /tmp/upper/short
+	echo > /tmp/lower/short/abc
+	overlay /tmp/lower /tmp/upper /tmp/work
+	expect_reports
+	echo "== who overran, without a fault?  debug=FZPU"
+	reports "Right Redzone overwritten" Allocated ovl_cache_entry_new ls /tmp/at/short
+	echo "== who wrote after the free?"
+	echo "\$ cat /tmp/at/short/abc"
+	cat /tmp/at/short/abc > /dev/null
+	reports "Poison overwritten" Freed ovl_release sh -c "echo validate > $gomalloc/control"
+	expect_no_reports
+}
+
 # Does it survive ENOMEM?
 enomem() {
 	insmod gomalloc.ko
