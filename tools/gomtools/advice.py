@@ -16,7 +16,7 @@ from .heapview import amount_of
 from .ui import Failure, paint
 
 EPILOG = """SOURCE is debugfs gomalloc/lifetimes, or a copy of it.  With memprofilerate=1 the
-figures are exact; else they are estimates from samples.  `echo reset >
+numbers are exact; else they are estimates from samples.  `echo reset >
 /sys/kernel/debug/gomalloc/control` begins anew."""
 
 DEFAULT = Path("/sys/kernel/debug/gomalloc/lifetimes")
@@ -238,7 +238,7 @@ def page(data, module, top, calls="gomalloc"):
            f"{amount(sum(s.mallocs * s.size for s in sites))}, of which "
            f"{amount(sum(s.requested for s in sites))} were asked for; {exact}")
     if data.rate != 1 and samples < FEW:
-        yield f"With only {samples} samples these figures say little: lower memprofilerate."
+        yield f"With only {samples} samples these numbers say little: lower memprofilerate."
     for title, lines in (("How long objects live", lifetimes(sites)),
                          ("The busiest call sites", busiest(sites, data.seconds, top)),
                          ("What rounding wastes", wasteful(sites, top)),

@@ -57,7 +57,7 @@ SHIPPED_NOTE = ("As Debian and gomalloc ship: init_on_alloc=1, mitigations on, h
 # Workloads that show how defaults, or hardening, change the ratios.
 SHIPPED = ("pair", "pair-const", "pair-sized", "cache-pair", "cache-batch", "batch-fifo",
            "batch-random", "mixed", "zeroed")
-# The drop-in's, whose figures gomadvise has as well (advice.py).
+# The drop-in's, whose numbers gomadvise has as well (advice.py).
 DROP_IN = ("over-pair", "over-cache")
 PLAIN = (*SHIPPED, "live-1000000", "cache-bulk-16", "cache-bulk-30", "cache-bulk-250", "noscan",
          "remote", "parallel")

@@ -22,7 +22,7 @@ def page(*rows, rate=1, module="", calls="gomalloc"):
 
 def rows(path, name):
     """The rows of the tables in a document that begin with this cell, as lists of
-    (SLUB's, gomalloc's) figures.
+    (SLUB's, gomalloc's) numbers.
     """
     text = (checkout.ROOT / path).read_text()
     lines = [line for line in text.splitlines() if line.lstrip("| ").startswith(name)]
@@ -59,12 +59,12 @@ class Advice(unittest.TestCase):
         """Of 6.1 and 7.3 in README.md, of 7.3 and 6.1 in over-gomalloc.rst."""
         pair, shipped = rows("README.md", "pair: allocate, free; size not constant, 64 bytes")
         cache, shipped_cache = rows("README.md", "named cache, 64 bytes")[:2]
-        self.assertEqual([figures[1:] for figures in advice.PAIRS["gomalloc"]],
+        self.assertEqual([numbers[1:] for numbers in advice.PAIRS["gomalloc"]],
                          [(pair[1][1], cache[1][1]), (shipped[1][1], shipped_cache[1][1])])
         document = "Documentation/over-gomalloc.rst"
         [pair], [cache] = (rows(document, name) for name in (
             "``kmalloc()``, ``kfree()``, 64 bytes", "``kmem_cache_alloc()`` and ``_free()``"))
-        self.assertEqual([figures[1:] for figures in advice.PAIRS["drop-in"]],
+        self.assertEqual([numbers[1:] for numbers in advice.PAIRS["drop-in"]],
                          [(pair[0][1], cache[0][1]), (pair[2][1], cache[2][1])])
 
     def test_no_advice_without_reason(self):
