@@ -4,8 +4,9 @@ gomalloc, in instructions or cycles of their whole workload.
 
 On a stock kernel each app (apps.py) runs twice with one CPU, over SLUB and over
 gomalloc.  QEMU's plugin counts all instructions while the workload runs, by
-function.  A run can be repeated to the instruction: time passes with
-instructions alone, and random numbers are always the same.
+function.  Time passes with instructions alone, and random numbers are always
+the same.  So a boot of the same files repeats its counts; with another build or
+other timing they differ (README.md says by how much).
 
 User-mode Linux runs at the speed of the machine.  There each app runs several
 times, over SLUB and over gomalloc in turns, each time in a fresh guest with one
@@ -228,7 +229,7 @@ def run(requested, names=None):
         except Failure as failure:
             broken[name, target] = str(failure)
 
-    # Cycles are measured one at a time; counted instructions do not vary.
+    # Cycles are measured one at a time; counts do not depend on other work.
     for name, target in pairs:
         if target in apps.NATIVE:
             finish(name, target, lambda name=name, target=target: compare(name, target))
