@@ -142,7 +142,11 @@ void ahash_free_singlespawn_instance(struct ahash_instance *inst)
 	__gom_refused("it frees the instance by kfree(): use a function of the module that drops the spawn and frees it");
 #endif
 
-/* ahash_request_alloc() is an inline function; this was one until 7.x. */
+/*
+ * ahash_request_alloc() is an inline function, so its memory is gomalloc's.
+ * ahash_request_free() is one on 6.1, and frees it as such.  On 7.3 it is a
+ * function of the kernel.
+ */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0) && !defined(GOM_ALLOW_ahash_request_free)
 void ahash_request_free(struct ahash_request *req)
 	__gom_refused("it frees the request, which the module allocated, by kfree(): free it by kfree_sensitive()");
