@@ -5,7 +5,8 @@
  *
  * Spans are found by the page map, as the consistency check does it.  One span
  * at a time is looked at, under its mcentral's lock, which no object of the
- * class enters or leaves without; so the span stays what it is.  The lock is held for the objects of one span, with interrupts off.
+ * class enters or leaves without; so the span stays what it is.  The lock is
+ * held for the objects of one span, with interrupts off.
  *
  * Context: task, may sleep.
  */
