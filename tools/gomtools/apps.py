@@ -10,7 +10,7 @@ systems is in app-disk.sh.
 import re
 from dataclasses import dataclass, field
 
-from . import (checkout, elf, guest, instructions, modules, outoftree, samecode, sources,
+from . import (callsites, checkout, elf, guest, instructions, modules, outoftree, samecode, sources,
                stockmodules, targets, userspace)
 from .tally import Outcome, failed, passed
 from .ui import Failure
@@ -215,12 +215,25 @@ def run(name, target_name, side=outoftree.GOMALLOC, parameters=""):
     return outcome
 
 
+def still_slubs(module):
+    """What shows that a module's allocations are SLUB's, not gomalloc's."""
+    found = callsites.uses(module)
+    if not callsites.redirected(found):
+        yield "nothing is gomalloc's"
+    for name in callsites.not_redirected(found):
+        yield f"{name} is not redirected"
+
+
 def same_code(name, target_name):
-    """A check: over gomalloc, the app's code is that over SLUB but for names."""
+    """A check: over gomalloc, the app's code is that over SLUB but for names,
+    and no allocation is SLUB's.
+    """
     target = machine(name, target_name)
-    plain, ours = (build(name, target, side) for side in outoftree.SIDES)
+    plain, ours = ({module: elf.read(path) for module, path in build(name, target, side).items()}
+                   for side in outoftree.SIDES)
     found = [f"{module}: {each}" for module in find(name).own
-             for each in samecode.differences(elf.read(plain[module]), elf.read(ours[module]))]
+             for each in [*samecode.differences(plain[module], ours[module]),
+                          *still_slubs(ours[module])]]
     title = f"{name} has the same code over SLUB and gomalloc on {target_name}"
     return failed(title, "\n".join(found)) if found else passed(title)
 

@@ -293,9 +293,9 @@ class Runs(unittest.TestCase):
         self.assertEqual((outcome.passed, outcome.failed), (1, 1))
         self.assertIn("WARNING: CPU: 0 at x.c:1", outcome.text)
 
-    def compare(self, *found):
+    def compare(self, *found, uses=("gom_slab_kfree", "memcpy")):
         """The Outcome of the comparison of ext4, of which each module has these
-        differences; and the files compared.
+        differences and uses these functions; and the files compared.
         """
         compared = []
 
@@ -305,6 +305,7 @@ class Runs(unittest.TestCase):
         with mock.patch.object(apps, "build", lambda name, _, side: {
                 module: f"{side}/{module}" for module in apps.find(name).own}), \
                 mock.patch.object(apps.elf, "read", lambda path: path), \
+                mock.patch.object(apps.callsites, "uses", lambda _: dict.fromkeys(uses)), \
                 mock.patch.object(apps.samecode, "differences", differences):
             return apps.same_code("ext4", "stock-newest"), compared
 
@@ -319,6 +320,17 @@ class Runs(unittest.TestCase):
         self.assertEqual((outcome.passed, outcome.failed), (0, 1))
         self.assertEqual(outcome.text.splitlines()[1],
                          "jbd2: put+0x4: kfree against gom_slab_ksize")
+
+    def test_a_function_that_is_not_redirected_fails_and_is_shown(self):
+        outcome, _ = self.compare(uses=("gom_slab_kfree", "kmem_cache_alloc_noprof"))
+        self.assertEqual((outcome.passed, outcome.failed), (0, 1))
+        self.assertEqual(outcome.text.splitlines()[2],
+                         "ext4: kmem_cache_alloc_noprof is not redirected")
+
+    def test_a_module_of_which_nothing_is_redirected_fails(self):
+        outcome, _ = self.compare(uses=("memcpy",))
+        self.assertEqual((outcome.passed, outcome.failed), (0, 1))
+        self.assertEqual(outcome.text.splitlines()[0], "mbcache: nothing is gomalloc's")
 
 
 class NothingLeft(unittest.TestCase):
