@@ -36,6 +36,7 @@ gomalloc: 4 objects are still in use, 200192 bytes; their pages stay allocated:
 gomalloc: 1 finalizers never ran: their objects were not freed
 gomalloc: cache smoke was not destroyed
 gomalloc: BUG ovl_inode: Right Redzone overwritten
+gomalloc: overlay left 3 objects, 2700 bytes, usable 3072, in 1 stacks when it was unloaded:
 gomalloc: check: span 00000000c0ffee00 has state 1, class 2
 """.splitlines()
 HARMLESS = """\

@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 
 from gomtools import checkout
+from tests import test_complaints
 
 # From the console of the guest of `tools/gom planted`: a NULL that was not checked.
 OOPS = """BUG: kernel NULL pointer dereference, address: 0000000000000020
@@ -43,21 +44,25 @@ class Outcomes(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.root = Path(self.folder.name)
-        for name, text in (("fail_sites", SITES), ("leaks_module", "\n"), ("leaks_seconds", "0\n"),
+        for name, text in (("fail_sites", SITES), ("leaks_module", "\n"), ("leaks_seconds", "7\n"),
                            ("rate", "524288\n"), ("memstats", "misuse_double_free 0\n"), ("log", ""),
                            ("leaks", "3 objects, 300 bytes, usable 300, in 1 stacks\n")):
             (self.root / name).write_text(text)
-        (self.root / "dmesg").write_text(f"#!/bin/sh\ncat {self.root}/log\n")
-        (self.root / "dmesg").chmod(0o755)
+        self.program("dmesg", f"cat {self.root}/log")
+        self.program("sleep", ":")
         script = (checkout.ROOT / "tools" / "gomfail").read_text()
         for old, new in (("/sys/kernel/debug/gomalloc", self.root),
                          ("/sys/module/gomalloc/parameters/memprofilerate", self.root / "rate"),
                          ("> /dev/kmsg", f">> {self.root}/log"),
                          # A file of debugfs is written and read as two different texts.
-                         ("> $gomalloc/fail_sites", "> $gomalloc/written"), ("sleep 1", ":")):
+                         ("> $gomalloc/fail_sites", "> $gomalloc/written")):
             self.assertIn(old, script)
             script = script.replace(old, str(new))
         (self.root / "gomfail").write_text(script)
+
+    def program(self, name, text):
+        (self.root / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self.root / name).chmod(0o755)
 
     def replace(self, old, new):
         script = (self.root / "gomfail").read_text()
@@ -123,6 +128,11 @@ class Outcomes(unittest.TestCase):
             "[ $site != 3 ] || echo '5 objects, 500 bytes, usable 500, in 2 stacks' > leaks")
         self.assertEqual((outcomes["m_hint"], status), ("LEFT 2", 1))
 
+    def test_what_is_freed_within_a_second_is_not_left(self):
+        self.program("sleep", f"[ $1 = 1 ] && echo '3 objects, 300 bytes' > {self.root}/leaks")
+        outcomes, _, status = self.run_with("[ $site != 3 ] || echo '5 objects, 500 bytes' > leaks")
+        self.assertEqual((outcomes["m_hint"], status), ("survived", 0))
+
     def incomplete(self, samples):
         text = f"3 objects, 300 bytes, usable 300, in 1 stacks; INCOMPLETE: {samples} samples " \
                "could not be taken"
@@ -156,10 +166,31 @@ class Outcomes(unittest.TestCase):
         bits = re.search(r"^#define SITE_BITS\t(\d+)$", source, re.M)
         self.assertIn(f"most_sites={1 << int(bits[1])}\t", (self.root / "gomfail").read_text())
 
+    def test_every_object_counts_meanwhile(self):
+        self.run_with("cat rate leaks_seconds leaks_module > meanwhile")
+        self.assertEqual((self.root / "meanwhile").read_text(), "1\n0\nm\n")
+
     def test_everything_is_put_back(self):
         self.run_with()
-        for name, text in (("fail_module", "\n"), ("leaks_module", "\n"), ("rate", "524288\n")):
+        for name, text in (("fail_module", "\n"), ("leaks_module", "\n"), ("rate", "524288\n"),
+                           ("leaks_seconds", "7\n")):
             self.assertEqual((self.root / name).read_text(), text)
+
+    def complaints(self, lines):
+        """Those of the lines that are complaints for the script."""
+        script = (self.root / "gomfail").read_text()
+        pattern = re.search(r"^complaint='(.*)'$", script, re.M)[1]
+        return subprocess.run(["grep", "-E", pattern], input="\n".join(lines), text=True,
+                              capture_output=True).stdout.splitlines()
+
+    def test_complaints_are_those_of_the_guests(self):
+        # Of objects left, gomfail says how many, and gomalloc stays loaded.
+        left = re.compile(r"still in use|never ran|was not destroyed|when it was unloaded")
+        lines = test_complaints.COMPLAINTS + test_complaints.OWN
+        wanted = [line for line in lines if not left.search(line)]
+        self.assertEqual(len(lines) - len(wanted), 4)
+        self.assertEqual(self.complaints(lines), wanted)
+        self.assertEqual(self.complaints(test_complaints.HARMLESS), [])
 
 
 if __name__ == "__main__":
