@@ -126,6 +126,27 @@ static void zalloc_zeroes(struct kunit *test)
 	gom_cache_destroy(c);
 }
 
+struct with_head {
+	char before[200];
+	struct rcu_head rcu;
+};
+
+/* Objects that wait for a grace period are not in use.  A report would fail this. */
+static void destroying_waits_for_rcu_frees(struct kunit *test)
+{
+	struct gom_cache *c = cache_create(test, "test_rcu_frees", sizeof(struct with_head), 0,
+					   GOM_NO_MERGE, NULL);
+	struct with_head *p;
+	unsigned int i;
+
+	for (i = 0; i < 30; i++) {
+		p = gom_cache_alloc(c, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		gom_free_rcu(p, rcu);
+	}
+	gom_cache_destroy(c);
+}
+
 #define OBJECTS	250U
 
 static void bulk_is_all_or_nothing(struct kunit *test)
@@ -753,6 +774,7 @@ static struct kunit_case cases[] = {
 	HEAP_CASE(objects_take_their_own_size),
 	KUNIT_CASE(division_is_exact_for_every_geometry),
 	KUNIT_CASE(zalloc_zeroes),
+	KUNIT_CASE(destroying_waits_for_rcu_frees),
 	KUNIT_CASE(bulk_is_all_or_nothing),
 	HEAP_CASE(constructor_runs_once_per_object),
 	KUNIT_CASE(compatible_caches_share),

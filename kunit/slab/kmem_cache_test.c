@@ -19,11 +19,17 @@
 #include "base/fault.h"
 #include "gomalloc.h"
 #include "slab/kernel_side.h"
+#include "slab/slab.h"
 #include "suites.h"
 
 struct thing {
 	u64 key;
 	char name[50];
+};
+
+struct rcu_thing {
+	struct thing thing;
+	GOM_KVFREE_RCU_HEAD rcu;
 };
 
 static void expect_ours_and_free(struct kunit *test, struct kmem_cache *s, void *p)
@@ -215,6 +221,62 @@ static void shrinking_a_cache_frees_its_pages(struct kunit *test)
 	KUNIT_EXPECT_LT(test, after.heap_inuse, before.heap_inuse);
 	kmem_cache_destroy(s);
 }
+
+/* The constructor keeps others out of its class, so objects left are reported. */
+static struct kmem_cache *rcu_cache_create(struct kunit *test)
+{
+	struct kmem_cache *s = kmem_cache_create("gomtest_rcu", sizeof(struct rcu_thing), 0, 0,
+						 thing_ctor);
+
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	return s;
+}
+
+/* Objects that wait for a grace period are not in use.  A report would fail this. */
+static void destroying_waits_for_kfree_rcu(struct kunit *test)
+{
+	struct kmem_cache *s = rcu_cache_create(test);
+	struct rcu_thing *p;
+	unsigned int i;
+
+	for (i = 0; i < 30; i++) {
+		p = kmem_cache_alloc(s, GFP_KERNEL);
+		EXPECT_OURS(test, p);
+		kfree_rcu(p, rcu);
+	}
+	kmem_cache_destroy(s);
+}
+
+#ifdef GOM_HAS_NOLOCK
+static struct kmem_cache *amid_nolock;
+
+/* The head is on the list, its irq_work is not queued. */
+static bool nolock_head_destroy(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	struct kmem_cache *s = amid_nolock;
+
+	if (at == GOM_AT_NOLOCK_HEAD && s) {
+		amid_nolock = NULL;
+		kmem_cache_destroy(s);
+	}
+	return false;
+}
+
+static void destroying_waits_for_kfree_rcu_nolock(struct kunit *test)
+{
+	struct kmem_cache *s = rcu_cache_create(test);
+	struct rcu_thing *p = kmem_cache_alloc(s, GFP_KERNEL);
+
+	EXPECT_OURS(test, p);
+	amid_nolock = s;
+	WRITE_ONCE(gom_test_callback, nolock_head_destroy);
+	kfree_rcu_nolock(p, rcu);
+	WRITE_ONCE(gom_test_callback, NULL);
+	KUNIT_EXPECT_NULL(test, amid_nolock);
+	gom_slab_kfree_rcu_flush();
+	gom_free_rcu_barrier();
+}
+#endif
 
 #ifdef kmem_cache_create
 static void a_cache_takes_arguments(struct kunit *test)
@@ -429,6 +491,10 @@ static struct kunit_case kmem_cache_cases[] = {
 	HEAP_CASE(some_flags_keep_caches_apart),
 	HEAP_CASE(typesafe_objects_stay_for_readers),
 	HEAP_CASE(shrinking_a_cache_frees_its_pages),
+	KUNIT_CASE(destroying_waits_for_kfree_rcu),
+#ifdef GOM_HAS_NOLOCK
+	HEAP_CASE(destroying_waits_for_kfree_rcu_nolock),
+#endif
 #ifdef kmem_cache_create
 	KUNIT_CASE(a_cache_takes_arguments),
 #endif
