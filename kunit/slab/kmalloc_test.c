@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/nodemask.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -15,6 +16,7 @@
 #include "base/compat.h"
 #include "base/client.h"
 #include "base/fail_site.h"
+#include "base/fault.h"
 #include "debug/fail.h"
 #include "gomalloc.h"
 #include "heap/pagemap.h"
@@ -135,6 +137,56 @@ static void kvmalloc_falls_back_when_gomalloc_fails(struct kunit *test)
 	EXPECT_FOREIGN(test, p);
 	memset(p, 1, size);
 	kvfree(p);
+}
+
+static struct {
+	const struct task_struct *task;
+	gfp_t gfp;		/* of its last request for a block */
+} block_request;
+
+static bool blocks_deny(enum gom_test_point at, unsigned int arg, gfp_t gfp)
+{
+	if (at != GOM_AT_BLOCK || current != block_request.task)
+		return false;
+	block_request.gfp = gfp;
+	return true;
+}
+
+/* How kvmalloc() with @gfp asks the page allocator, before it has vmalloc(). */
+static gfp_t kvmalloc_asks_with(struct kunit *test, gfp_t gfp)
+{
+	void *p;
+
+	gom_release_memory();
+	block_request.task = current;
+	block_request.gfp = 0;
+	WRITE_ONCE(gom_test_callback, blocks_deny);
+	p = kvmalloc(variable(1000000), gfp);
+	WRITE_ONCE(gom_test_callback, NULL);
+	EXPECT_FOREIGN(test, p);
+	kvfree(p);
+	KUNIT_EXPECT_NE(test, block_request.gfp, (gfp_t)0);
+	return block_request.gfp;
+}
+
+/* vmalloc() can do it: no reclaim, unless it is asked for. */
+static void kvmalloc_does_not_try_hard(struct kunit *test)
+{
+	unsigned int failing;
+	gfp_t gfp;
+
+	for (failing = 0; failing < 2; failing++) {
+		KUNIT_ASSERT_EQ(test, gom_fail_set_module(failing ? "gomalloc_kunit" : ""), 0);
+		gfp = kvmalloc_asks_with(test, GFP_KERNEL);
+		KUNIT_EXPECT_EQ(test, gfp & __GFP_RECLAIM, (gfp_t)__GFP_KSWAPD_RECLAIM);
+		KUNIT_EXPECT_TRUE(test, gfp & __GFP_NOWARN);
+		gfp = kvmalloc_asks_with(test, GFP_KERNEL | __GFP_RETRY_MAYFAIL);
+		KUNIT_EXPECT_TRUE(test, gfp & __GFP_DIRECT_RECLAIM);
+		KUNIT_EXPECT_TRUE(test, gfp & __GFP_NOWARN);
+		gfp = kvmalloc_asks_with(test, GFP_KERNEL | __GFP_NOFAIL);
+		KUNIT_EXPECT_FALSE(test, gfp & (__GFP_NOFAIL | __GFP_DIRECT_RECLAIM));
+	}
+	KUNIT_EXPECT_EQ(test, gom_fail_set_module(""), 0);
 }
 
 /* The barrier keeps the call from being a tail call, whose site is the caller. */
@@ -406,6 +458,7 @@ static struct kunit_case kmalloc_cases[] = {
 	KUNIT_CASE(powers_of_two_are_aligned),
 	KUNIT_CASE(kvmalloc_falls_back_to_vmalloc),
 	KUNIT_CASE(kvmalloc_falls_back_when_gomalloc_fails),
+	HEAP_CASE(kvmalloc_does_not_try_hard),
 	KUNIT_CASE(kvmalloc_fails_where_it_is_to_fail),
 	KUNIT_CASE(krealloc_keeps_the_owner),
 	KUNIT_CASE(krealloc_zeroes_what_it_adds),
