@@ -11,13 +11,6 @@ void *kernel_side_kmalloc(size_t size)
 	return kmalloc(size, GFP_KERNEL);
 }
 
-#ifdef kmalloc_nolock
-void *kernel_side_kmalloc_nolock(size_t size)
-{
-	return kmalloc_nolock(size, 0, NUMA_NO_NODE);
-}
-#endif
-
 void *kernel_side_vmalloc(size_t size)
 {
 	return vmalloc(size);
@@ -30,7 +23,7 @@ void kernel_side_kfree(const void *p)
 
 /*
  * A cache with a constructor does not merge with others, so destroying it warns
- * of any object left.
+ * of any object left.  kfree_nolock() does not tell kmemleak.
  */
 static void nothing_construct(void *p)
 {
@@ -38,7 +31,7 @@ static void nothing_construct(void *p)
 
 struct kmem_cache *kernel_side_cache_create(const char *name, unsigned int size)
 {
-	return kmem_cache_create(name, size, 0, 0, nothing_construct);
+	return kmem_cache_create(name, size, 0, SLAB_NOLEAKTRACE, nothing_construct);
 }
 
 void kernel_side_cache_destroy(struct kmem_cache *s)

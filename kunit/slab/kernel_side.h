@@ -18,7 +18,6 @@
 struct kmem_cache;
 
 void *kernel_side_kmalloc(size_t size);
-void *kernel_side_kmalloc_nolock(size_t size);
 void *kernel_side_vmalloc(size_t size);
 void kernel_side_kfree(const void *p);
 struct kmem_cache *kernel_side_cache_create(const char *name, unsigned int size);
