@@ -287,6 +287,9 @@ static void report_is_bounded(struct kunit *test)
 	gom_leaks_report(own_client(), NAME);
 	KUNIT_EXPECT_TRUE(test, gomtest_log_contains("left 20 objects"));
 	KUNIT_EXPECT_LE(test, gomtest_log_lines(), 2 + 16 * 11U);
+	gomtest_log_match(" objects, ");	/* of the first line, and of each stack */
+	gom_leaks_report(own_client(), NAME);
+	KUNIT_EXPECT_EQ(test, gomtest_log_lines(), 1 + 16U);
 	gomtest_log_match("more stacks, see debugfs leaks");
 	gom_leaks_report(own_client(), NAME);
 	KUNIT_EXPECT_EQ(test, gomtest_log_lines(), 1U);
