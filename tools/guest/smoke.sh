@@ -123,6 +123,12 @@ done
 echo check > $files/control || exit
 # The irq_work of the drop-in's kfree_rcu_nolock() is a hard one.
 ! grep -q " T kfree_call_rcu_nolock$" /proc/kallsyms || torture nolock-head
+# A cache of the drop-in is no address, so the kernel cannot read it.
+expect_oops
+torture handle
+expect_no_oops
+dmesg | grep "general protection fault, .*non-canonical address 0x7ff0000000" ||
+	fail "the kernel's access to a handle did not fault"
 rmmod gomalloc_torture || exit
 rmmod gomalloc || exit
 

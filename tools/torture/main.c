@@ -41,6 +41,7 @@ static const struct torture_command commands[] = {
 	{ "rcu-barrier", torture_rcu_barrier },	/* wait for these frees */
 	{ "transfer", torture_transfer },	/* give the kernel what it must not free */
 	{ "nolock-head", torture_nolock_head },	/* free by kfree_rcu_nolock() of the drop-in */
+	{ "handle", torture_handle },		/* have the kernel read a cache of the drop-in */
 	{ "random", torture_random },		/* draw random numbers: 1 on, 0 off */
 };
 

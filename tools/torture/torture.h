@@ -44,7 +44,7 @@ int torture_unfill(unsigned int unused);
 
 /*
  * fragments.c, fifo.c, defer.c, nmi.c, timer.c, sched.c, hotplug.c, random.c,
- * rcu.c, transfer.c, nolock_head.c
+ * rcu.c, transfer.c, nolock_head.c, handle.c
  */
 int torture_fragments(unsigned int unused);
 int torture_fifo(unsigned int pid);
@@ -59,5 +59,6 @@ int torture_rcu(unsigned int seconds);
 int torture_rcu_barrier(unsigned int unused);
 int torture_transfer(unsigned int unused);
 int torture_nolock_head(unsigned int unused);
+int torture_handle(unsigned int unused);
 
 #endif /* GOMALLOC_TORTURE_H */
