@@ -11,6 +11,21 @@ if [ -e $leaks ]; then
 	echo clear > $leaks
 fi
 
+# misuses: those reported so far; of each call site only the first is in the log.
+misuses() {
+	awk '/^misuse_/ { sum += $2 } END { print sum + 0 }' $gomalloc/memstats
+}
+
+# unload_suites: nothing may be found damaged any more, now or while they go.
+unload_suites() {
+	before=$(misuses)
+	rmmod gomalloc_kunit || return
+	echo check > $gomalloc/control || fail "the consistency check found errors after the suites"
+	echo validate > $gomalloc/control || fail "objects were damaged after the suites"
+	after=$(misuses)
+	[ $after = $before ] || fail "$((after - before)) misuses were counted after the suites"
+}
+
 # run_suites LEAVE [PARAMETER...]: load both modules, leak LEAVE objects,
 # unload.
 run_suites() {
@@ -21,7 +36,7 @@ run_suites() {
 	insmod gomalloc_kunit.ko leave=$leave "filter=$FILTER" || return
 	echo "gomalloc: KUnit ended" > /dev/kmsg
 	[ "$leave" = 0 ] || expect_reports
-	rmmod gomalloc_kunit || return
+	unload_suites || return
 	rmmod gomalloc || return
 	[ "$leave" = 0 ] || expect_no_reports
 }
