@@ -32,14 +32,15 @@ the available memory was less in them."""
 LEGENDS = {
     apps.INSTRUCTIONS: """\
 Minstr: instructions of the workload, in millions, user space and kernel.  saved/object: the
-difference, divided by the objects that the module allocated.  allocators': the part of it that is
-in SLUB's and gomalloc's functions; the rest is elsewhere, such as in the page allocator, or differs
-between any two boots.  bound %: instructions of SLUB's functions that the module's allocations cost:
-what an allocator of no cost would save.  Pages, waits for locks and cache pressure come on top, on
-either side, so a gain may differ by more than that.  SLUB %: all of SLUB's over SLUB, those of the
-core included; gomalloc %: gomalloc's over gomalloc.  peak: Slab in /proc/meminfo without what it was before the modules were loaded, plus what gomalloc
-holds with its metadata; the most of samples every 10 million instructions.  end: the same when the
-workload has ended; gomalloc keeps idle pages for some seconds.""",
+difference, divided by the objects that the module allocated, all of which were freed at the end, or
+the run fails.  allocators': the part of it that is in SLUB's and gomalloc's functions; the rest is
+elsewhere, such as in the page allocator, or differs between any two boots.  bound %: instructions
+of SLUB's functions that the module's allocations cost: what an allocator of no cost would save.
+Pages, waits for locks and cache pressure come on top, on either side, so a gain may differ by more
+than that.  SLUB %: all of SLUB's over SLUB, those of the core included; gomalloc %: gomalloc's over
+gomalloc.  peak: Slab in /proc/meminfo without what it was before the modules were loaded, plus what
+gomalloc holds with its metadata; the most of samples every 10 million instructions.  end: the same
+when the workload has ended; gomalloc keeps idle pages for some seconds.""",
     apps.CYCLES: """\
 Mcycles: cycles of the workload on User Mode Linux, in millions, user space, kernel and waiting; the
 minimum and the median of the rounds, each in a fresh guest with one CPU.  rcuscale: of the time that
