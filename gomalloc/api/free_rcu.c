@@ -531,26 +531,34 @@ static noinline void free_rcu_report_foreign(const void *at, unsigned long calle
 			   "free after a grace period of %p, which is not gomalloc's", at);
 }
 
-static noinline bool head_add_slow(void *head)
+/* Add the object with @head, which is in memory of gomalloc's. */
+static noinline void head_add_owned(void *head)
 {
 	struct free_rcu_cpu *g;
 
-	if (!free_rcu_may_own(head))
-		return false;
 	preempt_disable();
 	g = this_cpu_ptr(&free_rcu_cpus);
 	if (!batch_add(g, head))
 		list_add_object(g, head);
 	preempt_enable();
+}
+
+static noinline bool head_add_slow(void *head)
+{
+	if (!free_rcu_may_own(head))
+		return false;
+	head_add_owned(head);
 	return true;
 }
 
 /* Add the object with @head; false if it is not in memory of gomalloc's. */
 static __always_inline bool head_add(void *head)
 {
-	if (likely(page_has_objects(head)) && likely(batch_try_add(head)))
-		return true;
-	return head_add_slow(head);
+	if (unlikely(!page_has_objects(head)))
+		return head_add_slow(head);
+	if (unlikely(!batch_try_add(head)))
+		head_add_owned(head);
+	return true;
 }
 
 /*
