@@ -56,7 +56,6 @@ static int debug_set(const char *val, const struct kernel_param *kp)
 	}
 	debug_given = true;
 	strscpy(gom_debug_text, val, sizeof(gom_debug_text));
-	strim(gom_debug_text);
 	return 0;
 }
 

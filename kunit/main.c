@@ -92,6 +92,21 @@ int gomtest_begin_any(struct kunit *test)
 	return gom_mcache_set_profile_rate(0);
 }
 
+/*
+ * For a suite that provokes reports of the kernel.  tools/gomtools/complaints.py
+ * looks for these lines.
+ */
+int gomtest_kernel_reports_begin(struct kunit_suite *suite)
+{
+	pr_info("gomalloc: the kernel's reports are expected from here\n");
+	return 0;
+}
+
+void gomtest_kernel_reports_end(struct kunit_suite *suite)
+{
+	pr_info("gomalloc: the kernel's reports are expected no more\n");
+}
+
 /* Run the consistency check. */
 void gomtest_check(struct kunit *test)
 {

@@ -100,6 +100,8 @@ void gomtest_end(struct kunit *test);
 unsigned long gomtest_misuses(void);
 void gomtest_expect_misuse(struct kunit *test);
 void gomtest_check(struct kunit *test);
+int gomtest_kernel_reports_begin(struct kunit_suite *suite);
+void gomtest_kernel_reports_end(struct kunit_suite *suite);
 void gomtest_timer_start(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *timer));
 extern unsigned long gomtest_init_text;	/* an init function, while there are any */
 

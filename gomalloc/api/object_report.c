@@ -7,7 +7,8 @@
  * Stacks are kept in the kernel's stack depot.  At most REPORTS are printed in
  * INTERVAL; others are only counted.
  *
- * Context: any that printk() may be called from, but NMI.
+ * Context: any that printk() may be called from, NMI included; tracks are set in
+ * any but NMI.
  */
 #include <linux/jiffies.h>
 #include <linux/kasan.h>

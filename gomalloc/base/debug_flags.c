@@ -7,6 +7,7 @@
  * for all caches that no other block names.
  */
 #include <linux/compiler.h>
+#include <linux/ctype.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -51,7 +52,7 @@ static slab_flags_t letters_flags(struct text letters)
 	if (!letters.len)
 		return ALL_FLAGS;
 	for (i = 0; i < letters.len; i++) {
-		switch (letters.start[i] | 0x20) {
+		switch (tolower(letters.start[i])) {
 		case 'f': case '1': case 'y':	/* the last two: of a switch, as debug=1 */
 			flags |= SLAB_CONSISTENCY_CHECKS;
 			break;
@@ -67,7 +68,7 @@ static slab_flags_t letters_flags(struct text letters)
 		case 't':
 			flags |= SLAB_TRACE;
 			break;
-		case '-' | 0x20: case '0' | 0x20: case 'n':
+		case '-': case '0': case 'n':
 			return 0;
 		default:
 			return (__force slab_flags_t)~0U;

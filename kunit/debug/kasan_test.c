@@ -168,22 +168,10 @@ static struct kunit_case cases[] = {
 
 #endif
 
-/* tools/gomtools/complaints.py looks for these lines. */
-static int suite_begin(struct kunit_suite *suite)
-{
-	pr_info("gomalloc: the kernel's reports are expected from here\n");
-	return 0;
-}
-
-static void suite_end(struct kunit_suite *suite)
-{
-	pr_info("gomalloc: the kernel's reports are expected no more\n");
-}
-
 struct kunit_suite gomalloc_kasan_suite = {
 	.name = "gomalloc_kasan",
-	.suite_init = suite_begin,
-	.suite_exit = suite_end,
+	.suite_init = gomtest_kernel_reports_begin,
+	.suite_exit = gomtest_kernel_reports_end,
 	.init = kasan_begin,
 	.exit = kasan_end,
 	.test_cases = cases,

@@ -56,7 +56,7 @@ GOMALLOC = re.compile(r"\bgomalloc: .*?(" + "|".join(GOMALLOC_PATTERNS) + ")")
 PROVOKED = re.compile(r"\bgomalloc: (?:(KUnit starts|reports are expected from here)"
                       r"|KUnit ended|reports are expected no more)")
 # A KUnit suite that provokes reports of the kernel
-# (kunit/percpu/mcache_debug_test.c).
+# (kunit/main.c).
 KERNEL_PROVOKED = re.compile(r"\bgomalloc: the kernel's reports are expected "
                              r"(?:(from here)|no more)")
 OOM_BORDER = re.compile(r"\bgomalloc: OOM kills are expected (?:(from here)|no more)")
